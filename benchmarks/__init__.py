@@ -1,0 +1,1 @@
+"""Figures: how right and how fast Carlens is."""

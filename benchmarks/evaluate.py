@@ -1,0 +1,156 @@
+"""How right the models are: COCO mAP of the detector, top-1 and top-5 of the classifier.
+
+    python -m benchmarks.evaluate detector instances.json folder --slices 2
+    python -m benchmarks.evaluate classifier folder
+
+The classifier's folder holds one folder a class, named as in its labels, with pictures of
+single vehicles that fill the frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from carlens.config import Config
+from carlens.images import Limits, read_pixels
+from carlens.recognizer import Recognizer
+from carlens.vision.detection import VEHICLES, Detection, DetectOptions, Detector
+
+# Low enough for the whole precision-recall curve, as COCO measures it.
+CONFIDENCE = 0.05
+MAX_OBJECTS = 100
+
+
+def evaluate_detector(
+    detector: Detector, annotations: Path, images: Path, *, slices: int, min_area: float = 0.0
+) -> dict[str, float]:
+    """Measure COCO mAP 0.5:0.95, in percent, over all classes and over vehicles."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(str(annotations))
+    categories = {c["name"]: c["id"] for c in truth.loadCats(truth.getCatIds())}
+    options = DetectOptions(
+        confidence=CONFIDENCE,
+        iou=detector.manifest.thresholds.iou,
+        merge_iou=1.0,
+        min_area=min_area,
+        slices=slices,
+        max_objects=MAX_OBJECTS,
+    )
+    limits = _limits()
+    results: list[dict[str, Any]] = []
+    image_ids = truth.getImgIds()
+    for number, image in enumerate(truth.loadImgs(image_ids), 1):
+        _progress(number, len(image_ids))
+        pixels = read_pixels((images / image["file_name"]).read_bytes(), limits)
+        results += [
+            _as_coco(found, image["id"], categories)
+            for found in detector.detect(pixels, options)
+            if found.class_name in categories
+        ]
+    if not results:
+        raise SystemExit("Nothing was detected; do the detector's labels fit the annotations?")
+    with contextlib.redirect_stdout(io.StringIO()):
+        found = truth.loadRes(results)
+        vehicles = [categories[name] for name in sorted(VEHICLES) if name in categories]
+        return {
+            "all": _mean_average_precision(truth, found, None),
+            "vehicles": _mean_average_precision(truth, found, vehicles),
+        }
+
+
+def evaluate_classifier(recognizer: Recognizer, folder: Path) -> dict[str, float]:
+    """Measure top-1 and top-5, in percent, over pictures in folders named as the classes."""
+    classifier = recognizer.classifier
+    labels = {name.replace("/", "-"): name for name in classifier.manifest.labels}
+    files = [
+        (p, labels[p.parent.name]) for p in sorted(folder.glob("*/*")) if p.parent.name in labels
+    ]
+    if not files:
+        raise SystemExit(f"No folder in {folder} is named as a class of the classifier.")
+    top1 = top5 = 0
+    for number, (path, label) in enumerate(files, 1):
+        _progress(number, len(files))
+        pixels = read_pixels(path.read_bytes(), _limits())
+        whole = Detection(0, 0, pixels.shape[1], pixels.shape[0], "car", 1.0)
+        row = classifier.probabilities([classifier.crop(pixels, whole)])[0]
+        names = classifier.name(row, 5).names
+        top1 += names[0] == label
+        top5 += label in names
+    return {
+        "pictures": len(files),
+        "top1": 100 * top1 / len(files),
+        "top5": 100 * top5 / len(files),
+    }
+
+
+def _as_coco(found: Detection, image_id: int, categories: dict[str, int]) -> dict[str, Any]:
+    return {
+        "image_id": image_id,
+        "category_id": categories[found.class_name],
+        "bbox": [found.x1, found.y1, found.x2 - found.x1, found.y2 - found.y1],
+        "score": found.confidence,
+    }
+
+
+def _mean_average_precision(truth: COCO, found: Any, categories: list[int] | None) -> float:
+    evaluation = COCOeval(truth, found, "bbox")
+    if categories is not None:
+        evaluation.params.catIds = categories
+    evaluation.evaluate()
+    evaluation.accumulate()
+    precision = evaluation.eval["precision"][:, :, :, 0, -1]
+    return float(100 * np.mean(precision[precision > -1]))
+
+
+def _limits() -> Limits:
+    config = Config()
+    return Limits(config.max_bytes, config.max_pixels, config.max_side)
+
+
+def _progress(number: int, total: int) -> None:
+    if sys.stderr.isatty() or number == total:
+        print(f"\r{number}/{total} pictures", end="\n" if number == total else "", file=sys.stderr)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    tasks = parser.add_subparsers(dest="task", required=True)
+    detector = tasks.add_parser("detector")
+    detector.add_argument("annotations", type=Path, help="a COCO instances file")
+    detector.add_argument("images", type=Path, help="the folder of its pictures")
+    detector.add_argument("--slices", type=int, choices=(1, 2, 3), default=None)
+    detector.add_argument("--min-area", type=float, default=0.0)
+    classifier = tasks.add_parser("classifier")
+    classifier.add_argument("images", type=Path, help="a folder with one folder a class")
+    arguments = parser.parse_args()
+
+    recognizer = Recognizer.load(Config.from_env())
+    if arguments.task == "classifier":
+        figures = evaluate_classifier(recognizer, arguments.images)
+        print(f"top-1={figures['top1']:.1f} top-5={figures['top5']:.1f} ({json.dumps(figures)})")
+        return
+    manifest = recognizer.detector.manifest
+    slices = arguments.slices or manifest.thresholds.slices
+    print(f"{manifest.name} {manifest.version}, slices={slices}", file=sys.stderr)
+    figures = evaluate_detector(
+        recognizer.detector,
+        arguments.annotations,
+        arguments.images,
+        slices=slices,
+        min_area=arguments.min_area,
+    )
+    print(f"mAP all={figures['all']:.1f} vehicles={figures['vehicles']:.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Carlens: photos in, vehicles out."""

@@ -1,0 +1,110 @@
+"""What the environment says about this copy of Carlens, read once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T", int, float)
+
+_MODELS_BESIDE_THE_CODE = Path(__file__).resolve().parents[2] / "models"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of the running function, from `CARLENS_*` environment variables.
+
+    Attributes
+    ----------
+    models : str
+        A folder, or `s3://bucket/prefix`, with one folder a model.
+    detector, classifier : str
+        Names of the models to use.
+    threads : int
+        Threads a model run may use; the vCPUs of the function.
+    cors_origins : tuple of str
+        Origins that browsers may call from; `("*",)` for any.
+    allowed_hosts : frozenset of str
+        Private hosts, by name or name:port, that a picture URL may name.
+    max_pictures : int
+        Pictures a request may carry.
+    max_bytes, max_pixels, max_side : int
+        Limits of one picture: encoded bytes, width x height, the longer side.
+    confidence, min_area : float or None
+        0..1; override the detector's manifest.
+    slices : int or None
+        1..3; overrides the detector's manifest.
+    version : str
+        What `/health` says.
+    """
+
+    models: str = str(_MODELS_BESIDE_THE_CODE)
+    detector: str = "ssdlite-mobilenet-v2-coco"
+    classifier: str = "efficientnet-lite0-stanford-cars"
+    threads: int = 1
+    cors_origins: tuple[str, ...] = ("*",)
+    allowed_hosts: frozenset[str] = frozenset()
+    max_pictures: int = 32
+    max_bytes: int = 20 * 1024 * 1024
+    max_pixels: int = 50_000_000
+    max_side: int = 20_000
+    confidence: float | None = None
+    min_area: float | None = None
+    slices: int | None = None
+    version: str = "0.1.0"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Config:
+        """Read the `CARLENS_*` variables; what is unset or empty keeps its default.
+
+        Raises
+        ------
+        ValueError
+            A variable is out of its range; the message names it and the range.
+        """
+
+        def text(name: str, default: str) -> str:
+            return env.get(f"CARLENS_{name}") or default
+
+        def number(name: str, parse: Callable[[str], T], low: T, high: T, default: T) -> T:
+            found = _number(env, name, parse, low, high)
+            return default if found is None else found
+
+        return cls(
+            models=text("MODELS", cls.models),
+            detector=text("DETECTOR", cls.detector),
+            classifier=text("CLASSIFIER", cls.classifier),
+            threads=number("THREADS", int, 1, 64, min(os.cpu_count() or 1, 6)),
+            cors_origins=_names(text("CORS_ORIGINS", "*")),
+            allowed_hosts=frozenset(h.lower() for h in _names(text("ALLOWED_HOSTS", ""))),
+            max_pictures=number("MAX_PICTURES", int, 1, 1000, cls.max_pictures),
+            max_bytes=number("MAX_BYTES", int, 1, 10**9, cls.max_bytes),
+            max_pixels=number("MAX_PIXELS", int, 1, 10**9, cls.max_pixels),
+            max_side=number("MAX_SIDE", int, 1, 10**6, cls.max_side),
+            confidence=_number(env, "CONFIDENCE", float, 0.0, 1.0),
+            min_area=_number(env, "MIN_AREA", float, 0.0, 1.0),
+            slices=_number(env, "SLICES", int, 1, 3),
+            version=text("VERSION", cls.version),
+        )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _number(
+    env: Mapping[str, str], name: str, parse: Callable[[str], T], low: T, high: T
+) -> T | None:
+    text = env.get(f"CARLENS_{name}")
+    if not text:
+        return None
+    try:
+        value = parse(text)
+    except ValueError:
+        value = None
+    if value is None or not low <= value <= high:
+        raise ValueError(f"CARLENS_{name} is {text!r}; it must be a number from {low} to {high}.")
+    return value

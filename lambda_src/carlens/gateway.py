@@ -1,0 +1,154 @@
+"""An API Gateway REST proxy event <-> `Request` and `Response`."""
+
+from __future__ import annotations
+
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pybase64
+
+from carlens.errors import MalformedBody
+
+
+@dataclass(frozen=True)
+class Request:
+    """An HTTP request.
+
+    Attributes
+    ----------
+    method : str
+        Upper case.
+    path : str
+        Begins with `/`; without the stage and without a trailing slash.
+    prefix : str
+        What stands before `path` in the address: `/prod` under a stage, or empty.
+    headers : Mapping
+        By lower-case name; repeated headers joined with `, `.
+    query : Mapping
+        All values of each parameter, in order.
+    body : bytes
+        As the client sent it.
+    """
+
+    method: str
+    path: str
+    prefix: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Response:
+    """An HTTP answer with a text body."""
+
+    status: int
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_json(
+        cls, value: object, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """Answer `value` as compact JSON."""
+        body = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return cls(status, body, {"Content-Type": "application/json", **(headers or {})})
+
+
+def read_request(event: Mapping[str, Any]) -> Request:
+    """Read a REST proxy event.
+
+    Parameters
+    ----------
+    event : Mapping
+        As API Gateway sends it; absent and null members are taken as empty.
+
+    Raises
+    ------
+    MalformedBody
+        The body is flagged as base64 and is not, or is multipart text that neither
+        begins with its boundary nor is base64.
+    """
+    headers = _headers(event)
+    path = event.get("path") or "/"
+    return Request(
+        method=str(event.get("httpMethod") or "GET").upper(),
+        path=path.rstrip("/") or "/",
+        prefix=_prefix(event, path),
+        headers=headers,
+        query=_query(event),
+        body=_body(event, headers.get("content-type", "")),
+    )
+
+
+def write_response(response: Response) -> dict[str, Any]:
+    """Give `response` the form that API Gateway takes."""
+    return {
+        "statusCode": response.status,
+        "headers": dict(response.headers),
+        "body": response.body,
+        "isBase64Encoded": False,
+    }
+
+
+def media_type(content_type: str) -> str:
+    """Give the type of a Content-Type header without parameters, in lower case."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def strict_base64(text: str | bytes) -> bytes:
+    """Decode standard base64 with its padding and nothing else in it.
+
+    pybase64 because it is forty times as fast here as the standard library.
+
+    Raises
+    ------
+    ValueError
+        Anything else.
+    """
+    return pybase64.b64decode(text, validate=True)
+
+
+def _headers(event: Mapping[str, Any]) -> dict[str, str]:
+    headers = {name.lower(): str(value) for name, value in (event.get("headers") or {}).items()}
+    for name, values in (event.get("multiValueHeaders") or {}).items():
+        headers[name.lower()] = ", ".join(map(str, values))
+    return headers
+
+
+def _query(event: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    single = event.get("queryStringParameters") or {}
+    query: dict[str, tuple[str, ...]] = {name: (str(value),) for name, value in single.items()}
+    for name, values in (event.get("multiValueQueryStringParameters") or {}).items():
+        query[name] = tuple(map(str, values))
+    return query
+
+
+def _prefix(event: Mapping[str, Any], path: str) -> str:
+    full = str((event.get("requestContext") or {}).get("path") or path)
+    return full.removesuffix(path).rstrip("/") if full.endswith(path) else ""
+
+
+def _body(event: Mapping[str, Any], content_type: str) -> bytes:
+    body = event.get("body") or b""
+    if event.get("isBase64Encoded"):
+        try:
+            return strict_base64(body)
+        except (binascii.Error, ValueError) as error:
+            raise MalformedBody("The body is flagged as base64 and is not base64.") from error
+    raw: bytes = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
+    if media_type(content_type) == "multipart/form-data" and not raw.lstrip(b"\r\n").startswith(
+        b"--"
+    ):
+        # The original's clients send multipart as base64 without the flag. "-" is no
+        # base64 letter, so a body that begins with its boundary is never mistaken.
+        try:
+            return strict_base64(raw)
+        except (binascii.Error, ValueError) as error:
+            raise MalformedBody(
+                "The multipart body does not begin with its boundary, nor is it base64."
+            ) from error
+    return raw

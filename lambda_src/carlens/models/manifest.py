@@ -1,0 +1,336 @@
+"""`model.json`: all that Carlens knows of a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, cast
+
+T = TypeVar("T")
+
+Task = Literal["detect", "classify"]
+Decoder = Literal["ssd", "nanodet", "yolox", "yolo", "detr", "softmax"]
+
+DETECTORS: tuple[Decoder, ...] = ("ssd", "nanodet", "yolox", "yolo", "detr")
+CLASSIFIERS: tuple[Decoder, ...] = ("softmax",)
+
+
+class ManifestError(Exception):
+    """A manifest that is wrong, or does not fit its files; the message names the field."""
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """How a picture becomes the model's input: x = (pixel - mean) / std, pixels 0..255.
+
+    Attributes
+    ----------
+    name : str
+        The ONNX input.
+    width, height : int
+        In pixels.
+    layout, color : str
+        Order of the axes and of the channels.
+    resize : str
+        `stretch` ignores the aspect ratio; `letterbox` keeps it and fills with `pad`;
+        `crop` keeps it and cuts the middle out.
+    align : str
+        Where a letterboxed picture lies.
+    interpolation : str
+        `area` averages when shrinking; `linear` never does.
+    margin : float
+        A box is grown by this share of its width and height on each side before it is cut
+        out for a classifier.
+    """
+
+    name: str
+    width: int
+    height: int
+    layout: Literal["NCHW", "NHWC"]
+    color: Literal["RGB", "BGR"]
+    resize: Literal["stretch", "letterbox", "crop"]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    align: Literal["center", "top_left"] = "center"
+    pad: int = 114
+    interpolation: Literal["linear", "area"] = "linear"
+    margin: float = 0.0
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """Which ONNX outputs the decoder takes, in its order, and its settings.
+
+    Attributes
+    ----------
+    names : tuple of str
+        ONNX outputs.
+    strides : tuple of int
+        Pixels between the points of each grid: nanodet, yolox.
+    reg_max : int
+        The last bin of a distance distribution: nanodet.
+    activation : str
+        What turns logits into scores: detr.
+    """
+
+    decoder: Decoder
+    names: tuple[str, ...]
+    strides: tuple[int, ...] = ()
+    reg_max: int = 7
+    activation: Literal["softmax", "sigmoid"] = "softmax"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Defaults that a request or a setting may override.
+
+    Attributes
+    ----------
+    confidence : float
+        0..1. A detector drops boxes below; a classifier is certain from here.
+    iou : float
+        0..1. Of two boxes of a class that overlap more, the less confident one goes (NMS).
+    merge_iou : float
+        0..1. The same between two classes of vehicles.
+    min_area : float
+        0..1. Boxes under this share of the picture's area are dropped.
+    slices : int
+        1..3. Large pictures are also looked at in slices x slices tiles.
+    """
+
+    confidence: float
+    iou: float = 0.6
+    merge_iou: float = 0.55
+    min_area: float = 0.0
+    slices: int = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A model, as its `model.json` and its labels describe it.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        Class names by index.
+    makes : tuple of str
+        The make of each class, where the labels file gives it in a second column.
+    applies_to : tuple of str
+        Classes of the detector that a classifier names.
+    """
+
+    name: str
+    version: str
+    task: Task
+    file: str
+    sha256: str
+    bytes: int
+    license: str
+    source: str
+    trained_on: str
+    limits: str
+    input: InputSpec
+    output: OutputSpec
+    thresholds: Thresholds
+    labels: tuple[str, ...]
+    makes: tuple[str, ...] = ()
+    applies_to: tuple[str, ...] = ("car", "truck")
+
+
+def parse_manifest(text: str) -> tuple[dict[str, Any], str]:
+    """Read a `model.json`'s text.
+
+    Returns
+    -------
+    document : dict
+        For `build_manifest`.
+    labels_file : str
+        The name of the labels file beside it.
+
+    Raises
+    ------
+    ManifestError
+        Not a JSON object.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise ManifestError(f"model.json is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ManifestError("model.json must be a JSON object")
+    return document, _file_name(_Reader(document, ""), "labels")
+
+
+def build_manifest(document: Mapping[str, Any], labels_text: str) -> Manifest:
+    """Check a manifest's document and its labels.
+
+    Parameters
+    ----------
+    document : Mapping
+        The parsed `model.json`.
+    labels_text : str
+        One class a line, `name` or `name<TAB>make`.
+
+    Raises
+    ------
+    ManifestError
+        Naming the field that is missing, unknown, of the wrong type or out of its range.
+    """
+    top = _Reader(document, "")
+    task = top.choice("task", ("detect", "classify"))
+    labels, makes = _labels(labels_text)
+    top.take("labels", str)
+    manifest = Manifest(
+        name=top.take("name", str),
+        version=top.take("version", str),
+        task=cast(Task, task),
+        file=_file_name(top, "file"),
+        sha256=top.take("sha256", str).lower(),
+        bytes=top.take("bytes", int),
+        license=top.take("license", str),
+        source=top.take("source", str),
+        trained_on=top.take("trained_on", str),
+        limits=top.take("limits", str),
+        input=_input(top.section("input")),
+        output=_output(top.section("output"), DETECTORS if task == "detect" else CLASSIFIERS),
+        thresholds=_thresholds(top.section("thresholds")),
+        labels=labels,
+        makes=makes,
+        applies_to=tuple(top.items("applies_to", str, list(Manifest.applies_to))),
+    )
+    top.finish()
+    return manifest
+
+
+def _input(reader: _Reader) -> InputSpec:
+    spec = InputSpec(
+        name=reader.take("name", str),
+        width=reader.integer("width", 8, 4096),
+        height=reader.integer("height", 8, 4096),
+        layout=cast(Any, reader.choice("layout", ("NCHW", "NHWC"))),
+        color=cast(Any, reader.choice("color", ("RGB", "BGR"))),
+        resize=cast(Any, reader.choice("resize", ("stretch", "letterbox", "crop"))),
+        mean=reader.triple("mean"),
+        std=reader.triple("std"),
+        align=cast(Any, reader.choice("align", ("center", "top_left"), InputSpec.align)),
+        pad=reader.integer("pad", 0, 255, InputSpec.pad),
+        interpolation=cast(
+            Any, reader.choice("interpolation", ("linear", "area"), InputSpec.interpolation)
+        ),
+        margin=reader.number("margin", 0, 1, InputSpec.margin),
+    )
+    if 0 in spec.std:
+        raise ManifestError("input.std must not hold 0")
+    reader.finish()
+    return spec
+
+
+def _output(reader: _Reader, decoders: tuple[Decoder, ...]) -> OutputSpec:
+    decoder = cast(Decoder, reader.choice("decoder", decoders))
+    needs_strides = decoder in ("nanodet", "yolox")
+    spec = OutputSpec(
+        decoder=decoder,
+        names=tuple(reader.items("names", str)),
+        strides=tuple(reader.items("strides", int)) if needs_strides else (),
+        reg_max=reader.integer("reg_max", 1, 64, OutputSpec.reg_max),
+        activation=cast(
+            Any, reader.choice("activation", ("softmax", "sigmoid"), OutputSpec.activation)
+        ),
+    )
+    wanted = 2 if decoder in ("ssd", "detr") else 1
+    if len(spec.names) != wanted:
+        raise ManifestError(f"output.names must name {wanted} output(s) for decoder {decoder!r}")
+    if needs_strides and (not spec.strides or min(spec.strides) < 1):
+        raise ManifestError("output.strides must hold whole numbers from 1")
+    reader.finish()
+    return spec
+
+
+def _thresholds(reader: _Reader) -> Thresholds:
+    spec = Thresholds(
+        confidence=reader.number("confidence", 0, 1),
+        iou=reader.number("iou", 0, 1, Thresholds.iou),
+        merge_iou=reader.number("merge_iou", 0, 1, Thresholds.merge_iou),
+        min_area=reader.number("min_area", 0, 1, Thresholds.min_area),
+        slices=reader.integer("slices", 1, 3, Thresholds.slices),
+    )
+    reader.finish()
+    return spec
+
+
+def _labels(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    rows = [line.split("\t") for line in text.removesuffix("\n").split("\n")]
+    names = tuple(row[0].strip() for row in rows)
+    makes = tuple(row[1].strip() for row in rows if len(row) > 1)
+    if not all(names):
+        raise ManifestError(f"labels: line {names.index('') + 1} is empty")
+    if makes and len(makes) != len(names):
+        raise ManifestError("labels: every line or none must have a make in its second column")
+    return names, makes
+
+
+def _file_name(reader: _Reader, key: str) -> str:
+    name = reader.take(key, str)
+    if not name or name.startswith(".") or "/" in name or "\\" in name:
+        raise ManifestError(f"{key} must be the name of a file beside model.json, not {name!r}")
+    return name
+
+
+class _Reader:
+    """Takes typed members out of a JSON object and knows which are left over."""
+
+    def __init__(self, document: Mapping[str, Any], path: str) -> None:
+        self._document = document
+        self._path = path
+        self._taken: set[str] = set()
+
+    def take(self, key: str, kind: type[T], default: T | None = None) -> T:
+        self._taken.add(key)
+        value = self._document.get(key, default)
+        if value is None:
+            raise ManifestError(f"{self._path}{key} is missing")
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ManifestError(f"{self._path}{key} must be a {kind.__name__}, not {value!r}")
+        return value
+
+    def section(self, key: str) -> _Reader:
+        section: dict[str, Any] = self.take(key, dict)
+        return _Reader(section, f"{self._path}{key}.")
+
+    def items(self, key: str, kind: type[T], default: list[T] | None = None) -> list[T]:
+        values: list[Any] = self.take(key, list, default)
+        numbered = _Reader({str(i): v for i, v in enumerate(values)}, f"{self._path}{key}.")
+        return [numbered.take(str(i), kind) for i in range(len(values))]
+
+    def triple(self, key: str) -> tuple[float, float, float]:
+        values = self.items(key, float)
+        if len(values) != 3:
+            raise ManifestError(f"{self._path}{key} must hold 3 numbers, one a channel")
+        return (values[0], values[1], values[2])
+
+    def number(self, key: str, low: float, high: float, default: float | None = None) -> float:
+        return self._within(key, self.take(key, float, default), low, high)
+
+    def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
+        return int(self._within(key, self.take(key, int, default), low, high))
+
+    def choice(self, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
+        value = self.take(key, str, default)
+        if value not in allowed:
+            raise ManifestError(
+                f"{self._path}{key} must be one of {', '.join(allowed)}, not {value!r}"
+            )
+        return value
+
+    def finish(self) -> None:
+        unknown = sorted(set(self._document) - self._taken)
+        if unknown:
+            raise ManifestError(f"{self._path}{unknown[0]} is unknown")
+
+    def _within(self, key: str, value: float, low: float, high: float) -> float:
+        if not low <= value <= high:
+            raise ManifestError(f"{self._path}{key} must be from {low} to {high}, not {value}")
+        return value

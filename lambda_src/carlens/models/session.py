@@ -1,0 +1,160 @@
+"""A model, loaded and ready to run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from carlens.models.manifest import Decoder, Manifest, ManifestError
+
+Tensor = NDArray[np.float32]
+
+
+class Model:
+    """An onnxruntime session that fits its manifest.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What the model is.
+    weights : bytes
+        The ONNX file.
+    threads : int
+        Threads a run may use.
+
+    Attributes
+    ----------
+    batches : bool
+        Whether the model takes several pictures in one run.
+
+    Raises
+    ------
+    ManifestError
+        The manifest does not fit the ONNX file; the message names the field.
+    """
+
+    def __init__(self, manifest: Manifest, weights: bytes, *, threads: int) -> None:
+        self.manifest = manifest
+        try:
+            self._session = ort.InferenceSession(
+                weights, _options(threads), providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's own errors share no base class
+            raise ManifestError(
+                f"{manifest.name}: file {manifest.file} is not an ONNX model that "
+                f"onnxruntime {ort.__version__} runs"
+            ) from error
+        try:
+            self.batches = _check_input(manifest, self._session)
+            _check_output_names(manifest, self._session)
+            # One run on a black picture shows the shapes, and warms the session up.
+            _check_outputs(manifest, self.run(np.zeros((1, *_shape(manifest)), np.float32)))
+        except ManifestError as error:
+            raise ManifestError(f"{manifest.name}: {error}") from error
+
+    def run(self, batch: Tensor) -> list[Tensor]:
+        """Run the model.
+
+        Parameters
+        ----------
+        batch : float32 array of shape (n, c, h, w) or (n, h, w, c)
+            As the manifest's layout says.
+
+        Returns
+        -------
+        list of float32 array, each of first dimension n
+            The outputs that the manifest names, in its order.
+        """
+        names, feed = list(self.manifest.output.names), self.manifest.input.name
+        if self.batches or len(batch) == 1:
+            outputs: list[Tensor] = self._session.run(names, {feed: batch})
+            return outputs
+        singles = [self._session.run(names, {feed: batch[i : i + 1]}) for i in range(len(batch))]
+        return [np.concatenate(outputs) for outputs in zip(*singles, strict=True)]
+
+
+def _shape(manifest: Manifest) -> tuple[int, int, int]:
+    spec = manifest.input
+    if spec.layout == "NCHW":
+        return (3, spec.height, spec.width)
+    return (spec.height, spec.width, 3)
+
+
+def _options(threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    # Explicit counts: asking the machine for affinities fails in some sandboxes.
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3
+    return options
+
+
+def _check_input(manifest: Manifest, session: Any) -> bool:
+    spec = manifest.input
+    inputs = {node.name: node for node in session.get_inputs()}
+    if spec.name not in inputs:
+        raise ManifestError(f"input.name is {spec.name!r}, but the file has {', '.join(inputs)}")
+    node = inputs[spec.name]
+    if node.type != "tensor(float)":
+        raise ManifestError(f"input.name: {spec.name!r} takes {node.type}, not float32")
+    wanted = _shape(manifest)
+    fields = (
+        ("layout", "height", "width") if spec.layout == "NCHW" else ("height", "width", "layout")
+    )
+    if len(node.shape) != 4:
+        raise ManifestError(f"input.layout is {spec.layout}, but the file takes {node.shape}")
+    for field, want, have in zip(fields, wanted, node.shape[1:], strict=True):
+        if isinstance(have, int) and have != want:
+            raise ManifestError(
+                f"input.{field} does not fit: the file takes {node.shape}, "
+                f"the manifest says {['n', *wanted]}"
+            )
+    return not isinstance(node.shape[0], int)
+
+
+def _check_output_names(manifest: Manifest, session: Any) -> None:
+    found = [node.name for node in session.get_outputs()]
+    for name in manifest.output.names:
+        if name not in found:
+            raise ManifestError(f"output.names has {name!r}, but the file has {', '.join(found)}")
+
+
+def _check_outputs(manifest: Manifest, outputs: list[Tensor]) -> None:
+    for name, output, expected in zip(
+        manifest.output.names, outputs, _output_shapes(manifest), strict=True
+    ):
+        found = output.shape[1:]
+        fits = len(found) == len(expected) and all(
+            want in (None, have) for want, have in zip(expected, found, strict=True)
+        )
+        if not fits:
+            shape = ", ".join("any" if want is None else str(want) for want in expected)
+            raise ManifestError(
+                f"output.decoder is {manifest.output.decoder!r} and labels has "
+                f"{len(manifest.labels)} classes, so output {name!r} should be [n, {shape}], "
+                f"but it is {['n', *found]}"
+            )
+
+
+def _output_shapes(manifest: Manifest) -> list[tuple[int | None, ...]]:
+    """Give the shapes that the decoder takes, without the batch; None for any length."""
+    spec, classes = manifest.output, len(manifest.labels)
+    points = sum(
+        -(-manifest.input.width // stride) * -(-manifest.input.height // stride)
+        for stride in spec.strides
+    )
+    no_object = spec.activation == "softmax"
+    shapes: dict[Decoder, list[tuple[int | None, ...]]] = {
+        "ssd": [(None, 4), (None, classes)],
+        "nanodet": [(points, classes + 4 * (spec.reg_max + 1))],
+        "yolox": [(points, 5 + classes)],
+        "yolo": [(4 + classes, None)],
+        "detr": [(None, classes + no_object), (None, 4)],
+        "softmax": [(classes,)],
+    }
+    return shapes[spec.decoder]

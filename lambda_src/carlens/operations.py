@@ -1,0 +1,372 @@
+"""What each route does: a request in, an answer out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from carlens import remote
+from carlens.app import App
+from carlens.errors import DeadlineExceeded, ModelsUnavailable, PictureError
+from carlens.gateway import Request, Response
+from carlens.images import Pixels, Shape, read_pixels, read_shape
+from carlens.models.manifest import Manifest
+from carlens.parameters import Parameters, read_parameters, wants_detailed
+from carlens.uploads import Upload, read_uploads
+from carlens.vision.classification import Classification, Classifier
+from carlens.vision.detection import Detection, DetectOptions
+from carlens.vision.pipeline import Sight, Stopwatch, see_all
+
+_CONTRACT = Path(__file__).resolve().parents[1] / "openapi.yaml"
+_FETCHES_AT_ONCE = 8
+_FETCH_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Call:
+    """What an operation needs beside its request.
+
+    Attributes
+    ----------
+    app : App
+    request_id : str
+    deadline : float
+        The `time.monotonic()` by which the answer should be begun.
+    """
+
+    app: App
+    request_id: str
+    deadline: float
+
+    def seconds_left(self) -> float:
+        """Give the seconds until the deadline; negative after it."""
+        return self.deadline - time.monotonic()
+
+    def out_of_time(self) -> bool:
+        """Tell whether the deadline is past."""
+        return self.seconds_left() <= 0
+
+
+def predict(request: Request, call: Call) -> Response:
+    """Find the vehicles in each picture and name their make and model."""
+    classifier = call.app.recognizer().classifier
+    return _see(request, call, classifier, classifier.manifest.applies_to)
+
+
+def object_detection(request: Request, call: Call) -> Response:
+    """Find the objects in each picture."""
+    return _see(request, call, None, call.app.recognizer().detector.manifest.labels)
+
+
+def shape(request: Request, call: Call) -> Response:
+    """Give each picture's height, width and channels."""
+    return _measure(request, call, lambda data, shape: [*asdict(shape).values()] if shape else [])
+
+
+def size(request: Request, call: Call) -> Response:
+    """Give the bytes of each picture."""
+    return _measure(request, call, lambda data, shape: data)
+
+
+def health(request: Request, call: Call) -> Response:
+    """Tell whether this copy can answer."""
+    config = call.app.config
+    try:
+        call.app.recognizer()
+    except ModelsUnavailable as error:
+        status, http = "unavailable", error.status
+    else:
+        status, http = "ok", 200
+    models = {"detector": config.detector, "classifier": config.classifier}
+    return Response.of_json(
+        {"status": status, "version": config.version, "models": models}, status=http
+    )
+
+
+def models(request: Request, call: Call) -> Response:
+    """Tell all about the models."""
+    recognizer = call.app.recognizer()
+    return Response.of_json(
+        {
+            "detector": _describe(recognizer.detector.manifest),
+            "classifier": _describe(recognizer.classifier.manifest),
+        }
+    )
+
+
+def contract(request: Request, call: Call) -> Response:
+    """Give the OpenAPI document, without what only API Gateway reads."""
+    return Response.of_json({**_contract(), "servers": [{"url": request.prefix or "/"}]})
+
+
+def page(request: Request, call: Call) -> Response:
+    """Give the page on which a person tries Carlens."""
+    from carlens import web  # only this route pays for it
+
+    html, policy = web.page(request.prefix)
+    headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy}
+    return Response(200, html, headers)
+
+
+def _see(
+    request: Request, call: Call, classifier: Classifier | None, allowed: tuple[str, ...]
+) -> Response:
+    app, watch = call.app, Stopwatch()
+    detector = app.recognizer().detector
+    detailed = wants_detailed(request.query)
+    parameters = read_parameters(request.query, allowed)
+    start = time.perf_counter()
+    with watch("read"):
+        uploads = read_uploads(request, max_pictures=app.config.max_pictures)
+    with _contents(uploads, call) as contents:
+        sights = see_all(
+            (_decoder(content, call, watch) for content in contents),
+            detector,
+            _options(parameters, frozenset(allowed), app, detector.manifest),
+            classifier,
+            top_k=parameters.top_k,
+            out_of_time=call.out_of_time,
+            watch=watch,
+        )
+    results = [
+        [] if isinstance(sight, PictureError) else _objects(sight, detailed) for sight in sights
+    ]
+    if not detailed:
+        return _answer(results, len(uploads))
+    images = [
+        {
+            **_image(index, upload),
+            "width": None if isinstance(sight, PictureError) else sight.width,
+            "height": None if isinstance(sight, PictureError) else sight.height,
+            "objects": objects,
+            "error": _error(sight),
+        }
+        for index, (upload, sight, objects) in enumerate(zip(uploads, sights, results, strict=True))
+    ]
+    used = {"detector": detector.manifest}
+    if classifier is not None:
+        used["classifier"] = classifier.manifest
+    document = {
+        "request_id": call.request_id,
+        "models": {
+            task: {"name": model.name, "version": model.version} for task, model in used.items()
+        },
+        "images": images,
+        "timing_ms": _timing(watch, start, ("read", "decode", "detect", "classify")),
+    }
+    return _answer(document, len(uploads))
+
+
+def _measure(
+    request: Request, call: Call, brief: Callable[[int | None, Shape | None], object]
+) -> Response:
+    app, watch = call.app, Stopwatch()
+    detailed = wants_detailed(request.query)
+    start = time.perf_counter()
+    with watch("read"):
+        uploads = read_uploads(request, max_pictures=app.config.max_pictures)
+        with _contents(uploads, call) as contents:
+            measured = [_size_and_shape(content, app) for content in contents]
+    if not detailed:
+        return _answer([brief(data, found) for data, found, _ in measured], len(uploads))
+    nothing: dict[str, int | None] = {"height": None, "width": None, "channels": None}
+    images = [
+        {
+            **_image(index, upload),
+            **(asdict(found) if found else nothing),
+            "bytes": data,
+            "error": _error(error),
+        }
+        for index, (upload, (data, found, error)) in enumerate(zip(uploads, measured, strict=True))
+    ]
+    document = {
+        "request_id": call.request_id,
+        "images": images,
+        "timing_ms": _timing(watch, start, ("read",)),
+    }
+    return _answer(document, len(uploads))
+
+
+Content = Callable[[], bytes]
+
+
+@contextmanager
+def _contents(uploads: list[Upload], call: Call) -> Iterator[list[Content]]:
+    """Give what returns each upload's bytes or raises its PictureError.
+
+    URLs are fetched side by side in the background while earlier pictures are seen.
+    """
+    urls = {i: u.content for i, u in enumerate(uploads) if isinstance(u.content, str)}
+    fetches: dict[int, Future[bytes]] = {}
+    pool = ThreadPoolExecutor(min(_FETCHES_AT_ONCE, len(urls))) if urls else None
+    try:
+        if pool is not None:
+            fetches = {i: pool.submit(_fetch, url, call) for i, url in urls.items()}
+        yield [
+            fetches[i].result if i in fetches else _given(upload)
+            for i, upload in enumerate(uploads)
+        ]
+    finally:
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _given(upload: Upload) -> Content:
+    def content() -> bytes:
+        if isinstance(upload.content, PictureError):
+            raise upload.content
+        assert isinstance(upload.content, bytes)  # noqa: S101 - URLs have their fetch
+        return upload.content
+
+    return content
+
+
+def _fetch(url: str, call: Call) -> bytes:
+    if call.out_of_time():
+        raise DeadlineExceeded("The time of the request ran out before this URL was fetched.")
+    config = call.app.config
+    return remote.fetch(
+        url,
+        max_bytes=config.max_bytes,
+        timeout=min(_FETCH_SECONDS, call.seconds_left()),
+        allowed_hosts=config.allowed_hosts,
+    )
+
+
+def _decoder(content: Content, call: Call, watch: Stopwatch) -> Callable[[], Pixels]:
+    def decode() -> Pixels:
+        with watch("read"):
+            data = content()
+        with watch("decode"):
+            return read_pixels(data, call.app.limits)
+
+    return decode
+
+
+def _size_and_shape(
+    content: Content, app: App
+) -> tuple[int | None, Shape | None, PictureError | None]:
+    size = None
+    try:
+        data = content()
+        size = len(data)
+        return size, read_shape(data, app.limits), None
+    except PictureError as error:
+        return size, None, error
+
+
+def _options(
+    parameters: Parameters, allowed: frozenset[str], app: App, manifest: Manifest
+) -> DetectOptions:
+    """Take each option from the request, else from the settings, else from the manifest."""
+    config, defaults = app.config, manifest.thresholds
+
+    def first(*values: float | None) -> float:
+        return next(value for value in values if value is not None)
+
+    return DetectOptions(
+        confidence=first(parameters.confidence, config.confidence, defaults.confidence),
+        iou=defaults.iou,
+        merge_iou=defaults.merge_iou,
+        min_area=first(config.min_area, defaults.min_area),
+        slices=int(first(parameters.slices, config.slices, defaults.slices)),
+        max_objects=parameters.max_objects,
+        classes=parameters.classes or allowed,
+    )
+
+
+def _objects(sight: Sight, detailed: bool) -> list[dict[str, Any]]:
+    if not sight.names:
+        return [_object(found) for found in sight.objects]
+    return [
+        _named_object(found, name, detailed)
+        for found, name in zip(sight.objects, sight.names, strict=True)
+    ]
+
+
+def _object(found: Detection) -> dict[str, Any]:
+    return {
+        "x1": found.x1,
+        "y1": found.y1,
+        "x2": found.x2,
+        "y2": found.y2,
+        "class_name": found.class_name,
+        "confidence": round(found.confidence, 4),
+        "label": f"{found.class_name}: {found.confidence:.2f}",
+    }
+
+
+def _named_object(found: Detection, name: Classification, detailed: bool) -> dict[str, Any]:
+    named = {
+        **_object(found),
+        "label": f"{name.names[0]}: {name.probs[0]:.2f}",
+        "pred": list(name.names),
+        "prob": [round(prob, 4) for prob in name.probs],
+    }
+    if detailed:
+        make = name.make
+        named["certain"] = name.certain
+        named["make"] = make and {"name": make.name, "prob": round(make.prob, 4)}
+    return named
+
+
+def _image(index: int, upload: Upload) -> dict[str, Any]:
+    return {"index": index, "field": upload.field, "name": upload.name}
+
+
+def _error(result: object) -> dict[str, str] | None:
+    if not isinstance(result, PictureError):
+        return None
+    return {"code": result.code, "message": result.message}
+
+
+def _timing(watch: Stopwatch, start: float, stages: tuple[str, ...]) -> dict[str, float]:
+    timing = {stage: round(watch.stages.get(stage, 0.0), 2) for stage in stages}
+    return {**timing, "total": round((time.perf_counter() - start) * 1000, 2)}
+
+
+def _answer(document: object, pictures: int) -> Response:
+    return Response.of_json(document, headers={"X-Carlens-Pictures": str(pictures)})
+
+
+def _describe(manifest: Manifest) -> dict[str, Any]:
+    thresholds = asdict(manifest.thresholds)
+    if manifest.task == "classify":
+        thresholds = {"confidence": thresholds["confidence"]}
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "task": manifest.task,
+        "license": manifest.license,
+        "source": manifest.source,
+        "trained_on": manifest.trained_on,
+        "limits": manifest.limits,
+        "classes": list(manifest.labels),
+        "thresholds": thresholds,
+        "input": {"width": manifest.input.width, "height": manifest.input.height},
+    }
+
+
+@cache
+def _contract() -> dict[str, Any]:
+    import yaml  # only this route pays for it
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    document: dict[str, Any] = _public(yaml.load(_CONTRACT.read_text("utf-8"), loader))  # noqa: S506
+    return document
+
+
+def _public(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _public(member)
+            for key, member in value.items()
+            if not str(key).startswith("x-amazon-")
+        }
+    return [_public(member) for member in value] if isinstance(value, list) else value

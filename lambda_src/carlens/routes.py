@@ -1,0 +1,123 @@
+"""(method, path) -> operation; errors -> HTTP; CORS on every answer."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from carlens import operations
+from carlens.app import App
+from carlens.errors import CarlensError, InternalError, MethodNotAllowed, NotFound
+from carlens.gateway import Request, Response, read_request, write_response
+from carlens.operations import Call
+
+log = logging.getLogger("carlens")
+
+Operation = Callable[[Request, Call], Response]
+
+ROUTES: dict[str, dict[str, Operation]] = {
+    "/": {"GET": operations.page},
+    "/health": {"GET": operations.health},
+    "/models": {"GET": operations.models},
+    "/object_detection": {"POST": operations.object_detection},
+    "/openapi.json": {"GET": operations.contract},
+    "/predict": {"POST": operations.predict},
+    "/shape": {"POST": operations.shape},
+    "/size": {"POST": operations.size},
+}
+
+# Kept back for the picture at hand, and for writing the answer.
+_RESERVE_SECONDS = 3.0
+_TIME_WITHOUT_CONTEXT = 29.0
+
+
+def respond(event: Mapping[str, Any], context: Any, app: App) -> dict[str, Any]:
+    """Answer a REST proxy event, whatever happens.
+
+    Parameters
+    ----------
+    event : Mapping
+        As API Gateway sends it.
+    context : object
+        Lambda's; its request id and remaining time are used when it has them.
+    app : App
+
+    Returns
+    -------
+    dict
+        The proxy response.
+    """
+    request_id = _request_id(event, context)
+    origin = ""
+    allow = "OPTIONS"
+    try:
+        request = read_request(event)
+        origin = request.headers.get("origin", "")
+        methods = _methods(request.path)
+        allow = ",".join(sorted({*methods, "OPTIONS"}))
+        response = _route(request, methods, allow, Call(app, request_id, _deadline(context)))
+    except CarlensError as error:
+        response = _of_error(error, request_id)
+    except Exception:
+        log.exception("request %s failed", request_id)
+        message = "Carlens failed on this request; report it with the request_id."
+        response = _of_error(InternalError(message), request_id)
+    headers = {
+        **response.headers,
+        **_cors(app.config.cors_origins, origin, allow),
+        "X-Request-Id": request_id,
+        "X-Content-Type-Options": "nosniff",
+    }
+    return write_response(Response(response.status, response.body, headers))
+
+
+def _methods(path: str) -> dict[str, Operation]:
+    if path not in ROUTES:
+        raise NotFound("No such route; GET /openapi.json lists them.")
+    return ROUTES[path]
+
+
+def _route(request: Request, methods: dict[str, Operation], allow: str, call: Call) -> Response:
+    if request.method == "OPTIONS":
+        return Response(204)
+    operation = methods.get("GET" if request.method == "HEAD" else request.method)
+    if operation is None:
+        raise MethodNotAllowed(
+            f"{request.path} does not take {request.method[:20]}; use {allow}.", allow=allow
+        )
+    return operation(request, call)
+
+
+def _of_error(error: CarlensError, request_id: str) -> Response:
+    headers = {"Allow": error.allow} if isinstance(error, MethodNotAllowed) else {}
+    body = {"code": error.code, "message": error.message, "request_id": request_id}
+    return Response.of_json({"error": body}, error.status, headers)
+
+
+def _cors(origins: tuple[str, ...], origin: str, allow: str) -> dict[str, str]:
+    if "*" in origins:
+        allowed = {"Access-Control-Allow-Origin": "*"}
+    else:
+        known = origin if origin in origins else origins[0]
+        allowed = {"Access-Control-Allow-Origin": known, "Vary": "Origin"}
+    return {
+        **allowed,
+        "Access-Control-Allow-Methods": allow,
+        "Access-Control-Allow-Headers": "Content-Type,Authorization,X-Api-Key",
+        "Access-Control-Expose-Headers": "X-Request-Id",
+        "Access-Control-Max-Age": "600",
+    }
+
+
+def _request_id(event: Mapping[str, Any], context: Any) -> str:
+    from_gateway = (event.get("requestContext") or {}).get("requestId")
+    return str(from_gateway or getattr(context, "aws_request_id", None) or uuid.uuid4())
+
+
+def _deadline(context: Any) -> float:
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    seconds = remaining() / 1000 if remaining else _TIME_WITHOUT_CONTEXT
+    return time.monotonic() + seconds - _RESERVE_SECONDS

@@ -1,0 +1,1 @@
+"""Pixels in, vehicles out; knows nothing of HTTP or AWS."""

@@ -1,0 +1,74 @@
+"""Bounding boxes as arrays: float32 of shape (n, 4), columns x1, y1, x2, y2 in pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Boxes = NDArray[np.float32]
+Scores = NDArray[np.float32]
+Classes = NDArray[np.intp]
+
+
+def area(boxes: Boxes) -> Scores:
+    """Give each box's area in square pixels, shape (n,)."""
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return np.asarray(sides[:, 0] * sides[:, 1], np.float32)
+
+
+def iou(box: Boxes, boxes: Boxes) -> Scores:
+    """Give the intersection over union of one box, shape (4,), with each of many, shape (n,)."""
+    top_left = np.maximum(box[:2], boxes[:, :2])
+    bottom_right = np.minimum(box[2:], boxes[:, 2:])
+    intersection = area(np.concatenate([top_left, bottom_right], axis=1))
+    union = area(box[None])[0] + area(boxes) - intersection
+    return np.asarray(intersection / np.maximum(union, np.finfo(np.float32).tiny), np.float32)
+
+
+def nms(boxes: Boxes, scores: Scores, groups: Classes, threshold: float) -> Classes:
+    """Non-maximum suppression within each group.
+
+    Greedy, from the highest score down: a box goes when its IoU with a kept one of its
+    group is above the threshold.
+
+    Parameters
+    ----------
+    boxes : float32 array of shape (n, 4)
+    scores : float32 array of shape (n,)
+    groups : integer array of shape (n,)
+        Boxes of different groups never suppress each other: a class, say.
+    threshold : float
+        0..1.
+
+    Returns
+    -------
+    integer array
+        Indices of the kept boxes, highest score first; of equal scores the earlier first.
+    """
+    order = np.argsort(-scores, kind="stable")
+    # Groups are moved apart so that they never overlap; no loop over them is needed.
+    apart = (float(boxes.max()) + 1 if len(boxes) else 0) * groups[:, None]
+    shifted = (boxes + apart).astype(np.float32)
+    kept: list[int] = []
+    while len(order):
+        best, rest = order[0], order[1:]
+        kept.append(int(best))
+        order = rest[iou(shifted[best], shifted[rest]) <= threshold]
+    return np.asarray(kept, np.intp)
+
+
+def clip(boxes: Boxes, width: int, height: int) -> Boxes:
+    """Cut boxes off at the edges of a picture."""
+    return np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
+
+
+def grow(boxes: Boxes, share: float) -> Boxes:
+    """Move each side outwards by a share of the box's width or height."""
+    sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
+    return np.asarray(boxes + sides * share * np.array([-1, -1, 1, 1], np.float32), np.float32)
+
+
+def from_center(centers: Boxes) -> Boxes:
+    """Turn columns center x, center y, width, height into x1, y1, x2, y2."""
+    half = centers[..., 2:] / 2
+    return np.concatenate([centers[..., :2] - half, centers[..., :2] + half], axis=-1)

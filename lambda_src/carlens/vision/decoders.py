@@ -1,0 +1,114 @@
+"""A detector's raw outputs for one picture -> boxes and the score of every class.
+
+Each decoder is pure: outputs without their batch axis in; out come boxes, float32 of shape
+(n, 4) in pixels of the model's input, and scores 0..1, float32 of shape (n, classes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carlens.models.manifest import Decoder, InputSpec, OutputSpec
+from carlens.vision.boxes import Boxes, Scores, from_center
+
+Tensor = NDArray[np.float32]
+Decoded = tuple[Boxes, Scores]
+
+
+def ssd(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decoded:
+    """Decode an SSD with its box decoding done (Liu et al. 2016, arXiv:1512.02325).
+
+    `outputs`: boxes (a, 4) as y1, x1, y2, x2 in 0..1; scores (a, classes), activated.
+    """
+    boxes, scores = outputs
+    return boxes[:, [1, 0, 3, 2]] * _scale(size), scores
+
+
+def nanodet(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decoded:
+    """Decode a NanoDet-Plus: distances to the four sides as distributions over bins.
+
+    `outputs`: (points, classes + 4 * (reg_max + 1)), scores activated. Source: generalized
+    focal loss, Li et al. 2020, arXiv:2006.04388.
+    """
+    (raw,) = outputs
+    bins = spec.reg_max + 1
+    classes = raw.shape[1] - 4 * bins
+    points, strides = _grid(size, spec.strides)
+    distances = softmax(raw[:, classes:].reshape(-1, 4, bins)) @ np.arange(bins, dtype=np.float32)
+    distances = distances * strides
+    centers = points * strides
+    boxes = np.concatenate([centers - distances[:, :2], centers + distances[:, 2:]], axis=1)
+    return boxes, raw[:, :classes]
+
+
+def yolox(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decoded:
+    """Decode a YOLOX: center offsets, logarithms of the sides, objectness, classes.
+
+    `outputs`: (points, 5 + classes), scores activated. Source: Ge et al. 2021,
+    arXiv:2107.08430.
+    """
+    (raw,) = outputs
+    points, strides = _grid(size, spec.strides)
+    # No side is longer than e^16 pixels; without the bound a hostile file overflows.
+    sides = np.exp(np.minimum(raw[:, 2:4], 16)) * strides
+    centers = (raw[:, :2] + points) * strides
+    return from_center(np.concatenate([centers, sides], axis=1)), raw[:, 4:5] * raw[:, 5:]
+
+
+def yolo(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decoded:
+    """Decode a YOLO of the v8 and v11 exports, one column a box.
+
+    `outputs`: (4 + classes, points), rows center x, center y, width, height in pixels of
+    the input, then activated scores.
+    """
+    (raw,) = outputs
+    return from_center(raw[:4].T), raw[4:].T
+
+
+def detr(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decoded:
+    """Decode a DETR (Carion et al. 2020, arXiv:2005.12872) or RT-DETR.
+
+    `outputs`: logits (queries, classes), with one more for "no object" when activated by
+    softmax; boxes (queries, 4) as center x, center y, width, height in 0..1.
+    """
+    logits, boxes = outputs
+    scores = softmax(logits)[:, :-1] if spec.activation == "softmax" else sigmoid(logits)
+    return from_center(boxes) * _scale(size), scores
+
+
+DECODERS: dict[Decoder, Callable[[Sequence[Tensor], OutputSpec, InputSpec], Decoded]] = {
+    "ssd": ssd,
+    "nanodet": nanodet,
+    "yolox": yolox,
+    "yolo": yolo,
+    "detr": detr,
+}
+
+
+def softmax(logits: Tensor) -> Tensor:
+    """Turn logits into probabilities along the last axis."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)
+
+
+def sigmoid(logits: Tensor) -> Tensor:
+    """Turn logits into independent probabilities."""
+    return np.asarray(0.5 * (np.tanh(0.5 * logits) + 1), np.float32)
+
+
+def _scale(size: InputSpec) -> Boxes:
+    return np.array([size.width, size.height, size.width, size.height], np.float32)
+
+
+def _grid(size: InputSpec, strides: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Give each point's column and row, shape (points, 2), and its stride, (points, 1)."""
+    points, steps = [], []
+    for stride in strides:
+        rows, columns = -(-size.height // stride), -(-size.width // stride)
+        y, x = np.mgrid[:rows, :columns]
+        points.append(np.stack([x.ravel(), y.ravel()], axis=1))
+        steps.append(np.full((rows * columns, 1), stride))
+    return np.concatenate(points).astype(np.float32), np.concatenate(steps).astype(np.float32)

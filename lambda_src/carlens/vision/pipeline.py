@@ -1,0 +1,135 @@
+"""Pictures of a request -> what is in each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from carlens.errors import DeadlineExceeded, PictureError
+from carlens.images import Pixels
+from carlens.vision.classification import BATCH, Classification, Classifier
+from carlens.vision.detection import Detection, DetectOptions, Detector
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was seen in one picture.
+
+    Attributes
+    ----------
+    width, height : int
+        Of the upright picture, in pixels.
+    objects : tuple of Detection
+    names : tuple of Classification
+        One for each object; empty when nothing was classified.
+    """
+
+    width: int
+    height: int
+    objects: tuple[Detection, ...]
+    names: tuple[Classification, ...] = ()
+
+
+@dataclass
+class Stopwatch:
+    """Adds up the milliseconds of each stage."""
+
+    stages: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Time what runs inside the `with` block."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            elapsed = (time.perf_counter() - start) * 1000
+            self.stages[stage] = self.stages.get(stage, 0.0) + elapsed
+
+
+def see_all(
+    pictures: Iterable[Callable[[], Pixels]],
+    detector: Detector,
+    options: DetectOptions,
+    classifier: Classifier | None,
+    *,
+    top_k: int,
+    out_of_time: Callable[[], bool],
+    watch: Stopwatch,
+) -> list[Sight | PictureError]:
+    """See every picture, one at a time so that only one is in memory.
+
+    Parameters
+    ----------
+    pictures : iterable of callables
+        Each decodes one picture, or raises a PictureError that fails it alone.
+    classifier : Classifier or None
+        Names the detected objects, all crops of the request in batches.
+    top_k : int
+        Names given for each object.
+    out_of_time : callable
+        Asked before each step; once true, the rest fails with DeadlineExceeded.
+
+    Returns
+    -------
+    list of Sight or PictureError
+        One for each picture, in order.
+    """
+    results: list[Sight | PictureError] = []
+    crops: list[Pixels] = []
+    for decode in pictures:
+        try:
+            if out_of_time():
+                raise _too_late()
+            pixels = decode()
+            with watch("detect"):
+                objects = detector.detect(pixels, options)
+        except PictureError as error:
+            results.append(error)
+            continue
+        if classifier is not None:
+            with watch("classify"):
+                crops += [classifier.crop(pixels, detection) for detection in objects]
+        results.append(Sight(pixels.shape[1], pixels.shape[0], tuple(objects)))
+    if classifier is None:
+        return results
+    with watch("classify"):
+        return _name_all(results, crops, classifier, top_k, out_of_time)
+
+
+def _name_all(
+    results: list[Sight | PictureError],
+    crops: list[Pixels],
+    classifier: Classifier,
+    top_k: int,
+    out_of_time: Callable[[], bool],
+) -> list[Sight | PictureError]:
+    names: list[Classification] = []
+    for start in range(0, len(crops), BATCH):
+        if out_of_time():
+            break
+        rows = classifier.probabilities(crops[start : start + BATCH])
+        names += [classifier.name(row, top_k) for row in rows]
+    named: list[Sight | PictureError] = []
+    at = 0
+    for result in results:
+        if isinstance(result, PictureError):
+            named.append(result)
+            continue
+        end = at + len(result.objects)
+        complete = end <= len(names)
+        named.append(
+            Sight(result.width, result.height, result.objects, tuple(names[at:end]))
+            if complete
+            else _too_late()
+        )
+        at = end
+    return named
+
+
+def _too_late() -> DeadlineExceeded:
+    return DeadlineExceeded(
+        "The time of the request ran out before this picture; send fewer or smaller ones."
+    )

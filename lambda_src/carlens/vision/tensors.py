@@ -1,0 +1,86 @@
+"""Pixels -> a model's input, as its manifest's `input` says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from carlens.images import Pixels, as_pixels
+from carlens.models.manifest import InputSpec
+from carlens.vision.boxes import Boxes
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a picture lies in a model's input: input = picture * scale + offset."""
+
+    scale_x: float
+    scale_y: float
+    offset_x: float = 0.0
+    offset_y: float = 0.0
+
+    def to_picture(self, boxes: Boxes) -> Boxes:
+        """Map boxes from pixels of the input to pixels of the picture."""
+        offset = np.array([self.offset_x, self.offset_y] * 2, np.float32)
+        scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
+        return np.asarray((boxes - offset) / scale, np.float32)
+
+
+def fit(pixels: Pixels, spec: InputSpec) -> tuple[Pixels, Placement]:
+    """Resize a picture to a model's input.
+
+    Parameters
+    ----------
+    pixels : uint8 array of shape (h, w, 3)
+    spec : InputSpec
+        Its `resize` chooses between stretch, letterbox and crop.
+
+    Returns
+    -------
+    uint8 array of shape (spec.height, spec.width, 3)
+    Placement
+        For mapping boxes back.
+    """
+    height, width = pixels.shape[:2]
+    scale_x, scale_y = spec.width / width, spec.height / height
+    if spec.resize == "stretch":
+        return _resize(pixels, spec.width, spec.height, spec), Placement(scale_x, scale_y)
+    scale = min(scale_x, scale_y) if spec.resize == "letterbox" else max(scale_x, scale_y)
+    new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
+    resized = _resize(pixels, new_width, new_height, spec)
+    if spec.align == "top_left" and spec.resize == "letterbox":
+        x, y = 0, 0
+    else:
+        x, y = (spec.width - new_width) // 2, (spec.height - new_height) // 2
+    placement = Placement(new_width / width, new_height / height, x, y)
+    if spec.resize == "crop":
+        return resized[-y : spec.height - y, -x : spec.width - x], placement
+    canvas = np.full((spec.height, spec.width, 3), spec.pad, np.uint8)
+    canvas[y : y + new_height, x : x + new_width] = resized
+    return canvas, placement
+
+
+def to_batch(fitted: list[Pixels], spec: InputSpec) -> NDArray[np.float32]:
+    """Stack fitted pictures, each (height, width, 3), into the tensor that the model takes."""
+    batch = np.stack(fitted)
+    if spec.color == "BGR":
+        batch = batch[..., ::-1]
+    if spec.layout == "NCHW":
+        batch = batch.transpose(0, 3, 1, 2)
+    axes = (1, 3, 1, 1) if spec.layout == "NCHW" else (1, 1, 1, 3)
+    tensor = np.ascontiguousarray(batch, np.float32)
+    if any(spec.mean):
+        tensor -= np.array(spec.mean, np.float32).reshape(axes)
+    if set(spec.std) != {1.0}:
+        tensor /= np.array(spec.std, np.float32).reshape(axes)
+    return tensor
+
+
+def _resize(pixels: Pixels, width: int, height: int, spec: InputSpec) -> Pixels:
+    shrinks = width < pixels.shape[1] or height < pixels.shape[0]
+    area = spec.interpolation == "area" and shrinks
+    how = cv2.INTER_AREA if area else cv2.INTER_LINEAR
+    return as_pixels(cv2.resize(pixels, (width, height), interpolation=how))
