@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,10 @@ from typing import Any
 import pybase64
 
 from carlens.errors import MalformedBody
+
+
+# A stage or a base path; anything else did not come from API Gateway.
+_PREFIX = re.compile(r"/[A-Za-z0-9_-]{1,128}")
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,8 @@ def _query(event: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 def _prefix(event: Mapping[str, Any], path: str) -> str:
     full = str((event.get("requestContext") or {}).get("path") or path)
-    return full.removesuffix(path).rstrip("/") if full.endswith(path) else ""
+    prefix = full.removesuffix(path).rstrip("/")
+    return prefix if _PREFIX.fullmatch(prefix) else ""
 
 
 def _body(event: Mapping[str, Any], content_type: str) -> bytes:

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from carlens import remote
 from carlens.app import App
 from carlens.errors import DeadlineExceeded, ModelsUnavailable, PictureError
 from carlens.gateway import Request, Response
@@ -228,6 +227,8 @@ def _given(upload: Upload) -> Content:
 
 
 def _fetch(url: str, call: Call) -> bytes:
+    from carlens import remote  # only pictures named by URL pay for it
+
     if call.out_of_time():
         raise DeadlineExceeded("The time of the request ran out before this URL was fetched.")
     config = call.app.config

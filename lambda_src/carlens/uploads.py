@@ -93,8 +93,8 @@ def read_uploads(request: Request, *, max_pictures: int) -> list[Upload]:
 
 
 def _from_multipart(body: bytes, content_type: str) -> Iterator[Upload]:
-    # `multipart` and not requests-toolbelt: twice as fast, bounded in headers and parts,
-    # and right where toolbelt's decoder is not (a preamble, a boundary inside data).
+    # `multipart` and not requests-toolbelt: twice as fast, a fifth of the import, bounded in
+    # headers and parts, and right where toolbelt's decoder is not (a preamble, a lone end).
     boundary = multipart.parse_options_header(content_type)[1].get("boundary")
     if not boundary:
         raise MalformedBody(

@@ -1,0 +1,55 @@
+# Every target makes .venv when it is not there; running one again is fast.
+PORT ?= 8000
+STAGE ?= dev
+VENV := .venv
+PY := $(VENV)/bin/python
+export PYTHONPATH := lambda_src
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test test-all check format eval synth deploy bench lock browser
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+serve: $(VENV)/.ready ## Run the API and its page on this machine [PORT=8000]
+	@$(PY) -m local --port $(PORT)
+
+test: $(VENV)/.ready browser ## Run the tests
+	@$(PY) -m pytest -m "not slow"
+
+test-all: $(VENV)/.ready browser ## Run the tests, the slow ones too
+	@$(PY) -m pytest
+
+check: $(VENV)/.ready ## Lint, format and type checks
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+
+format: $(VENV)/.ready ## Format the code
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+
+eval: $(VENV)/.ready ## Measure the models: ANNOTATIONS=instances.json IMAGES=folder [SLICES=n], or CLASSES=folder
+	@$(if $(CLASSES),$(PY) -m benchmarks.evaluate classifier $(CLASSES),\
+	$(PY) -m benchmarks.evaluate detector $(or $(ANNOTATIONS),../shared/evalset/instances_val.json) \
+		$(or $(IMAGES),../shared/evalset/images) $(if $(SLICES),--slices $(SLICES)))
+
+# The browser tests use Debian's Chromium; where it is not and cannot be installed they are skipped.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		echo "Installing Chromium for the browser tests" && \
+		apt-get update -qq >/dev/null && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qqy chromium >/dev/null; } || \
+		echo "No Chromium: the browser tests will be skipped. Install it to run them."
+
+$(VENV)/.ready: requirements.txt lambda_src/requirements.txt
+	@python=$$(for p in python3.13 python3.12 python3.11 python3 python; do \
+		$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+		&& echo $$p && break; done); \
+	[ -n "$$python" ] || { echo "Carlens needs Python 3.11, 3.12 or 3.13 on the PATH."; exit 1; }; \
+	[ -x $(PY) ] || $$python -m venv $(VENV)
+	@echo "Installing Carlens into $(VENV) (a minute, the first time)"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@

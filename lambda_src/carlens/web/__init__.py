@@ -1,0 +1,74 @@
+"""The page that `GET /` answers: one document that needs nothing but itself.
+
+The sources are plain files that an editor and a linter understand: `index.html` names `app.css`
+and `app.js` as any page would, and `page` puts their text in the place of those two tags. The
+Content-Security-Policy then allows exactly these two texts, by hash, and no other script or style.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+_STYLE_TAG = '<link rel="stylesheet" href="app.css">'
+_SCRIPT_TAG = '<script type="module" src="app.js"></script>'
+_BASE_TAG = '<base href="/">'
+
+# API Gateway's stage names are 1 to 128 of these; anything else is no prefix of ours.
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{0,128})?")
+
+
+def page(prefix: str) -> tuple[str, str]:
+    """Build the page for an API that answers under `prefix`.
+
+    Parameters
+    ----------
+    prefix : str
+        What stands before every route: `""` or `"/"` for none, else one path segment such as
+        `"/prod"`, the stage. It comes from an event, so nothing else is let into the document.
+
+    Returns
+    -------
+    tuple[str, str]
+        The HTML, and the value of its Content-Security-Policy header.
+
+    Raises
+    ------
+    ValueError
+        The prefix is not one path segment of letters, digits, `_` and `-`.
+    """
+    if not _PREFIX.fullmatch(prefix):
+        raise ValueError(f"not a path prefix: {prefix[:40]!r}")
+    before, after, policy = _document()
+    return f'{before}<base href="{prefix.rstrip("/")}/">{after}', policy
+
+
+@cache
+def _document() -> tuple[str, str, str]:
+    """Read the sources once: the HTML before and after its base tag, and the policy."""
+    html, style, script = (
+        (_HERE / name).read_text(encoding="utf-8") for name in ("index.html", "app.css", "app.js")
+    )
+    html = html.replace(_STYLE_TAG, f"<style>{style}</style>")
+    html = html.replace(_SCRIPT_TAG, f'<script type="module">{script}</script>')
+    before, after = html.split(_BASE_TAG)
+    policy = (
+        "default-src 'none'",
+        "img-src blob: data: https: http:",
+        "connect-src 'self'",
+        "base-uri 'self'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        f"script-src {_source(script)}",
+        f"style-src {_source(style)}",
+    )
+    return before, after, "; ".join(policy)
+
+
+def _source(text: str) -> str:
+    """Name an inlined text as a Content-Security-Policy source."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

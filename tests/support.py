@@ -1,0 +1,103 @@
+"""What many tests build: events, pictures and a copy of Carlens to send them to."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from requests_toolbelt import MultipartEncoder
+
+from carlens.app import App
+from carlens.config import Config
+from carlens.images import Pixels
+from carlens.routes import respond
+
+PHOTOS = Path(__file__).parent / "photos"
+SKODA = PHOTOS / "skoda_citigo_mit.png"
+PASSAT = PHOTOS / "vw_passat_cc_mit.webp"
+EVENTS = Path(__file__).parent / "events"
+
+Fields = Sequence[tuple[str, Any]]
+
+
+def golden(name: str) -> dict[str, Any]:
+    """Give a recorded event."""
+    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text("utf-8"))
+    return event
+
+
+def event(
+    method: str,
+    path: str,
+    *,
+    body: bytes | None = None,
+    content_type: str | None = None,
+    query: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    binary: bool = True,
+) -> dict[str, Any]:
+    """Build on the golden event, as API Gateway would for this request."""
+    built = golden("get_health")
+    built.update(httpMethod=method, path=path, resource=path)
+    built["requestContext"].update(httpMethod=method, path=f"/prod{path}", resourcePath=path)
+    built["headers"].update(headers or {})
+    if content_type is not None:
+        built["headers"]["Content-Type"] = content_type
+    built["multiValueHeaders"] = {name: [value] for name, value in built["headers"].items()}
+    if query:
+        built["queryStringParameters"] = dict(query)
+        built["multiValueQueryStringParameters"] = {name: [v] for name, v in query.items()}
+    if body is not None:
+        built["body"] = base64.b64encode(body).decode() if binary else body.decode()
+        built["isBase64Encoded"] = binary
+    return built
+
+
+def multipart_event(path: str, fields: Fields, **more: Any) -> dict[str, Any]:
+    """Build the event of a form, encoded by requests-toolbelt."""
+    encoder = MultipartEncoder(list(fields))
+    return event("POST", path, body=encoder.to_string(), content_type=encoder.content_type, **more)
+
+
+def photo(path: Path = SKODA, name: str | None = None) -> tuple[str, bytes, str]:
+    """Give a photo as a form's file."""
+    return (name or path.name, path.read_bytes(), "application/octet-stream")
+
+
+def encode(image: Image.Image | Pixels, file_format: str, **options: Any) -> bytes:
+    """Encode a picture in memory."""
+    if not isinstance(image, Image.Image):
+        image = Image.fromarray(image)
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def call(event: Mapping[str, Any], app: App, context: Any = None) -> tuple[int, Any]:
+    """Send an event and give the status and the JSON of the answer."""
+    answer = respond(event, context, app)
+    return answer["statusCode"], json.loads(answer["body"]) if answer["body"] else None
+
+
+def color_blocks(width: int = 64, height: int = 32) -> Pixels:
+    """Draw a picture in which every turn, flip and swapped channel shows.
+
+    Top left red, top right green, bottom left blue, bottom right white.
+    """
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[: height // 2, : width // 2] = (255, 0, 0)
+    pixels[: height // 2, width // 2 :] = (0, 255, 0)
+    pixels[height // 2 :, : width // 2] = (0, 0, 255)
+    pixels[height // 2 :, width // 2 :] = (255, 255, 255)
+    return pixels
+
+
+def real_app(**settings: Any) -> App:
+    """Give a copy of Carlens with the shipped models."""
+    return App(Config(threads=2, **settings))

@@ -1,0 +1,72 @@
+"""Environment -> Config."""
+
+from __future__ import annotations
+
+import pytest
+
+from carlens.config import Config
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    config = Config.from_env({"CARLENS_DETECTOR": ""})
+
+    assert config.detector == "ssdlite-mobilenet-v2-coco"
+    assert config.cors_origins == ("*",)
+    assert config.allowed_hosts == frozenset()
+    assert config.confidence is None
+    assert config.threads >= 1
+
+
+def test_every_setting_is_read() -> None:
+    config = Config.from_env(
+        {
+            "CARLENS_MODELS": "s3://bucket/prefix",
+            "CARLENS_DETECTOR": "mine",
+            "CARLENS_CLASSIFIER": "yours",
+            "CARLENS_THREADS": "3",
+            "CARLENS_CORS_ORIGINS": "https://a.example, https://b.example",
+            "CARLENS_ALLOWED_HOSTS": "Pictures.Intranet,localhost:8080",
+            "CARLENS_MAX_PICTURES": "4",
+            "CARLENS_MAX_BYTES": "5",
+            "CARLENS_MAX_PIXELS": "6",
+            "CARLENS_MAX_SIDE": "7",
+            "CARLENS_CONFIDENCE": "0",
+            "CARLENS_MIN_AREA": "0.5",
+            "CARLENS_SLICES": "3",
+            "CARLENS_VERSION": "9",
+        }
+    )
+
+    assert config == Config(
+        models="s3://bucket/prefix",
+        detector="mine",
+        classifier="yours",
+        threads=3,
+        cors_origins=("https://a.example", "https://b.example"),
+        allowed_hosts=frozenset({"pictures.intranet", "localhost:8080"}),
+        max_pictures=4,
+        max_bytes=5,
+        max_pixels=6,
+        max_side=7,
+        confidence=0.0,
+        min_area=0.5,
+        slices=3,
+        version="9",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("THREADS", "0"),
+        ("THREADS", "two"),
+        ("MAX_PICTURES", "-1"),
+        ("CONFIDENCE", "1.5"),
+        ("CONFIDENCE", "nan"),
+        ("SLICES", "4"),
+        ("SLICES", "1.5"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_name(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=f"CARLENS_{name} is '{value}'"):
+        Config.from_env({f"CARLENS_{name}": value})
