@@ -22,7 +22,7 @@ class Config:
     models : str
         A folder, or `s3://bucket/prefix`, with one folder a model.
     detector, classifier : str
-        Names of the models to use.
+        The models to use, by the path of their folder.
     threads : int
         Threads a model run may use; the vCPUs of the function.
     cors_origins : tuple of str
@@ -37,6 +37,8 @@ class Config:
         0..1; override the detector's manifest.
     slices : int or None
         1..3; overrides the detector's manifest.
+    metrics : str
+        The CloudWatch namespace of the metrics in the log; empty for none.
     version : str
         What `/health` says.
     """
@@ -54,6 +56,7 @@ class Config:
     confidence: float | None = None
     min_area: float | None = None
     slices: int | None = None
+    metrics: str = ""
     version: str = "0.1.0"
 
     @classmethod
@@ -87,6 +90,7 @@ class Config:
             confidence=_number(env, "CONFIDENCE", float, 0.0, 1.0),
             min_area=_number(env, "MIN_AREA", float, 0.0, 1.0),
             slices=_number(env, "SLICES", int, 1, 3),
+            metrics=text("METRICS", cls.metrics),
             version=text("VERSION", cls.version),
         )
 

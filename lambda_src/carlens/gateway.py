@@ -12,7 +12,7 @@ from typing import Any
 import pybase64
 
 from carlens.errors import MalformedBody
-
+from carlens.telemetry import Outcome
 
 # A stage or a base path; anything else did not come from API Gateway.
 _PREFIX = re.compile(r"/[A-Za-z0-9_-]{1,128}")
@@ -48,19 +48,25 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An HTTP answer with a text body."""
+    """An HTTP answer with a text body, and what the log should know of it."""
 
     status: int
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    outcome: Outcome | None = None
 
     @classmethod
     def of_json(
-        cls, value: object, status: int = 200, headers: Mapping[str, str] | None = None
+        cls,
+        value: object,
+        status: int = 200,
+        *,
+        headers: Mapping[str, str] | None = None,
+        outcome: Outcome | None = None,
     ) -> Response:
         """Answer `value` as compact JSON."""
         body = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return cls(status, body, {"Content-Type": "application/json", **(headers or {})})
+        return cls(status, body, {"Content-Type": "application/json", **(headers or {})}, outcome)
 
 
 def read_request(event: Mapping[str, Any]) -> Request:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,6 +17,7 @@ from carlens.gateway import Request, Response
 from carlens.images import Pixels, Shape, read_pixels, read_shape
 from carlens.models.manifest import Manifest
 from carlens.parameters import Parameters, read_parameters, wants_detailed
+from carlens.telemetry import Outcome
 from carlens.uploads import Upload, read_uploads
 from carlens.vision.classification import Classification, Classifier
 from carlens.vision.detection import Detection, DetectOptions
@@ -120,9 +121,7 @@ def _see(
     detector = app.recognizer().detector
     detailed = wants_detailed(request.query)
     parameters = read_parameters(request.query, allowed)
-    start = time.perf_counter()
-    with watch("read"):
-        uploads = read_uploads(request, max_pictures=app.config.max_pictures)
+    uploads = _uploads(request, call, watch)
     with _contents(uploads, call) as contents:
         sights = see_all(
             (_decoder(content, call, watch) for content in contents),
@@ -136,8 +135,14 @@ def _see(
     results = [
         [] if isinstance(sight, PictureError) else _objects(sight, detailed) for sight in sights
     ]
+    outcome = Outcome(
+        pictures=len(uploads),
+        objects=sum(map(len, results)),
+        failures=_failures(sights),
+        stages=watch.stop(("read", "decode", "detect", "classify")),
+    )
     if not detailed:
-        return _answer(results, len(uploads))
+        return Response.of_json(results, outcome=outcome)
     images = [
         {
             **_image(index, upload),
@@ -157,9 +162,9 @@ def _see(
             task: {"name": model.name, "version": model.version} for task, model in used.items()
         },
         "images": images,
-        "timing_ms": _timing(watch, start, ("read", "decode", "detect", "classify")),
+        "timing_ms": outcome.stages,
     }
-    return _answer(document, len(uploads))
+    return Response.of_json(document, outcome=outcome)
 
 
 def _measure(
@@ -167,13 +172,18 @@ def _measure(
 ) -> Response:
     app, watch = call.app, Stopwatch()
     detailed = wants_detailed(request.query)
-    start = time.perf_counter()
-    with watch("read"):
-        uploads = read_uploads(request, max_pictures=app.config.max_pictures)
-        with _contents(uploads, call) as contents:
-            measured = [_size_and_shape(content, app) for content in contents]
+    uploads = _uploads(request, call, watch)
+    with watch("read"), _contents(uploads, call) as contents:
+        measured = [_size_and_shape(content, app) for content in contents]
+    outcome = Outcome(
+        pictures=len(uploads),
+        failures=_failures(error for _, _, error in measured),
+        stages=watch.stop(("read",)),
+    )
     if not detailed:
-        return _answer([brief(data, found) for data, found, _ in measured], len(uploads))
+        return Response.of_json(
+            [brief(data, found) for data, found, _ in measured], outcome=outcome
+        )
     nothing: dict[str, int | None] = {"height": None, "width": None, "channels": None}
     images = [
         {
@@ -184,12 +194,17 @@ def _measure(
         }
         for index, (upload, (data, found, error)) in enumerate(zip(uploads, measured, strict=True))
     ]
-    document = {
-        "request_id": call.request_id,
-        "images": images,
-        "timing_ms": _timing(watch, start, ("read",)),
-    }
-    return _answer(document, len(uploads))
+    document = {"request_id": call.request_id, "images": images, "timing_ms": outcome.stages}
+    return Response.of_json(document, outcome=outcome)
+
+
+def _uploads(request: Request, call: Call, watch: Stopwatch) -> list[Upload]:
+    with watch("read"):
+        return read_uploads(request, max_pictures=call.app.config.max_pictures)
+
+
+def _failures(results: Iterable[object]) -> tuple[str, ...]:
+    return tuple(result.code for result in results if isinstance(result, PictureError))
 
 
 Content = Callable[[], bytes]
@@ -325,15 +340,6 @@ def _error(result: object) -> dict[str, str] | None:
     if not isinstance(result, PictureError):
         return None
     return {"code": result.code, "message": result.message}
-
-
-def _timing(watch: Stopwatch, start: float, stages: tuple[str, ...]) -> dict[str, float]:
-    timing = {stage: round(watch.stages.get(stage, 0.0), 2) for stage in stages}
-    return {**timing, "total": round((time.perf_counter() - start) * 1000, 2)}
-
-
-def _answer(document: object, pictures: int) -> Response:
-    return Response.of_json(document, headers={"X-Carlens-Pictures": str(pictures)})
 
 
 def _describe(manifest: Manifest) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from carlens.app import App
 from carlens.errors import CarlensError, InternalError, MethodNotAllowed, NotFound
 from carlens.gateway import Request, Response, read_request, write_response
 from carlens.operations import Call
+from carlens.telemetry import metric_lines
 
 log = logging.getLogger("carlens")
 
@@ -50,25 +51,29 @@ def respond(event: Mapping[str, Any], context: Any, app: App) -> dict[str, Any]:
     dict
         The proxy response.
     """
-    request_id = _request_id(event, context)
-    origin = ""
-    allow = "OPTIONS"
+    call = Call(app, _request_id(event, context), _deadline(context))
+    origin, allow, route = "", "OPTIONS", "unknown"
     try:
         request = read_request(event)
         origin = request.headers.get("origin", "")
         methods = _methods(request.path)
+        route = request.path
         allow = ",".join(sorted({*methods, "OPTIONS"}))
-        response = _route(request, methods, allow, Call(app, request_id, _deadline(context)))
+        response = _route(request, methods, allow, call)
     except CarlensError as error:
-        response = _of_error(error, request_id)
+        response = _of_error(error, call.request_id)
     except Exception:
-        log.exception("request %s failed", request_id)
+        log.exception("request %s failed", call.request_id)
         message = "Carlens failed on this request; report it with the request_id."
-        response = _of_error(InternalError(message), request_id)
+        response = _of_error(InternalError(message), call.request_id)
+    if app.config.metrics:
+        about = {"method": event.get("httpMethod"), "route": route, "status": response.status}
+        _log({"request_id": call.request_id, **about}, response, context, app.config.metrics)
     headers = {
         **response.headers,
+        **_pictures(response),
         **_cors(app.config.cors_origins, origin, allow),
-        "X-Request-Id": request_id,
+        "X-Request-Id": call.request_id,
         "X-Content-Type-Options": "nosniff",
     }
     return write_response(Response(response.status, response.body, headers))
@@ -94,7 +99,20 @@ def _route(request: Request, methods: dict[str, Operation], allow: str, call: Ca
 def _of_error(error: CarlensError, request_id: str) -> Response:
     headers = {"Allow": error.allow} if isinstance(error, MethodNotAllowed) else {}
     body = {"code": error.code, "message": error.message, "request_id": request_id}
-    return Response.of_json({"error": body}, error.status, headers)
+    return Response.of_json({"error": body}, error.status, headers=headers)
+
+
+def _log(about: Mapping[str, Any], response: Response, context: Any, namespace: str) -> None:
+    function = str(getattr(context, "function_name", "local"))
+    for line in metric_lines(
+        namespace=namespace, function=function, request=about, outcome=response.outcome
+    ):
+        print(line, flush=True)
+
+
+def _pictures(response: Response) -> dict[str, str]:
+    outcome = response.outcome
+    return {} if outcome is None else {"X-Carlens-Pictures": str(outcome.pictures)}
 
 
 def _cors(origins: tuple[str, ...], origin: str, allow: str) -> dict[str, str]:

@@ -34,9 +34,10 @@ class Sight:
 
 @dataclass
 class Stopwatch:
-    """Adds up the milliseconds of each stage."""
+    """Adds up the milliseconds of each stage, from its making to its stop."""
 
-    stages: dict[str, float] = field(default_factory=dict)
+    _stages: dict[str, float] = field(default_factory=dict)
+    _start: float = field(default_factory=time.perf_counter)
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
@@ -46,7 +47,13 @@ class Stopwatch:
             yield
         finally:
             elapsed = (time.perf_counter() - start) * 1000
-            self.stages[stage] = self.stages.get(stage, 0.0) + elapsed
+            self._stages[stage] = self._stages.get(stage, 0.0) + elapsed
+
+    def stop(self, stages: tuple[str, ...]) -> dict[str, float]:
+        """Give the milliseconds of each of `stages`, and the `total`."""
+        total = (time.perf_counter() - self._start) * 1000
+        spent = {stage: round(self._stages.get(stage, 0.0), 2) for stage in stages}
+        return {**spent, "total": round(total, 2)}
 
 
 def see_all(
