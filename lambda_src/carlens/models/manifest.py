@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
@@ -14,6 +15,10 @@ Decoder = Literal["ssd", "nanodet", "yolox", "yolo", "detr", "softmax"]
 
 DETECTORS: tuple[Decoder, ...] = ("ssd", "nanodet", "yolox", "yolo", "detr")
 CLASSIFIERS: tuple[Decoder, ...] = ("softmax",)
+
+# Pixels are 0..255: what lies beyond is a slip, or overflows the model's float32.
+_LARGEST_MEAN = 1e6
+_SMALLEST_STD = 1e-6
 
 
 class ManifestError(Exception):
@@ -155,7 +160,7 @@ def parse_manifest(text: str) -> tuple[dict[str, Any], str]:
     """
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ManifestError(f"model.json is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise ManifestError("model.json must be a JSON object")
@@ -220,7 +225,7 @@ def _input(reader: _Reader) -> InputSpec:
         ),
         margin=reader.number("margin", 0, 1, InputSpec.margin),
     )
-    if 0 in spec.std:
+    if min(map(abs, spec.std)) < _SMALLEST_STD:
         raise ManifestError("input.std must not hold 0")
     reader.finish()
     return spec
@@ -262,7 +267,7 @@ def _thresholds(reader: _Reader) -> Thresholds:
 def _labels(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     rows = [line.split("\t") for line in text.removesuffix("\n").split("\n")]
     names = tuple(row[0].strip() for row in rows)
-    makes = tuple(row[1].strip() for row in rows if len(row) > 1)
+    makes = tuple(row[1].strip() for row in rows if row[1:] and row[1].strip())
     if not all(names):
         raise ManifestError(f"labels: line {names.index('') + 1} is empty")
     if makes and len(makes) != len(names):
@@ -272,7 +277,8 @@ def _labels(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _file_name(reader: _Reader, key: str) -> str:
     name = reader.take(key, str)
-    if not name or name.startswith(".") or "/" in name or "\\" in name:
+    plain = name.isprintable() and not name.startswith(".")
+    if not name or not plain or "/" in name or "\\" in name:
         raise ManifestError(f"{key} must be the name of a file beside model.json, not {name!r}")
     return name
 
@@ -291,7 +297,8 @@ class _Reader:
         if value is None:
             raise ManifestError(f"{self._path}{key} is missing")
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+            with suppress(OverflowError):
+                value = float(value)
         if not isinstance(value, kind) or isinstance(value, bool):
             raise ManifestError(f"{self._path}{key} must be a {kind.__name__}, not {value!r}")
         return value
@@ -309,6 +316,8 @@ class _Reader:
         values = self.items(key, float)
         if len(values) != 3:
             raise ManifestError(f"{self._path}{key} must hold 3 numbers, one a channel")
+        for value in values:
+            self._within(key, value, -_LARGEST_MEAN, _LARGEST_MEAN)
         return (values[0], values[1], values[2])
 
     def number(self, key: str, low: float, high: float, default: float | None = None) -> float:

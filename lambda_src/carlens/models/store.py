@@ -34,6 +34,8 @@ class FolderStore:
             manifest = build_manifest(document, (folder / labels).read_text("utf-8"))
         except ManifestError as error:
             raise ManifestError(f"{name}: {error}") from error
+        except UnicodeDecodeError as error:
+            raise ManifestError(f"{name}: model.json and its labels must be UTF-8") from error
         except OSError as error:
             raise ManifestError(f"{name}: cannot read {error.filename}") from error
         if manifest.name != name:

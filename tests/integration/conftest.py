@@ -1,0 +1,56 @@
+"""Real parts that several tests share."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import shutil
+import threading
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.integration.serving import running_server
+from tests.support import PHOTOS
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def photo_host() -> Iterator[str]:
+    """Serve tests/photos over HTTP and give the host's name and port."""
+    handler = functools.partial(_Quiet, directory=str(PHOTOS))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"localhost:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def api(photo_host: str) -> Iterator[str]:
+    """Run the local API on the real models and give its address."""
+    with running_server(env={"CARLENS_ALLOWED_HOSTS": photo_host}) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Give a real Chromium."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip("no Chromium on this machine; `make browser` installs it")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=program,
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
+                  "--disable-background-networking"],
+        )  # fmt: skip
+        yield chromium
+        chromium.close()
