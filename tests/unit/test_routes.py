@@ -6,10 +6,8 @@ import base64
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from requests_toolbelt import MultipartEncoder
@@ -17,61 +15,15 @@ from requests_toolbelt import MultipartEncoder
 from carlens.app import App
 from carlens.config import Config
 from carlens.images import Pixels
-from carlens.models.manifest import Manifest, ManifestError
-from carlens.models.store import FolderStore
+from carlens.models.manifest import ManifestError
 from carlens.recognizer import Recognizer
 from carlens.routes import ROUTES, respond
-from carlens.vision.classification import Classification, Make
 from carlens.vision.detection import Detection, DetectOptions
+from tests.fakes import Copy
 from tests.support import call, color_blocks, encode, event, multipart_event
 
 PICTURE = encode(color_blocks(), "PNG")
-STORE = FolderStore(Path(Config.models))
 JSON = "application/json"
-
-
-@dataclass
-class FakeDetector:
-    """Finds a car and a person in every picture, and remembers how it was asked."""
-
-    manifest: Manifest
-    asked: list[DetectOptions]
-
-    def detect(self, pixels: Pixels, options: DetectOptions) -> list[Detection]:
-        self.asked.append(options)
-        found = [Detection(1, 2, 30, 20, "car", 0.95678), Detection(0, 0, 9, 9, "person", 0.5)]
-        return [f for f in found if options.classes is None or f.class_name in options.classes]
-
-
-@dataclass
-class FakeClassifier:
-    """Names every crop a Clio."""
-
-    manifest: Manifest
-
-    def crop(self, pixels: Pixels, detection: Detection) -> Pixels:
-        return pixels
-
-    def probabilities(self, crops: list[Pixels]) -> list[int]:
-        return [0] * len(crops)
-
-    def name(self, row: int, top_k: int) -> Classification:
-        names = ("RENAULT CLIO", "PEUGEOT 206")[:top_k]
-        return Classification(names, (0.91234, 0.05)[:top_k], True, Make("RENAULT", 0.93))
-
-
-class Copy:
-    """A copy of Carlens on fakes."""
-
-    def __init__(self, **settings: Any) -> None:
-        config = Config(**settings)
-        self.detector = FakeDetector(STORE.manifest(config.detector), [])
-        classifier = FakeClassifier(STORE.manifest(config.classifier))
-        recognizer = Recognizer(cast(Any, self.detector), cast(Any, classifier))
-        self.app = App(config, lambda _: recognizer)
-
-    def send(self, event: dict[str, Any], context: Any = None) -> tuple[int, Any]:
-        return call(event, self.app, context)
 
 
 @pytest.fixture
@@ -147,7 +99,7 @@ def test_the_query_reaches_the_detector(carlens: Copy) -> None:
 
     (asked,) = carlens.detector.asked
     assert (asked.confidence, asked.max_objects, asked.slices) == (0.7, 9, 3)
-    assert asked.classes == {"truck"}
+    assert asked.classes == frozenset({"truck"})
 
 
 def test_settings_stand_between_the_query_and_the_manifest() -> None:
