@@ -50,8 +50,7 @@ class Model:
         try:
             self.batches = _check_input(manifest, self._session)
             _check_output_names(manifest, self._session)
-            # One run on a black picture shows the shapes, and warms the session up.
-            _check_outputs(manifest, self.run(np.zeros((1, *_shape(manifest)), np.float32)))
+            self._try_out()
         except ManifestError as error:
             raise ManifestError(f"{manifest.name}: {error}") from error
 
@@ -74,6 +73,18 @@ class Model:
             return outputs
         singles = [self._session.run(names, {feed: batch[i : i + 1]}) for i in range(len(batch))]
         return [np.concatenate(outputs) for outputs in zip(*singles, strict=True)]
+
+    def _try_out(self) -> None:
+        # One run on black pictures shows the shapes, and warms the session up. Two pictures
+        # find out a file that declares to take any number but is hard-wired to one.
+        batch = np.zeros((2 if self.batches else 1, *_shape(self.manifest)), np.float32)
+        try:
+            outputs = self.run(batch)
+        except Exception as error:  # onnxruntime's own errors share no base class
+            raise ManifestError(
+                f"input does not fit: the file fails on an input of shape {list(batch.shape)}"
+            ) from error
+        _check_outputs(self.manifest, outputs, len(batch))
 
 
 def _shape(manifest: Manifest) -> tuple[int, int, int]:
@@ -99,6 +110,8 @@ def _check_input(manifest: Manifest, session: Any) -> bool:
     inputs = {node.name: node for node in session.get_inputs()}
     if spec.name not in inputs:
         raise ManifestError(f"input.name is {spec.name!r}, but the file has {', '.join(inputs)}")
+    if len(inputs) > 1:
+        raise ManifestError(f"input.name: the file takes {', '.join(inputs)}, not a picture alone")
     node = inputs[spec.name]
     if node.type != "tensor(float)":
         raise ManifestError(f"input.name: {spec.name!r} takes {node.type}, not float32")
@@ -118,27 +131,31 @@ def _check_input(manifest: Manifest, session: Any) -> bool:
 
 
 def _check_output_names(manifest: Manifest, session: Any) -> None:
-    found = [node.name for node in session.get_outputs()]
+    found = {node.name: node.type for node in session.get_outputs()}
     for name in manifest.output.names:
         if name not in found:
             raise ManifestError(f"output.names has {name!r}, but the file has {', '.join(found)}")
+        if found[name] != "tensor(float)":
+            raise ManifestError(f"output.names: {name!r} gives {found[name]}, not float32")
 
 
-def _check_outputs(manifest: Manifest, outputs: list[Tensor]) -> None:
+def _check_outputs(manifest: Manifest, outputs: list[Tensor], batch: int) -> None:
     for name, output, expected in zip(
         manifest.output.names, outputs, _output_shapes(manifest), strict=True
     ):
-        found = output.shape[1:]
-        fits = len(found) == len(expected) and all(
-            want in (None, have) for want, have in zip(expected, found, strict=True)
+        fits = output.ndim == 1 + len(expected) and all(
+            want in (None, have)
+            for want, have in zip((batch, *expected), output.shape, strict=True)
         )
         if not fits:
             shape = ", ".join("any" if want is None else str(want) for want in expected)
             raise ManifestError(
                 f"output.decoder is {manifest.output.decoder!r} and labels has "
                 f"{len(manifest.labels)} classes, so output {name!r} should be [n, {shape}], "
-                f"but it is {['n', *found]}"
+                f"but with n = {batch} it is {list(output.shape)}"
             )
+    if len({output.shape[1] for output in outputs}) > 1:
+        raise ManifestError("output.names: the outputs do not have as many boxes as scores")
 
 
 def _output_shapes(manifest: Manifest) -> list[tuple[int | None, ...]]:

@@ -14,8 +14,8 @@ from carlens.vision.decoders import softmax
 from carlens.vision.detection import Detection
 from carlens.vision.tensors import fit, to_batch
 
-# Bounds the memory of one run: EfficientNet-Lite0 holds about 10 MB a picture.
-BATCH = 16
+# Larger batches are slower a crop: 2.9 ms at 16 and 2.2 at 2, on two cores.
+BATCH = 4
 
 
 @dataclass(frozen=True)

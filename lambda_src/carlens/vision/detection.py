@@ -32,7 +32,7 @@ class Detection:
 
     Attributes
     ----------
-    x1, y1, x2, y2 : int
+    x1, y1, x2, y2 : float
         Its bounding box in the picture's upright pixels, clipped to the picture.
     class_name : str
         One of the detector's labels.
@@ -40,10 +40,10 @@ class Detection:
         0..1.
     """
 
-    x1: int
-    y1: int
-    x2: int
-    y2: int
+    x1: float
+    y1: float
+    x2: float
+    y2: float
     class_name: str
     confidence: float
 
@@ -104,7 +104,7 @@ class Detector:
         large = area(boxes) >= options.min_area * width * height
         found = []
         for box, score, index in zip(
-            np.rint(boxes[large]).astype(int).tolist(),
+            boxes[large].tolist(),
             scores[large].tolist(),
             classes[large].tolist(),
             strict=True,
@@ -112,7 +112,7 @@ class Detector:
             x1, y1, x2, y2 = box
             name = self.manifest.labels[index]
             wanted = options.classes is None or name in options.classes
-            if wanted and x2 > x1 and y2 > y1:
+            if wanted and x2 - x1 >= 1 and y2 - y1 >= 1:
                 found.append(Detection(x1, y1, x2, y2, name, score))
         return found[: options.max_objects]
 
@@ -153,9 +153,9 @@ def tile(width: int, height: int, slices: int) -> list[tuple[int, int, int, int]
 
 
 def _spans(side: int, count: int) -> list[tuple[int, int]]:
-    length = side / (count - (count - 1) * _TILE_OVERLAP)
-    starts = [i * length * (1 - _TILE_OVERLAP) for i in range(count)]
-    return [(round(start), min(side, round(start + length))) for start in starts]
+    length = max(1, int(side / (count - (count - 1) * _TILE_OVERLAP)))
+    starts = [round(i * (side - length) / (count - 1)) for i in range(count)]
+    return [(start, start + length) for start in starts]
 
 
 def _place(

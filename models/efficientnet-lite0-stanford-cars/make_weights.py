@@ -1,0 +1,29 @@
+"""Make `model.onnx` from the exported classifier (`train.py` and `export.py` made that one).
+
+Usage, from the project root:
+``python -m models.efficientnet-lite0-stanford-cars.make_weights stanfordcars196_effnetlite0.onnx``
+
+Nothing changes but the storage: constant parts are folded, weights kept in 16 bits
+(`models/shrink.py`).
+"""
+
+import argparse
+from pathlib import Path
+
+import onnx
+
+from models.seal import seal
+from models.shrink import save
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    arguments.add_argument("source", type=Path)
+    save(onnx.load(arguments.parse_args().source), HERE / "model.onnx")
+    seal(HERE)
+
+
+if __name__ == "__main__":
+    main()
