@@ -35,6 +35,9 @@ eval: $(VENV)/.ready ## Measure the models: ANNOTATIONS=instances.json IMAGES=fo
 	$(PY) -m benchmarks.evaluate detector $(or $(ANNOTATIONS),../shared/evalset/instances_val.json) \
 		$(or $(IMAGES),../shared/evalset/images) $(if $(SLICES),--slices $(SLICES)))
 
+lock: $(VENV)/.ready ## Pin the layers' wheels by hash, after a change of lambda_src/requirements.txt
+	@$(PY) -m infra.layers lock
+
 # The browser tests use Debian's Chromium; where it is not and cannot be installed they are skipped.
 browser:
 	@command -v chromium chromium-browser google-chrome >/dev/null || \

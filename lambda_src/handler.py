@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from carlens.app import App
@@ -11,6 +12,14 @@ from carlens.routes import respond
 # At init and not at the first call, so that SnapStart's snapshot holds the models.
 app = App(Config.from_env())
 app.warm_up()
+
+with suppress(ImportError):  # only Lambda's runtime has it
+    from snapshot_restore_py import register_after_restore, register_before_snapshot
+
+    # A copy without models must never become a snapshot: publishing it fails instead.
+    register_before_snapshot(app.recognizer)
+    # Nothing else outlives a restore: S3 clients and request ids are made where they are used.
+    register_after_restore(app.warm_up)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

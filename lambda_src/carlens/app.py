@@ -9,7 +9,7 @@ from contextlib import suppress
 from carlens.config import Config
 from carlens.errors import ModelsUnavailable
 from carlens.images import Limits
-from carlens.models.manifest import ManifestError
+from carlens.models.manifest import ModelError
 from carlens.recognizer import Recognizer
 
 log = logging.getLogger("carlens")
@@ -22,7 +22,7 @@ class App:
     ----------
     config : Config
     load : callable
-        Loads the models; raises ManifestError.
+        Loads the models; raises ModelError.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class App:
         if self._recognizer is None:
             try:
                 self._recognizer = self._load(self.config)
-            except ManifestError as error:
+            except ModelError as error:
                 log.error("models cannot be loaded: %s", error)
                 raise ModelsUnavailable(
                     "The models cannot be loaded now; try again, and see the log if it stays so."

@@ -22,7 +22,9 @@ class Config:
     models : str
         A folder, or `s3://bucket/prefix`, with one folder a model.
     detector, classifier : str
-        The models to use, by the path of their folder.
+        Names of the models to use.
+    detector_hash, classifier_hash : str
+        Where in the bucket they lie: the hash of their files.
     threads : int
         Threads a model run may use; the vCPUs of the function.
     cors_origins : tuple of str
@@ -46,6 +48,8 @@ class Config:
     models: str = str(_MODELS_BESIDE_THE_CODE)
     detector: str = "ssdlite-mobilenet-v2-coco"
     classifier: str = "efficientnet-lite0-stanford-cars"
+    detector_hash: str = ""
+    classifier_hash: str = ""
     threads: int = 1
     cors_origins: tuple[str, ...] = ("*",)
     allowed_hosts: frozenset[str] = frozenset()
@@ -80,6 +84,8 @@ class Config:
             models=text("MODELS", cls.models),
             detector=text("DETECTOR", cls.detector),
             classifier=text("CLASSIFIER", cls.classifier),
+            detector_hash=text("DETECTOR_HASH", cls.detector_hash),
+            classifier_hash=text("CLASSIFIER_HASH", cls.classifier_hash),
             threads=number("THREADS", int, 1, 64, min(os.cpu_count() or 1, 6)),
             cors_origins=_names(text("CORS_ORIGINS", "*")),
             allowed_hosts=frozenset(h.lower() for h in _names(text("ALLOWED_HOSTS", ""))),

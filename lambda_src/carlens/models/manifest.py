@@ -21,7 +21,11 @@ _LARGEST_MEAN = 1e6
 _SMALLEST_STD = 1e-6
 
 
-class ManifestError(Exception):
+class ModelError(Exception):
+    """A model cannot be used; the message is for the log."""
+
+
+class ManifestError(ModelError):
     """A manifest that is wrong, or does not fit its files; the message names the field."""
 
 

@@ -1,14 +1,84 @@
-"""Where models lie: a folder, with one folder a model."""
+"""Where models lie: in a folder, or in the S3 model bucket."""
 
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from carlens.models.manifest import Manifest, ManifestError, build_manifest, parse_manifest
+from carlens.models.manifest import (
+    Manifest,
+    ManifestError,
+    ModelError,
+    build_manifest,
+    parse_manifest,
+)
+
+# Beyond any manifest or labels file; weights have their size in the manifest.
+_MAX_TEXT_BYTES = 1_000_000
 
 
-class FolderStore:
+class StoreError(ModelError):
+    """A model's file cannot be read now."""
+
+
+class ModelStore(ABC):
+    """Models by name, each with `model.json`, its labels and its weights."""
+
+    @abstractmethod
+    def _read(self, name: str, file: str, max_bytes: int) -> bytes:
+        """Read a file of model `name`, of at most `max_bytes`.
+
+        Raises
+        ------
+        StoreError
+            It is absent, larger or cannot be read.
+        """
+
+    def manifest(self, name: str) -> Manifest:
+        """Read and check the manifest of model `name`.
+
+        Raises
+        ------
+        ManifestError
+            It is wrong; the message names the model and the field.
+        StoreError
+            It cannot be read.
+        """
+        try:
+            document, labels = parse_manifest(self._text(name, "model.json"))
+            manifest = build_manifest(document, self._text(name, labels))
+        except ManifestError as error:
+            raise ManifestError(f"{name}: {error}") from error
+        except UnicodeDecodeError as error:
+            raise ManifestError(f"{name}: model.json and its labels must be UTF-8") from error
+        if manifest.name != name:
+            raise ManifestError(f"{name}: name must be the folder's, not {manifest.name!r}")
+        return manifest
+
+    def weights(self, manifest: Manifest) -> bytes:
+        """Read a model's ONNX file, checked against its manifest.
+
+        It stays in memory: what is never written is never half-written.
+
+        Raises
+        ------
+        ManifestError
+            It is not the file that the manifest tells of.
+        StoreError
+            It cannot be read.
+        """
+        data = self._read(manifest.name, manifest.file, manifest.bytes)
+        check_weights(manifest, data)
+        return data
+
+    def _text(self, name: str, file: str) -> str:
+        return self._read(name, file, _MAX_TEXT_BYTES).decode("utf-8")
+
+
+class FolderStore(ModelStore):
     """Models in a folder.
 
     Parameters
@@ -20,41 +90,45 @@ class FolderStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def manifest(self, name: str) -> Manifest:
-        """Read and check the manifest of model `name`.
-
-        Raises
-        ------
-        ManifestError
-            Absent or wrong; the message names the model and the field.
-        """
-        folder = self._root / name
+    def _read(self, name: str, file: str, max_bytes: int) -> bytes:
         try:
-            document, labels = parse_manifest((folder / "model.json").read_text("utf-8"))
-            manifest = build_manifest(document, (folder / labels).read_text("utf-8"))
-        except ManifestError as error:
-            raise ManifestError(f"{name}: {error}") from error
-        except UnicodeDecodeError as error:
-            raise ManifestError(f"{name}: model.json and its labels must be UTF-8") from error
+            return (self._root / name / file).read_bytes()
         except OSError as error:
-            raise ManifestError(f"{name}: cannot read {error.filename}") from error
-        if manifest.name != name:
-            raise ManifestError(f"{name}: name must be the folder's, not {manifest.name!r}")
-        return manifest
+            raise StoreError(f"{name}: cannot read {error.filename}") from error
 
-    def weights(self, manifest: Manifest) -> bytes:
-        """Read a model's ONNX file, checked against its manifest.
 
-        Raises
-        ------
-        ManifestError
-            Absent, or not the file that the manifest tells of.
-        """
+class S3Store(ModelStore):
+    """Models in a bucket, each under a key that carries the hash of its files.
+
+    Parameters
+    ----------
+    address : str
+        `s3://bucket/prefix`; a file lies at `prefix/<name>/<hash>/<file>`.
+    hashes : Mapping
+        The hash of each model, by name.
+    client : boto3 S3 client, optional
+        Made when it is not given.
+    """
+
+    def __init__(self, address: str, hashes: Mapping[str, str], client: Any = None) -> None:
+        self._bucket, _, self._prefix = address.removeprefix("s3://").partition("/")
+        self._hashes = hashes
+        self._client = client or _s3_client()
+
+    def _read(self, name: str, file: str, max_bytes: int) -> bytes:
+        key = "/".join(filter(None, (self._prefix, name, self._hashes[name], file)))
         try:
-            data = (self._root / manifest.name / manifest.file).read_bytes()
-        except OSError as error:
-            raise ManifestError(f"{manifest.name}: cannot read {error.filename}") from error
-        check_weights(manifest, data)
+            found = self._client.get_object(Bucket=self._bucket, Key=key)
+            if found["ContentLength"] > max_bytes:
+                raise StoreError(
+                    f"{name}: s3://{self._bucket}/{key} has {found['ContentLength']} bytes, "
+                    f"not at most {max_bytes}"
+                )
+            data: bytes = found["Body"].read()
+        except StoreError:
+            raise
+        except Exception as error:  # botocore's and urllib3's errors share no base class
+            raise StoreError(f"{name}: cannot read s3://{self._bucket}/{key}: {error}") from error
         return data
 
 
@@ -72,3 +146,12 @@ def check_weights(manifest: Manifest, data: bytes) -> None:
         )
     if hashlib.sha256(data).hexdigest() != manifest.sha256:
         raise ManifestError(f"{manifest.name}: sha256 is not that of {manifest.file}")
+
+
+def _s3_client() -> Any:
+    import boto3  # Lambda's own copy; a laptop with its models in a folder needs none
+    from botocore.config import Config
+
+    # Init has 10 seconds; three tries of these fit in them.
+    limits = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 3})
+    return boto3.client("s3", config=limits)

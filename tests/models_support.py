@@ -1,0 +1,175 @@
+"""Manifests, pictures and models in memory, for the tests of what Carlens sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carlens.images import Pixels
+from carlens.models.manifest import InputSpec, Manifest, OutputSpec, Thresholds
+from carlens.models.session import Model
+from carlens.vision.classification import Classifier
+from carlens.vision.detection import DetectOptions, Detector
+
+Tensor = NDArray[np.float32]
+Box = tuple[float, float, float, float]
+
+COLORS = {
+    "car": (220, 20, 20),
+    "truck": (20, 220, 20),
+    "bus": (20, 20, 220),
+    "person": (220, 220, 20),
+}
+LABELS = tuple(COLORS)
+
+INPUT = InputSpec(
+    name="image",
+    width=100,
+    height=100,
+    layout="NHWC",
+    color="RGB",
+    resize="stretch",
+    mean=(0.0, 0.0, 0.0),
+    std=(1.0, 1.0, 1.0),
+)
+DETECT = Manifest(
+    name="made-up",
+    version="1",
+    task="detect",
+    file="model.onnx",
+    sha256="0" * 64,
+    bytes=1,
+    license="none",
+    source="a test",
+    trained_on="nothing",
+    limits="it sees only what a test tells it",
+    input=INPUT,
+    output=OutputSpec(decoder="ssd", names=("boxes", "scores")),
+    thresholds=Thresholds(confidence=0.5),
+    labels=LABELS,
+)
+CLASSIFY = replace(
+    DETECT,
+    task="classify",
+    input=replace(INPUT, width=20, height=20),
+    output=OutputSpec(decoder="softmax", names=("logits",)),
+    labels=("Clio", "Twingo", "Golf", "Polo"),
+    makes=("Renault", "Renault", "VW", "VW"),
+)
+
+# What the shipped detector's manifest asks for, without its tiles and its smallest size.
+OPTIONS = DetectOptions(
+    confidence=0.5, iou=0.6, merge_iou=0.55, min_area=0.0, slices=1, max_objects=100
+)
+
+
+def detector_document(**changes: Any) -> dict[str, Any]:
+    """Give a right `model.json` of a detector; a change to None takes a member out."""
+    document = {
+        "name": "made-up",
+        "version": "1",
+        "task": "detect",
+        "file": "model.onnx",
+        "sha256": "0" * 64,
+        "bytes": 1,
+        "license": "none",
+        "source": "a test",
+        "trained_on": "nothing",
+        "limits": "none known",
+        "input": {
+            "name": "image",
+            "width": 100,
+            "height": 100,
+            "layout": "NHWC",
+            "color": "RGB",
+            "resize": "stretch",
+            "mean": [0, 0, 0],
+            "std": [1, 1, 1],
+        },
+        "output": {"decoder": "ssd", "names": ["boxes", "scores"]},
+        "labels": "labels.txt",
+        "thresholds": {"confidence": 0.5},
+    }
+    return {k: v for k, v in {**document, **changes}.items() if v is not None}
+
+
+@dataclass
+class FakeModel:
+    """A model that answers as it is told, and remembers the batches it was asked."""
+
+    manifest: Manifest
+    answer: Callable[[Tensor], Sequence[Tensor]]
+    batches: list[Tensor] = field(default_factory=list)
+
+    def run(self, batch: Tensor) -> list[Tensor]:
+        self.batches.append(batch)
+        return list(self.answer(batch))
+
+
+def fake(manifest: Manifest, answer: Callable[[Tensor], Sequence[Tensor]]) -> Model:
+    """Give a fake as the type that detectors and classifiers ask for."""
+    return cast(Model, FakeModel(manifest, answer))
+
+
+def telling(*views: Sequence[tuple[Box, str, float]], manifest: Manifest = DETECT) -> Detector:
+    """Give a detector that tells these boxes, in pixels of its input, for each view in turn."""
+
+    def answer(batch: Tensor) -> Sequence[Tensor]:
+        assert len(batch) == len(views)
+        most = max(1, *(len(view) for view in views))
+        boxes = np.zeros((len(views), most, 4), np.float32)
+        scores = np.zeros((len(views), most, len(manifest.labels)), np.float32)
+        size = np.array([manifest.input.height, manifest.input.width] * 2, np.float32)
+        for i, view in enumerate(views):
+            for j, ((x1, y1, x2, y2), label, score) in enumerate(view):
+                boxes[i, j] = np.array([y1, x1, y2, x2], np.float32) / size
+                scores[i, j, manifest.labels.index(label)] = score
+        return boxes, scores
+
+    return Detector(fake(manifest, answer))
+
+
+def seeing(manifest: Manifest = DETECT) -> tuple[Detector, FakeModel]:
+    """Give a detector that really looks: a patch in a color of `COLORS` is that class."""
+    spec = manifest.input
+
+    def answer(batch: Tensor) -> Sequence[Tensor]:
+        boxes = np.zeros((len(batch), len(LABELS), 4), np.float32)
+        scores = np.zeros((len(batch), len(LABELS), len(LABELS)), np.float32)
+        for i, picture in enumerate(batch):
+            for j, color in enumerate(COLORS.values()):
+                # Half covered pixels at a patch's edge count as well.
+                rows, columns = np.nonzero(np.abs(picture - color).max(axis=-1) < 100)
+                if len(rows):
+                    box = (rows.min(), columns.min(), rows.max() + 1, columns.max() + 1)
+                    boxes[i, j] = box / np.array([spec.height, spec.width] * 2, np.float32)
+                    scores[i, j, j] = 0.9
+        return boxes, scores
+
+    model = FakeModel(manifest, answer)
+    return Detector(cast(Model, model)), model
+
+
+def naming(*rows: Sequence[float], manifest: Manifest = CLASSIFY) -> Classifier:
+    """Give a classifier that tells these probabilities for its crops in turn, then again."""
+    told = 0
+
+    def answer(batch: Tensor) -> Sequence[Tensor]:
+        nonlocal told
+        chosen = [rows[(told + i) % len(rows)] for i in range(len(batch))]
+        told += len(batch)
+        return [np.log(np.array(chosen, np.float32))]
+
+    return Classifier(fake(manifest, answer))
+
+
+def picture(width: int, height: int, **patches: tuple[int, int, int, int]) -> Pixels:
+    """Draw patches, one a class, on a black picture; boxes are x1, y1, x2, y2."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    for label, (x1, y1, x2, y2) in patches.items():
+        pixels[y1:y2, x1:x2] = COLORS[label]
+    return pixels
