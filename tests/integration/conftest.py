@@ -39,7 +39,8 @@ def api(photo_host: str) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
+# Not for the session: playwright keeps an event loop running, in which no other test can.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Give a real Chromium."""
     names = ("chromium", "chromium-browser", "google-chrome")

@@ -120,7 +120,7 @@ def test_media_type_drops_parameters_and_case(header: str, expected: str) -> Non
 
 
 def test_a_response_becomes_what_api_gateway_takes() -> None:
-    written = write_response(Response.of_json({"name": "Škoda"}, 201, {"X-A": "b"}))
+    written = write_response(Response.of_json({"name": "Škoda"}, 201, headers={"X-A": "b"}))
 
     assert written["statusCode"] == 201
     assert written["headers"] == {"Content-Type": "application/json", "X-A": "b"}
