@@ -126,7 +126,10 @@ def test_a_turned_picture_is_seen_upright(file_format: str, orientation: int) ->
     stored = stored if turn is None else stored.transpose(turn)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    options = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
+    options: dict[str, dict[str, Any]] = {
+        "JPEG": {"quality": 95, "subsampling": 0},
+        "WEBP": {"lossless": True},
+    }
     data = encode(stored, file_format, exif=exif, **options.get(file_format, {}))
 
     # Then its pixels and its shape are upright
