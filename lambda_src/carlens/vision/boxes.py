@@ -25,11 +25,13 @@ def iou(box: Boxes, boxes: Boxes) -> Scores:
     return np.asarray(intersection / np.maximum(union, np.finfo(np.float32).tiny), np.float32)
 
 
-def nms(boxes: Boxes, scores: Scores, groups: Classes, threshold: float) -> Classes:
+def nms(
+    boxes: Boxes, scores: Scores, groups: Classes, threshold: float, kinds: Classes | None = None
+) -> Classes:
     """Non-maximum suppression within each group.
 
     Greedy, from the highest score down: a box goes when its IoU with a kept one of its
-    group is above the threshold.
+    group, but of another kind, is above the threshold.
 
     Parameters
     ----------
@@ -39,6 +41,8 @@ def nms(boxes: Boxes, scores: Scores, groups: Classes, threshold: float) -> Clas
         Boxes of different groups never suppress each other: a class, say.
     threshold : float
         0..1.
+    kinds : integer array of shape (n,), optional
+        Nor do boxes of the same kind; without it, every box is of its own.
 
     Returns
     -------
@@ -46,14 +50,14 @@ def nms(boxes: Boxes, scores: Scores, groups: Classes, threshold: float) -> Clas
         Indices of the kept boxes, highest score first; of equal scores the earlier first.
     """
     order = np.argsort(-scores, kind="stable")
-    # Groups are moved apart so that they never overlap; no loop over them is needed.
-    apart = (float(boxes.max()) + 1 if len(boxes) else 0) * groups[:, None]
-    shifted = (boxes + apart).astype(np.float32)
     kept: list[int] = []
     while len(order):
         best, rest = order[0], order[1:]
         kept.append(int(best))
-        order = rest[iou(shifted[best], shifted[rest]) <= threshold]
+        goes = (iou(boxes[best], boxes[rest]) > threshold) & (groups[rest] == groups[best])
+        if kinds is not None:
+            goes &= kinds[rest] != kinds[best]
+        order = rest[~goes]
     return np.asarray(kept, np.intp)
 
 

@@ -99,7 +99,7 @@ class Detector:
         boxes, scores, classes = self._candidates(pixels, options)
         kept = nms(boxes, scores, classes, options.iou)
         groups = self._merge_groups[classes[kept]]
-        kept = kept[nms(boxes[kept], scores[kept], groups, options.merge_iou)]
+        kept = kept[nms(boxes[kept], scores[kept], groups, options.merge_iou, classes[kept])]
         boxes, scores, classes = boxes[kept], scores[kept], classes[kept]
         large = area(boxes) >= options.min_area * width * height
         found = []
@@ -170,8 +170,8 @@ def _place(
     rows, classes = np.nonzero(scores >= confidence)
     x1, y1, x2, y2 = bounds
     placed = placement.to_picture(boxes[rows])
-    # A box with a side that is no number is none.
-    good = np.isfinite(placed).all(axis=1)
+    # A box with a side or a score that is no number is none.
+    good = np.isfinite(placed).all(axis=1) & np.isfinite(scores[rows, classes])
     placed = placed + np.array([x1, y1, x1, y1], np.float32)
     near_x, near_y = (x2 - x1) * _EDGE, (y2 - y1) * _EDGE
     if x1 > 0:

@@ -73,7 +73,8 @@ def see_all(
     pictures : iterable of callables
         Each decodes one picture, or raises a PictureError that fails it alone.
     classifier : Classifier or None
-        Names the detected objects, all crops of the request in batches.
+        Names the detected objects. A batch runs as soon as there are crops for it, of
+        whichever pictures: they neither pile up nor wait for pictures still to come.
     top_k : int
         Names given for each object.
     out_of_time : callable
@@ -86,6 +87,7 @@ def see_all(
     """
     results: list[Sight | PictureError] = []
     crops: list[Pixels] = []
+    names: list[Classification] = []
     for decode in pictures:
         try:
             if out_of_time():
@@ -96,29 +98,37 @@ def see_all(
         except PictureError as error:
             results.append(error)
             continue
+        results.append(Sight(pixels.shape[1], pixels.shape[0], tuple(objects)))
         if classifier is not None:
             with watch("classify"):
                 crops += [classifier.crop(pixels, detection) for detection in objects]
-        results.append(Sight(pixels.shape[1], pixels.shape[0], tuple(objects)))
+                names += _take_names(crops, BATCH, classifier, top_k, out_of_time)
     if classifier is None:
         return results
     with watch("classify"):
-        return _name_all(results, crops, classifier, top_k, out_of_time)
+        names += _take_names(crops, 1, classifier, top_k, out_of_time)
+    return _with_names(results, names)
 
 
-def _name_all(
-    results: list[Sight | PictureError],
+def _take_names(
     crops: list[Pixels],
+    least: int,
     classifier: Classifier,
     top_k: int,
     out_of_time: Callable[[], bool],
-) -> list[Sight | PictureError]:
+) -> list[Classification]:
+    """Take crops off their list and name them, a batch at a time, while there are `least`."""
     names: list[Classification] = []
-    for start in range(0, len(crops), BATCH):
-        if out_of_time():
-            break
-        rows = classifier.probabilities(crops[start : start + BATCH])
+    while len(crops) >= least and not out_of_time():
+        rows = classifier.probabilities(crops[:BATCH])
         names += [classifier.name(row, top_k) for row in rows]
+        del crops[:BATCH]
+    return names
+
+
+def _with_names(
+    results: list[Sight | PictureError], names: list[Classification]
+) -> list[Sight | PictureError]:
     named: list[Sight | PictureError] = []
     at = 0
     for result in results:

@@ -45,22 +45,31 @@ def fit(pixels: Pixels, spec: InputSpec) -> tuple[Pixels, Placement]:
         For mapping boxes back.
     """
     height, width = pixels.shape[:2]
-    scale_x, scale_y = spec.width / width, spec.height / height
     if spec.resize == "stretch":
-        return _resize(pixels, spec.width, spec.height, spec), Placement(scale_x, scale_y)
-    scale = min(scale_x, scale_y) if spec.resize == "letterbox" else max(scale_x, scale_y)
-    new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
-    resized = _resize(pixels, new_width, new_height, spec)
-    if spec.align == "top_left" and spec.resize == "letterbox":
-        x, y = 0, 0
-    else:
-        x, y = (spec.width - new_width) // 2, (spec.height - new_height) // 2
-    placement = Placement(new_width / width, new_height / height, x, y)
+        placement = Placement(spec.width / width, spec.height / height)
+        return _resize(pixels, spec.width, spec.height, spec), placement
     if spec.resize == "crop":
-        return resized[-y : spec.height - y, -x : spec.width - x], placement
+        return _crop(pixels, spec)
+    # Whole numbers, rounded down, as the detectors that letterbox were trained.
+    new_width = max(1, min(spec.width, width * spec.height // height))
+    new_height = max(1, min(spec.height, height * spec.width // width))
+    x, y = (spec.width - new_width) // 2, (spec.height - new_height) // 2
+    if spec.align == "top_left":
+        x, y = 0, 0
     canvas = np.full((spec.height, spec.width, 3), spec.pad, np.uint8)
-    canvas[y : y + new_height, x : x + new_width] = resized
-    return canvas, placement
+    canvas[y : y + new_height, x : x + new_width] = _resize(pixels, new_width, new_height, spec)
+    return canvas, Placement(new_width / width, new_height / height, x, y)
+
+
+def _crop(pixels: Pixels, spec: InputSpec) -> tuple[Pixels, Placement]:
+    # Cut first: a thin picture that is grown before it is cut would fill the memory.
+    height, width = pixels.shape[:2]
+    cut_width = max(1, min(width, round(height * spec.width / spec.height)))
+    cut_height = max(1, min(height, round(width * spec.height / spec.width)))
+    x, y = (width - cut_width) // 2, (height - cut_height) // 2
+    scale_x, scale_y = spec.width / cut_width, spec.height / cut_height
+    resized = _resize(pixels[y : y + cut_height, x : x + cut_width], spec.width, spec.height, spec)
+    return resized, Placement(scale_x, scale_y, -x * scale_x, -y * scale_y)
 
 
 def to_batch(fitted: list[Pixels], spec: InputSpec) -> NDArray[np.float32]:

@@ -1,0 +1,139 @@
+"""What a thousand pictures cost on Lambda, by memory size.
+
+    python -m benchmarks.cost
+
+Runs the handler on one request of four pictures of about a megapixel under the CPU share that
+Lambda gives each memory size (1,769 MB is one vCPU), and prices the median. It needs a machine
+with as many CPUs and, for parts of one, the right to make a control group.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+MB_PER_VCPU = 1769
+# us-east-1, x86_64, in dollars, as AWS's price lists had them in 2026.
+DOLLARS_PER_GB_SECOND = 0.0000166667
+DOLLARS_PER_INVOCATION = 0.20 / 1_000_000
+DOLLARS_PER_API_REQUEST = 3.50 / 1_000_000
+
+PICTURES = 4
+PERIOD_US = 100_000
+PHOTO = Path(__file__).resolve().parents[1] / "tests" / "photos" / "skoda_citigo_mit.png"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One memory size: megabytes, vCPUs, milliseconds a picture, dollars a thousand pictures."""
+
+    memory: int
+    vcpus: float
+    ms_per_picture: float
+    dollars_per_thousand: float
+
+
+def price(memory: int, ms_per_picture: float) -> float:
+    """Give the dollars that a thousand pictures cost, four in each request."""
+    seconds = ms_per_picture / 1000 * 1000
+    requests = 1000 / PICTURES
+    compute = seconds * memory / 1024 * DOLLARS_PER_GB_SECOND
+    return compute + requests * (DOLLARS_PER_INVOCATION + DOLLARS_PER_API_REQUEST)
+
+
+def measure(memory: int, runs: int) -> Row:
+    """Run the handler in a process of its own under the share of `memory`."""
+    vcpus = memory / MB_PER_VCPU
+    with _share(vcpus) as group:
+        command = [sys.executable, "-m", "benchmarks.cost", "--worker", str(runs)]
+        environment = {**os.environ, "CARLENS_THREADS": str(max(1, round(vcpus)))}
+        prepare = None
+        if group is not None:
+
+            def prepare() -> None:
+                (group / "cgroup.procs").write_text(str(os.getpid()))
+
+        run = subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True, preexec_fn=prepare
+        )
+    ms = float(run.stdout)
+    return Row(memory, round(vcpus, 2), round(ms, 1), round(price(memory, ms), 4))
+
+
+@contextlib.contextmanager
+def _share(vcpus: float) -> Iterator[Path | None]:
+    """Make a control group with a share of the CPUs, where the machine lets us."""
+    root, second = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
+    base = root if root.is_dir() else second
+    group = base / f"carlens-{os.getpid()}"
+    group.mkdir()
+    quota = round(vcpus * PERIOD_US)
+    try:
+        if base == root:
+            (group / "cpu.cfs_period_us").write_text(str(PERIOD_US))
+            (group / "cpu.cfs_quota_us").write_text(str(quota))
+        else:
+            (group / "cpu.max").write_text(f"{quota} {PERIOD_US}")
+        yield group
+    finally:
+        group.rmdir()
+
+
+def _worker(runs: int) -> None:
+    """Print the median milliseconds a picture of warm requests."""
+    import base64
+
+    from PIL import Image
+    from requests_toolbelt import MultipartEncoder
+
+    import handler
+
+    buffer = io.BytesIO()
+    with Image.open(PHOTO) as photo:
+        photo.convert("RGB").resize((1280, 818)).save(buffer, "JPEG", quality=90)
+    files = [("image", (f"{i}.jpg", buffer.getvalue(), "image/jpeg")) for i in range(PICTURES)]
+    form = MultipartEncoder(files)
+    event = {
+        "httpMethod": "POST",
+        "path": "/predict",
+        "headers": {"Content-Type": form.content_type},
+        "body": base64.b64encode(form.to_string()).decode(),
+        "isBase64Encoded": True,
+    }
+    times = []
+    for _ in range(runs + 2):
+        start = time.perf_counter()
+        answer = handler.lambda_handler(event, None)
+        times.append((time.perf_counter() - start) * 1000)
+        assert answer["statusCode"] == 200
+        assert len(json.loads(answer["body"])) == PICTURES
+    print(statistics.median(times[2:]) / PICTURES)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What a thousand pictures cost on Lambda.")
+    parser.add_argument("--memory", type=int, nargs="*", default=[1024, 1769, 3538])
+    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        _worker(arguments.worker)
+        return
+    print("| memory, MB | vCPUs | ms a picture | $ a thousand pictures |\n|---|---|---|---|")
+    for memory in arguments.memory:
+        row = asdict(measure(memory, arguments.runs))
+        print("| " + " | ".join(str(value) for value in row.values()) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

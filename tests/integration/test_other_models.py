@@ -1,0 +1,171 @@
+"""Detectors of other makes, brought along as a user would, and how right the shipped one is.
+
+The figures are COCO mAP 0.5:0.95 in percent over 47 pictures, as an independent program
+measured them. The weights and the pictures lie beside the project, where they are not its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.evaluate import evaluate_detector
+from carlens.config import Config
+from carlens.models.manifest import InputSpec, OutputSpec
+from carlens.models.session import Model
+from carlens.models.store import FolderStore
+from carlens.vision.boxes import Boxes, Scores
+from carlens.vision.decoders import DECODERS, nanodet
+from carlens.vision.detection import Detector
+from tests.models_support import Tensor
+
+SHARED = Path(__file__).resolve().parents[2] / "../shared"
+ANNOTATIONS = SHARED / "evalset" / "instances_val.json"
+WITHIN = 0.5
+
+NANODET: dict[str, Any] = {
+    "name": "nanodet-plus-m-416",
+    "file": "nanodet_plus_m_416.onnx",
+    "input": {
+        "name": "data",
+        "width": 416,
+        "height": 416,
+        "layout": "NCHW",
+        "color": "BGR",
+        "resize": "stretch",
+        "mean": [103.53, 116.28, 123.675],
+        "std": [57.375, 57.12, 58.395],
+    },
+    "output": {
+        "decoder": "nanodet",
+        "names": ["output"],
+        "strides": [8, 16, 32, 64],
+        "reg_max": 7,
+    },
+    "thresholds": {"confidence": 0.4, "iou": 0.6},
+}
+YOLOX: dict[str, Any] = {
+    "name": "yolox-nano-416",
+    "file": "yolox_nano_416.onnx",
+    "input": {
+        "name": "images",
+        "width": 416,
+        "height": 416,
+        "layout": "NCHW",
+        "color": "BGR",
+        "resize": "letterbox",
+        "align": "top_left",
+        "pad": 114,
+        "mean": [0, 0, 0],
+        "std": [1, 1, 1],
+    },
+    "output": {"decoder": "yolox", "names": ["output"], "strides": [8, 16, 32]},
+    "thresholds": {"confidence": 0.4, "iou": 0.65},
+}
+
+needs_pictures = pytest.mark.skipif(
+    not ANNOTATIONS.is_file(), reason="the COCO pictures are not beside the project"
+)
+
+
+def bring(description: dict[str, Any], models: Path) -> Detector:
+    """Put a model into a folder of models, as its owner would, and load it."""
+    weights = SHARED / "models" / description["file"]
+    if not weights.is_file():
+        pytest.skip(f"{weights.name} is not beside the project")
+    folder = models / description["name"]
+    folder.mkdir()
+    (folder / weights.name).symlink_to(weights)
+    shutil.copy(SHARED / "models" / "coco80.txt", folder / "labels.txt")
+    data = weights.read_bytes()
+    document = {
+        "version": "1.0.0",
+        "task": "detect",
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "license": "Apache-2.0",
+        "source": "its authors",
+        "trained_on": "COCO 2017",
+        "limits": "80 everyday classes",
+        "labels": "labels.txt",
+        **description,
+    }
+    (folder / "model.json").write_text(json.dumps(document), "utf-8")
+    return load(models, description["name"])
+
+
+def load(models: Path, name: str) -> Detector:
+    store = FolderStore(models)
+    manifest = store.manifest(name)
+    return Detector(Model(manifest, store.weights(manifest), threads=2))
+
+
+def measure(detector: Detector, slices: int) -> dict[str, float]:
+    return evaluate_detector(detector, ANNOTATIONS, SHARED / "evalset" / "images", slices=slices)
+
+
+@needs_pictures
+def test_a_yolox_is_as_right_as_its_reference(tmp_path: Path) -> None:
+    # Given its file and a manifest that says what its documentation says
+    detector = bring(YOLOX, tmp_path)
+
+    # When it looks once at each picture
+    found = measure(detector, slices=1)
+
+    # Then it is as right as the program that gave the reference
+    assert found["all"] == pytest.approx(29.3, abs=WITHIN)
+    assert found["vehicles"] == pytest.approx(33.6, abs=WITHIN)
+
+
+@needs_pictures
+def test_a_nanodet_is_as_right_as_its_reference_and_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given the same of a NanoDet, whose reference takes only the best class of each point
+    def best_class_alone(
+        outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec
+    ) -> tuple[Boxes, Scores]:
+        boxes, scores = nanodet(outputs, spec, size)
+        return boxes, np.where(scores == scores.max(axis=1, keepdims=True), scores, 0)
+
+    detector = bring(NANODET, tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setitem(DECODERS, "nanodet", best_class_alone)
+        like_the_reference = load(tmp_path, NANODET["name"])
+
+    # When both look once at each picture
+    same, found = measure(like_the_reference, slices=1), measure(detector, slices=1)
+
+    # Then read as the reference does it is as right, and read with every class, as its authors
+    # do, it finds more: 35.7 over all
+    assert same["all"] == pytest.approx(32.7, abs=WITHIN)
+    assert same["vehicles"] == pytest.approx(39.4, abs=WITHIN)
+    assert found["all"] >= 35
+    assert found["vehicles"] == pytest.approx(39.4, abs=WITHIN)
+
+
+@needs_pictures
+def test_the_shipped_detector_is_as_right_as_its_reference_in_one_pass() -> None:
+    config = Config()
+
+    found = measure(load(Path(config.models), config.detector), slices=1)
+
+    assert found["all"] == pytest.approx(29.9, abs=WITHIN)
+    assert found["vehicles"] == pytest.approx(21.9, abs=WITHIN)
+
+
+@needs_pictures
+def test_the_shipped_detector_is_at_least_as_right_as_its_reference_when_sliced() -> None:
+    config = Config()
+
+    found = measure(load(Path(config.models), config.detector), slices=2)
+
+    assert found["all"] >= 34.2 - WITHIN
+    assert found["vehicles"] >= 30.6 - WITHIN
