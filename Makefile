@@ -3,11 +3,12 @@ PORT ?= 8000
 STAGE ?= dev
 VENV := .venv
 PY := $(VENV)/bin/python
+CDK := node_modules/.bin/cdk
 export PYTHONPATH := lambda_src
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check format eval synth deploy bench lock browser
+.PHONY: help serve test test-all check format eval synth deploy diff destroy bench lock browser
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +19,7 @@ serve: $(VENV)/.ready ## Run the API and its page on this machine [PORT=8000]
 test: $(VENV)/.ready browser ## Run the tests
 	@$(PY) -m pytest -m "not slow"
 
-test-all: $(VENV)/.ready browser ## Run the tests, the slow ones too
+test-all: $(VENV)/.ready node_modules/.ready browser ## Run the tests, the slow ones too
 	@$(PY) -m pytest
 
 check: $(VENV)/.ready ## Lint, format and type checks
@@ -35,6 +36,19 @@ eval: $(VENV)/.ready ## Measure the models: ANNOTATIONS=instances.json IMAGES=fo
 	$(PY) -m benchmarks.evaluate detector $(or $(ANNOTATIONS),../shared/evalset/instances_val.json) \
 		$(or $(IMAGES),../shared/evalset/images) $(if $(SLICES),--slices $(SLICES)))
 
+synth: $(VENV)/.ready node_modules/.ready ## Write the CloudFormation templates to cdk.out [STAGE=dev]
+	@$(CDK) synth --quiet -c stage=$(STAGE)
+	@ls -1 cdk.out/*.template.json
+
+deploy: $(VENV)/.ready node_modules/.ready ## Put Carlens on AWS [STAGE=dev]
+	@$(CDK) deploy --all --require-approval never -c stage=$(STAGE)
+
+diff: $(VENV)/.ready node_modules/.ready ## Show what a deploy would change [STAGE=dev]
+	@$(CDK) diff -c stage=$(STAGE)
+
+destroy: $(VENV)/.ready node_modules/.ready ## Take Carlens off AWS; prod keeps its models and logs [STAGE=dev]
+	@$(CDK) destroy --all -c stage=$(STAGE)
+
 lock: $(VENV)/.ready ## Pin the layers' wheels by hash, after a change of lambda_src/requirements.txt
 	@$(PY) -m infra.layers lock
 
@@ -46,6 +60,11 @@ browser:
 		apt-get update -qq >/dev/null && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -qqy chromium >/dev/null; } || \
 		echo "No Chromium: the browser tests will be skipped. Install it to run them."
+
+node_modules/.ready: package-lock.json
+	@command -v npm >/dev/null || { echo "The AWS CDK needs Node 20 or later, with npm."; exit 1; }
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
 
 $(VENV)/.ready: requirements.txt lambda_src/requirements.txt
 	@python=$$(for p in python3.13 python3.12 python3.11 python3 python; do \

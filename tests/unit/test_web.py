@@ -14,6 +14,8 @@ import pytest
 
 from carlens import web
 
+_SOURCES = Path(web.__file__).parent
+
 # Names, not addresses that a browser would ask: the SVG namespace and the hint in the text field.
 _HARMLESS_URLS = {"http://www.w3.org/2000/svg", "https://example.com/street.jpg"}
 
@@ -157,6 +159,72 @@ def test_every_label_and_reference_points_at_an_element() -> None:
     for _, attrs in document.tags:
         for name in ("for", "aria-labelledby", "aria-describedby"):
             assert set(attrs.get(name, "").split()) <= ids
+
+
+def test_every_source_is_in_the_page_once() -> None:
+    html, _ = web.page("")
+    sources = [*_SOURCES.glob("*.js"), *_SOURCES.glob("*.css")]
+    assert len(sources) > 2
+    for source in sources:
+        assert html.count(source.read_text("utf-8")) == 1, source.name
+
+
+def _french() -> dict[str, str]:
+    """Read the dictionary: the English words of the page, and the French."""
+    source = (_SOURCES / "words.js").read_text("utf-8")
+    table = source[source.index("const FRENCH = {") : source.index("const FRENCH_ERRORS")]
+    pairs = re.findall(r'^  (?:"((?:[^"])+)"|(\w+)):\s+"([^"]+)",$', table, re.M)
+    return {quoted or bare: french for quoted, bare, french in pairs}
+
+
+def test_all_that_is_written_in_the_document_is_there_in_french() -> None:
+    # Given what a reader sees or hears, without names and code
+    html = (_SOURCES / "index.html").read_text("utf-8")
+    html = re.sub(
+        r"<noscript>.*?</noscript>|<code>.*?</code>|<title>.*?</title>", "<>", html, flags=re.S
+    )
+    texts = {" ".join(text.split()) for text in re.findall(r">([^<>]+)<", html)}
+    texts |= set(re.findall(r'aria-label="([^"]+)"', html))
+    names = {"", "API", "Carlens", "curl", "Python", "JavaScript", "Node.js", "Français"}
+    # Then
+    assert texts - names - set(_french()) == set()
+
+
+def test_all_that_the_script_says_is_there_in_french() -> None:
+    # Given the texts that begin like a sentence or hold a hole: what `t` and `plural` are given
+    words = (_SOURCES / "words.js").read_text("utf-8")
+    said = set()
+    for source in _SOURCES.glob("*.js"):
+        if source.name != "words.js":
+            text = source.read_text("utf-8")
+            said |= set(re.findall(r'\b(?:t|part|plural)\(\s*"([^"]+)"', text))
+            said |= {
+                literal
+                for literal in re.findall(r'"([^"\n]+)"', text)
+                if re.search(r"\{\w+\}|^[A-Z][a-z]+ .*[.:]$", literal)
+            }
+    # Then
+    assert len(said) > 60
+    assert {text for text in said if f'"{text}"' not in words} - set(_french()) == {
+        "The canvas gave no PNG."  # caught, and never shown
+    }
+
+
+def test_french_fills_the_same_holes() -> None:
+    french = _french()
+    assert len(french) > 120
+    for english, text in french.items():
+        holes = re.findall(r"\{\w+\}", english)
+        assert sorted(holes) == sorted(re.findall(r"\{\w+\}", text)), english
+
+
+def test_every_error_of_the_contract_has_french_words() -> None:
+    contract = (_SOURCES.parents[1] / "openapi.yaml").read_text("utf-8")
+    codes = set(re.findall(r"^    \| (?:\d+ \| )?`(\w+)` \|", contract, re.M))
+    words = (_SOURCES / "words.js").read_text("utf-8")
+    table = words[words.index("const FRENCH_ERRORS") : words.index("const PICTURE_ERRORS")]
+    assert len(codes) > 15
+    assert codes == set(re.findall(r"^  (\w+):", table, re.M))
 
 
 def test_page_is_small() -> None:

@@ -1,8 +1,9 @@
 """The page that `GET /` answers: one document that needs nothing but itself.
 
-The sources are plain files that an editor and a linter understand: `index.html` names `app.css`
-and `app.js` as any page would, and `page` puts their text in the place of those two tags. The
-Content-Security-Policy then allows exactly these two texts, by hash, and no other script or style.
+The sources are plain files that an editor and a linter understand: `index.html` names its styles
+and its scripts as any page would, and `page` puts their text, in that order, in the place of those
+tags: one style and one module. The Content-Security-Policy then allows exactly these two texts, by
+hash, and no other script or style.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from hashlib import sha256
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-_STYLE_TAG = '<link rel="stylesheet" href="app.css">'
-_SCRIPT_TAG = '<script type="module" src="app.js"></script>'
+_STYLE_TAGS = re.compile(r'(?:\s*<link rel="stylesheet" href="[a-z]+\.css">)+')
+_SCRIPT_TAGS = re.compile(r'(?:\s*<script defer src="[a-z]+\.js"></script>)+')
 _BASE_TAG = '<base href="/">'
 
 # API Gateway's stage names are 1 to 128 of these; anything else is no prefix of ours.
@@ -50,11 +51,10 @@ def page(prefix: str) -> tuple[str, str]:
 @cache
 def _document() -> tuple[str, str, str]:
     """Read the sources once: the HTML before and after its base tag, and the policy."""
-    html, style, script = (
-        (_HERE / name).read_text(encoding="utf-8") for name in ("index.html", "app.css", "app.js")
-    )
-    html = html.replace(_STYLE_TAG, f"<style>{style}</style>")
-    html = html.replace(_SCRIPT_TAG, f'<script type="module">{script}</script>')
+    html = (_HERE / "index.html").read_text(encoding="utf-8")
+    head, style, rest = _gather(html, _STYLE_TAGS)
+    body, script, end = _gather(rest, _SCRIPT_TAGS)
+    html = f'{head}<style>{style}</style>{body}<script type="module">{script}</script>{end}'
     before, after = html.split(_BASE_TAG)
     policy = (
         "default-src 'none'",
@@ -67,6 +67,13 @@ def _document() -> tuple[str, str, str]:
         f"style-src {_source(style)}",
     )
     return before, after, "; ".join(policy)
+
+
+def _gather(html: str, tags: re.Pattern[str]) -> tuple[str, str, str]:
+    """Cut the document where its tags name sources: before, the text of the sources, after."""
+    before, after = tags.split(html)
+    names = re.findall(r'"([a-z]+\.(?:css|js))"', html[len(before) : len(html) - len(after)])
+    return before, "".join((_HERE / name).read_text(encoding="utf-8") for name in names), after
 
 
 def _source(text: str) -> str:

@@ -1,0 +1,108 @@
+// What a person takes away: the answer as JSON, what is shown as CSV, a picture with its boxes.
+
+const COLUMNS = [
+  ["picture", "index", "width", "height", "x1", "y1", "x2", "y2", "class", "confidence"],
+  ["name", "probability", "certain", "make", "make_probability", "error"],
+].flat();
+
+/** What the filters show, a row an object; a picture that failed has a row that says why. */
+function toCsv() {
+  const rows = cards.flatMap(({ picture, entry, views, failed }, index) => {
+    const about = [picture.name, index, entry?.width, entry?.height];
+    if (failed) return [[...about, ...Array(11).fill(""), entry?.error?.code ?? "missing"]];
+    return views
+      .filter((view) => view.shown)
+      .map(({ object: o }) => [
+        ...about,
+        ...[o.x1, o.y1, o.x2, o.y2, o.class_name, o.confidence],
+        ...[o.pred?.[0], o.prob?.[0], o.certain, o.make?.name, o.make?.prob, ""],
+      ]);
+  });
+  // The mark at the start tells Excel that this is UTF-8.
+  return `\ufeff${[COLUMNS, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("")}`;
+}
+
+function cell(value) {
+  let text = String(value ?? "");
+  // A spreadsheet would run a file's name that begins like a formula.
+  if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+const saveCsv = () => save(new Blob([toCsv()], { type: "text/csv" }), "carlens.csv");
+const toJson = () => JSON.stringify(last.answer, null, 2);
+
+async function savePicture(card, word) {
+  const name = `${shortName(card.picture).replace(/\.\w+$/, "")}-carlens.png`;
+  try {
+    save(await annotate(card), name);
+    word.textContent = t("{name} saved.", { name });
+  } catch {
+    word.textContent = t(
+      "The site of this picture does not let other pages read it, so it cannot be drawn on.",
+    );
+  }
+}
+
+const COLORS = {
+  sure: { line: "#2df5dc", paper: "#2df5dc", ink: "#03201d" },
+  likely: { line: "#2df5dc", paper: "#eafffb", ink: "#03201d" },
+  kind: { line: "#ffffff", paper: "rgb(10 16 18 / 82%)", ink: "#ffffff" },
+};
+const MOST_PIXELS = 16_000_000; // what a canvas holds on every phone
+
+/** Draw the picture with the boxes and names that are shown, as a PNG. */
+async function annotate({ picture, photo, entry, views }) {
+  const source = picture.file ? photo : await readable(picture.address);
+  const [naturalWide, naturalHigh] = [source.naturalWidth, source.naturalHeight];
+  const shrunk = Math.min(1, Math.sqrt(MOST_PIXELS / (naturalWide * naturalHigh)));
+  const wide = Math.round(naturalWide * shrunk);
+  const high = Math.round(naturalHigh * shrunk);
+  const canvas = make("canvas", { width: wide, height: high });
+  const pen = canvas.getContext("2d");
+  pen.drawImage(source, 0, 0, wide, high);
+
+  const scale = wide / entry.width;
+  const unit = Math.max(1, Math.max(wide, high) / 1000);
+  const shown = views.filter((view) => view.shown);
+  for (const { object: o, name } of shown) {
+    const box = [o.x1 * scale, o.y1 * scale, (o.x2 - o.x1) * scale, (o.y2 - o.y1) * scale];
+    const thick = (name.how === "kind" ? 1.5 : 2.25) * unit;
+    pen.setLineDash([]);
+    pen.strokeStyle = "rgb(0 0 0 / 75%)";
+    pen.lineWidth = thick + 2.5 * unit;
+    pen.strokeRect(...box);
+    pen.setLineDash(name.how === "likely" ? [7 * unit, 5 * unit] : []);
+    pen.strokeStyle = COLORS[name.how].line;
+    pen.lineWidth = thick;
+    pen.strokeRect(...box);
+  }
+  const taken = [];
+  for (const { object, name } of shown) {
+    const weight = { sure: "600", likely: "italic 600", kind: "500" }[name.how];
+    pen.font = `${weight} ${13 * unit}px system-ui, sans-serif`;
+    pen.textBaseline = "middle";
+    const width = pen.measureText(name.title).width + 10 * unit;
+    const spots = places(object, width, 20 * unit, scale, wide, high);
+    const free = (spot) => spot.inside && !taken.some((other) => overlap(other, spot));
+    const spot = spots.find(free) ?? spots.find(({ inside }) => inside) ?? spots[1];
+    taken.push(spot);
+    pen.fillStyle = COLORS[name.how].paper;
+    pen.fillRect(spot.x, spot.y, spot.width, spot.height);
+    pen.fillStyle = COLORS[name.how].ink;
+    pen.fillText(name.title, spot.x + 5 * unit, spot.y + spot.height / 2);
+  }
+  const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
+  if (!blob) throw new Error("The canvas gave no PNG.");
+  return blob;
+}
+
+/** A picture of another site that this page may read; fails where that site does not let it. */
+async function readable(source) {
+  const photo = new Image();
+  photo.crossOrigin = "anonymous";
+  photo.referrerPolicy = "no-referrer";
+  photo.src = source;
+  await photo.decode();
+  return photo;
+}

@@ -1,0 +1,290 @@
+// The boxes over a picture, and the rows of the list that go with them.
+
+/** How an object is named: `sure`, `likely` (the make, a guess) or `kind` (only what it is). */
+function naming(object) {
+  const kind = kindName(object.class_name);
+  const share = percent(object.confidence);
+  const detected = t("detected {share}", { share });
+  const seen = t("{kind}, detected {share}", { kind, share });
+  if (!object.pred?.length) return { how: "sure", title: kind, subtitle: detected };
+  if (object.certain) return { how: "sure", title: object.pred[0], subtitle: seen };
+  if (object.make?.prob >= 0.5) {
+    const title = `${object.make.name}?`;
+    const guess = t("; make {share}", { share: percent(object.make.prob) });
+    return { how: "likely", title, subtitle: seen + guess };
+  }
+  return { how: "kind", title: kind, subtitle: detected };
+}
+
+/** The boxes over one picture, and the rows of the list that go with them. */
+class Overlay {
+  constructor(stage, { width, height }, picture) {
+    this.stage = stage;
+    this.width = width;
+    this.height = height;
+    this.views = [];
+    this.pinned = this.pointed = this.active = null;
+    this.svg = makeSvg("svg", {
+      viewBox: `0 0 ${width} ${height}`,
+      preserveAspectRatio: "none",
+      "aria-hidden": "true",
+    });
+    this.spot = make("span");
+    this.shade = make("div.shade", {}, this.spot);
+    this.hits = make("div", {
+      role: "group",
+      "aria-label": t("Boxes in {name}; arrow keys move between them", {
+        name: shortName(picture),
+      }),
+      onkeydown: (event) => this.key(event),
+    });
+    this.tags = make("div", { "aria-hidden": "true" });
+    stage.append(this.shade, this.svg, this.hits, this.tags);
+    stage.addEventListener("click", (event) => {
+      if (!event.target.closest(".hit")) this.pin(null);
+    });
+    this.watch = new ResizeObserver(() => this.arrange());
+    this.watch.observe(stage);
+  }
+
+  add(object, number) {
+    const name = naming(object);
+    const { x1, y1, x2, y2 } = object;
+    const rect = (part) =>
+      makeSvg(`rect.${part}`, { x: x1, y: y1, width: x2 - x1, height: y2 - y1 });
+    const view = { object, name, shown: true };
+    const point = {
+      onpointerenter: () => this.point(view),
+      onpointerleave: () => this.point(null),
+      onfocus: () => this.point(view),
+      onblur: () => this.point(null),
+    };
+    view.area = {
+      left: `${(x1 / this.width) * 100}%`,
+      top: `${(y1 / this.height) * 100}%`,
+      width: `${((x2 - x1) / this.width) * 100}%`,
+      height: `${((y2 - y1) / this.height) * 100}%`,
+    };
+    view.shape = makeSvg(`g.shape.${name.how}`, {}, rect("halo"), rect("line"));
+    view.hit = make("button.hit", {
+      type: "button",
+      tabindex: "-1",
+      "aria-label": `${number}: ${name.title}, ${name.subtitle}`,
+      onclick: () => this.pin(view),
+      ...point,
+    });
+    style(view.hit, view.area);
+    view.tag = make(
+      `span.tag.${name.how}`,
+      {},
+      make("b", {}, number),
+      make("span", {}, name.title),
+    );
+    const density = Math.max(2, Math.ceil(devicePixelRatio));
+    const size = { width: 56 * density, height: 42 * density };
+    view.crop = make("canvas.crop", { ...size, "aria-hidden": "true" });
+    view.row = makeRow(view, number, point);
+    view.show = (shown) => {
+      view.shown = shown;
+      view.hit.hidden = view.tag.hidden = view.row.parentElement.hidden = !shown;
+      view.shape.toggleAttribute("hidden", !shown);
+    };
+    this.views.push(view);
+    return view;
+  }
+
+  /** Put small boxes over large ones, so that each can be pointed at. */
+  settle() {
+    const area = ({ object: o }) => (o.x2 - o.x1) * (o.y2 - o.y1);
+    const ordered = [...this.views].sort((a, b) => area(b) - area(a));
+    this.svg.append(...ordered.map((view) => view.shape));
+    this.hits.append(...ordered.map((view) => view.hit));
+    this.tags.append(...this.views.map((view) => view.tag));
+    if (this.views.length <= 3) for (const view of this.views) view.row.open = true;
+  }
+
+  point(view) {
+    this.pointed = view;
+    this.light(view ?? this.pinned);
+  }
+
+  pin(view) {
+    this.pinned = view;
+    this.light(view);
+    if (!view) return;
+    view.row.open = true;
+    view.row.scrollIntoView({ block: "nearest" });
+  }
+
+  light(view) {
+    if (view === this.active) return;
+    for (const { shape, tag, row } of [this.active, view].filter(Boolean)) {
+      for (const part of [shape, tag, row]) part.classList.toggle("active");
+    }
+    if (this.active) this.place(this.active);
+    this.active = view;
+    this.stage.classList.toggle("lit", view !== null);
+    if (!view) return;
+    style(this.spot, view.area);
+    this.place(view);
+  }
+
+  /** Arrow keys go from box to box in the list's order; one box at a time is a tab stop. */
+  key(event) {
+    const shown = this.views.filter((view) => view.shown);
+    const at = shown.findIndex((view) => view.hit === document.activeElement);
+    const to = {
+      ArrowRight: at + 1,
+      ArrowDown: at + 1,
+      ArrowLeft: at - 1,
+      ArrowUp: at - 1,
+      Home: 0,
+      End: -1,
+    }[event.key];
+    if (event.key === "Escape") this.pin(null);
+    if (to === undefined || at < 0) return;
+    event.preventDefault();
+    const view = shown.at(to % shown.length);
+    this.stop(view);
+    view.hit.focus();
+  }
+
+  stop(chosen) {
+    for (const view of this.views) view.hit.tabIndex = view === chosen ? 0 : -1;
+  }
+
+  /**
+   * Find a place for every name: above its box, in it or below, where it covers no other name.
+   * Where there is none only the number is shown, and the name when the box is pointed at.
+   */
+  arrange() {
+    const shown = this.views.filter((view) => view.shown);
+    if (!shown.some((view) => view.hit.tabIndex === 0)) this.stop(shown[0]);
+    if (this.active && !this.active.shown) this.light((this.pinned = this.pointed = null));
+    const wide = this.stage.clientWidth;
+    const high = this.stage.clientHeight;
+    if (!wide || !high) return;
+    for (const { tag } of shown) {
+      tag.classList.remove("short", "off");
+      style(tag, { left: "0", top: "0" }); // a place at the edge would squeeze it
+    }
+    for (const view of shown) {
+      view.full = [view.tag.offsetWidth, view.tag.offsetHeight];
+      view.short = view.tag.firstChild.offsetWidth;
+    }
+    const taken = [];
+    const scale = wide / this.width; // the stage has the picture's shape
+    for (const view of shown) {
+      const [width, height] = view.full;
+      const free = (spot) => spot.inside && !taken.some((other) => overlap(other, spot));
+      const spots = (w) => places(view.object, w, height, scale, wide, high);
+      const full = spots(width);
+      // A long name over a small box on a small screen would hide more than it tells.
+      const boxWide = (view.object.x2 - view.object.x1) * scale;
+      const fits = width <= Math.max(1.2 * boxWide, 0.4 * wide);
+      view.spot = (fits && full.find(free)) || spots(view.short).find(free);
+      view.wide = full.find((spot) => spot.inside) ?? full[0];
+      if (view.spot) taken.push(view.spot);
+      this.place(view);
+    }
+  }
+
+  place(view) {
+    const active = view.tag.classList.contains("active");
+    const spot = active ? view.wide : view.spot;
+    view.tag.classList.toggle("off", !spot);
+    view.tag.classList.toggle("short", !active && spot?.width === view.short);
+    if (!spot) return;
+    style(view.tag, {
+      left: `${(spot.x / this.stage.clientWidth) * 100}%`,
+      top: `${(spot.y / this.stage.clientHeight) * 100}%`,
+    });
+  }
+
+  close() {
+    this.watch.disconnect();
+  }
+}
+
+/** Where a name of width x height may stand, best first; all in pixels of the screen. */
+function places({ x1, y1, x2, y2 }, width, height, scale, wide, high) {
+  const left = x1 * scale - 1;
+  const right = x2 * scale + 1 - width;
+  const top = y1 * scale - 1;
+  const bottom = y2 * scale + 1;
+  const corners = [top - height, top, bottom, bottom - height].flatMap((y) => [
+    [left, y],
+    [right, y],
+  ]);
+  return corners.map(([x, y]) => ({
+    x: Math.max(0, Math.min(x, wide - width)),
+    y,
+    width,
+    height,
+    inside: y >= -2 && y + height <= high + 2,
+  }));
+}
+
+function overlap(a, b) {
+  return (
+    a.x < b.x + b.width + 2 &&
+    b.x < a.x + a.width + 2 &&
+    a.y < b.y + b.height + 1 &&
+    b.y < a.y + a.height + 1
+  );
+}
+
+/** One row of the list: what it is, and under it the five best names with their probabilities. */
+function makeRow(view, number, point) {
+  const { object, name } = view;
+  const headline = [
+    make("span.number", {}, number),
+    view.crop,
+    make("span", {}, make("span.title", {}, name.title), make("span.subtitle", {}, name.subtitle)),
+  ];
+  if (!object.pred) {
+    const listeners = { ...point, onclick: () => view.hit.click() };
+    const content = make("span.headline", {}, ...headline);
+    return make("button.row-of", { type: "button", ...listeners }, content);
+  }
+  const { onfocus, onblur, ...pointing } = point;
+  const chevron = make("span.chevron", { "aria-hidden": "true" });
+  const row = make(`details.row-of.${name.how}`, pointing);
+  row.append(make("summary.headline", { onfocus, onblur }, ...headline, chevron));
+  const bars = object.pred.map((text, i) =>
+    make(
+      "li",
+      {},
+      make("span", {}, text),
+      make("span.share", {}, percent(object.prob[i])),
+      style(make("span.bar", { "aria-hidden": "true" }), { "--share": object.prob[i] }),
+    ),
+  );
+  if (name.how !== "sure") row.append(make("p.bars-name", {}, t("Not sure. The nearest names:")));
+  row.append(make("ol.bars", { role: "list" }, ...bars));
+  return row;
+}
+
+/** The object cut out of the photo, to find it again in the list. */
+function drawCrop(photo, { crop, object }, entry) {
+  const [w, h] = [photo.naturalWidth, photo.naturalHeight];
+  const [scaleX, scaleY] = [w / entry.width, h / entry.height];
+  const ratio = crop.width / crop.height;
+  const boxWide = (object.x2 - object.x1) * scaleX * 1.1;
+  const boxHigh = (object.y2 - object.y1) * scaleY * 1.1;
+  // The box grown to the crop's shape, and moved rather than cut where it leaves the photo.
+  const wide = Math.min(w, Math.max(boxWide, boxHigh * ratio));
+  const high = Math.min(h, Math.max(boxHigh, boxWide / ratio));
+  const within = (middle, length, end) => Math.max(0, Math.min(middle - length / 2, end - length));
+  const left = within(((object.x1 + object.x2) / 2) * scaleX, wide, w);
+  const top = within(((object.y1 + object.y2) / 2) * scaleY, high, h);
+  const scale = Math.min(crop.width / wide, crop.height / high);
+  const context = crop.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(
+    photo,
+    ...[left, top, wide, high],
+    ...[(crop.width - wide * scale) / 2, (crop.height - high * scale) / 2],
+    ...[wide * scale, high * scale],
+  );
+}

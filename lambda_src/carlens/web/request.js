@@ -1,0 +1,251 @@
+// One request at a time: what is sent, how far it is, what came of it.
+
+// API Gateway hands a function 6 MB of event, base64 included: about 4.5 MB of form.
+const MAX_BYTES = 4_500_000;
+const PART_BYTES = 300; // the headers of one form part, generously
+const SIDES = [1600, 1280, 1024, 800, 640, 512, 400, 320]; // longest side in pixels, when shrinking
+const FLOOR = 0.2; // the weakest detection asked for; the slider filters from here without asking
+
+const MODES = {
+  predict: {
+    found: ["{n} vehicle", "{n} vehicles", "No vehicle"],
+    none: "No vehicle found in this picture: no car and no truck. Buses, motorcycles and bicycles are among “All objects”.",
+    verb: "Find the vehicles",
+  },
+  object_detection: {
+    found: ["{n} object", "{n} objects", "No object"],
+    none: "Nothing found in this picture that the detector knows.",
+    verb: "Find the objects",
+  },
+};
+
+let cancel = null; // AbortController of the request under way
+let problem = null; // what went wrong with the last one
+let said = () => "";
+
+/** Say what goes on; it takes a function, to say it again in the other language. */
+function say(words) {
+  said = words;
+  $("status").textContent = words();
+}
+
+/**
+ * Decide what is sent for each picture: its file as it is, or scaled down where all together
+ * are too large. Small files keep their bytes; the large ones share what room is left.
+ */
+async function fit(pictures, signal) {
+  const parts = pictures.map((picture) => ({ picture, blob: picture.file, scaled: null }));
+  let room = MAX_BYTES - total(pictures.map((p) => PART_BYTES + 3 * p.name.length));
+  const files = parts.filter((part) => part.blob).sort((a, b) => a.blob.size - b.blob.size);
+  if (total(files.map((part) => part.blob.size)) <= room) return parts;
+
+  while (files.length && files[0].blob.size <= room / files.length) {
+    room -= files.shift().blob.size;
+  }
+  for (let step = 0; step < SIDES.length;) {
+    for (const [i, part] of files.entries()) {
+      signal.throwIfAborted();
+      say(() => t("Scaling down picture {i} of {n}…", { i: i + 1, n: files.length }));
+      await shrink(part, SIDES[step]);
+    }
+    const size = total(files.map((part) => part.blob.size));
+    if (size <= room) return parts;
+    // Bytes grow about as the square of the side: skip the steps that cannot fit.
+    const likely = SIDES[step] * Math.sqrt(room / size) * 1.1;
+    do step += 1;
+    while (step < SIDES.length - 1 && SIDES[step] > likely);
+  }
+  throw new Problem(
+    "These pictures are more than {most} even when scaled down. Send fewer at once, or smaller ones.",
+    { values: { most: bytes(MAX_BYTES) } },
+  );
+}
+
+/** Re-encode one picture with its longest side at most `side`, when that makes it smaller. */
+async function shrink(part, side) {
+  const file = part.picture.file;
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(file);
+  } catch {
+    return; // not a picture for this browser; the server may know better
+  }
+  const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
+  const width = Math.max(1, Math.round(bitmap.width * scale));
+  const height = Math.max(1, Math.round(bitmap.height * scale));
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#ffffff"; // JPEG has no transparency
+  context.fillRect(0, 0, width, height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, width, height);
+  const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.9));
+  if (blob && blob.size < file.size) {
+    part.blob = blob;
+    part.scaled = { from: [bitmap.width, bitmap.height], to: [width, height] };
+  }
+  bitmap.close();
+}
+
+/** An entry of the answer in pixels of the original, where a smaller copy of it was sent. */
+function mapBack(entry, scaled) {
+  if (!scaled || !entry?.width) return entry;
+  const [width, height] = scaled.from;
+  const across = (x) => Math.min(width, Math.round((x * width) / entry.width));
+  const down = (y) => Math.min(height, Math.round((y * height) / entry.height));
+  const objects = entry.objects.map((object) => ({
+    ...object,
+    x1: across(object.x1),
+    y1: down(object.y1),
+    x2: across(object.x2),
+    y2: down(object.y2),
+  }));
+  return { ...entry, width, height, objects };
+}
+
+/** What went wrong with the whole request, in words for the person. */
+class Problem extends Error {
+  constructor(message, { status = 0, code = "", reference = "", values = {} } = {}) {
+    super(message);
+    Object.assign(this, { status, code, reference, values });
+  }
+}
+
+async function send() {
+  if (cancel || !takeField()) return;
+  if (!tray.length) return say(() => t("Add a photo or an address first."));
+  const pictures = tray;
+  const asked = { mode: mode(), pictures, headers: keyHeaders() };
+  asked.path = `${asked.mode}?format=detailed&confidence=${FLOOR}`;
+  cancel = new AbortController();
+  const { signal } = cancel;
+  begin();
+  try {
+    asked.parts = await fit(pictures, signal);
+    const form = new FormData();
+    for (const { picture, blob } of asked.parts) {
+      if (picture.file) form.append("image", blob, picture.name);
+      else form.append("url", picture.address);
+    }
+    const started = performance.now();
+    const { status, text } = await post(asked.path, form, asked.headers, signal);
+    asked.elapsed = performance.now() - started;
+    showSnippets(asked);
+    const answer = read(status, text);
+    answer.images = asked.parts.map(({ scaled }, i) => mapBack(answer.images[i], scaled));
+    showAnswer(asked, answer);
+  } catch (error) {
+    if (signal.aborted) return end(() => t("Canceled."));
+    end(() => "");
+    return showProblem(error);
+  }
+  end(() => $("results-title").textContent);
+  $("results-title").focus({ preventScroll: true });
+  $("results").scrollIntoView();
+}
+
+function begin() {
+  showProblem(null);
+  $("cancel").hidden = false;
+  $("progress").hidden = false;
+  $("progress").removeAttribute("value");
+  showTray();
+}
+
+function end(words) {
+  clearInterval(clock);
+  $("clock").textContent = "";
+  cancel = null;
+  if (document.activeElement === $("cancel")) $("send").focus();
+  $("cancel").hidden = true;
+  $("progress").hidden = true;
+  showTray();
+  say(words);
+}
+
+/** POST the form. fetch cannot tell how much is sent, so this is XMLHttpRequest. */
+function post(path, form, headers, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.onprogress = ({ loaded, total: all }) => {
+      $("progress").max = all;
+      $("progress").value = loaded;
+      $("clock").textContent = t("{sent} of {all}", { sent: bytes(loaded), all: bytes(all) });
+    };
+    request.upload.onload = waiting;
+    request.onload = () => resolve({ status: request.status, text: request.responseText });
+    request.onerror = () =>
+      reject(new Problem("The server could not be reached. Check the connection and try again."));
+    request.onabort = () => reject(signal.reason);
+    signal.addEventListener("abort", () => request.abort());
+    say(() => t("Sending…"));
+    request.send(form);
+  });
+}
+
+let clock = 0;
+function waiting() {
+  const since = performance.now();
+  const tick = () => {
+    const seconds = Math.floor((performance.now() - since) / 1000);
+    $("clock").textContent = seconds ? `${seconds} s` : "";
+  };
+  $("progress").removeAttribute("value");
+  say(() => t("Looking at the pictures…"));
+  clearInterval(clock);
+  clock = setInterval(tick, 1000);
+  tick();
+}
+
+/** The answer, or the Problem it tells of. */
+function read(status, text) {
+  let answer = null;
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    // The message below says it.
+  }
+  if (status >= 200 && status < 300 && Array.isArray(answer?.images)) return answer;
+  const { code, message, request_id: reference } = answer?.error ?? answer ?? {};
+  const words = typeof message === "string" ? message : status >= 400 ? text.slice(0, 300) : "";
+  throw new Problem(words || "The server's answer could not be understood.", {
+    status,
+    code,
+    reference,
+  });
+}
+
+function showProblem(error) {
+  problem = error;
+  $("problem").hidden = !error;
+  if (!error) return;
+  const known = error instanceof Problem;
+  if (!known) console.error(error);
+  const { status = 0, reference = "", values, code } = error;
+  const words = known
+    ? t(error.message, values)
+    : t("Something in this page broke. Reload it and try again.");
+  const french = language === "fr" && FRENCH_ERRORS[code];
+  const lines = [
+    make("p", {}, make("strong", {}, t("The request failed.")), " ", french || words),
+    french ? make("p", { lang: "en" }, words) : null,
+  ];
+  if (status === 401 || status === 403) {
+    $("key-panel").open = true;
+    const hint = "If this API asks for a key, enter it under “API key” and try again.";
+    lines.push(make("p", {}, t(hint)));
+  }
+  if (cards.length) {
+    lines.push(make("p", {}, t("The results below are from the request before.")));
+  }
+  const facts = [
+    status ? `HTTP ${status}` : "",
+    reference ? t("request {id}", { id: reference }) : "",
+  ];
+  const shown = facts.filter(Boolean).join(", ");
+  if (shown) lines.push(make("p.reference", {}, shown));
+  $("problem").replaceChildren(...lines.filter(Boolean));
+  $("problem").scrollIntoView({ block: "nearest" });
+}

@@ -1,0 +1,133 @@
+// The request just made, as code that is ready to paste.
+
+const EXAMPLE = {
+  path: `predict?format=detailed&confidence=${FLOOR}`,
+  pictures: [{ name: "street.jpg" }, { name: "parking.jpg" }],
+  headers: {},
+};
+let shownRequest = EXAMPLE;
+let snippetIn = "curl";
+
+/** Quote for a POSIX shell. */
+const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** Quote for JavaScript and for Python, which agree on what JSON writes. */
+const literal = (text) => JSON.stringify(text);
+
+const SNIPPETS = {
+  curl({ path, pictures, headers }) {
+    const lines = [`curl ${quote(address(path))}`];
+    if (headers["x-api-key"]) lines.push('-H "x-api-key: $CARLENS_API_KEY"');
+    for (const picture of pictures) lines.push(curlPart(picture));
+    return lines.join(" \\\n  ");
+  },
+
+  python({ path, pictures, headers }) {
+    const key = headers["x-api-key"];
+    const parts = pictures.map((picture) =>
+      picture.address
+        ? `    ("url", (None, ${literal(picture.address)})),`
+        : `    ("image", open(${literal(picture.name)}, "rb")),`,
+    );
+    return [
+      ...(key ? ["import os", ""] : []),
+      "import requests",
+      "",
+      "pictures = [",
+      ...parts,
+      "]",
+      "response = requests.post(",
+      `    ${literal(address(path))},`,
+      "    files=pictures,",
+      ...(key ? ['    headers={"x-api-key": os.environ["CARLENS_API_KEY"]},'] : []),
+      "    timeout=30,",
+      ")",
+      "response.raise_for_status()",
+      "print(response.text)",
+    ].join("\n");
+  },
+
+  javascript({ path, pictures, headers }) {
+    const files = pictures.filter((picture) => !picture.address);
+    const appends = pictures.map((picture) =>
+      picture.address
+        ? `form.append("url", ${literal(picture.address)});`
+        : `form.append("image", input.files[${files.indexOf(picture)}]); // ${oneLine(picture.name)}`,
+    );
+    const all = files.length === pictures.length;
+    return [
+      ...(files.length
+        ? [`const input = document.querySelector('input[type="file"]');`]
+        : []),
+      "const form = new FormData();",
+      ...(all ? [`for (const file of input.files) form.append("image", file);`] : appends),
+      ...fetching(path, headers, '"YOUR_API_KEY"'),
+    ].join("\n");
+  },
+
+  node({ path, pictures, headers }) {
+    const files = pictures.some((picture) => !picture.address);
+    const appends = pictures.map(({ address: url, name }) =>
+      url
+        ? `form.append("url", ${literal(url)});`
+        : `form.append("image", await openAsBlob(${literal(name)}), ${literal(name)});`,
+    );
+    return [
+      ...(files ? ['import { openAsBlob } from "node:fs";', ""] : []),
+      "const form = new FormData();",
+      ...appends,
+      ...fetching(path, headers, "process.env.CARLENS_API_KEY"),
+    ].join("\n");
+  },
+};
+
+const NOTES = {
+  curl: [],
+  python: ["Needs pip install requests."],
+  javascript: ["For a page with a file field that takes several files."],
+  node: ["Save as carlens.mjs; Node.js 20 or later."],
+};
+
+function curlPart(picture) {
+  if (picture.address) return `--form-string ${quote(`url=${picture.address}`)}`;
+  // curl gives , ; and " in a file's name a meaning unless the name is in double quotes.
+  const plain = /^[^",;\\]+$/.test(picture.name);
+  const name = plain ? picture.name : `"${picture.name.replace(/["\\]/g, "\\$&")}"`;
+  return `-F ${quote(`image=@${name}`)}`;
+}
+
+function fetching(path, headers, key) {
+  return [
+    `const response = await fetch(${literal(address(path))}, {`,
+    '  method: "POST",',
+    ...(headers["x-api-key"] ? [`  headers: { "x-api-key": ${key} },`] : []),
+    "  body: form,",
+    "});",
+    "if (!response.ok) throw new Error(`HTTP ${response.status}: ${await response.text()}`);",
+    "console.log(JSON.stringify(await response.json(), null, 2));",
+  ];
+}
+
+const oneLine = (text) => text.replace(/[\r\n\u2028\u2029]+/g, " ");
+
+function showSnippets(asked = shownRequest) {
+  shownRequest = asked;
+  const made = asked !== EXAMPLE;
+  $("snippets-title").textContent = t(
+    made ? "The same request from your code" : "A request from your code",
+  );
+  $("snippet").firstElementChild.textContent = SNIPPETS[snippetIn](asked);
+  $("snippet").setAttribute("aria-labelledby", `tab-${snippetIn}`);
+  const notes = [...NOTES[snippetIn]];
+  if (asked.headers["x-api-key"]) {
+    notes.push(
+      snippetIn === "javascript"
+        ? "Put your API key in place of YOUR_API_KEY."
+        : "Put your API key into the variable CARLENS_API_KEY first.",
+    );
+  }
+  if (asked.parts?.some((part) => part.scaled)) {
+    notes.push("It sends the files as they are; this page sent some of them scaled down.");
+  }
+  $("snippet-note").textContent = notes.map((note) => t(note)).join(" ");
+}

@@ -1,0 +1,303 @@
+// The page is written in English; these are its other words. Text between braces is filled in.
+
+const FRENCH = {
+  // The frame
+  "Carlens: see the vehicles in your photos": "Carlens : les véhicules de vos photos",
+  "Carlens: the API": "Carlens : l’API",
+  Photos: "Photos",
+  "See the vehicles in your photos": "Voyez les véhicules de vos photos",
+  "Send several photos at once. Every car and truck comes back boxed, with its make and model where the picture shows enough, and plainly marked as a guess where it does not.":
+    "Envoyez plusieurs photos à la fois. Chaque voiture et chaque camion revient encadré, avec sa marque et son modèle quand la photo suffit, et clairement signalé comme une supposition sinon.",
+  "Pictures to look at": "Images à examiner",
+  "Drop or paste photos here": "Déposez ou collez des photos ici",
+  "Let go to add": "Relâchez pour ajouter",
+  "Choose photos": "Choisir des photos",
+  "Take a photo": "Prendre une photo",
+  "JPEG, PNG, WebP, GIF, BMP or TIFF": "JPEG, PNG, WebP, GIF, BMP ou TIFF",
+  "Or picture addresses, one a line": "Ou des adresses d’images, une par ligne",
+  "Add addresses": "Ajouter les adresses",
+  "Pictures to send, in this order": "Images à envoyer, dans cet ordre",
+  "Look for": "Chercher",
+  "Vehicles with make and model": "Véhicules, marque et modèle",
+  "All objects": "Tous les objets",
+  "API key": "Clé d’API",
+  "Only if this API asks for one. It is sent as": "Seulement si cette API en demande une. Envoyée comme",
+  "and forgotten when you leave.": "et oubliée quand vous partez.",
+  Cancel: "Annuler",
+  "Remove all": "Tout retirer",
+  "Progress of the request": "Avancement de la requête",
+  "What the names cover.": "Ce que couvrent les noms.",
+  "How sure the names are": "Certitude des noms",
+  Name: "Nom",
+  "Make, a guess": "Marque, supposée",
+  "Kind only": "Catégorie seule",
+  "Detected with at least": "Détectés à partir de",
+  "Show only": "Afficher seulement",
+  "Copy JSON": "Copier le JSON",
+  "Download CSV": "Télécharger le CSV",
+  "Download annotated PNG": "Télécharger le PNG annoté",
+  "The same request from your code": "La même requête depuis votre code",
+  "A request from your code": "Une requête depuis votre code",
+  "Language of the code": "Langage du code",
+  Copy: "Copier",
+  "The API": "L’API",
+  "API contract": "Contrat de l’API",
+  Models: "Modèles",
+  Health: "État",
+  Views: "Vues",
+
+  // The tray
+  "{n} photo added.": "{n} photo ajoutée.",
+  "{n} photos added.": "{n} photos ajoutées.",
+  "{n} address added.": "{n} adresse ajoutée.",
+  "{n} addresses added.": "{n} adresses ajoutées.",
+  "This line is no address. An address begins with https:// or http://.":
+    "Cette ligne n’est pas une adresse. Une adresse commence par https:// ou http://.",
+  "These lines are no addresses. An address begins with https:// or http://.":
+    "Ces lignes ne sont pas des adresses. Une adresse commence par https:// ou http://.",
+  "No preview": "Pas d’aperçu",
+  "Not shown": "Non affichée",
+  Address: "Adresse",
+  "Remove {name}": "Retirer {name}",
+  "Removed {name}.": "{name} retirée.",
+  "All removed.": "Tout est retiré.",
+  "Find the vehicles": "Trouver les véhicules",
+  "Find the vehicles in {n} picture": "Trouver les véhicules dans {n} image",
+  "Find the vehicles in {n} pictures": "Trouver les véhicules dans {n} images",
+  "Find the objects": "Trouver les objets",
+  "Find the objects in {n} picture": "Trouver les objets dans {n} image",
+  "Find the objects in {n} pictures": "Trouver les objets dans {n} images",
+  "{size} in all. The large ones will be scaled down, as one request holds {most}.":
+    "{size} en tout. Les grandes seront réduites : une requête contient au plus {most}.",
+  "Add a photo or an address first.": "Ajoutez d’abord une photo ou une adresse.",
+  "Folders are not read: open the folder and drop its photos.":
+    "Les dossiers ne sont pas lus : ouvrez le dossier et déposez ses photos.",
+
+  // The request
+  "Scaling down picture {i} of {n}…": "Réduction de l’image {i} sur {n}…",
+  "These pictures are more than {most} even when scaled down. Send fewer at once, or smaller ones.":
+    "Ces images dépassent {most} même réduites. Envoyez-en moins à la fois, ou de plus petites.",
+  "Sending…": "Envoi…",
+  "{sent} of {all}": "{sent} sur {all}",
+  "Looking at the pictures…": "Examen des images…",
+  "Canceled.": "Annulé.",
+  "The server could not be reached. Check the connection and try again.":
+    "Le serveur est injoignable. Vérifiez la connexion et réessayez.",
+  "The server's answer could not be understood.": "La réponse du serveur est incompréhensible.",
+  "The request failed.": "La requête a échoué.",
+  "Something in this page broke. Reload it and try again.":
+    "Quelque chose s’est cassé dans cette page. Rechargez-la et réessayez.",
+  "If this API asks for a key, enter it under “API key” and try again.":
+    "Si cette API demande une clé, saisissez-la sous « Clé d’API » et réessayez.",
+  "The results below are from the request before.":
+    "Les résultats ci-dessous sont ceux de la requête précédente.",
+  "request {id}": "requête {id}",
+
+  // The results
+  "{n} vehicle": "{n} véhicule",
+  "{n} vehicles": "{n} véhicules",
+  "No vehicle": "Aucun véhicule",
+  "{n} object": "{n} objet",
+  "{n} objects": "{n} objets",
+  "No object": "Aucun objet",
+  "{found} in {n} picture": "{found} dans {n} image",
+  "{found} in {n} pictures": "{found} dans {n} images",
+  ", {n} failed": ", {n} en échec",
+  "{n} of {all} shown": "{n} sur {all}",
+  "Round trip {time}": "Aller-retour {time}",
+  "in Carlens {time}": "dont Carlens {time}",
+  "read {time}": "lecture {time}",
+  "decode {time}": "décodage {time}",
+  "detect {time}": "détection {time}",
+  "classify {time}": "classement {time}",
+  "{width} × {height} pixels": "{width} × {height} pixels",
+  "No vehicle found in this picture: no car and no truck. Buses, motorcycles and bicycles are among “All objects”.":
+    "Aucun véhicule dans cette image : ni voiture ni camion. Les bus, motos et vélos sont parmi « Tous les objets ».",
+  "Nothing found in this picture that the detector knows.":
+    "Rien dans cette image que le détecteur connaisse.",
+  "Nothing here passes the filters above; {n} hidden.":
+    "Rien ici ne passe les filtres ci-dessus ; {n} masqué(s).",
+  "Found in this picture": "Trouvés dans cette image",
+  "This browser cannot show this file.": "Ce navigateur ne sait pas afficher ce fichier.",
+  "This address shows no picture here.": "Cette adresse n’affiche pas d’image ici.",
+  "Compressed before sending ({before} to {after}), so that all pictures fit into {most}.":
+    "Compressée avant l’envoi ({before} à {after}), pour que toutes les images tiennent dans {most}.",
+  "Scaled down from {from} to {to} pixels before sending ({before} to {after}), so that all pictures fit into {most}. The boxes are mapped back to the original.":
+    "Réduite de {from} à {to} pixels avant l’envoi ({before} à {after}), pour que toutes les images tiennent dans {most}. Les cadres sont ramenés à l’original.",
+  "The answer holds nothing for it.": "La réponse ne contient rien pour elle.",
+  "detected {share}": "détecté à {share}",
+  "{kind}, detected {share}": "{kind}, détecté à {share}",
+  "; make {share}": " ; marque {share}",
+  "Boxes in {name}; arrow keys move between them":
+    "Cadres dans {name} ; les flèches passent de l’un à l’autre",
+  "Not sure. The nearest names:": "Pas sûr. Les noms les plus proches :",
+  Copied: "Copié",
+  "Copying is not allowed here": "La copie n’est pas permise ici",
+  "The site of this picture does not let other pages read it, so it cannot be drawn on.":
+    "Le site de cette image ne laisse pas d’autres pages la lire : impossible de dessiner dessus.",
+  "{name} saved.": "{name} enregistré.",
+
+  // The code
+  "Put your API key into the variable CARLENS_API_KEY first.":
+    "Mettez d’abord votre clé d’API dans la variable CARLENS_API_KEY.",
+  "Put your API key in place of YOUR_API_KEY.": "Mettez votre clé d’API à la place de YOUR_API_KEY.",
+  "It sends the files as they are; this page sent some of them scaled down.":
+    "Il envoie les fichiers tels quels ; cette page en a envoyé certains réduits.",
+  "Needs pip install requests.": "Demande pip install requests.",
+  "For a page with a file field that takes several files.":
+    "Pour une page avec un champ de fichiers multiples.",
+  "Save as carlens.mjs; Node.js 20 or later.": "À enregistrer comme carlens.mjs ; Node.js 20 ou plus.",
+
+  // The API view
+  "Loading the contract…": "Chargement du contrat…",
+  "The contract could not be loaded: {why}": "Le contrat n’a pas pu être chargé : {why}",
+  "version {version}": "version {version}",
+  "On this page": "Sur cette page",
+  "The contract speaks English.": "Le contrat est rédigé en anglais.",
+  Parameters: "Paramètres",
+  "Request body": "Corps de la requête",
+  Answers: "Réponses",
+  Errors: "Erreurs",
+  Fields: "Champs",
+  Example: "Exemple",
+  required: "obligatoire",
+  "Try it": "Essayer",
+  "Body as": "Corps en",
+  "Photo files": "Fichiers photo",
+  "Photo file": "Fichier photo",
+  "Addresses, one a line": "Adresses, une par ligne",
+  Send: "Envoyer",
+  default: "par défaut",
+  "Answer to {route}": "Réponse à {route}",
+  "Copy curl": "Copier le curl",
+  "No connection": "Pas de connexion",
+};
+
+/** What the page says of an error in French, by its code; the server says it in English. */
+const FRENCH_ERRORS = {
+  not_an_image: "Vérifiez le fichier : il n’est pas une image, ou il est abîmé.",
+  unsupported_image: "Envoyez du JPEG, PNG, WebP, GIF, BMP ou TIFF.",
+  picture_too_large: "Réduisez-la : 1600 pixels de large suffisent.",
+  invalid_base64: "Envoyez-la de nouveau.",
+  url_refused: "Carlens ne va jamais chercher cette adresse. Envoyez l’image elle-même.",
+  url_failed: "Vérifiez que l’adresse s’ouvre dans un navigateur, puis réessayez.",
+  deadline_exceeded: "Renvoyez-la avec moins de photos à côté.",
+  bad_request: "La requête n’est pas compréhensible.",
+  malformed_body: "Le corps de la requête n’est pas ce qu’il annonce.",
+  invalid_parameter: "Un paramètre est hors de ses limites.",
+  no_pictures: "La requête ne contient aucune image.",
+  forbidden: "Le pare-feu ou la clé d’API de ce déploiement refuse.",
+  not_found: "Cette route n’existe pas.",
+  method_not_allowed: "Cette route ne prend pas cette méthode.",
+  payload_too_large: "La requête est trop grande : envoyez moins d’images, ou de plus petites.",
+  too_many_pictures: "Trop d’images dans une requête : envoyez-en moins à la fois.",
+  unsupported_media_type: "Carlens ne lit pas ce type de corps.",
+  throttled: "Trop de requêtes en ce moment : attendez une seconde et réessayez.",
+  quota_exceeded: "Le quota de la clé d’API est épuisé.",
+  internal_error: "Quelque chose s’est cassé côté serveur : réessayez.",
+  models_unavailable: "Les modèles ne peuvent être chargés : réessayez dans une minute.",
+  timeout: "La réponse a pris trop de temps : envoyez moins d’images, ou de plus petites.",
+};
+
+/** The reason a picture failed, as the title above what the server says. */
+const PICTURE_ERRORS = {
+  not_an_image: "This is not a picture Carlens can read",
+  unsupported_image: "This kind of picture is not supported",
+  picture_too_large: "This picture is too large",
+  invalid_base64: "This picture arrived damaged",
+  url_refused: "This address is not allowed",
+  url_failed: "This address could not be fetched",
+  deadline_exceeded: "Time ran out before this picture",
+  unknown: "This picture failed",
+};
+
+Object.assign(FRENCH, {
+  [PICTURE_ERRORS.not_an_image]: "Carlens ne peut pas lire ceci comme une image",
+  [PICTURE_ERRORS.unsupported_image]: "Ce genre d’image n’est pas pris en charge",
+  [PICTURE_ERRORS.picture_too_large]: "Cette image est trop grande",
+  [PICTURE_ERRORS.invalid_base64]: "Cette image est arrivée abîmée",
+  [PICTURE_ERRORS.url_refused]: "Cette adresse n’est pas permise",
+  [PICTURE_ERRORS.url_failed]: "Cette adresse n’a pas pu être lue",
+  [PICTURE_ERRORS.deadline_exceeded]: "Le temps a manqué avant cette image",
+  [PICTURE_ERRORS.unknown]: "Cette image a échoué",
+});
+
+/** COCO's classes, which most detectors know; any other class is shown as the model names it. */
+const FRENCH_KINDS = Object.fromEntries(
+  `person:personne bicycle:vélo car:voiture motorcycle:moto airplane:avion bus:bus train:train
+  truck:camion boat:bateau traffic_light:feu_tricolore fire_hydrant:bouche_d’incendie
+  stop_sign:panneau_stop parking_meter:parcmètre bench:banc bird:oiseau cat:chat dog:chien
+  horse:cheval sheep:mouton cow:vache elephant:éléphant bear:ours zebra:zèbre giraffe:girafe
+  backpack:sac_à_dos umbrella:parapluie handbag:sac_à_main tie:cravate suitcase:valise
+  frisbee:frisbee skis:skis snowboard:snowboard sports_ball:ballon kite:cerf-volant
+  baseball_bat:batte_de_baseball baseball_glove:gant_de_baseball skateboard:skateboard
+  surfboard:planche_de_surf tennis_racket:raquette_de_tennis bottle:bouteille
+  wine_glass:verre_à_vin cup:tasse fork:fourchette knife:couteau spoon:cuillère bowl:bol
+  banana:banane apple:pomme sandwich:sandwich orange:orange broccoli:brocoli carrot:carotte
+  hot_dog:hot-dog pizza:pizza donut:donut cake:gâteau chair:chaise couch:canapé
+  potted_plant:plante_en_pot bed:lit dining_table:table toilet:toilettes tv:télé
+  laptop:ordinateur_portable mouse:souris remote:télécommande keyboard:clavier
+  cell_phone:téléphone microwave:micro-ondes oven:four toaster:grille-pain sink:évier
+  refrigerator:réfrigérateur book:livre clock:horloge vase:vase scissors:ciseaux
+  teddy_bear:ours_en_peluche hair_drier:sèche-cheveux toothbrush:brosse_à_dents`
+    .split(/\s+/)
+    .map((pair) => pair.replaceAll("_", " ").split(":")),
+);
+
+let language = "en";
+
+/** Say it in the page's language. */
+function t(english, values = {}) {
+  const text = (language === "fr" && FRENCH[english]) || english;
+  return text.replace(/\{(\w+)\}/g, (hole, name) => values[name] ?? hole);
+}
+
+/** The same for a number of things: each language has its own idea of what is one. */
+function plural(n, one, many, values = {}) {
+  const form = new Intl.PluralRules(language).select(n) === "one" ? one : many;
+  return t(form, { n, ...values });
+}
+
+const kindName = (kind) => (language === "fr" && FRENCH_KINDS[kind]) || kind;
+
+const decimal = (x, digits) =>
+  x.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+function percent(share) {
+  const shown = (x) => x.toLocaleString(language, { style: "percent" });
+  return share > 0 && share < 0.005 ? `<${shown(0.01)}` : shown(share);
+}
+
+function bytes(n) {
+  const [unit, kilo, mega] = language === "fr" ? ["o", "ko", "Mo"] : ["B", "KB", "MB"];
+  if (n < 1000) return `${n} ${unit}`;
+  return n < 999_500 ? `${Math.round(n / 1000)} ${kilo}` : `${decimal(n / 1e6, 1)} ${mega}`;
+}
+
+function duration(ms) {
+  return ms < 999.5 ? `${Math.round(ms)} ms` : `${decimal(ms / 1000, ms < 9950 ? 2 : 1)} s`;
+}
+
+// What index.html says in English, found once: text nodes, and attributes that are read aloud.
+const written = [];
+
+function findWritten() {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    const english = node.data.trim().replace(/\s+/g, " ");
+    if (!(english in FRENCH)) continue;
+    const [, before, after] = /^(\s*)[^]*?(\s*)$/.exec(node.data);
+    written.push(() => (node.data = before + t(english) + after));
+  }
+  for (const element of document.body.querySelectorAll("[aria-label]")) {
+    const english = element.getAttribute("aria-label");
+    written.push(() => element.setAttribute("aria-label", t(english)));
+  }
+}
+
+function setLanguage(chosen) {
+  language = chosen;
+  document.documentElement.lang = chosen;
+  for (const write of written) write();
+}

@@ -1,0 +1,808 @@
+"""The page in a real browser: the journeys of a person, on real photos."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Download, FilePayload, Page, Route, expect
+
+from tests.integration.serving import running_server
+from tests.integration.test_answers import PASSAT_CAR, SKODA_CAR, TOLERANCE
+from tests.support import PASSAT, SKODA, encode
+
+KEY = "a-key-for-this-test"
+
+
+@contextmanager
+def visit(
+    browser: Browser, address: str, *, failing: bool = False, **options: Any
+) -> Iterator[Page]:
+    """Open the page; at the end its console must have stayed silent.
+
+    `failing` lets the browser's own lines on a failed request pass.
+    """
+    complaints: list[str] = []
+    context = browser.new_context(**{"locale": "en-US", "reduced_motion": "reduce", **options})
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    page.on("console", lambda m: complaints.append(m.text) if m.type in _LOUD else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(address)
+    try:
+        yield page
+    finally:
+        context.close()
+    assert [c for c in complaints if not (failing and c.startswith(_OF_THE_BROWSER))] == []
+
+
+_LOUD = ("error", "warning")
+_OF_THE_BROWSER = ("Failed to load resource", "Access to image at")
+
+
+def choose(page: Page, *photos: Path | FilePayload) -> None:
+    """Choose photos, from the disk or from memory."""
+    page.set_input_files(
+        "#files", [photo if isinstance(photo, dict) else _payload(photo) for photo in photos]
+    )
+
+
+def choose_and_send(page: Page, *photos: Path | FilePayload) -> Any:
+    """Choose photos, send them, and give the answer as the server gave it."""
+    choose(page, *photos)
+    return send(page)
+
+
+def _payload(path: Path) -> FilePayload:
+    kind = f"image/{path.suffix.removeprefix('.')}"
+    return {"name": path.name, "mimeType": kind, "buffer": path.read_bytes()}
+
+
+def junk(name: str = "notes.png") -> FilePayload:
+    """Give a file that says it is a picture."""
+    return {"name": name, "mimeType": "image/png", "buffer": b"hello"}
+
+
+def send(page: Page) -> Any:
+    with page.expect_response(lambda r: r.request.method == "POST") as response:
+        page.locator("#send").click()
+    answer = response.value.json()
+    expect(page.locator("#results")).to_be_visible()
+    return answer
+
+
+def rows_of(download: Download) -> list[dict[str, str]]:
+    text = download.path().read_text("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def set_slider(page: Page, percent: int) -> None:
+    page.locator("#threshold").fill(str(percent))
+
+
+def shown_boxes(page: Page) -> int:
+    return page.locator(".hit:visible").count()
+
+
+def objects_above(answer: Any, confidence: float) -> list[dict[str, Any]]:
+    return [
+        o for image in answer["images"] for o in image["objects"] if o["confidence"] >= confidence
+    ]
+
+
+@pytest.fixture(scope="module")
+def staged() -> Iterator[str]:
+    """Run the API below a stage, as API Gateway does."""
+    with running_server("--stage", "prod", "--workers", "1") as url:
+        yield url
+
+
+# The journey -------------------------------------------------------------------------------
+
+
+def test_two_photos_and_an_address_in_one_request(
+    api: str, photo_host: str, browser: Browser
+) -> None:
+    with visit(browser, api) as page:
+        # Given two photos and an address in the tray, seen at once
+        page.set_input_files("#files", [SKODA, PASSAT])
+        page.get_by_label("Or picture addresses, one a line").fill(
+            f"http://{photo_host}/{SKODA.name}"
+        )
+        page.get_by_role("button", name="Add addresses").click()
+        expect(page.locator("#tray li")).to_have_count(3)
+        expect(page.locator("#tray img")).to_have_count(3)
+
+        # When they are sent
+        answer = send(page)
+
+        # Then every picture has its boxes, those of the default threshold
+        assert len(answer["images"]) == 3
+        expect(page.locator(".card")).to_have_count(3)
+        expected = len(objects_above(answer, 0.4))
+        assert shown_boxes(page) == expected
+        expect(page.locator("#results-title")).to_have_text(f"{expected} vehicles in 3 pictures")
+        expect(page.locator("#facts")).to_contain_text("Round trip")
+        # And the car in the first is drawn where it stands
+        stage = page.locator(".stage").first.bounding_box()
+        box = page.locator(".card").first.locator(".hit").first.bounding_box()
+        assert stage
+        assert box
+        scale = 518 / stage["width"]
+        left, top = (box["x"] - stage["x"]) * scale, (box["y"] - stage["y"]) * scale
+        right, bottom = left + box["width"] * scale, top + box["height"] * scale
+        assert np.abs(np.subtract((left, top, right, bottom), SKODA_CAR)).max() <= TOLERANCE
+
+
+def test_pointing_at_a_box_lights_its_row(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        choose_and_send(page, PASSAT)
+        box, row = page.locator(".hit").first, page.locator(".row-of").first
+
+        box.hover()
+
+        expect(row).to_have_class(re.compile(r"\bactive\b"))
+        expect(page.locator(".shape.active")).to_have_count(1)
+        expect(row.locator(".bars li")).to_have_count(5)
+
+        # And the other way round
+        page.mouse.move(0, 0)
+        expect(page.locator(".shape.active")).to_have_count(0)
+        row.locator("summary").hover()
+        expect(page.locator(".shape.active")).to_have_count(1)
+
+
+def test_filters_act_at_once_without_a_request(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given all objects of two photos
+        page.get_by_text("All objects", exact=True).click()
+        answer = choose_and_send(page, SKODA, PASSAT)
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+
+        # When the slider moves
+        for level in (20, 60, 90):
+            set_slider(page, level)
+            assert shown_boxes(page) == len(objects_above(answer, level / 100))
+        set_slider(page, 20)
+        kinds = {o["class_name"] for o in objects_above(answer, 0.2)}
+        assert len(kinds) > 1, "these photos show one class; the test needs two"
+        # And when a class is switched off
+        page.locator("#kinds label", has_text="car").first.click()
+
+        # Then its boxes are gone
+        others = [o for o in objects_above(answer, 0.2) if o["class_name"] != "car"]
+        assert shown_boxes(page) == len(others)
+        assert [url for url in requests if not url.startswith("blob:")] == []
+
+
+def test_a_large_photo_is_scaled_here_and_its_boxes_mapped_back(api: str, browser: Browser) -> None:
+    # Given a photo of more bytes than the gateway takes
+    factor = 8
+    small = Image.open(SKODA).convert("RGB")
+    pixels = np.asarray(small.resize((small.width * factor, small.height * factor)), np.int16)
+    noise = np.random.default_rng(7).integers(-16, 17, pixels.shape, np.int16)
+    large = encode((pixels + noise).clip(0, 255).astype(np.uint8), "JPEG", quality=95)
+    assert len(large) > 4_600_000
+    upload: FilePayload = {"name": "large.jpg", "mimeType": "image/jpeg", "buffer": large}
+
+    with visit(browser, api) as page:
+        sent: list[int] = []
+        page.on(
+            "request",
+            lambda r: (
+                sent.append(int(r.all_headers()["content-length"])) if r.method == "POST" else None
+            ),
+        )
+        answer = choose_and_send(page, upload)
+
+        # Then what was sent fits
+        assert sent[0] <= 4_500_000
+        assert answer["images"][0]["width"] < small.width * factor
+        # And the page says so, and speaks in pixels of the original
+        expect(page.locator(".note")).to_contain_text("The boxes are mapped back to the original.")
+        expect(page.locator(".meta")).to_have_text(
+            f"{small.width * factor} × {small.height * factor} pixels"
+        )
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download CSV").click()
+        row = rows_of(download.value)[0]
+        box = [int(row[side]) / factor for side in ("x1", "y1", "x2", "y2")]
+        assert np.abs(np.subtract(box, SKODA_CAR)).max() <= TOLERANCE
+        expect(page.locator("#snippet-note")).to_contain_text("scaled down")
+
+
+# What a person takes away ------------------------------------------------------------------
+
+
+def test_csv_holds_what_is_shown(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        answer = choose_and_send(page, SKODA, junk("=1+1.txt"), PASSAT)
+        set_slider(page, 50)
+
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download CSV").click()
+
+        rows = rows_of(download.value)
+        found = [row for row in rows if not row["error"]]
+        expected = objects_above(answer, 0.5)
+        assert [(int(r["x1"]), int(r["y2"]), r["class"]) for r in found] == [
+            (o["x1"], o["y2"], o["class_name"]) for o in expected
+        ]
+        assert [r["name"] for r in found] == [o["pred"][0] for o in expected]
+        # And the one that failed says why, in a cell that no spreadsheet runs
+        [failed] = [row for row in rows if row["error"]]
+        assert (failed["picture"], failed["error"]) == ("'=1+1.txt", "not_an_image")
+
+
+def test_annotated_png_is_the_photo_with_its_boxes(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        answer = choose_and_send(page, PASSAT)
+
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download annotated PNG").click()
+
+        assert download.value.suggested_filename == "vw_passat_cc_mit-carlens.png"
+        drawn = Image.open(download.value.path())
+        drawn.load()
+        assert drawn.format == "PNG"
+        before = np.asarray(Image.open(PASSAT).convert("RGB"), np.int16)
+        after = np.asarray(drawn.convert("RGB"), np.int16)
+        assert after.shape == before.shape
+        # The middle of the box's lower edge is drawn over; the middle of the picture is not
+        car = objects_above(answer, 0.4)[0]
+        middle = (car["x1"] + car["x2"]) // 2
+        changed = np.abs(after - before).max(axis=2)
+        assert changed[car["y2"] - 1 : car["y2"] + 2, middle].max() > 60
+        assert changed[250:260, 250:260].max() < 12
+        assert abs(car["y2"] - PASSAT_CAR[3]) <= TOLERANCE
+
+
+def test_a_picture_of_another_site_is_drawn_on_only_where_that_site_lets_it(
+    api: str, photo_host: str, browser: Browser
+) -> None:
+    with visit(browser, api, failing=True) as page:
+        page.locator("#addresses").fill(f"http://{photo_host}/{SKODA.name}")
+        send(page)
+
+        # When the site sends no CORS header, as this one does not
+        page.get_by_role("button", name="Download annotated PNG").click()
+        expect(page.locator(".card [role=status]")).to_contain_text("does not let other pages")
+
+        # And when it does
+        cors = {"Access-Control-Allow-Origin": "*", "Content-Type": "image/png"}
+        page.route(f"**/{SKODA.name}", lambda route: route.fulfill(path=SKODA, headers=cors))
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download annotated PNG").click()
+        with Image.open(download.value.path()) as drawn:
+            assert drawn.size == (518, 331)
+
+
+def test_json_is_copied_as_it_was_answered(api: str, browser: Browser) -> None:
+    permissions = ["clipboard-read", "clipboard-write"]
+    with visit(browser, api, permissions=permissions) as page:
+        answer = choose_and_send(page, SKODA)
+
+        page.get_by_role("button", name="Copy JSON").click()
+
+        expect(page.get_by_role("button", name="Copied")).to_be_visible()
+        assert json.loads(page.evaluate("navigator.clipboard.readText()")) == answer
+
+
+@pytest.fixture(scope="module")
+def awkward(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with photos whose names a shell or a parser may trip over."""
+    folder = tmp_path_factory.mktemp("photos")
+    shutil.copy(SKODA, folder / 'it\'s "é", 50%;$(x).png')
+    shutil.copy(PASSAT, folder / "vw passat.webp")
+    return folder
+
+
+@pytest.mark.parametrize("key", ["", KEY])
+def test_snippets_make_the_same_request(
+    api: str, photo_host: str, browser: Browser, awkward: Path, key: str
+) -> None:
+    photos = sorted(awkward.iterdir())
+    with visit(browser, api) as page:
+        # Given a request of two awkwardly named files with an address between them
+        page.set_input_files("#files", photos[0])
+        page.locator("#addresses").fill(f"http://{photo_host}/{SKODA.name}?a='b'&c=$d")
+        page.get_by_role("button", name="Add addresses").click()
+        page.set_input_files("#files", photos[1])
+        if key:
+            page.get_by_text("API key", exact=True).click()
+            page.locator("#key").fill(key)
+        answer = send(page)
+        texts = {}
+        for name in ("curl", "Python", "JavaScript", "Node.js"):
+            page.get_by_role("tab", name=name).click()
+            texts[name] = page.locator("#snippet").inner_text()
+
+    # When each is run as it is, beside the files; then the objects are the same
+    expected = [image["objects"] for image in answer["images"]]
+    (awkward.parent / "carlens.mjs").write_text(texts["Node.js"], "utf-8")
+    commands = [
+        ["sh", "-c", texts["curl"]],
+        [sys.executable, "-c", texts["Python"]],
+    ]
+    if shutil.which("node"):
+        commands.append(["node", str(awkward.parent / "carlens.mjs")])
+    for command in commands:
+        environment = {**os.environ, "CARLENS_API_KEY": key}
+        ran = subprocess.run(
+            command, cwd=awkward, env=environment, capture_output=True, timeout=60, check=False
+        )
+        assert ran.returncode == 0, ran.stderr.decode()
+        assert [image["objects"] for image in json.loads(ran.stdout)["images"]] == expected
+    assert ("x-api-key" in texts["curl"]) == bool(key)
+    assert key not in texts["curl"] or not key
+
+    # And in a page of another site with a file field
+    with visit(browser, f"http://{photo_host}/", failing=True) as page:
+        page.set_content('<input type="file" multiple>')
+        page.set_input_files("input", photos)
+        with page.expect_console_message() as said:
+            page.add_script_tag(
+                type="module", content=texts["JavaScript"].replace("YOUR_API_KEY", key)
+            )
+        shown = json.loads(said.value.text)
+    assert [image["objects"] for image in shown["images"]] == expected
+
+
+# When things go wrong ----------------------------------------------------------------------
+
+
+def test_a_picture_that_fails_says_why_and_the_others_answer(api: str, browser: Browser) -> None:
+    with visit(browser, api, failing=True) as page:
+        choose(page, junk(), SKODA)
+        page.locator("#addresses").fill("http://10.0.0.1/a.jpg\nfile:///etc/passwd")
+        page.route("http://10.0.0.1/**", lambda route: route.abort())
+
+        # Given a line that is no address: it is not sent, and says so
+        page.locator("#send").click()
+        expect(page.locator("#addresses-problem")).to_contain_text("no address")
+        expect(page.locator("#addresses")).to_be_focused()
+        page.locator("#addresses").fill("")
+
+        send(page)
+
+        expect(page.locator("#results-title")).to_contain_text("in 1 picture, 2 failed")
+        failures = page.locator(".failed")
+        expect(failures.nth(0)).to_contain_text("This is not a picture Carlens can read")
+        expect(failures.nth(1)).to_contain_text("This address is not allowed")
+        assert shown_boxes(page) > 0
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "shown"),
+    [
+        (
+            503,
+            {"error": {"code": "models_unavailable", "message": "Later.", "request_id": "id-1"}},
+            ["Later.", "HTTP 503", "id-1"],
+        ),
+        (413, "<h1>Too large</h1>", ["<h1>Too large</h1>", "HTTP 413"]),
+        (200, "not JSON", ["could not be understood"]),
+        (429, {"message": "Too Many Requests"}, ["Too Many Requests"]),
+    ],
+)
+def test_a_request_that_fails_says_why_in_plain_words(
+    api: str, browser: Browser, status: int, body: Any, shown: list[str]
+) -> None:
+    with visit(browser, api, failing=True) as page:
+        text = body if isinstance(body, str) else json.dumps(body)
+        page.route("**/predict?*", lambda route: route.fulfill(status=status, body=text))
+        page.set_input_files("#files", SKODA)
+
+        page.locator("#send").click()
+
+        problem = page.get_by_role("alert")
+        for words in shown:
+            expect(problem).to_contain_text(words)
+        # And it can be sent again
+        page.unroute_all()
+        send(page)
+        expect(problem).to_be_hidden()
+
+
+def test_no_connection_is_said(api: str, browser: Browser) -> None:
+    with visit(browser, api, failing=True) as page:
+        page.route("**/predict?*", lambda route: route.abort())
+        page.set_input_files("#files", SKODA)
+        page.locator("#send").click()
+        expect(page.get_by_role("alert")).to_contain_text("could not be reached")
+
+
+def test_on_a_slow_network_progress_is_shown_and_cancel_works(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given an upload that takes some ten seconds
+        network = page.context.new_cdp_session(page)
+        network.send("Network.enable")
+        slow = {"offline": False, "latency": 50, "downloadThroughput": 50_000}
+        network.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": 40_000})
+        page.set_input_files("#files", SKODA)
+
+        page.locator("#send").click()
+
+        # Then what is sent is counted, and the button is off meanwhile
+        expect(page.locator("#clock")).to_contain_text(re.compile(r"\d+ KB of \d+ KB"))
+        expect(page.locator("#progress")).to_be_visible()
+        expect(page.locator("#send")).to_have_attribute("aria-disabled", "true")
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.locator("#status")).to_have_text("Canceled.")
+        expect(page.locator("#progress")).to_be_hidden()
+        expect(page.locator("#results")).to_be_hidden()
+
+        # And the pictures are still there to send again
+        network.send("Network.emulateNetworkConditions", {**slow, "downloadThroughput": -1,
+                                                          "uploadThroughput": -1})  # fmt: skip
+        send(page)
+
+
+@pytest.mark.parametrize(("wish", "moving"), [("reduce", False), ("no-preference", True)])
+def test_nothing_moves_for_who_wants_no_motion(
+    api: str, browser: Browser, wish: str, moving: bool
+) -> None:
+    with visit(browser, api, reduced_motion=wish) as page:
+        # Given a server that takes its time
+        waiting: list[Route] = []
+        page.route("**/predict?*", lambda route: waiting.append(route))
+        page.set_input_files("#files", SKODA)
+        page.locator("#send").click()
+        expect(page.locator("#progress")).to_be_visible()
+        page.wait_for_timeout(500)  # the button's own transition is over
+        animations = "document.getAnimations().length > 0"
+        assert page.evaluate(animations) == moving
+        waiting[0].continue_()
+        expect(page.locator("#results")).to_be_visible()
+
+
+# For everyone ------------------------------------------------------------------------------
+
+
+def test_keyboard_alone(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given nothing but a keyboard: photos are chosen
+        page.on("filechooser", lambda chooser: chooser.set_files([SKODA, PASSAT]))
+        _tab_to(page, "#files")
+        page.keyboard.press("Enter")
+        expect(page.locator("#tray li")).to_have_count(2)
+
+        # One is taken out again, and the focus stays in the tray
+        _tab_to(page, ".remove")
+        page.keyboard.press("Enter")
+        expect(page.locator("#tray li")).to_have_count(1)
+        expect(page.locator(".remove")).to_be_focused()
+
+        # They are sent, and the focus is at the results
+        _tab_to(page, "#send")
+        page.keyboard.press("Enter")
+        expect(page.locator("#results-title")).to_be_focused()
+
+        # The slider, then a box, its row lit, and its row opened
+        _tab_to(page, "#threshold")
+        before = page.locator("#level").inner_text()
+        page.keyboard.press("ArrowLeft")
+        assert page.locator("#level").inner_text() != before
+        _tab_to(page, ".hit")
+        expect(page.locator(".row-of.active")).to_have_count(1)
+        page.keyboard.press("Enter")
+        expect(page.locator("details.row-of.active[open]")).to_have_count(1)
+        page.keyboard.press("Escape")
+
+        # The code tabs by arrows, then the other view
+        _tab_to(page, "#tab-curl")
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#tab-python")).to_be_focused()
+        expect(page.locator("#snippet")).to_contain_text("import requests")
+        page.keyboard.press("Shift+Tab")
+        for _ in range(60):
+            if page.evaluate("document.activeElement.dataset.view") == "api":
+                break
+            page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("#api-title")).to_be_focused()
+
+
+def _tab_to(page: Page, selector: str) -> None:
+    for _ in range(60):
+        if page.evaluate("s => document.activeElement.matches(s)", selector):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not reach {selector}")
+
+
+def _axe() -> str:
+    found = importlib.util.find_spec("axe_playwright_python")
+    if found is None or found.origin is None:
+        pytest.skip("axe-playwright-python is not installed")
+    return (Path(found.origin).parent / "axe.min.js").read_text("utf-8")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", ["photos", "api"])
+def test_axe_finds_nothing_serious(api: str, browser: Browser, scheme: str, view: str) -> None:
+    axe = _axe()
+    with visit(browser, api, color_scheme=scheme) as page:
+        if view == "photos":
+            page.get_by_text("All objects", exact=True).click()
+            choose_and_send(page, SKODA, junk(), PASSAT)
+        else:
+            page.get_by_role("link", name="API", exact=True).click()
+            expect(page.locator(".operation")).to_have_count(8)
+            for details in page.locator(".operation").first.locator("details").all():
+                details.evaluate("element => element.open = true")
+        page.evaluate(axe)
+
+        found = page.evaluate("axe.run(document)")
+
+    serious = [
+        (violation["id"], [node["html"][:150] for node in violation["nodes"][:3]])
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+@pytest.mark.parametrize("locale", ["en-US", "fr-FR"])
+@pytest.mark.parametrize("width", [320, 768, 1920, 3840])
+def test_nothing_is_cut_off_at_any_width(
+    api: str, browser: Browser, width: int, locale: str
+) -> None:
+    viewport = {"width": width, "height": 800}
+    with visit(browser, api, locale=locale, viewport=viewport) as page:
+        choose_and_send(page, SKODA, junk("n" * 80 + ".png"))
+        assert _overflow(page) <= 0
+        page.locator('[data-view="api"]').click()
+        page.wait_for_selector(".operation")
+        assert _overflow(page) <= 0
+
+
+def _overflow(page: Page) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+
+
+def test_crops_are_sharp_on_a_dense_screen(api: str, browser: Browser) -> None:
+    with visit(browser, api, device_scale_factor=3) as page:
+        choose_and_send(page, SKODA)
+        width = page.locator(".crop").first.evaluate("c => [c.width, c.offsetWidth]")
+        assert width[0] >= 3 * width[1]
+
+
+def test_a_phone_offers_its_camera(api: str, browser: Browser) -> None:
+    phone: dict[str, Any] = {
+        "viewport": {"width": 390, "height": 800},
+        "is_mobile": True,
+        "has_touch": True,
+    }
+    with visit(browser, api, **phone) as page:
+        camera = page.get_by_text("Take a photo")
+        expect(camera).to_be_visible()
+        expect(page.locator("#camera")).to_have_attribute("capture", "environment")
+        page.on("filechooser", lambda chooser: chooser.set_files(SKODA))
+        camera.click()
+        expect(page.locator("#tray li")).to_have_count(1)
+    with visit(browser, api) as page:
+        expect(page.get_by_text("Take a photo")).to_be_hidden()
+
+
+# Languages ---------------------------------------------------------------------------------
+
+
+def test_french_for_who_reads_french(api: str, browser: Browser) -> None:
+    with visit(browser, api, locale="fr-FR") as page:
+        expect(page.locator("html")).to_have_attribute("lang", "fr")
+        expect(page.locator("h1:visible")).to_have_text("Voyez les véhicules de vos photos")
+        assert page.title() == "Carlens : les véhicules de vos photos"
+        answer = choose_and_send(page, SKODA, junk())
+        shown = len(objects_above(answer, 0.4))
+        expect(page.locator("#results-title")).to_have_text(
+            f"{shown} véhicules dans 1 image, 1 en échec"
+        )
+        expect(page.locator(".card").first).to_contain_text("détecté à 91\u202f%")
+        expect(page.locator(".failed")).to_contain_text("ne peut pas lire")
+        # What the classifier cannot know is shown as its manifest says it
+        expect(page.locator("#knows [lang=en]")).to_contain_text("It knows 196 cars")
+
+        # When English is chosen, all is said again, and the results stay
+        page.get_by_role("button", name="English").click()
+        expect(page.locator("#results-title")).to_have_text(
+            f"{shown} vehicles in 1 picture, 1 failed"
+        )
+        expect(page.locator(".card")).to_have_count(2)
+        # And the choice is in the address, and nowhere else
+        assert page.url.endswith("#en")
+        page.reload()
+        expect(page.locator("html")).to_have_attribute("lang", "en")
+        assert page.context.cookies() == []
+        assert page.evaluate("localStorage.length + sessionStorage.length") == 0
+
+
+def test_french_stays_across_the_views(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        page.get_by_role("button", name="Français").click()
+        page.get_by_role("link", name="API", exact=True).click()
+        expect(page.locator("#api-title")).to_have_text("L’API")
+        assert page.url.endswith("#fr/api")
+        expect(page.locator(".operation h4", has_text="Essayer").first).to_be_visible()
+        page.go_back()
+        expect(page.locator("#photos-title")).to_be_visible()
+        expect(page.locator("html")).to_have_attribute("lang", "fr")
+
+
+# The view of the API -----------------------------------------------------------------------
+
+
+def test_every_route_parameter_and_error_of_the_contract_is_documented(
+    api: str, browser: Browser
+) -> None:
+    with visit(browser, f"{api}/#api") as page:
+        expect(page.locator(".operation")).to_have_count(8)
+        contract = page.request.get(f"{api}/openapi.json").json()
+        for path, methods in contract["paths"].items():
+            for operation in (o for o in methods.values() if "responses" in o):
+                shown = page.locator(f"article:has(#{operation['operationId']})")
+                text = shown.evaluate("element => element.textContent")
+                assert path in text
+                assert operation["summary"] in text
+                for parameter in operation.get("parameters", []):
+                    name = parameter["$ref"].rsplit("/", 1)[1]
+                    assert contract["components"]["parameters"][name]["name"] in text
+                for status in operation["responses"]:
+                    assert status in text
+        text = page.locator("#contract").evaluate("element => element.textContent")
+        for code in contract["components"]["schemas"]["Error"]["properties"]["error"]["properties"][
+            "code"
+        ]["enum"]:
+            assert code in text
+        for code in contract["components"]["schemas"]["EntryError"]["properties"]["code"]["enum"]:
+            assert code in text
+        assert "`" not in page.locator(".guide").inner_text()
+
+
+def test_every_route_can_be_tried(api: str, photo_host: str, browser: Browser) -> None:
+    with visit(browser, f"{api}/#api", failing=True) as page:
+        for path, expected in {
+            "/health": '"status": "ok"',
+            "/models": '"classes"',
+            "/openapi.json": '"openapi": "3.0.1"',
+            "/": "<!doctype html>",
+        }.items():
+            form = page.get_by_role("form", name=f"Try it: {path}", exact=True)
+            form.get_by_role("button", name="Send").click()
+            expect(form.locator("pre")).to_contain_text(expected)
+        for path, expected in {
+            "/shape": "[331, 518, 4]",
+            "/size": str(SKODA.stat().st_size),
+        }.items():
+            form = page.get_by_role("form", name=f"Try it: {path}", exact=True)
+            form.get_by_label("Photo files").set_input_files(SKODA)
+            form.get_by_role("button", name="Send").click()
+            expect(form.locator("pre")).to_contain_text(expected)
+
+        # Parameters, files and addresses in one request
+        form = page.get_by_role("form", name="Try it: /predict", exact=True)
+        form.get_by_label("top_k").fill("2")
+        form.get_by_label("format").select_option("detailed")
+        form.get_by_label("Photo files").set_input_files(PASSAT)
+        form.get_by_label("Addresses, one a line").fill(f"http://{photo_host}/{SKODA.name}")
+        with page.expect_response("**/predict?*") as response:
+            form.get_by_role("button", name="Send").click()
+        answer = response.value.json()
+        assert len(answer["images"]) == 2
+        assert {len(o["pred"]) for image in answer["images"] for o in image["objects"]} == {2}
+        expect(form.get_by_role("status")).to_contain_text(answer["request_id"])
+
+        # A raw body and JSON
+        form = page.get_by_role("form", name="Try it: /object_detection", exact=True)
+        form.get_by_label("Body as").select_option("application/octet-stream")
+        form.get_by_label("Photo file", exact=True).set_input_files(SKODA)
+        form.get_by_role("button", name="Send").click()
+        expect(form.locator("pre")).to_contain_text('"class_name": "car"')
+        form.get_by_label("Body as").select_option("application/json")
+        form.get_by_label("JSON", exact=True).fill("{")
+        form.get_by_role("button", name="Send").click()
+        expect(form.locator("pre")).to_contain_text("malformed_body")
+        expect(form.get_by_role("status")).to_contain_text("400")
+
+
+# Where it is deployed ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_below_a_stage(staged: str, browser: Browser, slash: str) -> None:
+    with visit(browser, staged + slash) as page:
+        addresses: list[str] = []
+        page.on("request", lambda request: addresses.append(request.url))
+        answer = choose_and_send(page, SKODA)
+        assert shown_boxes(page) == len(objects_above(answer, 0.4))
+        assert f"'{staged}/predict?" in page.locator("#snippet").inner_text()
+
+        # And the other view is no other page: the results are still there
+        page.get_by_role("link", name="API", exact=True).click()
+        form = page.get_by_role("form", name="Try it: /health", exact=True)
+        form.get_by_role("button", name="Send").click()
+        expect(form.locator("pre")).to_contain_text('"status": "ok"')
+        page.get_by_role("link", name="Photos", exact=True).click()
+        expect(page.locator(".card")).to_have_count(1)
+        outside = [a for a in addresses if not a.startswith((f"{staged}/", "blob:"))]
+        assert outside == []
+
+
+def test_an_api_key_opens_a_locked_api(api: str, browser: Browser) -> None:
+    refusal = {"error": {"code": "forbidden", "message": "Send a key.", "request_id": "id-2"}}
+    keys: list[str | None] = []
+
+    # Given the gateway's lock before the real API
+    def lock(route: Route) -> None:
+        keys.append(route.request.headers.get("x-api-key"))
+        if keys[-1] == KEY:
+            route.continue_()
+        else:
+            route.fulfill(status=403, json=refusal)
+
+    with visit(browser, api, failing=True) as page:
+        page.route("**/predict?*", lock)
+        page.route("**/models", lock)
+        page.set_input_files("#files", SKODA)
+        page.locator("#send").click()
+        expect(page.get_by_role("alert")).to_contain_text("enter it under “API key”")
+
+        # When the key is entered where the page points
+        page.locator("#key").fill(KEY)
+        send(page)
+
+        # Then it is sent, shown in no snippet, and serves the other view too
+        assert keys[-1] == KEY
+        assert shown_boxes(page) > 0
+        assert KEY not in page.locator("#snippet").inner_text()
+        assert "$CARLENS_API_KEY" in page.locator("#snippet").inner_text()
+        page.get_by_role("link", name="API", exact=True).click()
+        form = page.get_by_role("form", name="Try it: /models", exact=True)
+        form.get_by_role("button", name="Send").click()
+        expect(form.locator("pre")).to_contain_text('"classes"')
+
+
+# Budgets -----------------------------------------------------------------------------------
+
+
+def test_it_is_ready_soon_on_a_slow_phone(api: str, browser: Browser) -> None:
+    with visit(browser, "about:blank") as page:
+        # Given a quarter of this processor, and slow 4G
+        phone = page.context.new_cdp_session(page)
+        phone.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+        phone.send("Network.enable")
+        phone.send(
+            "Network.emulateNetworkConditions",
+            {"offline": False, "latency": 150, "downloadThroughput": 200_000,
+             "uploadThroughput": 90_000},
+        )  # fmt: skip
+
+        page.goto(api)
+        page.wait_for_selector("#knows:not([hidden])")
+
+        loaded = page.evaluate(
+            """() => ({
+                ready: performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd,
+                bytes: performance.getEntriesByType('navigation')[0].encodedBodySize,
+                others: performance.getEntriesByType('resource').map(entry => entry.name),
+            })"""
+        )
+    # Then it can be used within three seconds, and asked for nothing but itself and the models
+    assert loaded["ready"] < 3000
+    assert loaded["bytes"] < 150_000
+    assert [name for name in loaded["others"] if not name.startswith("data:")] == [f"{api}/models"]
