@@ -1,0 +1,14 @@
+"""The CDK's entry point."""
+
+from __future__ import annotations
+
+import sys
+
+from infra.application import build_app
+from infra.layers import LayerError
+from infra.rules import SettingError
+
+try:
+    build_app().synth()
+except (SettingError, LayerError) as error:
+    sys.exit(f"carlens: {error}")

@@ -1,0 +1,183 @@
+"""The contract -> what API Gateway imports: the same routes, and where each leads."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Document = dict[str, Any]
+
+_METHODS = ("get", "put", "post", "delete", "head", "patch")
+
+# A browser that opens a page, and what watches the service, can send no key.
+KEYLESS = frozenset({"/", "/health", "/openapi.json"})
+
+_RESPONSES = "x-amazon-apigateway-gateway-responses"
+_ORIGIN = "Access-Control-Allow-Origin"
+_PREFLIGHT_SECONDS = 600
+
+
+def api_definition(
+    contract: Mapping[str, Any],
+    *,
+    function_uri: str,
+    cors_origins: Sequence[str],
+    api_key: bool,
+) -> Document:
+    """Make the OpenAPI document that API Gateway runs.
+
+    Methods of the contract and all others go to the function, which answers the others with
+    405 and Allow. OPTIONS is answered by the gateway: preflight then costs nothing, and works
+    when the function is out of copies, so that a page can read why its request failed.
+
+    Schemas stay behind: the importer takes only some, and a multipart body has none that it
+    could check. `/openapi.json` serves them.
+
+    Parameters
+    ----------
+    contract : Mapping
+        `lambda_src/openapi.yaml`.
+    function_uri : str
+        Where the gateway invokes the function.
+    cors_origins : sequence of str
+        `*`, or the origins that may call.
+    api_key : bool
+        Whether routes other than `KEYLESS` ask for a key.
+    """
+    integration = {
+        "type": "aws_proxy",
+        "httpMethod": "POST",
+        "uri": function_uri,
+        "timeoutInMillis": 29_000,
+    }
+    definition: Document = {
+        "openapi": contract["openapi"],
+        "info": {key: contract["info"][key] for key in ("title", "version")},
+        "paths": {
+            path: _path(
+                contract, item, integration, cors_origins, locked=api_key and path not in KEYLESS
+            )
+            for path, item in contract["paths"].items()
+        },
+        "x-amazon-apigateway-request-validators": {
+            "parameters": {"validateRequestParameters": True, "validateRequestBody": False}
+        },
+        "x-amazon-apigateway-request-validator": "parameters",
+        **copy.deepcopy({key: contract[key] for key in contract if key.startswith("x-amazon-")}),
+    }
+    for response in definition[_RESPONSES].values():
+        response["responseParameters"][f"gatewayresponse.header.{_ORIGIN}"] = _origin(cors_origins)
+    if api_key:
+        definition["x-amazon-apigateway-api-key-source"] = "HEADER"
+        definition["components"] = {
+            "securitySchemes": {"api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}}
+        }
+    return definition
+
+
+def _path(
+    contract: Mapping[str, Any],
+    item: Mapping[str, Any],
+    integration: Document,
+    cors_origins: Sequence[str],
+    *,
+    locked: bool,
+) -> Document:
+    forwarded: Document = {
+        **({"security": [{"api_key": []}]} if locked else {}),
+        "x-amazon-apigateway-integration": integration,
+    }
+    operations = {method: item[method] for method in _METHODS if method in item}
+    allow = ",".join(sorted({*(method.upper() for method in operations), "OPTIONS"}))
+    return {
+        **{
+            method: {
+                "operationId": operation["operationId"],
+                "parameters": list(_parameters(contract, operation)),
+                "responses": {
+                    status: {"description": "See /openapi.json."}
+                    for status in operation["responses"]
+                },
+                **forwarded,
+            }
+            for method, operation in operations.items()
+        },
+        "options": _preflight(contract, allow, cors_origins),
+        "x-amazon-apigateway-any-method": {
+            "responses": {"405": {"description": "See Allow."}},
+            **forwarded,
+        },
+    }
+
+
+def _parameters(contract: Mapping[str, Any], operation: Mapping[str, Any]) -> Iterator[Document]:
+    for parameter in operation.get("parameters", ()):
+        if "$ref" in parameter:
+            name = parameter["$ref"].removeprefix("#/components/parameters/")
+            parameter = contract["components"]["parameters"][name]
+        # The function reads them; the gateway only looks whether required ones are there.
+        yield {
+            "name": parameter["name"],
+            "in": parameter["in"],
+            "required": parameter.get("required", False),
+            "schema": {"type": "string"},
+        }
+
+
+def _preflight(contract: Mapping[str, Any], allow: str, cors_origins: Sequence[str]) -> Document:
+    gateway = contract[_RESPONSES]["DEFAULT_4XX"]["responseParameters"]
+    headers = {
+        _ORIGIN: f"'{cors_origins[0]}'",
+        "Access-Control-Allow-Methods": f"'{allow}'",
+        "Access-Control-Max-Age": f"'{_PREFLIGHT_SECONDS}'",
+        "X-Request-Id": "context.requestId",
+    }
+    for name in ("Access-Control-Allow-Headers", "Access-Control-Expose-Headers"):
+        headers[name] = gateway[f"gatewayresponse.header.{name}"]
+    if cors_origins[0] != "*":
+        headers["Vary"] = "'Origin'"
+    return {
+        "responses": {
+            "204": {
+                "description": "What browsers may send.",
+                "headers": {name: {"schema": {"type": "string"}} for name in headers},
+            }
+        },
+        "x-amazon-apigateway-integration": {
+            "type": "mock",
+            "requestTemplates": {"application/json": '{"statusCode": 204}'},
+            "responses": {
+                "default": {
+                    "statusCode": "204",
+                    "responseParameters": {
+                        f"method.response.header.{name}": value for name, value in headers.items()
+                    },
+                    "responseTemplates": {"application/json": _echo_known(cors_origins)},
+                }
+            },
+        },
+    }
+
+
+def _echo_known(cors_origins: Sequence[str]) -> str:
+    """Answer the caller's origin if it is one of several; empty for one, which stands already."""
+    if len(cors_origins) == 1:
+        return ""
+    known = " || ".join(f'$origin == "{origin}"' for origin in cors_origins)
+    return (
+        '#set($origin = $input.params().header.get("Origin"))\n'
+        '#if(!$origin)#set($origin = $input.params().header.get("origin"))#end\n'
+        f"#if({known})\n"
+        f"#set($context.responseOverride.header.{_ORIGIN} = $origin)\n"
+        "#end"
+    )
+
+
+def _origin(cors_origins: Sequence[str]) -> str:
+    """Give the origin of the gateway's own answers.
+
+    It cannot choose among several, so it then repeats the caller's: these answers say only that
+    a request failed, and pages on any of the origins must be able to read why.
+    """
+    return f"'{cors_origins[0]}'" if len(cors_origins) == 1 else "method.request.header.Origin"

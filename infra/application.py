@@ -1,0 +1,74 @@
+"""Settings -> stacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import yaml
+from cdk_nag import AwsSolutionsChecks
+
+from infra.layers import build_layers
+from infra.model_folder import stage_models
+from infra.model_store import ModelStore
+from infra.recognition_api import RecognitionApi
+from infra.settings import Settings
+
+_ROOT = Path(__file__).resolve().parents[1]
+_CODE = _ROOT / "lambda_src"
+
+
+def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) -> cdk.App:
+    """Make the CDK application of one stage.
+
+    Parameters
+    ----------
+    context : Mapping or None
+        What `cdk.json` and `-c` give; None for what the CDK's command line passes on.
+    bundle : bool
+        False for layers without content, which a look at the templates does not need.
+
+    Raises
+    ------
+    SettingError
+        A setting has a wrong value; the message says what is allowed.
+    LayerError
+        The layers cannot be built, or are too large for Lambda.
+    """
+    # A report of a slow synth would lie among its results, and a fast one would differ from it.
+    app = cdk.App(context=context, performance_reporting=False)
+    settings = Settings.from_context(app.node.get_all_context())
+    models = stage_models(settings, _ROOT / "models")
+    contract = yaml.safe_load((_CODE / "openapi.yaml").read_text("utf-8"))
+    stack = {
+        "env": cdk.Environment(account=settings.account, region=settings.region),
+        "tags": {"application": "carlens", "stage": settings.stage},
+    }
+    store = ModelStore(
+        app,
+        f"carlens-{settings.stage}-models",
+        description="Carlens: the models.",
+        settings=settings,
+        models=models,
+        # What holds data that must stay is not deleted by a slip.
+        termination_protection=settings.removal == "retain",
+        **stack,
+    )
+    recognition = RecognitionApi(
+        app,
+        f"carlens-{settings.stage}-api",
+        description="Carlens: the function and its REST API.",
+        settings=settings,
+        contract=contract,
+        code=_CODE,
+        layers=build_layers(settings.architecture, bundle=bundle),
+        models=models,
+        bucket_name=store.bucket_name,
+        **stack,
+    )
+    # All models are in their place before a version of the function starts.
+    recognition.add_stack_dependency(store)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return app

@@ -1,0 +1,82 @@
+"""The models of a stage, as they lie in `models/`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from infra.rules import SettingError
+from infra.settings import Settings
+
+Task = Literal["detect", "classify"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model's files, and the name of their content.
+
+    Attributes
+    ----------
+    name : str
+        Of the folder.
+    files : tuple of Path
+        `model.json`, the labels and the weights.
+    content_hash : str
+        16 hexadecimal digits that change with any of the files.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    content_hash: str
+
+
+def stage_models(settings: Settings, root: Path) -> tuple[Model, Model]:
+    """Find the detector and the classifier of a stage in the folder `root`.
+
+    Raises
+    ------
+    SettingError
+        There is no such model, it is for another task, or its weights are not those that its
+        manifest tells of.
+    """
+    return (
+        _find_model("detector", settings.detector, "detect", root),
+        _find_model("classifier", settings.classifier, "classify", root),
+    )
+
+
+def _find_model(setting: str, name: str, task: Task, root: Path) -> Model:
+    path = root / name / "model.json"
+    if not path.is_file():
+        folders = sorted(manifest.parent.name for manifest in root.glob("*/model.json"))
+        raise SettingError.of(setting, name, f"a folder in models/: {', '.join(folders)}")
+    manifest = _manifest(path)
+    if manifest["task"] != task:
+        raise SettingError.of(setting, name, f"a model whose task is {task}")
+    files = (path, path.with_name(manifest["labels"]), path.with_name(manifest["file"]))
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        raise SettingError(f"{setting} is {name!r}, but models/{name} has no {missing[0]}.")
+    contents = [file.read_bytes() for file in files]
+    if hashlib.sha256(contents[-1]).hexdigest() != manifest["sha256"].lower():
+        raise SettingError(
+            f"{setting} is {name!r}, but its model.json tells of another {files[-1].name}; "
+            f"python -m models.seal models/{name} brings it up to date."
+        )
+    digest = hashlib.sha256()
+    for content in contents:
+        # With its length, so that no byte can move from one file to the next unseen.
+        digest.update(len(content).to_bytes(8, "big") + content)
+    return Model(name, files, digest.hexdigest()[:16])
+
+
+def _manifest(path: Path) -> dict[str, str]:
+    try:
+        fields = json.loads(path.read_text("utf-8"))
+        return {key: str(fields[key]) for key in ("task", "labels", "file", "sha256")}
+    except (ValueError, KeyError, TypeError) as error:
+        where = f"models/{path.parent.name}/model.json"
+        raise SettingError(f"{where} cannot be read: {error!r}.") from error

@@ -1,0 +1,198 @@
+"""The REST API: the contract's routes before the alias of the function."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aws_cdk import Aws, CfnOutput, RemovalPolicy
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.api_definition import api_definition
+from infra.firewall import Firewall
+from infra.logs import log_group
+from infra.nag import acknowledge
+from infra.settings import Settings
+
+# What clients choose freely, such as their user agent, could break the JSON and is left out.
+_ACCESS_LOG = {
+    "request_id": "$context.requestId",
+    "time": "$context.requestTime",
+    "ip": "$context.identity.sourceIp",
+    "api_key_id": "$context.identity.apiKeyId",
+    "method": "$context.httpMethod",
+    "route": "$context.resourcePath",
+    "status": "$context.status",
+    "bytes": "$context.responseLength",
+    "milliseconds": "$context.responseLatency",
+    "function_milliseconds": "$context.integrationLatency",
+    "function_status": "$context.integrationStatus",
+    "function_request_id": "$context.integration.requestId",
+    "gateway_error": "$context.error.responseType",
+    "waf_status": "$context.waf.status",
+}
+
+
+class RestApi(Construct):
+    """The API and what stands around it: logs, limits, key, firewall, domain.
+
+    Attributes
+    ----------
+    stage : Stage
+        Its only stage, named as the settings' stage.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        contract: Mapping[str, Any],
+        alias: lambda_.IAlias,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self._api = self._make_api(contract, alias)
+        self.stage = self._api.deployment_stage
+        alias.add_permission(
+            "InvokedByApi",
+            principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
+            source_arn=self._api.arn_for_execute_api("*", "/*", settings.stage),
+        )
+        if settings.api_key:
+            self._add_key()
+        if settings.waf:
+            Firewall(self, "Firewall", settings=settings, stage_arn=self.stage.stage_arn)
+        self._add_domain_or_url()
+        self._acknowledge()
+
+    def _make_api(
+        self, contract: Mapping[str, Any], alias: lambda_.IAlias
+    ) -> apigateway.SpecRestApi:
+        settings = self._settings
+        definition = api_definition(
+            contract,
+            function_uri=(
+                f"arn:{Aws.PARTITION}:apigateway:{Aws.REGION}:lambda:path/2015-03-31/functions/"
+                f"{alias.function_arn}/invocations"
+            ),
+            cors_origins=settings.cors_origins,
+            api_key=settings.api_key,
+        )
+        access_log = log_group(self, "AccessLog", settings=settings)
+        api = apigateway.SpecRestApi(
+            self,
+            "Api",
+            rest_api_name=f"carlens-{settings.stage}",
+            api_definition=apigateway.ApiDefinition.from_inline(definition),
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            # An import makes an edge API of a body unless this says otherwise too.
+            parameters={"endpointConfigurationTypes": "REGIONAL"},
+            # The account has one such role for all its APIs in a region; it outlives this stack,
+            # so that destroying one stage does not take the logs of the others.
+            cloud_watch_role=True,
+            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
+            deploy_options=apigateway.StageOptions(
+                stage_name=settings.stage,
+                throttling_rate_limit=settings.throttle_rate,
+                throttling_burst_limit=settings.throttle_burst,
+                access_log_destination=apigateway.LogGroupLogDestination(access_log),
+                access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG)),
+                logging_level=apigateway.MethodLoggingLevel.ERROR,
+                data_trace_enabled=False,
+                metrics_enabled=True,
+                tracing_enabled=True,
+            ),
+        )
+        # Made here, or the gateway makes it and keeps it forever.
+        errors = log_group(
+            self,
+            "ErrorLog",
+            settings=settings,
+            name=f"API-Gateway-Execution-Logs_{api.rest_api_id}/{settings.stage}",
+        )
+        api.deployment_stage.node.add_dependency(errors)
+        # ApiUrl says it.
+        api.node.try_remove_child("Endpoint")
+        return api
+
+    def _add_key(self) -> None:
+        settings = self._settings
+        quota = settings.monthly_quota
+        plan = apigateway.UsagePlan(
+            self,
+            "UsagePlan",
+            name=f"carlens-{settings.stage}",
+            api_stages=[apigateway.UsagePlanPerApiStage(api=self._api, stage=self.stage)],
+            throttle=apigateway.ThrottleSettings(
+                rate_limit=settings.throttle_rate, burst_limit=settings.throttle_burst
+            ),
+            quota=apigateway.QuotaSettings(limit=quota, period=apigateway.Period.MONTH)
+            if quota
+            else None,
+        )
+        key = apigateway.ApiKey(self, "Key", description=f"Carlens, stage {settings.stage}")
+        plan.add_api_key(key)
+        CfnOutput(
+            self,
+            "ApiKeyId",
+            value=key.key_id,
+            description="aws apigateway get-api-key --include-value --api-key <this>",
+        ).override_logical_id("ApiKeyId")
+
+    def _add_domain_or_url(self) -> None:
+        settings = self._settings
+        url = self.stage.url_for_path("/")
+        if settings.domain_name is not None and settings.certificate_arn is not None:
+            domain = apigateway.DomainName(
+                self,
+                "Domain",
+                domain_name=settings.domain_name,
+                certificate=acm.Certificate.from_certificate_arn(
+                    self, "Certificate", settings.certificate_arn
+                ),
+                endpoint_type=apigateway.EndpointType.REGIONAL,
+                security_policy=apigateway.SecurityPolicy.TLS_1_2,
+            )
+            domain.add_base_path_mapping(self._api, stage=self.stage)
+            url = f"https://{settings.domain_name}/"
+            CfnOutput(
+                self,
+                "DomainTarget",
+                value=domain.domain_name_alias_domain_name,
+                description=f"Point a CNAME or alias record of {settings.domain_name} here.",
+            ).override_logical_id("DomainTarget")
+        CfnOutput(
+            self, "ApiUrl", value=url, description="The page; routes follow it."
+        ).override_logical_id("ApiUrl")
+
+    def _acknowledge(self) -> None:
+        acknowledge(
+            self._api,
+            {
+                "AwsSolutions-APIG2": (
+                    "The validator is part of the imported definition, where the rule cannot see "
+                    "it; bodies are pictures, which only the function can check."
+                ),
+                "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+                "AmazonAPIGatewayPushToCloudWatchLogs]": (
+                    "AWS's own policy for the account-wide role with which API Gateway logs."
+                ),
+            },
+        )
+        if not self._settings.waf:
+            acknowledge(
+                self.stage,
+                {
+                    "AwsSolutions-APIG3": (
+                        "The setting waf is off for this stage: a firewall costs some dollars a "
+                        "month, and throttling and the limits of each request hold without it."
+                    )
+                },
+            )

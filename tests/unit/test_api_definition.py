@@ -1,0 +1,223 @@
+"""What API Gateway imports: the contract's routes, each to the function, with preflight and CORS."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from openapi_spec_validator import OpenAPIV30SpecValidator
+
+from carlens.app import App
+from carlens.config import Config
+from carlens.routes import ROUTES, respond
+from infra.api_definition import KEYLESS, api_definition
+from tests.support import event
+
+CONTRACT: dict[str, Any] = yaml.safe_load(
+    (Path(__file__).parents[2] / "lambda_src" / "openapi.yaml").read_text("utf-8")
+)
+INTEGRATION = "x-amazon-apigateway-integration"
+ANY = "x-amazon-apigateway-any-method"
+TWO_ORIGINS = ("https://a.example", "https://b.example")
+
+
+def define(*, cors_origins: tuple[str, ...] = ("*",), api_key: bool = False) -> dict[str, Any]:
+    return api_definition(
+        CONTRACT, function_uri="arn:alias", cors_origins=cors_origins, api_key=api_key
+    )
+
+
+def literals(headers: dict[str, str], prefix: str) -> dict[str, str]:
+    """Give the headers that a mapping sets to fixed text."""
+    return {
+        name.removeprefix(prefix): value[1:-1]
+        for name, value in headers.items()
+        if value.startswith("'") and value.endswith("'")
+    }
+
+
+def preflight(definition: dict[str, Any], path: str) -> dict[str, Any]:
+    answer: dict[str, Any] = definition["paths"][path]["options"][INTEGRATION]["responses"]
+    return dict(answer["default"])
+
+
+def test_it_is_an_openapi_document() -> None:
+    assert list(OpenAPIV30SpecValidator(define(api_key=True)).iter_errors()) == []
+
+
+def test_it_holds_nothing_that_the_importer_could_refuse() -> None:
+    text = json.dumps(define(api_key=True))
+
+    assert "$ref" not in text
+    for word in ("oneOf", "allOf", "anyOf", "nullable", "example", "requestBody"):
+        assert f'"{word}"' not in text
+
+
+def test_every_documented_method_leads_to_the_function() -> None:
+    paths = define()["paths"]
+
+    documented = {(path, method) for path, item in CONTRACT["paths"].items() for method in item}
+    assert documented == {(p, m.lower()) for p, methods in ROUTES.items() for m in methods}
+    for path, method in documented:
+        integration = paths[path][method][INTEGRATION]
+        assert integration["type"] == "aws_proxy"
+        assert integration["uri"] == "arn:alias"
+        assert integration["httpMethod"] == "POST"
+        assert integration["timeoutInMillis"] == 29_000
+        assert paths[path][method]["responses"].keys() == (
+            CONTRACT["paths"][path][method]["responses"].keys()
+        )
+
+
+@pytest.mark.parametrize("path", CONTRACT["paths"])
+def test_methods_without_a_route_reach_the_function_for_its_405(path: str) -> None:
+    item = define()["paths"][path]
+
+    assert item[ANY][INTEGRATION]["type"] == "aws_proxy"
+    assert set(item) == {*CONTRACT["paths"][path], "options", ANY}
+
+
+def test_query_parameters_are_those_of_the_contract() -> None:
+    parameters = define()["paths"]["/predict"]["post"]["parameters"]
+
+    names = {parameter["name"] for parameter in parameters}
+    assert names == {"confidence", "classes", "top_k", "max_objects", "slices", "format"}
+    assert all(p["in"] == "query" and p["required"] is False for p in parameters)
+
+
+def test_a_parameter_may_stand_in_its_operation() -> None:
+    contract = copy.deepcopy(CONTRACT)
+    contract["paths"]["/size"]["post"]["parameters"] = [
+        {"name": "unit", "in": "query", "required": True, "schema": {"type": "string"}}
+    ]
+
+    definition = api_definition(contract, function_uri="", cors_origins=("*",), api_key=False)
+
+    (parameter,) = definition["paths"]["/size"]["post"]["parameters"]
+    assert (parameter["name"], parameter["required"]) == ("unit", True)
+
+
+def test_required_parameters_are_checked_by_the_gateway() -> None:
+    definition = define()
+
+    validator = definition["x-amazon-apigateway-request-validator"]
+    validators = definition["x-amazon-apigateway-request-validators"]
+    assert validators[validator]["validateRequestParameters"] is True
+
+
+def test_pictures_are_binary_and_no_wildcard_breaks_preflight() -> None:
+    types = define()["x-amazon-apigateway-binary-media-types"]
+
+    assert types == CONTRACT["x-amazon-apigateway-binary-media-types"]
+    assert "multipart/form-data" in types
+    assert not [name for name in types if "*" in name or "json" in name]
+
+
+@pytest.mark.parametrize("origins", [("*",), ("https://a.example",), TWO_ORIGINS])
+@pytest.mark.parametrize("path", CONTRACT["paths"])
+def test_preflight_at_the_gateway_is_what_the_function_would_answer(
+    path: str, origins: tuple[str, ...]
+) -> None:
+    # Given
+    app = App(Config(cors_origins=origins))
+    theirs = respond(event("OPTIONS", path), None, app)
+
+    # When
+    answer = preflight(define(cors_origins=origins), path)
+
+    # Then
+    ours = literals(answer["responseParameters"], "method.response.header.")
+    assert answer["statusCode"] == str(theirs["statusCode"])
+    for name in ours.keys() - {"Access-Control-Allow-Headers"}:
+        assert ours[name] == theirs["headers"][name]
+    allowed = theirs["headers"]["Access-Control-Allow-Headers"].split(",")
+    assert {"Content-Type", "X-Api-Key"} <= set(ours["Access-Control-Allow-Headers"].split(","))
+    assert set(ours["Access-Control-Allow-Headers"].split(",")) <= set(allowed)
+    expected = {name for name in theirs["headers"] if name.startswith("Access-Control-")}
+    assert expected <= set(ours)
+
+
+def test_preflight_declares_every_header_it_sends() -> None:
+    options = define(cors_origins=TWO_ORIGINS)["paths"]["/predict"]["options"]
+
+    sent = options[INTEGRATION]["responses"]["default"]["responseParameters"]
+    declared = options["responses"]["204"]["headers"]
+    assert {name.removeprefix("method.response.header.") for name in sent} == set(declared)
+
+
+def test_preflight_knows_each_of_several_origins() -> None:
+    several = preflight(define(cors_origins=TWO_ORIGINS), "/predict")
+    one = preflight(define(cors_origins=TWO_ORIGINS[:1]), "/predict")
+
+    template = several["responseTemplates"]["application/json"]
+    for origin in TWO_ORIGINS:
+        assert f'$origin == "{origin}"' in template
+    assert "responseOverride.header.Access-Control-Allow-Origin" in template
+    assert one["responseTemplates"]["application/json"] == ""
+
+
+def test_every_error_of_the_gateway_has_cors_and_the_contracts_form() -> None:
+    responses = define()["x-amazon-apigateway-gateway-responses"]
+
+    assert responses.keys() == CONTRACT["x-amazon-apigateway-gateway-responses"].keys()
+    assert {"DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN"} <= responses.keys()
+    for response in responses.values():
+        headers = literals(response["responseParameters"], "gatewayresponse.header.")
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        error = json.loads(response["responseTemplates"]["application/json"])["error"]
+        assert error.keys() == {"code", "message", "request_id"}
+    assert responses["MISSING_AUTHENTICATION_TOKEN"]["statusCode"] == "404"
+
+
+@pytest.mark.parametrize(
+    ("origins", "value"),
+    [
+        (("https://a.example",), "'https://a.example'"),
+        (TWO_ORIGINS, "method.request.header.Origin"),
+    ],
+)
+def test_narrowed_origins_reach_the_errors_of_the_gateway(
+    origins: tuple[str, ...], value: str
+) -> None:
+    responses = define(cors_origins=origins)["x-amazon-apigateway-gateway-responses"]
+
+    for response in responses.values():
+        name = "gatewayresponse.header.Access-Control-Allow-Origin"
+        assert response["responseParameters"][name] == value
+
+
+def test_the_contract_itself_is_left_as_it_was() -> None:
+    before = copy.deepcopy(CONTRACT)
+
+    define(cors_origins=("https://only-here.example",), api_key=True)
+
+    assert before == CONTRACT
+
+
+def test_without_a_key_every_route_is_open() -> None:
+    assert '"security"' not in json.dumps(define())
+
+
+def test_with_a_key_only_pages_and_preflight_are_open() -> None:
+    definition = define(api_key=True)
+
+    (scheme,) = definition["components"]["securitySchemes"].values()
+    assert scheme == {"type": "apiKey", "name": "x-api-key", "in": "header"}
+    assert definition["x-amazon-apigateway-api-key-source"] == "HEADER"
+    locked = {
+        (path, method)
+        for path, item in definition["paths"].items()
+        for method, operation in item.items()
+        if operation.get("security") == [{"api_key": []}]
+    }
+    assert locked == {
+        (path, method)
+        for path, item in CONTRACT["paths"].items()
+        if path not in {"/", "/health", "/openapi.json"}
+        for method in [*item, ANY]
+    }
+    assert set(CONTRACT["paths"]) > KEYLESS
