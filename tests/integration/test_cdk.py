@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -66,3 +67,21 @@ def test_a_wrong_setting_is_told_in_one_line(tmp_path: Path) -> None:
     assert run.returncode != 0
     assert "carlens: memory is '64'; it must be a whole number from 512 to 10240." in run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_the_templates_are_clean_to_cfn_lint(stage: str, tmp_path: Path) -> None:
+    run = synth(tmp_path / "cdk.out", "-c", f"stage={stage}")
+    assert run.returncode == 0, run.stderr
+    assert len(list(tmp_path.glob("cdk.out/*.template.json"))) == 2
+
+    lint = subprocess.run(
+        [Path(sys.executable).with_name("cfn-lint"), "--config-file", ROOT / ".cfnlintrc.yaml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert (lint.returncode, lint.stdout + lint.stderr) == (0, "")
