@@ -19,7 +19,7 @@ serve: $(VENV)/.ready ## Run the API and its page on this machine [PORT=8000]
 test: $(VENV)/.ready browser ## Run the tests
 	@$(PY) -m pytest -m "not slow"
 
-test-all: $(VENV)/.ready node_modules/.ready browser ## Run the tests, the slow ones too
+test-all: $(VENV)/.integration node_modules/.ready browser ## Run the tests, the slow ones too
 	@$(PY) -m pytest
 
 check: $(VENV)/.ready ## Lint, format and type checks
@@ -60,6 +60,12 @@ browser:
 		apt-get update -qq >/dev/null && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -qqy chromium >/dev/null; } || \
 		echo "No Chromium: the browser tests will be skipped. Install it to run them."
+
+# Every package is named there: some of them ask for versions that clash with ours.
+$(VENV)/.integration: $(VENV)/.ready requirements-integration.txt
+	@echo "Installing real clients and oracles for the integration tests"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-integration.txt
+	@touch $@
 
 node_modules/.ready: package-lock.json
 	@command -v npm >/dev/null || { echo "The AWS CDK needs Node 20 or later, with npm."; exit 1; }

@@ -18,6 +18,9 @@ BODY_LIMIT = 10_485_760
 EVENT_LIMIT = 6_291_456
 TIMEOUT = 29.0
 
+# What API Gateway means by ANY; to other methods it has no route.
+METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
 _VARIABLE = re.compile(r"\$context((?:\.[A-Za-z]+)+)")
 _VARIABLES = frozenset(
     {".requestId", ".error.message", ".error.messageString", ".error.responseType"}
@@ -127,8 +130,10 @@ class Gateway:
             prefix=f"/{stage}" if stage else "",
         )
 
-    def route(self, path: str) -> Route | None:
+    def route(self, method: str, path: str) -> Route | None:
         """Find the resource for `path`, with or without a trailing slash."""
+        if method not in METHODS:
+            return None
         if path != self.prefix and not path.startswith(f"{self.prefix}/"):
             return None
         path = path.removeprefix(self.prefix) or "/"

@@ -98,7 +98,7 @@ class Server:
 
     async def _answer(self, request: web.BaseRequest, request_id: str) -> HttpResponse:
         asked = _http_request(request, await _body(request, self._patience))
-        route = self._gateway.route(asked.path)
+        route = self._gateway.route(asked.method, asked.path)
         if route is None:
             raise _Refused(gw.UNKNOWN_ROUTE)
         event = to_event(

@@ -67,9 +67,9 @@ def wants_detailed(query: Query) -> bool:
     InvalidParameter
         `format` is neither `list` nor `detailed`.
     """
-    form = _last(query, "format") or "list"
-    if form not in ("list", "detailed"):
-        raise InvalidParameter(f"format is {form!r}; it must be 'list' or 'detailed'.")
+    form = _last(query, "format")
+    if form not in (None, "list", "detailed"):
+        raise InvalidParameter(f"format is {form[:40]!r}; it must be 'list' or 'detailed'.")
     return form == "detailed"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -35,6 +36,14 @@ def lambda_handler(event: dict[str, Any], context: Any) -> Any:
         case "/print":
             print("said by the handler")
     return _json({"pid": os.getpid()})
+
+
+def echo(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer the event itself, on any route; to HEAD, in a header."""
+    answer = _json(event)
+    if event["httpMethod"] == "HEAD":
+        answer["headers"]["X-Event"] = base64.b64encode(answer["body"].encode()).decode()
+    return answer
 
 
 def _json(value: object) -> dict[str, Any]:

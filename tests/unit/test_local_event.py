@@ -240,7 +240,7 @@ GATEWAY = Gateway.from_openapi(CONTRACT)
     ],
 )
 def test_routes(stage: str | None, asked: str, resource: str, path: str, full: str) -> None:
-    route = Gateway.from_openapi(CONTRACT, stage).route(asked)
+    route = Gateway.from_openapi(CONTRACT, stage).route("PUT", asked)
     assert route
     made = event(HttpRequest("PUT", asked), route)
 
@@ -266,7 +266,17 @@ def test_routes(stage: str | None, asked: str, resource: str, path: str, full: s
     ],
 )
 def test_unknown_routes(stage: str | None, asked: str) -> None:
-    assert Gateway.from_openapi(CONTRACT, stage).route(asked) is None
+    assert Gateway.from_openapi(CONTRACT, stage).route("GET", asked) is None
+
+
+@pytest.mark.parametrize("method", ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"])
+def test_any_means_seven_methods(method: str) -> None:
+    assert GATEWAY.route(method, "/shape")
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PROPFIND", "CONNECT", "get"])
+def test_to_other_methods_there_is_no_route(method: str) -> None:
+    assert GATEWAY.route(method, "/shape") is None
 
 
 @pytest.mark.parametrize(

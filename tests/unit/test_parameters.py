@@ -67,5 +67,11 @@ def test_the_format_is_list_or_detailed() -> None:
     assert wants_detailed({}) is False
     assert wants_detailed({"format": ("list",)}) is False
     assert wants_detailed({"format": ("detailed",)}) is True
-    with pytest.raises(InvalidParameter, match="format"):
-        wants_detailed({"format": ("xml",)})
+
+
+@pytest.mark.parametrize("value", ["xml", "", "Detailed", "x" * 5000])
+def test_another_format_is_refused(value: str) -> None:
+    with pytest.raises(InvalidParameter, match="'list' or 'detailed'") as refused:
+        wants_detailed({"format": (value,)})
+
+    assert len(refused.value.message) < 200

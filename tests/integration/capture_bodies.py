@@ -1,0 +1,42 @@
+"""Keep in tests/bodies what real clients send: `python -m tests.integration.capture_bodies`.
+
+Run it when a client changes what it sends; the unit tests then read the new bodies.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from carlens.gateway import read_request
+from tests.forms import BODIES, FORM, captured_name
+from tests.integration.clients import CLIENTS, Around
+from tests.integration.serving import running_server
+
+ECHO = "tests.integration.echo_handler:echo"
+
+
+def main() -> None:
+    """Send the form by every client to a server that gives back what has come."""
+    BODIES.mkdir(exist_ok=True)
+    with (
+        running_server("--handler", ECHO, "--workers", "1") as url,
+        sync_playwright() as playwright,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        around = Around(Path(folder), lambda: browser, origin=url)
+        for client, send in CLIENTS.items():
+            request = read_request(send(f"{url}/predict", FORM, around).json)
+            head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
+            (BODIES / captured_name(client)).write_bytes(head + request.body)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""Real HTTP clients, each sending the same forms in its own way."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import requests
+from playwright.sync_api import Browser
+from requests_toolbelt import MultipartEncoder
+
+from tests.forms import Part
+
+TIMEOUT = 60
+
+# For Node and for a browser: sends a form and gives status and text of the answer.
+_SEND = """async ([url, parts]) => {
+    const form = new FormData();
+    for (const {field, name, text, data} of parts) {
+        if (text !== null) { form.append(field, text); continue; }
+        const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+        form.append(field, name === null ? new Blob([bytes]) : new File([bytes], name));
+    }
+    const answer = await fetch(url, {method: 'POST', body: form});
+    return [answer.status, await answer.text()];
+}"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the client has got."""
+
+    status: int
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+@dataclass(frozen=True)
+class Around:
+    """What clients need of the test."""
+
+    folder: Path
+    browser: Callable[[], Browser]
+    origin: str
+
+
+# Sends a form to an address.
+Client = Callable[[str, Sequence[Part], Around], Answer]
+
+
+def curl(url: str, parts: Sequence[Part], around: Around, *options: str) -> Answer:
+    """Send files from disk, as `-F` does; a file without a name by `-F field=<file`."""
+    form: list[str] = []
+    for index, part in enumerate(parts):
+        if isinstance(part.content, str):
+            form += ["--form-string", f"{part.field}={part.content}"]
+            continue
+        folder = around.folder / str(index)
+        folder.mkdir(exist_ok=True)
+        path = folder / (part.name or "nameless")
+        path.write_bytes(part.content)
+        quoted = str(path).replace("\\", "\\\\").replace('"', '\\"')
+        form += ["-F", f'{part.field}={"<" if part.name is None else "@"}"{quoted}"']
+    command = ["curl", "-sS", "-w", "\n%{http_code}", *options, *form, url]
+    done = subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=True)
+    text, _, status = done.stdout.decode().rpartition("\n")
+    return Answer(int(status), text)
+
+
+def curl_form_escape(url: str, parts: Sequence[Part], around: Around) -> Answer:
+    """Escape quotes with a backslash, as curl did before 7.81."""
+    return curl(url, parts, around, "--form-escape")
+
+
+def requests_files(url: str, parts: Sequence[Part], around: Around) -> Answer:
+    """Send by requests' own `files`, text fields too, to keep their order."""
+    files = [(p.field, (p.name, p.content)) for p in parts]
+    answer = requests.post(url, files=files, timeout=TIMEOUT)
+    return Answer(answer.status_code, answer.text)
+
+
+def requests_toolbelt(url: str, parts: Sequence[Part], around: Around) -> Answer:
+    """Send by requests and toolbelt's encoder, as the original's clients do."""
+    encoder = MultipartEncoder(
+        [(p.field, p.content if isinstance(p.content, str) else (p.name, p.content)) for p in parts]
+    )
+    headers = {"Content-Type": encoder.content_type}
+    answer = requests.post(url, encoder, headers=headers, timeout=TIMEOUT)
+    return Answer(answer.status_code, answer.text)
+
+
+def httpx(url: str, parts: Sequence[Part], around: Around) -> Answer:
+    """Send by httpx."""
+    module = pytest.importorskip("httpx", reason="needs requirements-integration.txt")
+    answer = module.post(
+        url, files=[(p.field, (p.name, p.content)) for p in parts], timeout=TIMEOUT
+    )
+    return Answer(answer.status_code, answer.text)
+
+
+def aiohttp_form(url: str, parts: Sequence[Part], around: Around) -> Answer:
+    """Send by aiohttp's FormData."""
+    form = aiohttp.FormData()
+    for part in parts:
+        if isinstance(part.content, str):
+            form.add_field(part.field, part.content)
+        else:
+            form.add_field(
+                part.field,
+                io.BytesIO(part.content),
+                filename=part.name,
+                content_type="application/octet-stream",
+            )
+
+    async def send() -> Answer:
+        async with aiohttp.ClientSession() as session, session.post(url, data=form) as answer:
+            return Answer(answer.status, await answer.text())
+
+    # In a thread of its own: playwright has an event loop in this one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(asyncio.wait_for(send(), TIMEOUT))).result()
+
+
+def node(url: str, parts: Sequence[Part], around: Around) -> Answer:
+    """Send by Node's own fetch and FormData."""
+    script = (
+        f"({_SEND})(JSON.parse(require('fs').readFileSync(0)))"
+        ".then(answer => console.log(JSON.stringify(answer)))"
+    )
+    return Answer(*json.loads(run_node(script, json.dumps([url, _as_json(parts)]))))
+
+
+def chromium(url: str, parts: Sequence[Part], around: Around) -> Answer:
+    """Send by a browser's fetch and FormData, from a page of `around.origin`."""
+    page = around.browser().new_page()
+    try:
+        page.goto(around.origin)
+        return Answer(*page.evaluate(_SEND, [url, _as_json(parts)]))
+    finally:
+        page.close()
+
+
+def chromium_form(url: str, parts: Sequence[Part], around: Around) -> Answer:
+    """Submit a form on a page; a file without a name is an input left empty."""
+    inputs = "".join(
+        f'<input name="{part.field}" type="{"text" if isinstance(part.content, str) else "file"}">'
+        for part in parts
+    )
+    page = around.browser().new_page()
+    try:
+        page.set_content(
+            f'<form action="{url}" method="post" enctype="multipart/form-data" '
+            f'accept-charset="utf-8">{inputs}<button>Send</button></form>'
+        )
+        for part, field in zip(parts, page.locator("input").all(), strict=True):
+            if isinstance(part.content, str):
+                field.fill(part.content)
+            elif part.name is not None:
+                field.set_input_files(
+                    {
+                        "name": part.name,
+                        "mimeType": "application/octet-stream",
+                        "buffer": part.content,
+                    }
+                )
+        with page.expect_navigation() as navigation:
+            page.click("button")
+        return Answer(navigation.value.status, navigation.value.text())
+    finally:
+        page.close()
+
+
+def run_node(script: str, stdin: str) -> str:
+    """Run a script with Node and give what it prints."""
+    if shutil.which("node") is None:
+        pytest.skip("no Node.js on this machine")
+    done = subprocess.run(
+        ["node", "-e", script],
+        input=stdin, capture_output=True, text=True, timeout=TIMEOUT, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+def _as_json(parts: Sequence[Part]) -> list[dict[str, str | None]]:
+    return [
+        {
+            "field": part.field,
+            "name": part.name,
+            "text": part.content if isinstance(part.content, str) else None,
+            "data": (
+                base64.b64encode(part.content).decode() if isinstance(part.content, bytes) else None
+            ),
+        }
+        for part in parts
+    ]
+
+
+CLIENTS: dict[str, Client] = {
+    "curl": curl,
+    "curl --form-escape": curl_form_escape,
+    "requests": requests_files,
+    "requests-toolbelt": requests_toolbelt,
+    "httpx": httpx,
+    "aiohttp": aiohttp_form,
+    "node": node,
+    "chromium": chromium,
+    "chromium form": chromium_form,
+}

@@ -1,0 +1,79 @@
+"""The contract that the running API serves is valid, and the API keeps it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from openapi_spec_validator import OpenAPIV30SpecValidator
+
+from tests.support import SKODA
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def contract(api: str) -> dict[str, Any]:
+    served: dict[str, Any] = requests.get(f"{api}/openapi.json", timeout=30).json()
+    return served
+
+
+def test_the_served_contract_is_valid(contract: dict[str, Any]) -> None:
+    assert [error.message for error in OpenAPIV30SpecValidator(contract).iter_errors()] == []
+    assert not [key for key in contract if key.startswith("x-amazon-")]
+
+
+def test_every_route_answers_preflight(api: str, contract: dict[str, Any]) -> None:
+    for path, item in contract["paths"].items():
+        for method in item:
+            asked = {"Origin": "https://a.example", "Access-Control-Request-Method": method.upper()}
+            answer = requests.options(api + path, headers=asked, timeout=30)
+
+            assert (answer.status_code, answer.content) == (204, b""), path
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+            assert method.upper() in answer.headers["Access-Control-Allow-Methods"].split(",")
+            assert answer.headers["X-Request-Id"]
+
+
+@pytest.mark.slow
+def test_schemathesis_finds_nothing(api: str, photo_host: str, tmp_path: Path) -> None:
+    """Send requests that the contract allows, and such as it forbids, to all its routes.
+
+    No answer may be a 5xx, or undocumented, or other than its schema and headers (CORS is
+    required of all) say; what is forbidden must be refused, what is allowed accepted.
+    """
+    program = shutil.which("schemathesis", path=str(Path(sys.executable).parent))
+    if program is None:
+        pytest.skip("needs the packages of requirements-integration.txt")
+    # Given the contract with an address that can be fetched here, instead of the example's
+    served = requests.get(f"{api}/openapi.json", timeout=30).text
+    example = "https://example.com/street.jpg"
+    assert example in served
+    document = tmp_path / "openapi.json"
+    document.write_text(served.replace(example, f"http://{photo_host}/{SKODA.name}"), "utf-8")
+
+    command = [program, "--config-file", str(CONFIG), "run", str(document), "--url", api]
+    done = subprocess.run(
+        command,
+        # It leaves a cache where it runs, and finds the hooks on its path.
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=SECONDS,
+    )
+
+    said = done.stdout[-20_000:] + done.stderr[-2_000:]
+    assert done.returncode == 0, said
+    # And it has looked at all of it
+    routes = sum(map(len, requests.get(f"{api}/openapi.json", timeout=30).json()["paths"].values()))
+    assert f"Tested: {routes}" in said

@@ -1,0 +1,308 @@
+"""The local event is that of the gateways: field by field beside AWS SAM's, and by its model."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from carlens.gateway import read_request
+from tests.integration.echo_handler import echo
+from tests.integration.event_differences import (
+    ABSENT,
+    Difference,
+    differences,
+    event_of,
+    explanation,
+)
+from tests.integration.requests_table import REQUESTS, Got, send
+from tests.integration.serving import running_server
+
+_WHY = "needs the packages of requirements-integration.txt"
+flask = pytest.importorskip("flask", reason=_WHY)
+serving = pytest.importorskip("werkzeug.serving", reason=_WHY)
+sam_event = pytest.importorskip("samcli.local.apigw.event_constructor", reason=_WHY)
+sam_errors = pytest.importorskip("samcli.local.apigw.service_error_responses", reason=_WHY)
+sam_route = pytest.importorskip("samcli.local.apigw.route", reason=_WHY)
+powertools = pytest.importorskip("aws_lambda_powertools.utilities.parser.models", reason=_WHY)
+
+CONTRACT = yaml.safe_load(
+    (Path(__file__).parents[2] / "lambda_src/openapi.yaml").read_text("utf-8")
+)
+HOST = "carlens.example"
+ECHO = "tests.integration.echo_handler:echo"
+
+_DROPPED = (
+    "connection|content-length|content-md5|expect|max-forwards|server|te|transfer-encoding|upgrade"
+)
+
+# What SAM does otherwise than Carlens, and why.
+KNOWN_OF_SAM: dict[str, Difference] = {
+    "headers of the connection": Difference(
+        rf"(headers|multiValueHeaders)\.({_DROPPED})",
+        lambda sent, ours, theirs: ours == ABSENT,
+        "API Gateway's developer guide says that these never reach the function; SAM keeps them.",
+    ),
+    "forwarding": Difference(
+        r"headers\.x-forwarded-for",
+        lambda sent, ours, theirs: ours.removesuffix("127.0.0.1") in ("", f"{theirs}, "),
+        "API Gateway adds the client's address; SAM does not.",
+    ),
+    "forwarding, all values": Difference(
+        r"multiValueHeaders\.x-forwarded-for",
+        lambda sent, ours, theirs: (
+            theirs == ABSENT or ours == [f"{value}, 127.0.0.1" for value in theirs]
+        ),
+        "As above.",
+    ),
+    "trace": Difference(
+        r"(headers|multiValueHeaders)\.x-amzn-trace-id",
+        lambda sent, ours, theirs: (
+            theirs == ABSENT and "Root=1-" in (ours if isinstance(ours, str) else ours[0])
+        ),
+        "API Gateway begins a trace where the client has none; SAM does not.",
+    ),
+    "case of header names": Difference(
+        r"spelling\..*",
+        lambda sent, ours, theirs: ours.title() == theirs and ours in dict(sent.headers),
+        "API Gateway keeps the case that was sent; SAM's server, WSGI, has only upper case.",
+    ),
+    "repeated headers": Difference(
+        r"multiValueHeaders\..*",
+        lambda sent, ours, theirs: theirs == [",".join(ours)] and len(ours) > 1,
+        "API Gateway gives every value; WSGI joins them.",
+    ),
+    "repeated headers, the last": Difference(
+        r"headers\..*",
+        lambda sent, ours, theirs: theirs.endswith(f",{ours}"),
+        "API Gateway gives the last value; WSGI joins them.",
+    ),
+    "utf-8 in headers": Difference(
+        r"(headers|multiValueHeaders)\..*",
+        lambda sent, ours, theirs: (
+            json.dumps(ours, ensure_ascii=False).encode().decode("latin-1")
+            == json.dumps(theirs, ensure_ascii=False)
+        ),
+        "Events are JSON, so text; WSGI reads bytes as Latin-1 and SAM leaves it so.",
+    ),
+    "underscores in header names": Difference(
+        r"(headers|multiValueHeaders)\..*_.*",
+        lambda sent, ours, theirs: theirs == ABSENT,
+        "Werkzeug drops such headers, which WSGI could not tell from those with dashes.",
+    ),
+    "query that is not UTF-8": Difference(
+        r"(multiValueQ|q)ueryStringParameters",
+        lambda sent, ours, theirs: (
+            "%FF" in sent.target and "\ufffd" in str(ours) and "%FF" in str(theirs)
+        ),
+        "API Gateway decodes the query; Werkzeug leaves bytes encoded that are not UTF-8.",
+    ),
+    "path of the request context": Difference(
+        r"requestContext\.path",
+        lambda sent, ours, theirs: ours == sent.target and theirs == ours.rstrip("/"),
+        "On API Gateway it is the path asked for, trailing slash and all; SAM gives the resource.",
+    ),
+    "an empty body that could be binary": Difference(
+        r"isBase64Encoded",
+        lambda sent, ours, theirs: not sent.body and theirs,
+        "Not checked on API Gateway; there is nothing to encode, and the function takes both.",
+    ),
+    "unlike in every copy of the API": Difference(
+        r"requestContext\.(accountId|apiId|resourceId|deploymentId|domainPrefix|"
+        r"(extendedR|r)equestId|requestTime(Epoch)?)",
+        lambda sent, ours, theirs: bool(ours),
+        "Ids and times. SAM has no deployment, and one request id and time for all requests.",
+    ),
+    "client": Difference(
+        r"requestContext\.identity\.userAgent",
+        lambda sent, ours, theirs: (
+            ours == dict(sent.headers).get("User-Agent") and theirs == "Custom User Agent String"
+        ),
+        "API Gateway gives the header's; SAM has a constant.",
+    ),
+    "identity without authentication": Difference(
+        r"requestContext\.identity\.(accessKey|cognitoIdentityId|principalOrgId)",
+        lambda sent, ours, theirs: ours is None and theirs == ABSENT,
+        "API Gateway sends these as null; SAM leaves them out.",
+    ),
+    "identity without an API key": Difference(
+        r"requestContext\.identity\.apiKey",
+        lambda sent, ours, theirs: ours == ABSENT and theirs is None,
+        "API Gateway sends it only where a method asks for a key; SAM always, as null.",
+    ),
+    "no such route": Difference(
+        r"status",
+        lambda sent, ours, theirs: (ours, theirs) == (404, 403),
+        "SAM says 403 as API Gateway does by default; the contract makes it 404, "
+        "and SAM reads no gateway responses.",
+    ),
+    "paths that are equal only when decoded": Difference(
+        r"status",
+        lambda sent, ours, theirs: (
+            (ours, theirs) == (404, 200) and bool(re.search("%|//", sent.target))
+        ),
+        "Werkzeug decodes paths and merges slashes before it routes. API Gateway gives paths as "
+        "sent; not checked whether it routes them decoded. No client sends these.",
+    ),
+    "two trailing slashes": Difference(
+        r"status",
+        lambda sent, ours, theirs: (ours, theirs) == (200, 308) and sent.target.endswith("//"),
+        "Werkzeug redirects to the path with slashes merged; API Gateway does not redirect.",
+    ),
+    "a text body that is not UTF-8": Difference(
+        r"status",
+        lambda sent, ours, theirs: (ours, theirs) == (200, 500) and b"\xff" in (sent.body or b""),
+        "SAM fails on it; API Gateway replaces what it cannot read.",
+    ),
+    "two content types": Difference(
+        r"status",
+        lambda sent, ours, theirs: (
+            (ours, theirs) == (400, 200) and sum(n == "Content-Type" for n, _ in sent.headers) == 2
+        ),
+        "aiohttp refuses headers that contradict each other. Not checked on API Gateway.",
+    ),
+    "no method of HTTP": Difference(
+        r"status",
+        lambda sent, ours, theirs: ours == 400 and sent.method in ("FOO", "post"),
+        "aiohttp takes only registered methods, in upper case. No client sends these.",
+    ),
+}
+
+# Members that API Gateway sends, and Powertools' model does not know.
+UNKNOWN_TO_POWERTOOLS = {"requestContext.deploymentId"}
+
+
+@pytest.fixture(scope="module")
+def ours() -> Iterator[str]:
+    """Run the local API with the handler that sends its event back."""
+    with running_server("--handler", ECHO, "--workers", "1") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def sam(ours: str) -> Iterator[str]:
+    """Serve the contract's routes as `sam local start-api` does: Flask, and SAM's own events."""
+    app = flask.Flask("sam", static_folder=None)
+    app.url_map.strict_slashes = False
+    for status in (404, 405):
+        app.register_error_handler(status, sam_errors.ServiceErrorResponses.route_not_found)
+
+    def answer() -> Any:
+        event = sam_event.construct_v1_event(
+            flask.request,
+            port=urlsplit(ours).port,
+            binary_types=CONTRACT["x-amazon-apigateway-binary-media-types"],
+            stage_name="local",
+        )
+        sent_back = echo(event, None)
+        return sent_back["body"], sent_back["statusCode"], sent_back["headers"]
+
+    for path in CONTRACT["paths"]:
+        app.add_url_rule(
+            path,
+            endpoint=path,
+            view_func=answer,
+            methods=sam_route.Route.ANY_HTTP_METHODS,
+            provide_automatic_options=False,
+        )
+    app.logger.disabled = True
+    server = serving.make_server(
+        "127.0.0.1", 0, app, threaded=True, request_handler=_quiet_handler()
+    )
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _quiet_handler() -> Any:
+    return type(
+        "Quiet",
+        (serving.WSGIRequestHandler,),
+        {"protocol_version": "HTTP/1.1", "log_request": lambda *_: None},
+    )
+
+
+@pytest.fixture(scope="module")
+def answers(ours: str, sam: str) -> dict[str, tuple[Got, Got]]:
+    """Send every request to both."""
+    return {
+        name: (send(ours, request, HOST), send(sam, request, HOST))
+        for name, request in REQUESTS.items()
+    }
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_the_event_is_the_one_that_sam_makes(
+    answers: dict[str, tuple[Got, Got]], name: str
+) -> None:
+    sent, found = REQUESTS[name], differences(*answers[name])
+
+    unexplained = {
+        field: pair
+        for field, pair in found.items()
+        if explanation(field, sent, pair, KNOWN_OF_SAM) is None
+    }
+    assert unexplained == {}
+
+
+def test_every_known_difference_is_still_one(answers: dict[str, tuple[Got, Got]]) -> None:
+    seen = {
+        explanation(field, REQUESTS[name], pair, KNOWN_OF_SAM)
+        for name, both in answers.items()
+        for field, pair in differences(*both).items()
+    }
+
+    assert KNOWN_OF_SAM.keys() - seen == set()
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_the_event_is_one_by_the_model_of_powertools(
+    answers: dict[str, tuple[Got, Got]], name: str
+) -> None:
+    event = event_of(answers[name][0])
+    if event is None:
+        # Then the gateway has answered, and there is nothing to compare
+        assert answers[name][0].status in (400, 404)
+        return
+
+    model = powertools.APIGatewayProxyEventModel.model_validate(event)
+
+    # Then nothing is missing or of a wrong type, and the model knows every member by name
+    known = model.model_dump(by_alias=True, exclude_unset=True)
+    assert _members(event) - _members(known) == UNKNOWN_TO_POWERTOOLS
+
+
+def _members(event: dict[str, Any], prefix: str = "") -> set[str]:
+    found = {prefix + name for name in event}
+    for name in ("requestContext", "identity"):
+        if name in event:
+            found |= _members(event[name], f"{prefix}{name}.")
+    return found
+
+
+# One comes no further than the gateway; of the other, text, the gateway replaces a byte.
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, sent in REQUESTS.items()
+        if sent.body and name not in ("body of two types", "body json not utf-8")
+    ],
+)
+def test_a_body_reaches_the_function_as_it_was_sent(
+    answers: dict[str, tuple[Got, Got]], name: str
+) -> None:
+    event = event_of(answers[name][0])
+
+    assert event
+    assert read_request(event).body == REQUESTS[name].body
