@@ -1,0 +1,1 @@
+"""Written make and model -> the reference one. Nothing here knows of pictures."""

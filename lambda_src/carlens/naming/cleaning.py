@@ -1,0 +1,180 @@
+"""A written make or model -> tokens that can be compared."""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+# What a person writes of a car is never longer; the rest of a cell is not read.
+MAX_CHARS = 200
+_MAX_TOKENS = 16
+
+WORDS = Path(__file__).resolve().parent / "words"
+
+# Letters that Unicode does not decompose.
+_LETTERS = str.maketrans(
+    {
+        "ß": "SS",
+        "ẞ": "SS",
+        "Ø": "O",
+        "Æ": "AE",
+        "Œ": "OE",
+        "Đ": "D",
+        "Ł": "L",
+        "\u0131": "I",
+        "Þ": "TH",
+    }
+)
+_TOKEN = re.compile(r"\d+|[^\W\d_]+")
+_LITERS = re.compile(r"(?<![\w.,])\d[.,]\d{1,2}(?!\d)")
+_PLUS = re.compile(r"(?<=\w)\s?\+")
+_OF_ZEROS = re.compile(r"\b(?=[O\d]*\d)[O\d]{2,}\b|(?<=\d)O+(?=\d)")
+_OF_LETTERS = re.compile(r"(?<=[A-Z])[01](?=[A-Z])|\b0(?=[A-Z]{3})|(?<=[A-Z]{3})0\b")
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the files in `words/` say.
+
+    Attributes
+    ----------
+    noise : frozenset of str
+        Words that say nothing of the model: trims, engines, bodies, units.
+    units : frozenset of str
+        Those whose number, just before them, says nothing either: `5 PORTES`.
+    means : Mapping
+        Another word for the same: `REIHE` is `SERIES`, `III` is `3`.
+    makes : Mapping
+        Make by its other names; both as `key` gives them.
+    called : Mapping
+        A make's usual name in capitals, by its key.
+    models : tuple
+        (make, written, model): other names of a model of a make.
+    """
+
+    noise: frozenset[str] = frozenset()
+    units: frozenset[str] = frozenset()
+    means: Mapping[str, str] = field(default_factory=dict)
+    makes: Mapping[str, str] = field(default_factory=dict)
+    called: Mapping[str, str] = field(default_factory=dict)
+    models: tuple[tuple[str, str, str], ...] = ()
+
+    def is_noise(self, tokens: Sequence[str]) -> list[bool]:
+        """Tell for each token whether it says nothing of the model."""
+        last = len(tokens) - 1
+        return [
+            token in self.noise
+            or (
+                index < last
+                and token.isdigit()
+                and tokens[index + 1] in self.units
+                # A letter counts doors or valves, never hundreds: 5 P, but 320 D.
+                and (len(tokens[index + 1]) > 1 or len(token) == 1)
+            )
+            for index, token in enumerate(tokens)
+        ]
+
+    def translate(self, tokens: Iterable[str]) -> tuple[str, ...]:
+        """Give series words and numerals their one form."""
+        return tuple(self.means.get(token, token) for token in tokens)
+
+
+@cache
+def read_words(folder: Path = WORDS) -> Words:
+    """Read `words.csv`, `makes.csv` and `models.csv`.
+
+    Raises
+    ------
+    ValueError
+        A row has a kind that is not known; the message names it.
+    """
+    noise, units, means = set(), set(), {}
+    for word, kind, meaning in _rows(folder / "words.csv"):
+        written = key(word)
+        if kind in ("series", "numeral"):
+            means[written] = meaning
+        elif kind in ("trim", "engine", "body", "unit"):
+            noise.add(written)
+            if kind == "unit":
+                units.add(written)
+        else:
+            raise ValueError(f"words.csv: {word}: kind is {kind!r}")
+    makes = _rows(folder / "makes.csv")
+    return Words(
+        frozenset(noise),
+        frozenset(units),
+        means,
+        {key(name): key(make) for name, make in makes},
+        {key(make): fold(make) for _, make in makes},
+        tuple(
+            (make, written, model)
+            for make, forms, model in _rows(folder / "models.csv")
+            for written in forms.split("|")
+        ),
+    )
+
+
+def fold(text: str) -> str:
+    """Give `text` in capitals without accents."""
+    text = text[:MAX_CHARS].upper()
+    if text.isascii():
+        return text
+    decomposed = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).upper()
+
+
+def tokenize(text: str) -> tuple[str, ...]:
+    """Cut `text` into words and numbers.
+
+    Engine sizes (`1.9`) go, as do punctuation and control characters; a letter O among
+    digits is a zero (`2O6`), a 0 or 1 among letters is an O or I (`P0LO`, `CL1O`), and `+`
+    after a name is a word of it (`206+`).
+    """
+    folded = _LITERS.sub(" ", fold(text))
+    folded = _PLUS.sub(" PLUS ", folded)
+    folded = _OF_ZEROS.sub(lambda found: found[0].replace("O", "0"), folded)
+    folded = _OF_LETTERS.sub(lambda found: "O" if found[0] == "0" else "I", folded)
+    return tuple(_TOKEN.findall(folded)[:_MAX_TOKENS])
+
+
+def key(text: str) -> str:
+    """Give the form by which names are the same name: `Mercedes-Benz` is `MERCEDESBENZ`."""
+    return "".join(tokenize(text))
+
+
+def clean(make: str, model: str, words: Words) -> tuple[str, str]:
+    """Give the make by its usual name and the model without what says nothing of it.
+
+    Returns
+    -------
+    tuple of str
+        `("RENAULT", "CLIO")` for `renault` and `Renault clio5portes turbo`.
+    """
+    written = key(make)
+    make_key = words.makes.get(written, written)
+    tokens = strip_make(tokenize(model), {make_key, written}, words)
+    noise = words.is_noise(tokens)
+    kept = [token for token, nothing in zip(tokens, noise, strict=True) if not nothing] or tokens
+    made = words.called.get(make_key) or " ".join(tokenize(make))
+    return made, " ".join(words.translate(kept))
+
+
+def strip_make(tokens: tuple[str, ...], makes: set[str], words: Words) -> tuple[str, ...]:
+    """Drop a make's name, repeated at the head of its model's, unless nothing is left."""
+    for end in range(min(4, len(tokens) - 1), 0, -1):
+        written = "".join(tokens[:end])
+        if written in makes or words.makes.get(written) in makes:
+            return tokens[end:]
+    return tokens
+
+
+def _rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        next(rows)
+        return [row for row in rows if row]

@@ -1,0 +1,120 @@
+"""Names that are looked up as written, or nearly so."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping
+from functools import cached_property
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+# Of more names than this, only those that share letter pairs are compared.
+_COMPARED = 2000
+# A pair of letters that most names have tells nothing, and would cost the most.
+_COMMON = 400
+
+
+class Names:
+    """Keys of names, each with what it names.
+
+    Near keys differ by swapped, missing, added or wrong letters (optimal string
+    alignment); their digits are the same, for a 206 is no 207.
+
+    Parameters
+    ----------
+    keys : Mapping
+        What each key names, by key (see `cleaning.key`).
+    """
+
+    def __init__(self, keys: Mapping[str, int]) -> None:
+        self.keys = keys
+        self._longest = max(map(len, keys), default=0)
+        self._by_digits: dict[str, list[str]] = {}
+        for name in keys:
+            self._by_digits.setdefault(digits(name), []).append(name)
+        self._pairs: dict[str, dict[str, list[int]]] = {}
+
+    def near(self, written: str, *, least: float, limit: int = 1) -> list[tuple[str, float]]:
+        """Give the keys nearest to `written`, best first.
+
+        Parameters
+        ----------
+        least : float
+            0..1; keys less similar are not given.
+        """
+        if least * len(written) > self._longest:
+            return []
+        names = self._by_digits.get(digits(written), [])
+        if len(names) > _COMPARED:
+            names = self._sharing_pairs(written)
+        found = process.extract(
+            written, names, scorer=OSA.normalized_similarity, score_cutoff=least, limit=limit
+        )
+        return [(name, score) for name, score, _ in found]
+
+    def sounding(self, written: str) -> str | None:
+        """Give the only key that sounds like `written`: `OKTAVIA` is `OCTAVIA`."""
+        return self._by_sound.get(_sound(written))
+
+    def starting(self, written: str, *, most: int = 8) -> list[str]:
+        """Give keys that begin with `written`, at most `most` of them."""
+        first = bisect_left(self._sorted, written)
+        return [n for n in self._sorted[first : first + most] if n.startswith(written)]
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self.keys)
+
+    @cached_property
+    def _by_sound(self) -> dict[str, str | None]:
+        found: dict[str, str | None] = {}
+        for name, named in self.keys.items():
+            # Short names differ by less than a sound: C3 is no K3.
+            if sum(map(str.isalpha, name)) >= 4:
+                other = found.setdefault(_sound(name), name)
+                if other is None or self.keys[other] != named:
+                    found[_sound(name)] = None
+        return found
+
+    def _sharing_pairs(self, written: str) -> list[str]:
+        signature = digits(written)
+        names = self._by_digits[signature]
+        index = self._pairs.get(signature)
+        if index is None:
+            index = self._pairs[signature] = _pair_index(names)
+        shared: Counter[int] = Counter()
+        for pair in _pairs(written):
+            where = index.get(pair, ())
+            if len(where) <= max(_COMMON, len(names) // 50):
+                shared.update(where)
+        return [names[position] for position, _ in shared.most_common(_COMPARED)]
+
+
+def digits(name: str) -> str:
+    """Give the digits of a key."""
+    return "" if name.isalpha() else "".join(filter(str.isdigit, name))
+
+
+_SOUNDS = str.maketrans("YKQW", "ICCV")
+_TWICE = re.compile(r"([A-Z])\1+")
+
+
+def _sound(name: str) -> str:
+    return _TWICE.sub(r"\1", name.replace("PH", "F").replace("QU", "C").translate(_SOUNDS))
+
+
+def _pair_index(names: list[str]) -> dict[str, list[int]]:
+    index: dict[str, list[int]] = {}
+    for position, name in enumerate(names):
+        for pair in _pairs(name):
+            index.setdefault(pair, []).append(position)
+    return index
+
+
+def _pairs(name: str) -> set[str]:
+    # With its ends marked: people get the first letter right.
+    marked = f"^{name}$"
+    return {marked[i : i + 2] for i in range(len(marked) - 1)}

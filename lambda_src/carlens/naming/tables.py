@@ -1,0 +1,238 @@
+"""Reference tables: CSV files of makes and models, in the function or in a bucket."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from carlens.errors import CarlensError
+
+TABLES = Path(__file__).resolve().parent / "tables"
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MAX_TABLE_BYTES = 20_000_000
+_MAX_NAMES = 100_000
+
+
+class TableUnavailable(CarlensError):
+    """A reference table cannot be read now, or is wrong."""
+
+    status = 503
+    code = "table_unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of a reference table.
+
+    Attributes
+    ----------
+    make, model : str
+        As the answer gives them.
+    year_from, year_to : int or None
+        First and last year of sale; None where it is not sure, or goes on.
+    """
+
+    make: str
+    model: str
+    year_from: int | None = None
+    year_to: int | None = None
+
+
+class TableSource(Protocol):
+    """Where tables lie."""
+
+    def names(self) -> list[str]:
+        """Give the names of the tables here."""
+
+    def read(self, name: str) -> bytes | None:
+        """Read a table, or give None when it is not here."""
+
+
+class FolderTables:
+    """Tables in a folder, each a file `<name>.csv`."""
+
+    def __init__(self, root: Path = TABLES) -> None:
+        self._root = root
+
+    def names(self) -> list[str]:
+        """Give the names of the tables in the folder."""
+        return sorted(path.stem for path in self._root.glob("*.csv"))
+
+    def read(self, name: str) -> bytes | None:
+        """Read a table, or give None when it is not here.
+
+        Raises
+        ------
+        TableUnavailable
+            It is larger than a table may be.
+        """
+        path = self._root / f"{name}.csv"
+        if not is_name(name) or not path.is_file():
+            return None
+        if path.stat().st_size > _MAX_TABLE_BYTES:
+            raise _too_large(name)
+        return path.read_bytes()
+
+
+class BucketTables:
+    """Tables in a bucket.
+
+    Parameters
+    ----------
+    address : str
+        `s3://bucket/prefix`; a table lies at `prefix/<name>.csv`.
+    client : boto3 S3 client, optional
+        Made when it is first needed.
+    """
+
+    def __init__(self, address: str, client: Any = None) -> None:
+        self._bucket, _, prefix = address.removeprefix("s3://").partition("/")
+        self._prefix = prefix.rstrip("/") + "/" if prefix.rstrip("/") else ""
+        self._given = client
+
+    def names(self) -> list[str]:
+        """Give the names of the tables in the bucket.
+
+        Raises
+        ------
+        TableUnavailable
+            The bucket does not answer.
+        """
+        try:
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix
+            )
+            keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+        except Exception as error:  # botocore's and urllib3's errors share no base class
+            raise TableUnavailable("The tables cannot be listed now; try again.") from error
+        files = [key.removeprefix(self._prefix) for key in keys]
+        stems = [file.removesuffix(".csv") for file in files if file.endswith(".csv")]
+        return sorted(filter(is_name, stems))
+
+    def read(self, name: str) -> bytes | None:
+        """Read a table, or give None when it is not here.
+
+        Raises
+        ------
+        TableUnavailable
+            The bucket does not answer, or the table is larger than one may be.
+        """
+        if not is_name(name):
+            return None
+        try:
+            found = self._client.get_object(Bucket=self._bucket, Key=f"{self._prefix}{name}.csv")
+            size, body = found["ContentLength"], found["Body"]
+            data = body.read() if size <= _MAX_TABLE_BYTES else None
+        except Exception as error:
+            if _error_code(error) == "NoSuchKey":
+                return None
+            raise TableUnavailable(f"Table {name} cannot be read now; try again.") from error
+        if data is None:
+            raise _too_large(name)
+        return bytes(data)
+
+    @property
+    def _client(self) -> Any:
+        if self._given is None:
+            import boto3  # Lambda's own copy; only tables in a bucket need it
+            from botocore.config import Config
+
+            limits = Config(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 3})
+            self._given = boto3.client("s3", config=limits)
+        return self._given
+
+
+def source_of(setting: str) -> TableSource:
+    """Give the source that a setting names: a folder, or `s3://bucket/prefix`."""
+    return BucketTables(setting) if setting.startswith("s3://") else FolderTables(Path(setting))
+
+
+def is_name(name: str) -> bool:
+    """Tell whether `name` may be a table's: letters, digits, `_` and `-`."""
+    return _NAME.fullmatch(name) is not None
+
+
+def parse_table(name: str, data: bytes) -> list[Entry]:
+    """Read a table's rows.
+
+    Parameters
+    ----------
+    data : bytes
+        CSV in UTF-8 with the columns `make` and `model`, and `year_from` and `year_to` if
+        it has them; other columns are left to whom they concern.
+
+    Raises
+    ------
+    TableUnavailable
+        It is not such a table; the message names the line.
+    """
+    entries: list[Entry] = []
+    for line, row in _rows(name, data, {"make", "model"}):
+        make, model = row["make"].strip(), row["model"].strip()
+        if not make or not model:
+            raise TableUnavailable(f"Table {name}, line {line}: make and model must be given.")
+        try:
+            years = [int(row.get(column) or 0) or None for column in ("year_from", "year_to")]
+        except ValueError as error:
+            raise TableUnavailable(f"Table {name}, line {line}: a year is no number.") from error
+        entries.append(Entry(make, model, *years))
+    if len(entries) > _MAX_NAMES:
+        raise TableUnavailable(f"Table {name} has more than {_MAX_NAMES} rows.")
+    return entries
+
+
+def read_references(name: str, source: TableSource | None = None) -> dict[str, Entry]:
+    """Read what each label of a classifier is in the reference table.
+
+    Parameters
+    ----------
+    name : str
+        A table with the columns `label`, `reference_make` and `reference_model`.
+    source : TableSource, optional
+        Where it lies; the function's own tables when not given.
+
+    Returns
+    -------
+    dict
+        By label; labels without a reference are not in it. Years are the label's own.
+    """
+    data = (source or FolderTables()).read(name)
+    if data is None:
+        return {}
+    return {
+        row["label"]: Entry(
+            row["reference_make"],
+            row["reference_model"],
+            int(row.get("year_from") or 0) or None,
+            int(row.get("year_to") or 0) or None,
+        )
+        for _, row in _rows(name, data, {"label", "reference_make", "reference_model"})
+        if row["reference_make"] and row["reference_model"]
+    }
+
+
+def _rows(name: str, data: bytes, columns: set[str]) -> Iterable[tuple[int, dict[str, str]]]:
+    try:
+        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), restval="")
+        missing = columns - set(reader.fieldnames or ())
+        if missing:
+            raise TableUnavailable(f"Table {name} lacks the column {sorted(missing)[0]}.")
+        for row in reader:
+            yield reader.line_num, row
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise TableUnavailable(f"Table {name} is no CSV in UTF-8: {error}.") from error
+
+
+def _error_code(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    return str(response["Error"]["Code"]) if isinstance(response, dict) else ""
+
+
+def _too_large(name: str) -> TableUnavailable:
+    return TableUnavailable(f"Table {name} has more than {_MAX_TABLE_BYTES} bytes.")
