@@ -11,11 +11,12 @@ from typing import Any
 
 import pybase64
 
-from carlens.errors import MalformedBody
+from carlens.errors import BadRequest, MalformedBody
 from carlens.telemetry import Outcome
 
 # A stage or a base path; anything else did not come from API Gateway.
 _PREFIX = re.compile(r"/[A-Za-z0-9_-]{1,128}")
+_NO_EVENT = "This is no event of API Gateway; call Carlens through its API."
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Response:
         return cls(status, body, {"Content-Type": "application/json", **(headers or {})}, outcome)
 
 
-def read_request(event: Mapping[str, Any]) -> Request:
+def read_request(event: object) -> Request:
     """Read a REST proxy event.
 
     Parameters
@@ -79,20 +80,33 @@ def read_request(event: Mapping[str, Any]) -> Request:
 
     Raises
     ------
+    BadRequest
+        It is no such event: who calls the function itself may send any JSON.
     MalformedBody
         The body is flagged as base64 and is not, or is multipart text that neither
         begins with its boundary nor is base64.
     """
-    headers = _headers(event)
-    path = event.get("path") or "/"
-    return Request(
-        method=str(event.get("httpMethod") or "GET").upper(),
-        path=path.rstrip("/") or "/",
-        prefix=_prefix(event, path),
-        headers=headers,
-        query=_query(event),
-        body=_body(event, headers.get("content-type", "")),
-    )
+    if not isinstance(event, Mapping):
+        raise BadRequest(_NO_EVENT)
+    try:
+        headers = _headers(event)
+        path = event.get("path") or "/"
+        return Request(
+            method=str(event.get("httpMethod") or "GET").upper(),
+            path=path.rstrip("/") or "/",
+            prefix=_prefix(event, path),
+            headers=headers,
+            query=_query(event),
+            body=_body(event, headers.get("content-type", "")),
+        )
+    except (AttributeError, TypeError) as error:  # a member of another type
+        raise BadRequest(_NO_EVENT) from error
+
+
+def request_context(event: object) -> Mapping[str, Any]:
+    """Give what API Gateway says about the request beside it; empty when it says nothing."""
+    about = event.get("requestContext") if isinstance(event, Mapping) else None
+    return about if isinstance(about, Mapping) else {}
 
 
 def write_response(response: Response) -> dict[str, Any]:
@@ -100,7 +114,8 @@ def write_response(response: Response) -> dict[str, Any]:
     return {
         "statusCode": response.status,
         "headers": dict(response.headers),
-        "body": response.body,
+        # JSON can say half a character, and what it says be quoted; UTF-8 cannot.
+        "body": response.body.encode("utf-8", "replace").decode(),
         "isBase64Encoded": False,
     }
 
@@ -139,13 +154,15 @@ def _query(event: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def _prefix(event: Mapping[str, Any], path: str) -> str:
-    full = str((event.get("requestContext") or {}).get("path") or path)
+    full = str(request_context(event).get("path") or path)
     prefix = full.removesuffix(path).rstrip("/")
     return prefix if _PREFIX.fullmatch(prefix) else ""
 
 
 def _body(event: Mapping[str, Any], content_type: str) -> bytes:
     body = event.get("body") or b""
+    if not isinstance(body, str | bytes):
+        raise TypeError("body")
     if event.get("isBase64Encoded"):
         try:
             return strict_base64(body)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from carlens import operations
 from carlens.app import App
-from carlens.errors import CarlensError, InternalError, MethodNotAllowed, NotFound
-from carlens.gateway import Request, Response, read_request, write_response
+from carlens.errors import (
+    CarlensError,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+)
+from carlens.gateway import Request, Response, read_request, request_context, write_response
 from carlens.operations import Call
 from carlens.telemetry import metric_lines
 
@@ -33,9 +42,12 @@ ROUTES: dict[str, dict[str, Operation]] = {
 # Kept back for the picture at hand, and for writing the answer.
 _RESERVE_SECONDS = 3.0
 _TIME_WITHOUT_CONTEXT = 29.0
+# Lambda's quota on an answer, less what stands around its body.
+_MAX_ANSWER = 6_291_556 - 16_384
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
-def respond(event: Mapping[str, Any], context: Any, app: App) -> dict[str, Any]:
+def respond(event: object, context: Any, app: App) -> dict[str, Any]:
     """Answer a REST proxy event, whatever happens.
 
     Parameters
@@ -60,14 +72,16 @@ def respond(event: Mapping[str, Any], context: Any, app: App) -> dict[str, Any]:
         route = request.path
         allow = ",".join(sorted({*methods, "OPTIONS"}))
         response = _route(request, methods, allow, call)
+        _check_size(response)
     except CarlensError as error:
         response = _of_error(error, call.request_id)
-    except Exception:
-        log.exception("request %s failed", call.request_id)
+    except Exception as error:  # noqa: BLE001 - the client gets an answer whatever it is
+        log.error("request %s failed\n%s", call.request_id, _where(error))
         message = "Carlens failed on this request; report it with the request_id."
         response = _of_error(InternalError(message), call.request_id)
     if app.config.metrics:
-        about = {"method": event.get("httpMethod"), "route": route, "status": response.status}
+        method = request_context(event).get("httpMethod")
+        about = {"method": method, "route": route, "status": response.status}
         _log({"request_id": call.request_id, **about}, response, context, app.config.metrics)
     headers = {
         **response.headers,
@@ -75,6 +89,8 @@ def respond(event: Mapping[str, Any], context: Any, app: App) -> dict[str, Any]:
         **_cors(app.config.cors_origins, origin, allow),
         "X-Request-Id": call.request_id,
         "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Strict-Transport-Security": "max-age=31536000",
     }
     return write_response(Response(response.status, response.body, headers))
 
@@ -94,6 +110,26 @@ def _route(request: Request, methods: dict[str, Operation], allow: str, call: Ca
             f"{request.path} does not take {request.method[:20]}; use {allow}.", allow=allow
         )
     return operation(request, call)
+
+
+def _check_size(response: Response) -> None:
+    # As it travels: a string in JSON. No letter of it takes more than six bytes there.
+    size = 6 * len(response.body)
+    if size > _MAX_ANSWER:
+        size = len(json.dumps(response.body, ensure_ascii=False).encode())
+    if size > _MAX_ANSWER:
+        raise PayloadTooLarge(
+            f"The answer would have {size:,} bytes; the limit is {_MAX_ANSWER:,}. "
+            "Lower max_objects or top_k, raise confidence, or send fewer pictures."
+        )
+
+
+def _where(error: BaseException) -> str:
+    """Tell where an error arose, and what led to it; its words may quote the request."""
+    cause = error.__cause__ or error.__context__
+    led_by = "" if cause is None else f"{_where(cause)}which led to\n"
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{led_by}{type(error).__name__} at\n{frames}"
 
 
 def _of_error(error: CarlensError, request_id: str) -> Response:
@@ -130,9 +166,10 @@ def _cors(origins: tuple[str, ...], origin: str, allow: str) -> dict[str, str]:
     }
 
 
-def _request_id(event: Mapping[str, Any], context: Any) -> str:
-    from_gateway = (event.get("requestContext") or {}).get("requestId")
-    return str(from_gateway or getattr(context, "aws_request_id", None) or uuid.uuid4())
+def _request_id(event: object, context: Any) -> str:
+    named = request_context(event).get("requestId") or getattr(context, "aws_request_id", None)
+    # It goes into a header and the log.
+    return named if isinstance(named, str) and _REQUEST_ID.fullmatch(named) else str(uuid.uuid4())
 
 
 def _deadline(context: Any) -> float:

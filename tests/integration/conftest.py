@@ -5,13 +5,18 @@ from __future__ import annotations
 import functools
 import http.server
 import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from infra.layers.contents import ROOT
+from tests.integration.lambda_runtime import Image, lay_out
 from tests.integration.serving import running_server
+from tests.integration.tools import Tools, UnavailableError, find_tools
 from tests.support import PHOTOS
 
 
@@ -55,3 +60,21 @@ def browser() -> Iterator[Browser]:
         )  # fmt: skip
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def tools() -> Tools:
+    """Give Lambda's emulator and its image's packages, and an S3 server."""
+    try:
+        return find_tools()
+    except UnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def lambda_image(tools: Tools) -> Iterator[Image]:
+    """Give the function and its layers, laid out as in Lambda, with `probe_handler` beside."""
+    # Where the layers are, so that they need no copying.
+    with tempfile.TemporaryDirectory(prefix="image-", dir=ROOT / "build") as folder:
+        probe = Path(__file__).with_name("probe_handler.py")
+        yield lay_out(Path(folder), tools.architecture, probe)

@@ -216,6 +216,25 @@ def test_a_failure_of_ours_tells_no_internals(
     assert "secret detail" in caplog.text
 
 
+@pytest.mark.parametrize("given", [None, [], [1], "GET /", 7, True])
+@pytest.mark.parametrize("metrics", ["", "Carlens"])
+def test_what_is_no_event_is_refused(given: Any, metrics: str) -> None:
+    status, answer = call(given, Copy(metrics=metrics).app, SimpleNamespace(aws_request_id="id"))
+
+    assert (status, answer["error"]["code"]) == (400, "bad_request")
+    assert answer["error"]["request_id"] == "id"
+
+
+@pytest.mark.parametrize("context", ["text", ["a", "list"], 7])
+def test_an_event_with_an_odd_request_context_is_answered(context: Any) -> None:
+    given = {**event("GET", "/health"), "requestContext": context}
+
+    answer = respond(given, SimpleNamespace(aws_request_id="id"), Copy().app)
+
+    assert answer["statusCode"] == 200
+    assert answer["headers"]["X-Request-Id"] == "id"
+
+
 def test_models_that_do_not_load_give_503_and_are_tried_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

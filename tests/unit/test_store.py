@@ -144,12 +144,14 @@ class FakeS3:
     def __init__(self, objects: dict[str, bytes]) -> None:
         self.objects = objects
         self.fail: Exception | None = None
+        self.bodies: list[io.BytesIO] = []
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         if self.fail is not None:
             raise self.fail
         data = self.objects[f"{Bucket}/{Key}"]
-        return {"ContentLength": len(data), "Body": io.BytesIO(data)}
+        self.bodies.append(io.BytesIO(data))
+        return {"ContentLength": len(data), "Body": self.bodies[-1]}
 
 
 @pytest.fixture
@@ -210,6 +212,9 @@ def test_an_object_larger_than_told_is_never_read(s3: FakeS3) -> None:
 
     with pytest.raises(StoreError, match="not at most 11"):
         store.weights(store.manifest("made-up"))
+
+    # Then its connection is let go
+    assert all(body.closed for body in s3.bodies)
 
 
 def test_the_recognizer_takes_the_hashes_from_its_settings() -> None:

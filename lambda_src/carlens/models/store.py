@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -119,12 +120,13 @@ class S3Store(ModelStore):
         key = "/".join(filter(None, (self._prefix, name, self._hashes[name], file)))
         try:
             found = self._client.get_object(Bucket=self._bucket, Key=key)
-            if found["ContentLength"] > max_bytes:
-                raise StoreError(
-                    f"{name}: s3://{self._bucket}/{key} has {found['ContentLength']} bytes, "
-                    f"not at most {max_bytes}"
-                )
-            data: bytes = found["Body"].read()
+            with closing(found["Body"]) as body:
+                if found["ContentLength"] > max_bytes:
+                    raise StoreError(
+                        f"{name}: s3://{self._bucket}/{key} has {found['ContentLength']} bytes, "
+                        f"not at most {max_bytes}"
+                    )
+                data: bytes = body.read()
         except StoreError:
             raise
         except Exception as error:  # botocore's and urllib3's errors share no base class

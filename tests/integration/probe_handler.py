@@ -1,0 +1,39 @@
+"""The real handler; it misbehaves when it is asked to, and tells what Lambda gives it.
+
+It lies beside `handler.py` in a copy of the function.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+
+from snapshot_restore_py import register_after_restore, register_before_snapshot
+
+# These hooks run last to first, so this one comes after Carlens's own.
+register_before_snapshot(print, "hook: before the snapshot, after Carlens's")
+
+import handler  # noqa: E402
+
+register_before_snapshot(print, "hook: before the snapshot, before Carlens's")
+register_after_restore(print, "hook: after the restore")
+
+
+def lambda_handler(event: Any, context: Any) -> Any:
+    match event.get("probe") if isinstance(event, dict) else None:
+        case "sleep":
+            time.sleep(event["seconds"])
+        case "raise":
+            raise RuntimeError("the probe broke")
+        case "exit":
+            os._exit(3)
+        case "long answer":
+            return "x" * event["length"]
+        case "path":
+            files = {getattr(module, "__file__", None) for module in sys.modules.values()}
+            return {"path": sys.path, "files": sorted(filter(None, files))}
+        case "modules":
+            return sorted(sys.modules)
+    return handler.lambda_handler(event, context)

@@ -1,0 +1,231 @@
+"""A real S3 server on the loopback, and a wire to it that breaks on demand."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.integration.lambda_runtime import Process, free_ports
+
+BUCKET = "carlens-models"
+REGION = "eu-west-3"
+
+_START_SECONDS = 40.0
+
+# Who may do what; the function as little as its role in AWS.
+_ACTIONS = {
+    "owner": ["Admin", "Read", "Write", "List"],
+    "function": [f"Read:{BUCKET}/models/*"],
+    "stranger": ["Read:another-bucket"],
+}
+
+
+def credentials(name: str) -> dict[str, str]:
+    """Give the variables by which the AWS SDK knows who calls."""
+    return {
+        "AWS_ACCESS_KEY_ID": f"key-of-{name}",
+        "AWS_SECRET_ACCESS_KEY": f"secret-of-{name}",
+        "AWS_DEFAULT_REGION": REGION,
+    }
+
+
+class S3Server:
+    """SeaweedFS, with a bucket; it keeps what it holds when it is stopped.
+
+    Attributes
+    ----------
+    port : int
+    """
+
+    def __init__(self, weed: Path, folder: Path) -> None:
+        self._weed, self._folder = weed, folder
+        self._ports = free_ports(8)
+        self.port = self._ports[0]
+        self._process: Process | None = None
+        self._holds_an_object = False
+        identities = [
+            {
+                "name": name,
+                "credentials": [{"accessKey": f"key-of-{name}", "secretKey": f"secret-of-{name}"}],
+                "actions": actions,
+            }
+            for name, actions in _ACTIONS.items()
+        ]
+        (folder / "identities.json").write_text(json.dumps({"identities": identities}), "utf-8")
+        (folder / "data").mkdir()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        s3, s3_grpc, filer, filer_grpc, volume, volume_grpc, master, master_grpc = self._ports
+        options = {
+            "ip": "127.0.0.1",
+            "ip.bind": "127.0.0.1",
+            "dir": self._folder / "data",
+            "s3.port": s3,
+            "s3.port.grpc": s3_grpc,
+            "s3.port.iceberg": 0,
+            "s3.port.lance": 0,
+            "s3.config": self._folder / "identities.json",
+            "filer.port": filer,
+            "filer.port.grpc": filer_grpc,
+            "volume.port": volume,
+            "volume.port.grpc": volume_grpc,
+            "volume.max": 20,
+            "master.port": master,
+            "master.port.grpc": master_grpc,
+            "master.volumeSizeLimitMB": 64,
+            "master.telemetry": "false",  # it tells nobody of these tests
+            "master.electionTimeout": "1s",  # there is no other to wait for
+        }
+        arguments = [f"-{name}={value}" for name, value in options.items()]
+        command: list[str | Path] = [
+            self._weed,
+            "-logtostderr",
+            "server",
+            "-filer",
+            "-s3",
+            *arguments,
+        ]
+        env = {"HOME": str(self._folder), "PATH": "/usr/bin:/bin"}
+        self._process = Process(command, env, self._folder)
+        end = time.monotonic() + _START_SECONDS
+        while time.monotonic() < end and self._process.exit_code is None:
+            with suppress(BotoCoreError, ClientError):
+                self._prepare()
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"SeaweedFS did not start. It said:\n{self._process.output[-5000:]}")
+
+    def _prepare(self) -> None:
+        """Write an object, and read it again when the server was started again."""
+        client = self.client()
+        if not self._holds_an_object:
+            with suppress(client.exceptions.BucketAlreadyOwnedByYou):
+                client.create_bucket(
+                    Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
+                )
+            client.put_object(Bucket=BUCKET, Key="an-object", Body=b"here")
+            self._holds_an_object = True
+        client.get_object(Bucket=BUCKET, Key="an-object")["Body"].read()
+
+    def let_all_read(self, *, allowed: bool) -> None:
+        """Let everybody with a key read the bucket, or no more."""
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"AWS": "*"},
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::{BUCKET}/*",
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        if allowed:
+            self.client().put_bucket_policy(Bucket=BUCKET, Policy=policy)
+        else:
+            self.client().delete_bucket_policy(Bucket=BUCKET)
+
+    def stop(self) -> None:
+        """Stop it as a power cut would; nothing listens on its port then."""
+        if self._process is not None:
+            self._process.stop(politely=False)
+            self._process = None
+
+    def client(self) -> Any:
+        """Give an S3 client that may do all."""
+        return boto3.client(
+            "s3",
+            endpoint_url=f"http://127.0.0.1:{self.port}",
+            aws_access_key_id="key-of-owner",
+            aws_secret_access_key="secret-of-owner",
+            region_name=REGION,
+            config=Config(connect_timeout=1, read_timeout=10, retries={"total_max_attempts": 1}),
+        )
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What befalls a connection.
+
+    Attributes
+    ----------
+    after : int
+        Bytes of the server's that still pass.
+    then : {"close", "stall"}
+    """
+
+    after: int
+    then: Literal["close", "stall"] = "close"
+
+
+class Wire:
+    """Takes connections to a server on the loopback; each fault in `faults` befalls one of them.
+
+    Attributes
+    ----------
+    faults : deque of Fault
+        For the next connections; those after them are good.
+    """
+
+    def __init__(self, to_port: int) -> None:
+        self.faults: deque[Fault] = deque()
+        self._to = ("127.0.0.1", to_port)
+        self._over = threading.Event()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+
+    @contextmanager
+    def open(self) -> Iterator[Wire]:
+        """Take connections until the end of the block."""
+        accepting = threading.Thread(target=self._accept)
+        accepting.start()
+        try:
+            yield self
+        finally:
+            self._over.set()
+            self._listening.shutdown(socket.SHUT_RDWR)
+            accepting.join()
+            self._listening.close()
+
+    def _accept(self) -> None:
+        while not self._over.is_set():
+            with suppress(OSError):
+                client, _ = self._listening.accept()
+                fault = self.faults.popleft() if self.faults else None
+                threading.Thread(target=self._carry, args=(client, fault), daemon=True).start()
+
+    def _carry(self, client: socket.socket, fault: Fault | None) -> None:
+        with client, suppress(OSError), socket.create_connection(self._to, 5) as server:
+            there = threading.Thread(target=_pump, args=(client, server), daemon=True)
+            there.start()
+            _pump(server, client, fault.after if fault else None)
+            if fault and fault.then == "stall":
+                self._over.wait(30)
+            for end in (client, server):
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+            there.join()
+
+
+def _pump(source: socket.socket, sink: socket.socket, limit: int | None = None) -> None:
+    """Carry bytes one way until either end closes, or until `limit` bytes have passed."""
+    passed = 0
+    with suppress(OSError):
+        while limit is None or passed < limit:
+            size = 65536 if limit is None else min(65536, limit - passed)
+            if not (data := source.recv(size)):
+                break
+            sink.sendall(data)
+            passed += len(data)
+    if limit is None:
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)

@@ -1,0 +1,551 @@
+"""The function as AWS runs it: its asset and layers under the real runtime and its emulator."""
+
+from __future__ import annotations
+
+import base64
+import json
+import queue
+import shutil
+import statistics
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from carlens.app import App
+from carlens.config import Config
+from carlens.routes import ROUTES, respond
+from infra.layers.contents import ROOT
+from tests.integration.lambda_runtime import (
+    Answer,
+    Function,
+    Image,
+    Process,
+    environment,
+    running_function,
+    runtime_command,
+)
+from tests.integration.tools import Tools
+from tests.support import PASSAT, SKODA, encode, event, multipart_event, photo
+
+pytestmark = pytest.mark.slow
+
+MODELS = {"CARLENS_MODELS": str(ROOT / "models"), "CARLENS_THREADS": "2"}
+PROBE = "probe_handler.lambda_handler"
+HEALTH = event("GET", "/health")
+PREDICT = multipart_event("/predict", [("image", photo(SKODA))])
+JSON = "application/json"
+
+
+@pytest.fixture(scope="module")
+def settings(photo_host: str) -> dict[str, str]:
+    return {**MODELS, "CARLENS_ALLOWED_HOSTS": photo_host, "CARLENS_METRICS": "Carlens"}
+
+
+@pytest.fixture(scope="module")
+def function(lambda_image: Image, tools: Tools, settings: dict[str, str]) -> Iterator[Function]:
+    """One copy, for all tests that leave it as it was."""
+    with running_function(lambda_image, tools, env=settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def here(settings: dict[str, str]) -> App:
+    """The same in this process: another Python, with the packages of a contributor."""
+    app = App(Config.from_env(settings))
+    app.warm_up()
+    return app
+
+
+# --- the contract ---------------------------------------------------------------------------
+
+
+def _pictures(path: str, photo_host: str, **query: str) -> dict[str, Any]:
+    """Build a form with all that a picture can be, good and bad."""
+    fields = [
+        ("image", photo(SKODA, 'a "photo" é🚗.png')),
+        ("url", f"http://{photo_host}/{PASSAT.name}"),
+        ("image", ("notes.txt", b"hello", "text/plain")),
+        ("url", "http://169.254.169.254/latest/meta-data/"),
+        ("url", "file:///etc/passwd"),
+        ("image", photo(PASSAT)),
+    ]
+    return multipart_event(path, fields, query=query)
+
+
+def _posts(photo_host: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    data = SKODA.read_bytes()
+    text = base64.b64encode(data).decode()
+    images = [
+        {"data": text, "name": "x"},
+        {"url": f"http://{photo_host}/{SKODA.name}"},
+        {"data": "?"},
+    ]
+    document = json.dumps({"images": images}).encode()
+    for path in ("/predict", "/object_detection", "/shape", "/size"):
+        yield f"POST {path}, a form", multipart_event(path, [("image", photo(PASSAT))])
+        yield f"POST {path}, a form, detailed", _pictures(path, photo_host, format="detailed")
+        yield (
+            f"POST {path}, JSON",
+            event("POST", path, body=document, content_type=JSON, binary=False),
+        )
+        yield f"POST {path}, a picture", event("POST", path, body=data, content_type="image/png")
+        yield (
+            f"POST {path}, bytes",
+            event("POST", path, body=data, content_type="application/octet-stream"),
+        )
+        yield f"POST {path}, nothing", event("POST", path)
+    query = {"confidence": "0.2", "classes": "car", "top_k": "3", "max_objects": "2", "slices": "2"}
+    yield (
+        "POST /predict, all parameters",
+        multipart_event("/predict", [("image", photo())], query=query),
+    )
+    yield "POST /predict, unflagged base64", {**PREDICT, "isBase64Encoded": False}
+
+
+def _errors() -> Iterator[tuple[str, dict[str, Any]]]:
+    many = [("image", ("x.png", b"x", "image/png"))] * 33
+    yield "an unknown route", event("GET", "/nowhere")
+    yield "a wrong method", event("DELETE", "/predict")
+    yield (
+        "a wrong parameter",
+        multipart_event("/predict", [("image", photo())], query={"top_k": "0"}),
+    )
+    yield (
+        "a broken form",
+        event("POST", "/predict", body=b"x", content_type="multipart/form-data; boundary=b"),
+    )
+    yield "broken JSON", event("POST", "/predict", body=b"{", content_type=JSON, binary=False)
+    yield "broken base64", {**PREDICT, "body": "%%%"}
+    yield "too many pictures", multipart_event("/shape", many)
+    yield "an unknown type", event("POST", "/predict", body=b"a=b", content_type="text/csv")
+    yield "no event", {}
+
+
+def _gets() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in ROUTES.items():
+        yield f"OPTIONS {path}", event("OPTIONS", path, headers={"Origin": "https://example.com"})
+        if "GET" in methods:
+            yield f"GET {path}", event("GET", path)
+            yield f"HEAD {path}", event("HEAD", path)
+
+
+def _told(response: dict[str, Any]) -> dict[str, Any]:
+    """Give a proxy response with its body read, without the times in it."""
+    body = response["body"]
+    if response["headers"].get("Content-Type") == JSON:
+        body = json.loads(body)
+        if isinstance(body, dict):
+            body.pop("timing_ms", None)
+    return {**response, "body": body}
+
+
+def test_the_whole_contract_is_answered_as_here(
+    function: Function, here: App, photo_host: str
+) -> None:
+    requests = dict([*_gets(), *_posts(photo_host), *_errors()])
+    assert len(requests) > 50
+
+    for name, given in requests.items():
+        expected = _told(respond(given, None, here))
+        if name == "no event":  # no id in it: each makes its own
+            expected["headers"].pop("X-Request-Id")
+        answer = _told(function.invoke(given).proxy)
+        if name == "no event":
+            answer["headers"].pop("X-Request-Id")
+        assert answer == expected, name
+
+
+def test_a_photo_is_recognized(function: Function) -> None:
+    [objects] = function.invoke(PREDICT).body
+
+    assert [o["class_name"] for o in objects].count("car") >= 1
+    assert all(len(o["pred"]) == len(o["prob"]) == 5 for o in objects)
+
+
+def test_the_runtimes_own_api_is_not_fetched(function: Function) -> None:
+    url = f"http://{function.runtime_api}/2018-06-01/runtime/invocation/next"
+    given = multipart_event("/predict", [("url", url)], query={"format": "detailed"})
+
+    [image] = function.invoke(given).body["images"]
+
+    assert image["error"]["code"] == "url_refused"
+
+
+def test_metrics_are_one_line_of_json_in_the_log(function: Function) -> None:
+    # Given a request of its own name, with one picture that fails
+    fields = [("image", photo(SKODA)), ("image", ("x", b"junk", "image/png"))]
+    given = multipart_event("/predict", fields)
+    given["requestContext"]["requestId"] = "a-request-for-its-metrics"
+
+    function.invoke(given)
+
+    # Then the line is as CloudWatch takes it: JSON, alone on its line, and not wrapped
+    line = json.loads(function.line_with("a-request-for-its-metrics"))
+    [directive] = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Carlens"
+    assert all(metric["Name"] in line for metric in directive["Metrics"])
+    assert (line["Pictures"], line["FailedPictures"], line["status"]) == (2, 1, 200)
+    assert (line["method"], line["route"], line["Function"]) == ("POST", "/predict", "carlens")
+    failures = next(line for line in reversed(function.logged()) if "Failures" in line)
+    assert (failures["Code"], failures["Failures"]) == ("not_an_image", 1)
+
+
+@pytest.mark.parametrize("payload", [b"null", b"[]", b'"text"', b"7", b'{"requestContext": []}'])
+def test_an_event_that_is_none_is_answered_and_no_error(function: Function, payload: bytes) -> None:
+    answer = function.invoke_bytes(payload)
+
+    assert answer.proxy["statusCode"] == (200 if payload.startswith(b"{") else 400)
+
+
+def test_only_what_lambda_has_is_on_the_path(lambda_image: Image, tools: Tools) -> None:
+    with running_function(lambda_image, tools, env=MODELS, handler=PROBE) as function:
+        function.invoke(PREDICT)
+        told = json.loads(function.invoke({"probe": "path"}).payload)
+        modules = json.loads(function.invoke({"probe": "modules"}).payload)
+
+    ours = (lambda_image.task, lambda_image.opt / "python", tools.runtime)
+    standard = str(Path(tools.python).parents[1] / "lib" / "python3")
+    assert [path for path in told["path"] if not path.startswith(standard)] == [
+        str(path) for path in (ours[0], ours[1] / "lib/python3.13/site-packages", *ours[1:])
+    ]
+    strangers = [f for f in told["files"] if not f.startswith((*map(str, ours), standard))]
+    assert strangers == []
+    assert not [f for f in told["files"] if "site-packages" in f]
+    # Then a prediction has paid for nothing that only other requests need
+    assert not {"boto3", "ssl", "yaml", "carlens.remote", "carlens.web"} & set(modules)
+
+
+# --- settings -------------------------------------------------------------------------------
+
+
+def test_settings_are_honored(lambda_image: Image, tools: Tools, photo_host: str) -> None:
+    # Given settings that are all unlike the defaults
+    env = {
+        **MODELS,
+        "CARLENS_VERSION": "9.9.9",
+        "CARLENS_MAX_PICTURES": "2",
+        "CARLENS_MAX_BYTES": "100000",
+        "CARLENS_CORS_ORIGINS": "https://a.example,https://b.example",
+        "CARLENS_CONFIDENCE": "0.999",
+    }
+    url = f"http://{photo_host}/{PASSAT.name}"
+    form = [("image", photo(SKODA)), ("url", url)]
+    asked = {"format": "detailed"}
+
+    with running_function(lambda_image, tools, env=env) as function:
+        health = function.invoke(event("GET", "/health", headers={"Origin": "https://b.example"}))
+        too_many = function.invoke(multipart_event("/predict", [*form, *form]))
+        detailed = function.invoke(multipart_event("/predict", form, query=asked))
+        unsure = function.invoke(multipart_event("/predict", [("image", photo(PASSAT))]))
+
+    assert health.body["version"] == "9.9.9"
+    assert health.proxy["headers"]["Access-Control-Allow-Origin"] == "https://b.example"
+    assert too_many.body["error"]["code"] == "too_many_pictures"
+    codes = [image["error"]["code"] for image in detailed.body["images"]]
+    assert codes == ["picture_too_large", "url_refused"]
+    assert unsure.body == [[]]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("CARLENS_MAX_PICTURES", "many", "CARLENS_MAX_PICTURES is 'many'; it must be a number from 1 to 1000."),
+        ("CARLENS_CONFIDENCE", "2", "CARLENS_CONFIDENCE is '2'; it must be a number from 0.0 to 1.0."),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_fails_the_init_and_is_told(
+    lambda_image: Image, tools: Tools, name: str, value: str, message: str
+) -> None:
+    with running_function(lambda_image, tools, env={**MODELS, name: value}) as function:
+        answer = function.invoke(HEALTH)
+
+        assert answer.error == "ValueError"
+        assert message in json.loads(function.line_with('"ValueError"'))["errorMessage"]
+
+
+def test_models_that_are_not_there_are_told_and_found_when_they_come(
+    lambda_image: Image, tools: Tools, tmp_path: Path
+) -> None:
+    env = {**MODELS, "CARLENS_MODELS": str(tmp_path / "models")}
+    with running_function(lambda_image, tools, env=env) as function:
+        # Given a copy that has found no models
+        refused = function.invoke(PREDICT)
+
+        # When they come
+        (tmp_path / "models").symlink_to(ROOT / "models")
+        found = function.invoke(PREDICT)
+        reason = json.loads(function.line_with("models cannot be loaded"))
+
+    # Then only the log said why, and the same copy answers
+    assert (refused.proxy["statusCode"], refused.body["error"]["code"]) == (
+        503,
+        "models_unavailable",
+    )
+    assert str(tmp_path) not in refused.proxy["body"]
+    assert (reason["level"], reason["logger"]) == ("ERROR", "carlens")
+    assert f"cannot read {tmp_path}/models/" in reason["message"]
+    assert found.proxy["statusCode"] == 200
+    assert len(function.init_seconds()) == 1
+
+
+# --- what goes wrong ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def probed(lambda_image: Image, tools: Tools) -> Iterator[Function]:
+    """A copy with little time, for tests that break it."""
+    with running_function(lambda_image, tools, env=MODELS, handler=PROBE, timeout=4) as running:
+        yield running
+
+
+@pytest.fixture
+def expected(here: App) -> Any:
+    return _told(respond(PREDICT, None, here))
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "new_copy"),
+    [
+        ({"probe": "sleep", "seconds": 30}, "Sandbox.Timedout", True),
+        ({"probe": "raise"}, "RuntimeError", False),
+        ({"probe": "exit"}, "Runtime.ExitError", True),
+        ({"probe": "long answer", "length": 6_291_555}, "Function.ResponseSizeTooLarge", True),
+    ],
+)
+def test_it_recovers(
+    probed: Function, expected: Any, given: dict[str, Any], error: str, new_copy: bool
+) -> None:
+    probed.invoke(HEALTH)
+    before = probed.children()
+
+    failed = probed.invoke(given)
+    after = [probed.invoke(HEALTH), probed.invoke(PREDICT)]
+
+    assert failed.error == error
+    assert after[0].body["status"] == "ok"
+    assert _told(after[1].proxy) == expected
+    assert (probed.children() != before) == new_copy
+
+
+def test_an_answer_of_just_under_six_megabytes_passes(probed: Function) -> None:
+    answer = probed.invoke({"probe": "long answer", "length": 6_291_500})
+
+    assert len(json.loads(answer.payload)) == 6_291_500
+
+
+def test_what_is_no_json_is_an_error_of_the_runtime(probed: Function) -> None:
+    assert probed.invoke_bytes(b"{").error == "Runtime.UnmarshalError"
+    assert probed.invoke(HEALTH).body["status"] == "ok"
+
+
+def test_more_pictures_than_the_time_allows_are_answered_in_time(probed: Function) -> None:
+    # Given 4 seconds, of which 3 are kept back, for 12 times 10 looks at 12 megapixels
+    large = ("x.jpg", encode(np.full((3000, 4000, 3), 90, np.uint8), "JPEG"), "image/jpeg")
+    query = {"format": "detailed", "slices": "3"}
+    probed.invoke(HEALTH)
+
+    answer = probed.invoke(multipart_event("/predict", [("image", large)] * 12, query=query))
+
+    codes = [image["error"] and image["error"]["code"] for image in answer.body["images"]]
+    assert (codes[0], codes[-1]) == (None, "deadline_exceeded")
+
+
+# --- SnapStart ------------------------------------------------------------------------------
+
+
+class RuntimeApi:
+    """Lambda's side of the runtime API for one snapshot, one restore and one event.
+
+    Attributes
+    ----------
+    calls : list of str
+        What the runtime has asked for, in order.
+    errors : Queue
+        What it has reported as an error of its init.
+    answers : Queue
+        What it has answered to the event.
+    restore : Event
+        Holds the snapshot until it is set.
+    """
+
+    def __init__(self, given: object) -> None:
+        self.calls: list[str] = []
+        self.errors: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self.answers: queue.Queue[Answer] = queue.Queue()
+        self.snapshot, self.restore, self.over = (threading.Event() for _ in range(3))
+        self._given = json.dumps(given).encode()
+        self.address = ""
+
+    @contextmanager
+    def serving(self) -> Iterator[RuntimeApi]:
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                api.calls.append(call := self.path.removeprefix("/2018-06-01/runtime/"))
+                if call == "restore/next":
+                    api.snapshot.set()
+                    api.restore.wait(30)
+                    self._send(200, b"")
+                elif "invocation/1/response" not in api.calls:
+                    deadline = {"Lambda-Runtime-Deadline-Ms": "4102444800000"}
+                    self._send(200, api._given, {"Lambda-Runtime-Aws-Request-Id": "1", **deadline})
+                else:
+                    api.over.wait(30)
+                    self.close_connection = True
+
+            def do_POST(self) -> None:
+                api.calls.append(call := self.path.removeprefix("/2018-06-01/runtime/"))
+                data = self.rfile.read(int(self.headers["Content-Length"]))
+                self._send(202, b"{}")
+                if call.endswith("/response"):
+                    api.answers.put(Answer(data, 0))
+                else:
+                    kind = self.headers["Lambda-Runtime-Function-Error-Type"]
+                    api.errors.put((kind, json.loads(data)))
+
+            def _send(
+                self, status: int, body: bytes, headers: Mapping[str, str] | None = None
+            ) -> None:
+                self.send_response(status)
+                for name, value in (headers or {}).items():
+                    self.send_header(name, value)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            self.address = f"127.0.0.1:{server.server_port}"
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            try:
+                yield self
+            finally:
+                self.restore.set()
+                self.over.set()
+                server.shutdown()
+                thread.join()
+
+
+@contextmanager
+def snapshotted(api: RuntimeApi, image: Image, tools: Tools, models: Path) -> Iterator[Process]:
+    """Start the runtime as Lambda does to publish a version with SnapStart."""
+    env = {
+        **environment(image, tools),
+        **MODELS,
+        "CARLENS_MODELS": str(models),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
+        "AWS_LAMBDA_RUNTIME_API": api.address,
+    }
+    runtime = Process(runtime_command(tools, PROBE), env, image.task)
+    try:
+        yield runtime
+    finally:
+        runtime.stop()
+
+
+def test_a_snapshot_holds_the_models_and_its_hooks_are_called_in_order(
+    lambda_image: Image, tools: Tools, tmp_path: Path, expected: Any
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(ROOT / "models", models)
+    with (
+        RuntimeApi(PREDICT).serving() as api,
+        snapshotted(api, lambda_image, tools, models) as runtime,
+    ):
+        # Given a version that was initialized until its snapshot
+        assert api.snapshot.wait(20), runtime.output
+        runtime.line_with("after Carlens's")
+        assert runtime.output.splitlines() == [
+            "hook: before the snapshot, before Carlens's",
+            "hook: before the snapshot, after Carlens's",
+        ]
+
+        # When the models go, and the snapshot is restored
+        shutil.rmtree(models)
+        api.restore.set()
+        answer = api.answers.get(timeout=20)
+
+        # Then it answers from memory
+        assert _told(answer.proxy) == expected
+        assert api.calls[:3] == ["restore/next", "invocation/next", "invocation/1/response"]
+        runtime.line_with("hook: after the restore")
+        assert "models cannot be loaded" not in runtime.output
+
+
+def test_a_version_that_cannot_load_its_models_is_not_published(
+    lambda_image: Image, tools: Tools, tmp_path: Path
+) -> None:
+    with (
+        RuntimeApi(PREDICT).serving() as api,
+        snapshotted(api, lambda_image, tools, tmp_path) as runtime,
+    ):
+        kind, error = api.errors.get(timeout=20)
+        exit_code = runtime.wait(10)
+
+    assert (kind, error["errorType"]) == ("Runtime.BeforeSnapshotError", "ModelsUnavailable")
+    assert exit_code == 64
+    assert api.calls == ["init/error"]
+    assert "after Carlens's" not in runtime.output
+    assert f"cannot read {tmp_path}/" in runtime.line_with("models cannot be loaded")
+
+
+def test_the_emulator_takes_the_snapshot_and_refuses_the_publish(
+    lambda_image: Image, tools: Tools, tmp_path: Path
+) -> None:
+    # The emulator runs SnapStart up to the snapshot; it sends no event after it.
+    snap_start = {**MODELS, "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
+    options = ("--enable-init-caching",)
+    with running_function(
+        lambda_image, tools, env=snap_start, options=options, timeout=3
+    ) as function:
+        function.invoke(HEALTH)
+        function.line_with("INIT RTDONE(status: success)")
+
+    without = {**snap_start, "CARLENS_MODELS": str(tmp_path)}
+    with running_function(lambda_image, tools, env=without, options=options, timeout=3) as function:
+        answer = function.invoke(HEALTH)
+        assert answer.error == "ModelsUnavailable"
+        function.line_with("INIT RTDONE(status: error)")
+
+
+# --- time and memory ------------------------------------------------------------------------
+
+
+def test_init_time_and_memory(
+    lambda_image: Image, tools: Tools, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given the largest picture that is taken: 50 megapixels
+    large = encode(np.full((5773, 8660, 3), 90, np.uint8), "JPEG", quality=90)
+    largest = multipart_event("/predict", [("image", ("large.jpg", large, "image/jpeg"))])
+    inits, warm = [], []
+    for _ in range(3):
+        with running_function(lambda_image, tools, env=MODELS) as function:
+            function.invoke(PREDICT)
+            warm += [function.invoke(PREDICT).seconds for _ in range(3)]
+            inits += function.init_seconds()
+            usual = function.peak_memory()
+            assert function.invoke(largest).proxy["statusCode"] == 200
+            most = function.peak_memory()
+
+    with capsys.disabled():
+        print(
+            f"\nLambda runtime: init {min(inits):.2f} to {max(inits):.2f} s,"
+            f" a warm /predict of one photo {statistics.median(warm) * 1000:.0f} ms,"
+            f" memory {usual / 1e6:.0f} MB, with 50 megapixels {most / 1e6:.0f} MB"
+        )
+    assert max(inits) < 5
+    assert usual < 600e6
+    assert most < 1e9

