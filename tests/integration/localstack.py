@@ -1,0 +1,305 @@
+"""Starts LocalStack, an AWS on this machine, and deploys Carlens to it with the real CDK.
+
+    with running_localstack() as cloud:
+        project = copy_project(folder, cloud)
+        project.cdk("bootstrap")
+        project.cdk("deploy", "--all", "--require-approval", "never")
+
+LocalStack's community edition proves the template, its order, the custom resources, the routing and
+the code with its layers and models. It does not prove permissions, limits, or how long things take.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from infra.layers.contents import ROOT
+from infra.layers.interpreter import find_python
+from tests.integration.lambda_runtime import free_ports
+from tests.integration.tools import CACHE, UnavailableError
+
+PINS = ROOT / "requirements-localstack.txt"
+# Lambda's image for Node has it, and the CDK's own functions use it.
+_NODE_SDK = "@aws-sdk/client-s3@3.1169.0"
+_CDK = ROOT / "node_modules" / ".bin" / "cdk"
+
+ACCOUNT = "000000000000"
+REGION = "eu-west-3"
+
+_START_SECONDS = 60
+_STOP_SECONDS = 15
+_CDK_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where LocalStack is installed."""
+
+    python: Path
+    node_modules: Path
+
+
+def find_localstack() -> Home:
+    """Give LocalStack; installed, when it is not there (a minute).
+
+    Raises
+    ------
+    UnavailableError
+        This machine cannot run it, or has no CDK.
+    CalledProcessError
+        pip or npm cannot fetch it.
+    """
+    python = find_python()
+    if python is None:
+        raise UnavailableError("there is no Python 3.13 on this machine, which LocalStack needs")
+    if shutil.which("npm") is None or not _CDK.exists():
+        raise UnavailableError("the CDK is not installed; `make test-all` installs it, with npm")
+    content = hashlib.sha256(PINS.read_bytes() + _NODE_SDK.encode()).hexdigest()[:16]
+    home = CACHE / f"localstack-{content}"
+    ready = home / "ready"
+    if not ready.exists():
+        # Not moved into place when whole, as a virtual environment cannot be moved.
+        shutil.rmtree(home, ignore_errors=True)
+        pip: list[str | Path] = [
+            home / "venv/bin/python",
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "install",
+        ]
+        npm: list[str | Path] = [
+            "npm",
+            "install",
+            "--silent",
+            "--no-audit",
+            "--no-fund",
+            "--no-save",
+            "--prefix",
+        ]
+        commands: list[list[str | Path]] = [
+            [python, "-m", "venv", home / "venv"],
+            [*pip, "--quiet", "--requirement", PINS],
+            [*npm, home, _NODE_SDK],
+        ]
+        for command in commands:
+            subprocess.run(command, check=True, timeout=600)
+        ready.touch()
+    return Home(home / "venv/bin/python", home / "node_modules")
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """A running LocalStack, empty at first.
+
+    Attributes
+    ----------
+    url : str
+        Where all its services are.
+    log : Path
+        What it prints, and the functions in it.
+    """
+
+    url: str
+    log: Path
+
+    def client(self, service: str) -> Any:
+        """Give a client of one of its services."""
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=ACCOUNT,
+            aws_secret_access_key="none",
+            config=Config(retries={"max_attempts": 0}, read_timeout=60),
+        )
+
+
+@contextmanager
+def running_localstack() -> Iterator[LocalStack]:
+    """Run LocalStack on a free loopback port, and end it and all that it has started.
+
+    Raises
+    ------
+    UnavailableError
+        See `find_localstack`.
+    AssertionError
+        It did not start; the message has what it printed.
+    """
+    home = find_localstack()
+    [port] = free_ports(1)
+    # Where the layers are, so that functions are laid out without copying.
+    with tempfile.TemporaryDirectory(prefix="localstack-", dir=ROOT / "build") as name:
+        folder = Path(name)
+        for part in ("home", "files", "tmp"):
+            (folder / part).mkdir()
+        cloud = LocalStack(f"http://127.0.0.1:{port}", folder / "log.txt")
+        with cloud.log.open("wb") as log:
+            process = subprocess.Popen(
+                [home.python, "-P", "-m", "tests.integration.localstack_host"],
+                cwd=ROOT,
+                env=_environment(home, folder, port),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Then what it starts is in a group of its own, and ends with it.
+                start_new_session=True,
+            )
+        try:
+            _wait_until_ready(cloud, process)
+            yield cloud
+        finally:
+            _stop(process)
+
+
+def _environment(home: Home, folder: Path, port: int) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder / "home"),
+        "TMPDIR": str(folder / "tmp"),
+        "FILESYSTEM_ROOT": str(folder / "files"),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "NODE_PATH": str(home.node_modules),
+        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        "LOCALSTACK_HOST": f"127.0.0.1:{port}",
+        # Nothing to the outside, and no name server.
+        "DISABLE_EVENTS": "1",
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "DNS_ADDRESS": "0",
+        # Dashboards and metric filters are passed over; the template is checked elsewhere.
+        "CFN_IGNORE_UNSUPPORTED_RESOURCE_TYPES": "1",
+        "LAMBDA_SYNCHRONOUS_CREATE": "1",
+        "CFN_NO_WAIT_ITERATIONS": "100",
+    }
+
+
+def _wait_until_ready(cloud: LocalStack, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        with (
+            suppress(OSError),
+            urllib.request.urlopen(f"{cloud.url}/_localstack/health", timeout=5),
+        ):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"LocalStack did not start. It said:\n{cloud.log.read_text()}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_STOP_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(_STOP_SECONDS)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project, that may be changed, and where it is deployed.
+
+    Attributes
+    ----------
+    folder : Path
+    cloud : LocalStack
+    settings : tuple of str
+        As `-c` takes them.
+    """
+
+    folder: Path
+    cloud: LocalStack
+    settings: tuple[str, ...]
+
+    def cdk(self, *arguments: str) -> str:
+        """Run the CDK's command line, and give what it prints.
+
+        Raises
+        ------
+        AssertionError
+            It failed, or took too long.
+        """
+        done = subprocess.run(
+            [_CDK, *arguments, *(f"--context={s}" for s in self.settings), "--no-notices"],
+            cwd=self.folder,
+            env={
+                "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+                "HOME": str(self.folder),
+                "AWS_ENDPOINT_URL": self.cloud.url,
+                "AWS_REGION": REGION,
+                "AWS_ACCESS_KEY_ID": ACCOUNT,
+                "AWS_SECRET_ACCESS_KEY": "none",
+                "AWS_EC2_METADATA_DISABLED": "true",
+                "CDK_DISABLE_CLI_TELEMETRY": "true",
+                "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
+                "CI": "true",  # progress to standard output
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_CDK_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{self.cloud.log.read_text()[-4000:]}"
+        return done.stdout
+
+    def outputs(self) -> dict[str, str]:
+        """Give the outputs of all stacks."""
+        stacks = self.cloud.client("cloudformation").describe_stacks()["Stacks"]
+        return {o["OutputKey"]: o["OutputValue"] for s in stacks for o in s.get("Outputs", ())}
+
+    def deploy(self) -> list[str]:
+        """Deploy; give the resources that were created, changed or deleted, as `CREATE type id`."""
+        before = self._events()
+        self.cdk("deploy", "--all", "--require-approval", "never")
+        done = [event for number, event in self._events().items() if number not in before]
+        return sorted(
+            f"{event['ResourceStatus'].partition('_')[0]} {event['ResourceType']} "
+            f"{event['LogicalResourceId']}"
+            for event in done
+            if event["ResourceStatus"].endswith("_COMPLETE")
+            and event["ResourceType"] != "AWS::CloudFormation::Stack"
+        )
+
+    def _events(self) -> dict[str, dict[str, Any]]:
+        formation = self.cloud.client("cloudformation")
+        names = [stack["StackName"] for stack in formation.describe_stacks()["Stacks"]]
+        return {
+            event["EventId"]: event
+            for name in names
+            for event in formation.describe_stack_events(StackName=name)["StackEvents"]
+        }
+
+
+def copy_project(folder: Path, cloud: LocalStack, settings: Sequence[str] = ()) -> Project:
+    """Copy what the CDK's command line needs into an empty folder."""
+    for part in ("app.py", "cdk.json"):
+        shutil.copy(ROOT / part, folder)
+    for part in ("infra", "lambda_src", "models"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "build").mkdir()
+    (folder / "build" / "layers").symlink_to(ROOT / "build" / "layers")
+    return Project(folder, cloud, tuple(settings))
+
+
+def change_version(model: Path, version: str) -> None:
+    """Make another version of a model, as its owner would."""
+    manifest = model / "model.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text("utf-8")), "version": version}))

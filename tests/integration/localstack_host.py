@@ -1,0 +1,247 @@
+"""LocalStack with what its community edition lacks for Carlens; run by LocalStack's own Python.
+
+- Functions run here, not in Docker: Python ones by Lambda's runtime interface emulator and client
+  on what was deployed, code, layers, variables and timeout; Node ones (the CDK's own, which answer
+  custom resources) by Node.
+- Custom resources are asked as CloudFormation asks them, instead of passed over.
+- A change of an alias is made, instead of passed over.
+
+`localstack.py` starts it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tests.integration.lambda_runtime import Image, running_function
+from tests.integration.tools import find_tools
+
+_NODE_BRIDGE = Path(__file__).with_name("localstack_node.js")
+_FUNCTION_SECONDS = 120.0
+
+
+def _load(name: str, *members: str) -> Any:
+    # By name: LocalStack is not among the packages that this project is checked with.
+    module = importlib.import_module(f"localstack.{name}")
+    return [getattr(module, member) for member in members]
+
+
+[_Executors] = _load("services.lambda_.invocation.plugins", "DockerRuntimeExecutorPlugin")
+[_Result] = _load("services.lambda_.invocation.lambda_models", "InvocationResult")
+[_Alias] = _load("services.lambda_.resource_providers.lambda_alias", "LambdaAliasProvider")
+[_Providers, _Progress, _Status] = _load(
+    "services.cloudformation.resource_provider",
+    "ResourceProviderExecutor",
+    "ProgressEvent",
+    "OperationStatus",
+)
+[_router] = _load("services.edge", "ROUTER")
+[_HttpResponse] = _load("http", "Response")
+
+
+class FunctionRunner:
+    """One copy of a deployed function: what LocalStack calls a runtime executor."""
+
+    def __init__(self, number: str, function_version: Any) -> None:
+        self._config = function_version.config
+        self._running = ExitStack()
+        self._run: Callable[[str], tuple[bytes, bool]]
+        self._output: Callable[[], str] = str
+
+    @classmethod
+    def validate_environment(cls) -> bool:
+        return True
+
+    @classmethod
+    def prepare_version(cls, function_version: Any) -> None:
+        for archive in cls._archives(function_version.config):
+            archive.prepare_for_execution()
+
+    @classmethod
+    def cleanup_version(cls, function_version: Any) -> None:
+        function_version.config.code.destroy_cached()
+
+    @staticmethod
+    def _archives(config: Any) -> list[Any]:
+        return [config.code, *(layer.code for layer in config.layers)]
+
+    def start(self, env_vars: dict[str, Any]) -> None:
+        self._env = {name: str(value) for name, value in env_vars.items()}
+        self._task: Path = self._config.code.get_unzipped_code_location()
+        if self._config.runtime.startswith("nodejs"):
+            self._run = self._run_node
+            return
+        folder = Path(self._running.enter_context(tempfile.TemporaryDirectory()))
+        tools = find_tools()
+        image = Image(self._task, folder / "opt")
+        for archive in self._archives(self._config)[1:]:
+            archive.prepare_for_execution()
+            shutil.copytree(
+                archive.get_unzipped_code_location(),
+                image.opt,
+                copy_function=os.link,
+                dirs_exist_ok=True,
+            )
+        # Where things are differs here from Lambda.
+        kept = ("LAMBDA_TASK_ROOT", "AWS_EXECUTION_ENV")
+        env = {name: value for name, value in self._env.items() if name not in kept}
+        function = self._running.enter_context(
+            running_function(
+                image, tools, env=env, handler=self._config.handler, timeout=self._config.timeout
+            )
+        )
+
+        def run(event: str) -> tuple[bytes, bool]:
+            answer = function.invoke_bytes(event.encode())
+            if answer.error == "Sandbox.Timedout":
+                problem = {"errorType": answer.error, "errorMessage": answer.payload.decode()}
+                return json.dumps(problem).encode(), True
+            return answer.payload, answer.error is not None
+
+        self._run = run
+        self._output = lambda: function.output
+
+    def _run_node(self, event: str) -> tuple[bytes, bool]:
+        file, _, function = self._config.handler.rpartition(".")
+        done = subprocess.run(
+            ["node", _NODE_BRIDGE, self._task / f"{file}.js", function],
+            input=event.encode(),
+            env={"PATH": os.environ["PATH"], "NODE_PATH": os.environ["NODE_PATH"], **self._env},
+            capture_output=True,
+            timeout=_FUNCTION_SECONDS,
+            check=False,
+        )
+        self._output = lambda: done.stderr.decode()
+        if done.returncode:
+            return json.dumps({"errorMessage": done.stderr.decode()[-2000:]}).encode(), True
+        return done.stdout, False
+
+    def stop(self) -> None:
+        self._running.close()
+
+    def invoke(self, payload: dict[str, str]) -> Any:
+        answer, failed = self._run(payload["payload"])
+        return _Result(payload["invoke-id"], answer, is_error=failed, logs=self.get_logs())
+
+    def get_logs(self) -> str:
+        return self._output()
+
+    def get_address(self) -> str:
+        return "127.0.0.1"
+
+    def get_endpoint_from_executor(self) -> str:
+        return "127.0.0.1"
+
+    def get_runtime_endpoint(self) -> str:
+        return ""
+
+
+class CustomResource:
+    """Asks the function of a custom resource, and waits for its answer.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
+    """
+
+    SCHEMA: ClassVar = {"primaryIdentifier": ["/properties/PhysicalResourceId"]}
+    answers: ClassVar[dict[str, dict[str, Any]]] = {}
+
+    def create(self, request: Any) -> Any:
+        return self._ask("Create", request, {})
+
+    def update(self, request: Any) -> Any:
+        before = request.previous_state
+        return self._ask(
+            "Update",
+            request,
+            {
+                "PhysicalResourceId": before["PhysicalResourceId"],
+                "OldResourceProperties": _properties(before),
+            },
+        )
+
+    def delete(self, request: Any) -> Any:
+        physical = request.desired_state["PhysicalResourceId"]
+        return self._ask("Delete", request, {"PhysicalResourceId": physical})
+
+    def _ask(self, kind: str, request: Any, more: dict[str, Any]) -> Any:
+        number = str(uuid.uuid4())
+        properties = _properties(request.desired_state)
+        event = {
+            "RequestType": kind,
+            "RequestId": number,
+            "ResponseURL": f"https://127.0.0.1/_custom_resource/{number}?signature=none",
+            "StackId": request.stack_id,
+            "LogicalResourceId": request.logical_resource_id,
+            "ResourceType": request.resource_type,
+            "ServiceToken": properties["ServiceToken"],
+            "ResourceProperties": properties,
+            **more,
+        }
+        invoked = request.aws_client_factory.lambda_.invoke(
+            FunctionName=properties["ServiceToken"], Payload=json.dumps(event).encode()
+        )
+        said = invoked["Payload"].read().decode()
+        answer = self.answers.pop(number, {"Status": "FAILED", "Reason": f"no answer: {said}"})
+        if answer["Status"] != "SUCCESS":
+            return _Progress(_Status.FAILED, resource_model={}, message=answer["Reason"])
+        model = {
+            **request.desired_state,
+            **(answer.get("Data") or {}),
+            "PhysicalResourceId": answer["PhysicalResourceId"],
+        }
+        return _Progress(_Status.SUCCESS, resource_model=model)
+
+
+def _properties(state: dict[str, Any]) -> dict[str, Any]:
+    """Give properties as custom resources get them: no value but text, lists and maps."""
+    return {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in state.items()
+        if name != "PhysicalResourceId"
+    }
+
+
+def _take_answer(request: Any, number: str, **_: Any) -> Any:
+    CustomResource.answers[number] = json.loads(request.data)
+    return _HttpResponse(status=200)
+
+
+def _change_alias(provider: Any, request: Any) -> Any:
+    """Move an alias."""
+    wanted, before = request.desired_state, request.previous_state
+    request.aws_client_factory.lambda_.update_alias(
+        FunctionName=wanted["FunctionName"],
+        Name=wanted["Name"],
+        FunctionVersion=wanted["FunctionVersion"],
+    )
+    return _Progress(_Status.SUCCESS, resource_model={**before, **wanted})
+
+
+def main() -> None:
+    """Run LocalStack until it is stopped."""
+    _Executors.load = lambda *_: FunctionRunner
+    _Alias.update = _change_alias
+    # For LocalStack all that refers to a changed function is changed too, the alias's own name of
+    # it as well, and an alias of another function would have to be another alias.
+    _Alias.SCHEMA = {**_Alias.SCHEMA, "createOnlyProperties": []}
+    theirs = _Providers.try_load_resource_provider
+    _Providers.try_load_resource_provider = staticmethod(
+        lambda kind: CustomResource() if kind.startswith("Custom::") else theirs(kind)
+    )
+    _router.add("/_custom_resource/<number>", endpoint=_take_answer, methods=["PUT"])
+    [run] = _load("runtime.main", "main")
+    run()
+
+
+if __name__ == "__main__":
+    main()

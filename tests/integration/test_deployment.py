@@ -1,0 +1,535 @@
+"""Carlens deployed to LocalStack by the CDK: its answers, its events, and its life."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from requests_toolbelt import MultipartEncoder
+
+from infra.api_definition import api_definition
+from tests.integration.event_differences import (
+    ABSENT,
+    Difference,
+    differences,
+    explanation,
+)
+from tests.integration.localstack import (
+    REGION,
+    LocalStack,
+    Project,
+    change_version,
+    copy_project,
+    running_localstack,
+)
+from tests.integration.requests_table import REQUESTS, Got, Sent, send
+from tests.integration.serving import ROOT, running_server
+from tests.integration.tools import Tools, UnavailableError
+from tests.support import PASSAT, SKODA, photo
+
+pytestmark = pytest.mark.slow
+
+STAGE = "dev"
+DETECTOR = "ssdlite-mobilenet-v2-coco"
+CONTRACT = yaml.safe_load((ROOT / "lambda_src/openapi.yaml").read_text("utf-8"))
+
+
+@dataclass(frozen=True)
+class Api:
+    """A REST API in LocalStack: the address to call, and the host to name."""
+
+    url: str
+    host: str
+
+    @classmethod
+    def of(cls, cloud: LocalStack, api_id: str) -> Api:
+        return cls(f"{cloud.url}/{STAGE}", f"{api_id}.execute-api.{REGION}.amazonaws.com")
+
+    def send(self, request: Sent) -> Got:
+        return send(self.url, request, self.host)
+
+
+@pytest.fixture(scope="module")
+def cloud(tools: Tools) -> Iterator[LocalStack]:
+    """Run LocalStack; `tools` says whether functions can run in it."""
+    try:
+        with running_localstack() as running:
+            yield running
+    except UnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def project(
+    cloud: LocalStack, photo_host: str, tmp_path_factory: pytest.TempPathFactory
+) -> Project:
+    """Deploy a copy of the project."""
+    settings = (f"stage={STAGE}", f"allowed_hosts={photo_host}")
+    copy = copy_project(tmp_path_factory.mktemp("project"), cloud, settings)
+    copy.cdk("bootstrap")
+    copy.deploy()
+    return copy
+
+
+@pytest.fixture(scope="module")
+def deployed(project: Project) -> Api:
+    api_id = re.sub(r"https://([^.]+)\..*", r"\1", project.outputs()["ApiUrl"])
+    return Api.of(project.cloud, api_id)
+
+
+# --- the answers
+
+
+def _form(*fields: tuple[str, Any], path: str = "/predict") -> Sent:
+    form = MultipartEncoder(fields, boundary="a-boundary")
+    return Sent("POST", path, (("Content-Type", form.content_type),), form.to_string())
+
+
+def _body(content_type: str, body: bytes, path: str = "/predict") -> Sent:
+    return Sent("POST", path, (("Content-Type", content_type),), body)
+
+
+def _answers(photo_host: str) -> dict[str, Sent]:
+    """Give requests for every route, every kind of body and every error."""
+    skoda, passat = SKODA.read_bytes(), PASSAT.read_bytes()
+    url = f"http://{photo_host}/{PASSAT.name}"
+    junk = ("image", ("x.png", b"junk", "image/png"))
+    # Texts before files: see KNOWN_ANSWERS.
+    fields = (("url", url), ("image", photo(SKODA)), junk)
+    in_json = {"images": [{"data": base64.b64encode(skoda).decode(), "name": "é"}, {"url": url}]}
+    refused = ("url", "http://169.254.169.254/latest/meta-data/")
+    missing = ("url", f"http://{photo_host}/none.png")
+    pixels = ("image", ("large.png", _png_of(30000, 30000), "image/png"))
+    bad_data = json.dumps({"images": [{"data": "%%%"}]}).encode()
+    too_many = tuple(("image", ("x", b"x", "image/png")) for _ in range(33))
+    paths = ("/predict", "/object_detection", "/shape", "/size")
+    queries = ("confidence=2", "top_k=0", "max_objects=no", "slices=4", "format=xml", "classes=,")
+    routes = {
+        **{f"GET {path}": Sent(target=path) for path, item in CONTRACT["paths"].items() if "get" in item},
+        **{f"HEAD {path}": Sent("HEAD", path) for path in ("/", "/health")},
+        **{f"OPTIONS {path}": Sent("OPTIONS", path) for path in CONTRACT["paths"]},
+        **{f"PUT {path}": Sent("PUT", path) for path in CONTRACT["paths"]},
+    }  # fmt: skip
+    bodies = {
+        name: sent
+        for path in paths
+        for name, sent in {
+            f"form {path}": _form(*fields, path=path),
+            f"form {path} detailed": _form(*fields, path=f"{path}?format=detailed"),
+            f"png {path}": _body("image/png", skoda, path),
+            f"webp {path} detailed": _body("image/webp", passat, f"{path}?format=detailed"),
+            f"bytes {path}": _body("application/octet-stream", skoda, path),
+            f"json {path} detailed": _body(
+                "application/json", json.dumps(in_json).encode(), f"{path}?format=detailed"
+            ),
+        }.items()
+    }
+    errors = {
+        "no such route": Sent(target="/nowhere"),
+        "no body": Sent("POST", "/predict"),
+        "empty body": _body("multipart/form-data; boundary=x", b""),
+        "form without a boundary": _body("multipart/form-data", b"--x\r\n"),
+        "form that is none": _body("multipart/form-data; boundary=x", b"junk"),
+        "form without pictures": _form(("note", "hello")),
+        "form cut short": _body(
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="image"',
+        ),
+        "json that is none": _body("application/json", b"{"),
+        "json of another kind": _body("application/json", b"[1]"),
+        "json without pictures": _body("application/json", b'{"images": []}'),
+        "json without end": _body("application/json", b"[" * 100_000),
+        "bad base64": _body("application/json", bad_data, "/predict?format=detailed"),
+        "form fields of a page": _body("application/x-www-form-urlencoded", b"a=b"),
+        "text": _body("text/plain", b"hello"),
+        "refused URL": _form(refused, path="/predict?format=detailed"),
+        "missing picture": _form(missing, path="/predict?format=detailed"),
+        "text after a file": _form(("image", photo(SKODA)), ("url", url), junk),
+        "too many pixels": _form(pixels, path="/predict?format=detailed"),
+        "too many pictures": _form(*too_many),
+        "event too large": _body("image/png", bytes(5_000_000)),
+        "body too large": _body("image/png", bytes(10_485_761)),
+        **{f"query {query}": _form(*fields, path=f"/predict?{query}") for query in queries},
+        "unknown parameter": _form(*fields, path="/predict?nothing=1"),
+    }
+    return {**routes, **bodies, **errors}
+
+
+def _png_of(width: int, height: int) -> bytes:
+    """Give the beginning of a PNG of that size: enough to know it."""
+    head = b"IHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\x08\x02\0\0\0"
+    return b"\x89PNG\r\n\x1a\n" + b"\0\0\0\x0d" + head + zlib.crc32(head).to_bytes(4, "big")
+
+
+# Of the connection, or of who serves it.
+_OF_THE_WIRE = re.compile(
+    r"server|date|connection|content-length|transfer-encoding|keep-alive|x-localstack"
+    r"|x-amz-apigw-id|x-amzn-.*"
+)
+
+
+def _is_cut_form(sent: Sent) -> bool:
+    return "multipart/form-data" in str(sent.headers) and not (sent.body or b"").endswith(b"--\r\n")
+
+
+# What the API in LocalStack answers otherwise than the local server, and why.
+KNOWN_ANSWERS: dict[str, Difference] = {
+    "preflight": Difference(
+        r"header\.(x-content-type-options|strict-transport-security|referrer-policy)",
+        lambda sent, ours, theirs: sent.method == "OPTIONS" and theirs == ABSENT,
+        "The deployed gateway answers OPTIONS itself, so that it costs nothing, and with what a "
+        "preflight needs; locally the function answers. Browsers read no more of it than CORS.",
+    ),
+    "texts before files": Difference(
+        "body",
+        lambda sent, ours, theirs: (
+            bool(sent.body)
+            and isinstance(ours, list)
+            and ours != theirs
+            and sorted(map(json.dumps, ours)) == sorted(map(json.dumps, theirs))
+        ),
+        "LocalStack's server reads forms and writes them anew, all texts first. API Gateway hands "
+        "bodies on as they are.",
+    ),
+    "forms that cannot be read": Difference(
+        r"body|header\..*",
+        lambda sent, ours, theirs: (
+            _is_cut_form(sent)
+            and (theirs in (ABSENT, b"") or theirs["error"]["code"] == "no_pictures")
+        ),
+        "As above: LocalStack writes an empty form in their place, or fails with an empty 400.",
+    ),
+    "no such route": Difference(
+        r".*",
+        lambda sent, ours, theirs: sent.target == "/nowhere" and ours != b"",
+        "LocalStack makes nothing of the definition's gateway responses: its own 403, without CORS.",
+    ),
+    "event too large": Difference(
+        r".*",
+        lambda sent, ours, theirs: 4_700_000 < len(sent.body or b"") <= 10_485_760,
+        "API Gateway says 413 (REQUEST_TOO_LARGE) to what Lambda finds too large; LocalStack 502.",
+    ),
+    "body too large": Difference(
+        r".*",
+        lambda sent, ours, theirs: len(sent.body or b"") > 10_485_760,
+        "API Gateway takes 10 MB; LocalStack has no limit, and its Lambda then says 502.",
+    ),
+}
+
+
+def _seen(got: Got) -> dict[str, Any]:
+    """Give what a client sees, but for what is new in every answer."""
+    headers = {
+        f"header.{name}": "(some id)" if name == "x-request-id" else value
+        for name, value in got.headers.items()
+        if not _OF_THE_WIRE.fullmatch(name)
+    }
+    return {"status": got.status, "body": _settled(got.body), **headers}
+
+
+def _settled(body: bytes) -> Any:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return body
+    if isinstance(document, dict):
+        document.pop("request_id", None)
+        document.pop("timing_ms", None)
+        if isinstance(document.get("error"), dict):
+            document["error"].pop("request_id", None)
+    return document
+
+
+@pytest.fixture(scope="module")
+def answers(
+    deployed: Api, photo_host: str
+) -> dict[str, tuple[Sent, dict[str, Any], dict[str, Any]]]:
+    """Send every request to the local server and to the deployed API."""
+    with running_server(
+        "--stage", STAGE, "--workers", "1", env={"CARLENS_ALLOWED_HOSTS": photo_host}
+    ) as local:
+        return {
+            name: (sent, _seen(send(local, sent)), _seen(deployed.send(sent)))
+            for name, sent in _answers(photo_host).items()
+        }
+
+
+def _unlike(a: dict[str, Any], b: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    pairs = {name: (a.get(name, ABSENT), b.get(name, ABSENT)) for name in a.keys() | b.keys()}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+@pytest.mark.parametrize("name", _answers("host"))
+def test_the_deployed_api_answers_as_the_local_server(
+    answers: dict[str, tuple[Sent, dict[str, Any], dict[str, Any]]], name: str
+) -> None:
+    sent, ours, theirs = answers[name]
+
+    unexplained = {
+        field: pair
+        for field, pair in _unlike(ours, theirs).items()
+        if explanation(field, sent, pair, KNOWN_ANSWERS) is None
+    }
+    assert unexplained == {}
+
+
+def test_every_known_difference_of_answers_is_still_one(
+    answers: dict[str, tuple[Sent, dict[str, Any], dict[str, Any]]],
+) -> None:
+    seen = {
+        explanation(field, sent, pair, KNOWN_ANSWERS)
+        for sent, ours, theirs in answers.values()
+        for field, pair in _unlike(ours, theirs).items()
+    }
+
+    assert KNOWN_ANSWERS.keys() - seen == set()
+
+
+# --- the events
+
+
+def _rewritten(sent: Sent, ours: Any, theirs: Any) -> bool:
+    """Say whether both bodies hold the same parts."""
+    [boundary] = re.findall(r"boundary=(\S+)'", str(sent.headers)) or [""]
+    if not boundary:
+        return False
+    a, b = (
+        sorted(
+            sorted(part.strip().splitlines())
+            for part in base64.b64decode(body)
+            .replace(b"%22", b'"')
+            .split(b"--" + boundary.encode())
+            if part.strip()
+        )
+        for body in (ours, theirs)
+    )
+    return a == b
+
+
+# What LocalStack's gateway tells a function otherwise than `local/`, and why.
+KNOWN_EVENTS: dict[str, Difference] = {
+    "unlike in every copy of the API": Difference(
+        r"requestContext\.(apiId|resourceId|deploymentId|domainPrefix|(extendedR|r)equestId|"
+        r"requestTimeEpoch)|(headers|multiValueHeaders)\.x-forwarded-port",
+        lambda sent, ours, theirs: bool(ours and theirs) and ABSENT not in (ours, theirs),
+        "Ids, times and ports.",
+    ),
+    "time zone": Difference(
+        r"requestContext\.requestTime",
+        lambda sent, ours, theirs: ours.endswith("+0000") and theirs.endswith(" "),
+        "API Gateway says +0000; LocalStack leaves it out.",
+    ),
+    "trace": Difference(
+        r"(headers|multiValueHeaders)\.x-amzn-trace-id",
+        lambda sent, ours, theirs: "Root=1-" in str(ours) and ";Parent=" in str(theirs),
+        "LocalStack's trace has a parent and a sampling decision; API Gateway's has its root alone "
+        "when it begins there.",
+    ),
+    "protocol": Difference(
+        r"(headers|multiValueHeaders)\.x-forwarded-proto",
+        lambda sent, ours, theirs: str(ours) == str(theirs).lower(),
+        "API Gateway says https, in small letters.",
+    ),
+    "headers nobody sent": Difference(
+        r"(headers|multiValueHeaders)\.(accept|user-agent)",
+        lambda sent, ours, theirs: (
+            ours == ABSENT
+            and ("AmazonAPIGateway" in str(theirs) or "application/json" in str(theirs))
+        ),
+        "LocalStack takes those of a request to an HTTP integration; a function gets the client's.",
+    ),
+    "query that is not UTF-8": Difference(
+        r"(multiValueQ|q)ueryStringParameters",
+        lambda sent, ours, theirs: "\ufffd" in str(ours) and "%FF" in str(theirs),
+        "API Gateway decodes the query; LocalStack's server leaves bytes encoded that are not UTF-8.",
+    ),
+    "repeated headers, the last": Difference(
+        r"headers\..*",
+        lambda sent, ours, theirs: (
+            [v for _, v in sent.headers if v in (ours, theirs)] == [theirs, ours]
+        ),
+        "API Gateway gives the last value; LocalStack the first.",
+    ),
+    "spelling of repeated headers": Difference(
+        r"spelling\..*",
+        lambda sent, ours, theirs: ours.lower() == theirs.lower() and ours in dict(sent.headers),
+        "Both spellings were sent; not checked which one API Gateway takes. The function reads "
+        "headers in any case.",
+    ),
+    "utf-8 in headers": Difference(
+        r"(headers|multiValueHeaders)\..*",
+        lambda sent, ours, theirs: (
+            json.dumps(ours, ensure_ascii=False).encode().decode("latin-1")
+            == json.dumps(theirs, ensure_ascii=False)
+        ),
+        "Events are JSON, so text; WSGI reads bytes as Latin-1 and LocalStack leaves it so.",
+    ),
+    "forwarding": Difference(
+        r"(headers|multiValueHeaders)\.x-forwarded-for",
+        lambda sent, ours, theirs: "10.1.2.3, 127.0.0.1" in str(ours) and "10.1" not in str(theirs),
+        "API Gateway adds the client to the chain that was sent; LocalStack begins a new one.",
+    ),
+    "forms written anew": Difference(
+        r"body",
+        _rewritten,
+        "LocalStack's server reads forms and writes them anew, all texts first, and quotes in file "
+        "names bare. API Gateway hands bodies on as they are.",
+    ),
+    "a text body that is not UTF-8": Difference(
+        r"body|isBase64Encoded",
+        lambda sent, ours, theirs: (
+            b"\xff" in (sent.body or b"") and "application/json" in str(sent.headers)
+        ),
+        "LocalStack makes base64 of what is not UTF-8, whatever its type. API Gateway goes by the "
+        "type and replaces what it cannot read.",
+    ),
+    "no such route": Difference(
+        r"status",
+        lambda sent, ours, theirs: (ours, theirs) in ((404, 403), (400, 403)),
+        "LocalStack makes nothing of the definition's gateway responses; API Gateway says 404 by "
+        "them. FOO is no method to aiohttp, which says 400.",
+    ),
+    "compressed bodies": Difference(
+        r"status",
+        lambda sent, ours, theirs: theirs == 500 and "Content-Encoding" in dict(sent.headers),
+        "LocalStack's server unpacks them, and fails on this one; API Gateway does only where the "
+        "API sets a minimum compression size, and Carlens's has none.",
+    ),
+    "double slash": Difference(
+        r"status",
+        lambda sent, ours, theirs: (ours, theirs) == (404, 200) and "//" in sent.target,
+        "LocalStack's router merges slashes. Not checked on API Gateway. No client sends these.",
+    ),
+    "two content types": Difference(
+        r"status",
+        lambda sent, ours, theirs: (ours, theirs) == (400, 200) and len(sent.headers) == 2,
+        "aiohttp refuses headers that contradict each other. Not checked on API Gateway.",
+    ),
+    "methods in small letters": Difference(
+        r"status",
+        lambda sent, ours, theirs: (ours, theirs) == (400, 200) and sent.method == "post",
+        "aiohttp takes methods as they are defined; LocalStack in any case.",
+    ),
+    "preflight": Difference(
+        r"status",
+        lambda sent, ours, theirs: (ours, theirs) == (200, 204) and sent.method == "OPTIONS",
+        "The deployed gateway answers OPTIONS itself; locally the function does.",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def echoing(cloud: LocalStack) -> Api:
+    """Put the function that sends its event back behind the API that AWS gets."""
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.write(Path(__file__).with_name("echo_handler.py"), "echo_handler.py")
+    function = cloud.client("lambda").create_function(
+        FunctionName="echo",
+        Runtime="python3.13",
+        Handler="echo_handler.echo",
+        Role="arn:aws:iam::000000000000:role/none",
+        Code={"ZipFile": code.getvalue()},
+    )
+    uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function['FunctionArn']}"
+    definition = api_definition(
+        CONTRACT, function_uri=f"{uri}/invocations", cors_origins=["*"], api_key=False
+    )
+    gateway = cloud.client("apigateway")
+    api_id = gateway.import_rest_api(body=json.dumps(definition).encode())["id"]
+    gateway.create_deployment(restApiId=api_id, stageName=STAGE)
+    return Api.of(cloud, api_id)
+
+
+@pytest.fixture(scope="module")
+def events(echoing: Api) -> dict[str, tuple[Got, Got]]:
+    """Send every request to the local gateway and to LocalStack's."""
+    handler = "tests.integration.echo_handler:echo"
+    with running_server("--stage", STAGE, "--workers", "1", "--handler", handler) as local:
+        return {
+            name: (send(local, sent, echoing.host), echoing.send(sent))
+            for name, sent in REQUESTS.items()
+        }
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_the_event_is_the_one_that_localstack_makes(
+    events: dict[str, tuple[Got, Got]], name: str
+) -> None:
+    sent = REQUESTS[name]
+
+    unexplained = {
+        field: pair
+        for field, pair in differences(*events[name]).items()
+        if explanation(field, sent, pair, KNOWN_EVENTS) is None
+    }
+    assert unexplained == {}
+
+
+def test_every_known_difference_of_events_is_still_one(events: dict[str, tuple[Got, Got]]) -> None:
+    seen = {
+        explanation(field, REQUESTS[name], pair, KNOWN_EVENTS)
+        for name, both in events.items()
+        for field, pair in differences(*both).items()
+    }
+
+    assert KNOWN_EVENTS.keys() - seen == set()
+
+
+# --- its life
+
+
+def test_a_deployment_is_changed_rolled_back_and_destroyed(project: Project, deployed: Api) -> None:
+    cloud = project.cloud
+
+    def version() -> str:
+        return str(json.loads(deployed.send(Sent(target="/models")).body)["detector"]["version"])
+
+    # Given a deployment
+    first = version()
+
+    # When it is deployed again, nothing changes
+    assert project.deploy() == []
+    assert "Number of stacks with differences: 0" in project.cdk("diff")
+
+    # When a model changes, then it, the function and the alias do, and nothing else
+    change_version(project.folder / "models" / DETECTOR, "99.0.0")
+    changes = project.deploy()
+    assert [re.sub("[0-9A-F]{8}[0-9a-f]*$", "", change) for change in changes] == [
+        "CREATE AWS::Lambda::Version RecognitionFunctionCurrentVersion",
+        "UPDATE AWS::IAM::Role PlacingRole",
+        "UPDATE AWS::Lambda::Alias RecognitionLive",
+        "UPDATE AWS::Lambda::Function RecognitionFunction",
+        "UPDATE Custom::ModelFile Placessdlitemobilenetv2cocolabelstxt",
+        "UPDATE Custom::ModelFile Placessdlitemobilenetv2cocomodeljson",
+        "UPDATE Custom::ModelFile Placessdlitemobilenetv2cocomodelonnx",
+    ]
+    assert version() == "99.0.0"
+
+    # When the alias is moved back, the model of before answers
+    function = project.outputs()["FunctionName"]
+    alias = {"FunctionName": function, "Name": project.outputs()["FunctionAlias"]}
+    cloud.client("lambda").update_alias(**alias, FunctionVersion="1")
+    assert version() == first
+
+    # When it is moved on again, the new one
+    cloud.client("lambda").update_alias(**alias, FunctionVersion="2")
+    assert version() == "99.0.0"
+
+    # When it is destroyed, nothing is left but what the CDK has put there
+    project.cdk("destroy", "--all", "--force")
+    buckets = [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]]
+    assert [name for name in buckets if "carlens" in name] == []
+    functions = [f["FunctionName"] for f in cloud.client("lambda").list_functions()["Functions"]]
+    assert [name for name in functions if "carlens" in name] == []
+    assert deployed.send(Sent(target="/health")).status == 404
