@@ -99,6 +99,8 @@ def _options(threads: int) -> ort.SessionOptions:
     # Explicit counts: asking the machine for affinities fails in some sandboxes.
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # The idle threads of one model would keep the CPUs from the other.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3
