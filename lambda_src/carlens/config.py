@@ -87,7 +87,7 @@ class Config:
             detector_hash=text("DETECTOR_HASH", cls.detector_hash),
             classifier_hash=text("CLASSIFIER_HASH", cls.classifier_hash),
             threads=number("THREADS", int, 1, 64, min(os.cpu_count() or 1, 6)),
-            cors_origins=_names(text("CORS_ORIGINS", "*")),
+            cors_origins=_origins(text("CORS_ORIGINS", "*")),
             allowed_hosts=frozenset(h.lower() for h in _names(text("ALLOWED_HOSTS", ""))),
             max_pictures=number("MAX_PICTURES", int, 1, 1000, cls.max_pictures),
             max_bytes=number("MAX_BYTES", int, 1, 10**9, cls.max_bytes),
@@ -99,6 +99,13 @@ class Config:
             metrics=text("METRICS", cls.metrics),
             version=text("VERSION", cls.version),
         )
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = _names(text)
+    if not origins:
+        raise ValueError(f"CARLENS_CORS_ORIGINS is {text!r}; name an origin, or * for any.")
+    return origins
 
 
 def _names(text: str) -> tuple[str, ...]:

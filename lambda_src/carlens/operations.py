@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from carlens.app import App
-from carlens.errors import DeadlineExceeded, ModelsUnavailable, PictureError
+from carlens.errors import DeadlineExceeded, ModelsUnavailable, PictureError, UrlFailed
 from carlens.gateway import Request, Response
 from carlens.images import Pixels, Shape, read_pixels, read_shape
 from carlens.models.manifest import Manifest
@@ -24,7 +26,8 @@ from carlens.vision.detection import Detection, DetectOptions
 from carlens.vision.pipeline import Sight, Stopwatch, see_all
 
 _CONTRACT = Path(__file__).resolve().parents[1] / "openapi.yaml"
-_FETCHES_AT_ONCE = 8
+# What is fetched and not yet seen waits in memory, each up to the limit of a picture.
+_FETCHES_AHEAD = 8
 _FETCH_SECONDS = 10.0
 
 
@@ -110,7 +113,13 @@ def page(request: Request, call: Call) -> Response:
     from carlens import web  # only this route pays for it
 
     html, policy = web.page(request.prefix)
-    headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy}
+    headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": policy,
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    }
     return Response(200, html, headers)
 
 
@@ -211,24 +220,30 @@ Content = Callable[[], bytes]
 
 
 @contextmanager
-def _contents(uploads: list[Upload], call: Call) -> Iterator[list[Content]]:
-    """Give what returns each upload's bytes or raises its PictureError.
+def _contents(uploads: list[Upload], call: Call) -> Iterator[Iterator[Content]]:
+    """Give, one after the other, what returns an upload's bytes or raises its PictureError.
 
-    URLs are fetched side by side in the background while earlier pictures are seen.
+    URLs are fetched side by side in the background while earlier pictures are seen, a few
+    ahead; what was fetched is let go with the step to the next upload.
     """
-    urls = {i: u.content for i, u in enumerate(uploads) if isinstance(u.content, str)}
-    fetches: dict[int, Future[bytes]] = {}
-    pool = ThreadPoolExecutor(min(_FETCHES_AT_ONCE, len(urls))) if urls else None
+    pool = ThreadPoolExecutor(_FETCHES_AHEAD)  # starts a thread only when there is a URL
     try:
-        if pool is not None:
-            fetches = {i: pool.submit(_fetch, url, call) for i, url in urls.items()}
-        yield [
-            fetches[i].result if i in fetches else _given(upload)
-            for i, upload in enumerate(uploads)
-        ]
+        yield _each(uploads, call, pool)
     finally:
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
+        # Fetches under way end by themselves, at the latest at the deadline.
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _each(uploads: list[Upload], call: Call, pool: ThreadPoolExecutor) -> Iterator[Content]:
+    urls = (upload.content for upload in uploads if isinstance(upload.content, str))
+    started = (pool.submit(_fetch, url, call) for url in urls)
+    fetches = deque(islice(started, _FETCHES_AHEAD))
+    for upload in uploads:
+        if isinstance(upload.content, str):
+            yield fetches.popleft().result
+            fetches.extend(islice(started, 1))
+        else:
+            yield _given(upload)
 
 
 def _given(upload: Upload) -> Content:
@@ -247,12 +262,18 @@ def _fetch(url: str, call: Call) -> bytes:
     if call.out_of_time():
         raise DeadlineExceeded("The time of the request ran out before this URL was fetched.")
     config = call.app.config
-    return remote.fetch(
-        url,
-        max_bytes=config.max_bytes,
-        timeout=min(_FETCH_SECONDS, call.seconds_left()),
-        allowed_hosts=config.allowed_hosts,
-    )
+    try:
+        return remote.fetch(
+            url,
+            max_bytes=config.max_bytes,
+            timeout=min(_FETCH_SECONDS, call.seconds_left()),
+            allowed_hosts=config.allowed_hosts,
+        )
+    except UrlFailed as error:
+        if not call.out_of_time():
+            raise
+        message = "The time of the request ran out while this URL was fetched."
+        raise DeadlineExceeded(message) from error
 
 
 def _decoder(content: Content, call: Call, watch: Stopwatch) -> Callable[[], Pixels]:

@@ -23,6 +23,7 @@ Field = Literal["image", "url", "body"]
 
 # Text beside a picture (a URL, a file name) is never long; a picture has its own limit.
 _MAX_URL_BYTES = 8192
+_MAX_NAME = 256
 _MAX_FIELDS = 1000
 
 _ACCEPTED = "multipart/form-data, application/json, image/* or application/octet-stream"
@@ -108,7 +109,8 @@ def _from_multipart(body: bytes, content_type: str) -> Iterator[Upload]:
                 if upload is not None:
                     yield upload
     except multipart.MultipartError as error:
-        raise MalformedBody(f"The multipart body cannot be read: {error}.") from error
+        reason = error.args[0] if error.args else "it is broken"  # what follows are internals
+        raise MalformedBody(f"The multipart body cannot be read: {reason}.") from error
 
 
 def _segments(
@@ -129,7 +131,7 @@ def _from_field(segment: multipart.MultipartSegment, content: bytes) -> Upload |
     if segment.name == "image":
         # A browser sends an empty, nameless part for a file input left empty.
         empty_input = not content and not segment.filename
-        return None if empty_input else Upload("image", segment.filename or None, content)
+        return None if empty_input else Upload("image", _name(segment.filename), content)
     if segment.name == "url" and content.strip():
         return _from_url(content[: _MAX_URL_BYTES + 1].decode("utf-8", "replace").strip())
     return None
@@ -140,13 +142,20 @@ def _from_url(url: str) -> Upload:
     scheme, separator, rest = bare.partition("://")
     authority, slash, path = rest.partition("/")
     host = authority.rpartition("@")[2]
-    return Upload("url", f"{scheme}{separator}{host}{slash}{path}"[:256], url)
+    return Upload("url", _name(f"{scheme}{separator}{host}{slash}{path}"), url)
+
+
+def _name(text: str | None) -> str | None:
+    # JSON can say half a character, which UTF-8 and so the answer cannot.
+    return text[:_MAX_NAME].encode("utf-8", "replace").decode() if text else None
 
 
 def _from_json(body: bytes) -> Iterator[Upload]:
     try:
         document = json.loads(body)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise MalformedBody("The JSON body is nested too deep; send a flat one.") from error
+    except ValueError as error:
         raise MalformedBody(f"The body is not JSON: {error}.") from error
     items = document.get("images") if isinstance(document, dict) else None
     if not isinstance(items, list):
@@ -167,10 +176,10 @@ def _from_item(item: Any, where: str) -> Upload:
     if source.startswith("data:"):
         source = source.partition(",")[2]
     try:
-        return Upload("image", name, strict_base64(source))
+        return Upload("image", _name(name), strict_base64(source))
     except ValueError:
         return Upload(
             "image",
-            name,
+            _name(name),
             InvalidBase64(f"{where}.data is not base64; send it without line breaks or spaces."),
         )

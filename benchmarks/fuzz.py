@@ -1,0 +1,221 @@
+"""Throw bytes at the readers of bodies, events and pictures until something breaks.
+
+    python -m benchmarks.fuzz pictures --seconds 300
+
+With atheris installed (`pip install atheris`, it is no dependency) the bytes are bred by
+coverage of Carlens' own code; without it they are seeds, cut, spliced and flipped at random.
+Whatever comes out other than an answer or a `CarlensError` ends the run with its input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import redirect_stdout, suppress
+from pathlib import Path
+from typing import Any
+
+from carlens.errors import CarlensError
+from carlens.gateway import Request, read_request
+from carlens.images import Limits, read_pixels, read_shape
+from carlens.routes import respond
+from carlens.uploads import read_uploads
+from tests import hostile
+from tests.fakes import Copy
+from tests.forms import BODIES, captured
+from tests.support import encode, golden
+
+_LIMITS = Limits(max_bytes=1 << 20, max_pixels=1 << 20, max_side=4096)
+_SLOW_SECONDS = 2.0
+
+Target = Callable[[bytes], str]
+
+
+def _golden_events() -> list[str]:
+    given = golden("get_health")
+    posted = given | {"httpMethod": "POST", "path": "/shape", "body": "QUJD"}
+    raw = posted | {"isBase64Encoded": True, "headers": {"Content-Type": "image/png"}}
+    text = posted | {
+        "body": '{"images": [{"data": "QUJD", "name": "c"}]}',
+        "multiValueHeaders": {"Content-Type": ["application/json"]},
+        "queryStringParameters": {"format": "detailed", "confidence": "0.5"},
+    }
+    return [json.dumps(each) for each in (given, raw, text)]
+
+
+_EVENTS = _golden_events()
+
+
+def picture(data: bytes) -> str:
+    """Read a picture; its pixels must have the shape that its header says."""
+    try:
+        pixels = read_pixels(data, _LIMITS)
+    except CarlensError as error:
+        return error.code
+    shape = read_shape(data, _LIMITS)
+    assert pixels.shape == (shape.height, shape.width, 3), (pixels.shape, shape)
+    return "read"
+
+
+def body(data: bytes) -> str:
+    """Read a body; its first line is its Content-Type."""
+    content_type, _, content = data.partition(b"\r\n\r\n")
+    headers = {"content-type": content_type.decode("latin-1")}
+    try:
+        uploads = read_uploads(Request("POST", "/", headers=headers, body=content), max_pictures=8)
+    except CarlensError as error:
+        return error.code
+    for upload in uploads:
+        json.dumps(upload.name, ensure_ascii=False).encode()
+    return "read"
+
+
+_COPY = Copy(metrics="Carlens")
+_JUNK: tuple[Any, ...] = (
+    None, True, 0, -1, 1e308, "", "\ud800", "\0", "a" * 9000, "/shape",
+    "/predict", "image/png", "QUJD",
+    "multipart/form-data; boundary=x", "--x", "application/json", [], {}, [None], {"a": None},
+    [[]], {"": [1]}, "HEAD", "OPTIONS",
+)  # fmt: skip
+
+
+def event(data: bytes) -> str:
+    """Answer an event whose members are spoiled; the bytes say which and how."""
+    chance = random.Random(data)
+    given = _spoil(json.loads(chance.choice(_EVENTS)), chance)
+    with suppress(CarlensError):
+        read_request(given)
+    with redirect_stdout(io.StringIO()):
+        answer = respond(given, None, _COPY.app)
+    assert answer["statusCode"] != 500, (answer["body"], given)
+    assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
+    json.dumps(answer, ensure_ascii=False).encode()
+    return str(answer["statusCode"])
+
+
+def _spoil(value: Any, chance: random.Random) -> Any:
+    if chance.random() < 0.02:
+        return chance.choice(_JUNK)
+    if isinstance(value, dict):
+        return {key: _spoil(member, chance) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_spoil(member, chance) for member in value]
+    return value
+
+
+def _pictures() -> list[bytes]:
+    blocks, turned = hostile.BLOCKS, hostile.exif([(0x0112, "short", 1, 6)])
+    formats: list[tuple[str, dict[str, Any]]] = [
+        ("JPEG", {}), ("JPEG", {"progressive": True, "exif": turned}),
+        ("PNG", {}), ("PNG", {"interlace": 1}), ("WEBP", {}), ("WEBP", {"lossless": True}),
+        ("GIF", {}), ("BMP", {}), ("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"}),
+        ("TIFF", {"compression": "jpeg"}), ("TIFF", {"compression": "tiff_adobe_deflate"}),
+    ]  # fmt: skip
+    return [
+        *(encode(blocks, kind, **options) for kind, options in formats),
+        hostile.png(9, 9, depth=16, color=6), hostile.png(9, 9, color=3),
+        hostile.jpeg_with_scans(16, 16, 12),
+    ]  # fmt: skip
+
+
+def _bodies() -> list[bytes]:
+    found = [captured(path.name) for path in BODIES.iterdir()]
+    items = '{"images": [{"url": "http://a/b"}, {"data": "QUJD", "name": "c"}]}'
+    return [kind.encode() + b"\r\n\r\n" + content for kind, content in found] + [
+        b"application/json\r\n\r\n" + items.encode(),
+        b"image/png\r\n\r\nQUJD",
+    ]
+
+
+def _numbers() -> list[bytes]:
+    return [index.to_bytes(4, "big") for index in range(64)]
+
+
+TARGETS: dict[str, tuple[Target, Callable[[], list[bytes]]]] = {
+    "pictures": (picture, _pictures),
+    "bodies": (body, _bodies),
+    "events": (event, _numbers),
+}
+
+
+def mutate(seeds: list[bytes], chance: random.Random) -> bytes:
+    """Cut, splice, repeat and flip one of the seeds."""
+    data = bytearray(chance.choice(seeds))
+    for _ in range(chance.randint(1, 6)):
+        at = chance.randrange(len(data) + 1)
+        how = chance.randrange(6)
+        if how == 0 and at < len(data):
+            data[at] ^= 1 << chance.randrange(8)
+        elif how == 1 and at < len(data):
+            data[at] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)))
+        elif how == 2:
+            del data[at : at + chance.randint(1, 64)]
+        elif how == 3:
+            part = chance.choice(seeds)
+            start = chance.randrange(len(part))
+            data[at:at] = part[start : start + chance.randint(1, 256)]
+        elif how == 4:
+            data[at:at] = data[at : at + chance.randint(1, 64)] * chance.randint(1, 20)
+        else:
+            data[at : at + 4] = chance.choice(
+                (b"\xff" * 4, b"\0" * 4, b"\x7f\xff\xff\xff", b"\r\n--")
+            )
+    return bytes(data)
+
+
+def run(name: str, seconds: float, seed: int) -> None:
+    """Fuzz one target and print what came out."""
+    target, make_seeds = TARGETS[name]
+    seeds, chance = make_seeds(), random.Random(seed)
+    outcomes: Counter[str] = Counter(map(target, seeds))
+    slowest, end = 0.0, time.monotonic() + seconds
+    while (start := time.monotonic()) < end:
+        data = mutate(seeds, chance)
+        try:
+            outcomes[target(data)] += 1
+        except BaseException:
+            print(f"{name} broke on {data.hex()}", file=sys.stderr)
+            raise
+        slowest = max(slowest, time.monotonic() - start)
+        if slowest > _SLOW_SECONDS:
+            sys.exit(f"{name} took {slowest:.1f} s on {data.hex()}")
+    print(f"{name}: {outcomes.total():,} inputs, the slowest {slowest * 1000:.0f} ms")
+    print("  " + ", ".join(f"{outcome} {count:,}" for outcome, count in outcomes.most_common()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
+    parser.add_argument("target", choices=[*TARGETS, "all"])
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--atheris", action="store_true", help="breed inputs by coverage")
+    options = parser.parse_args()
+    if options.atheris:
+        _by_coverage(options.target, options.seconds, options.seed)
+    for name in TARGETS if options.target == "all" else [options.target]:
+        run(name, options.seconds, options.seed)
+
+
+def _by_coverage(name: str, seconds: float, seed: int) -> None:
+    import tempfile
+
+    import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+    target, make_seeds = TARGETS[name]
+    atheris.instrument_all()
+    corpus = Path(tempfile.mkdtemp(prefix="carlens-fuzz-"))
+    for index, data in enumerate(make_seeds()):
+        (corpus / str(index)).write_bytes(data)
+    limits = [f"-max_total_time={seconds:.0f}", f"-seed={seed}", "-timeout=10", "-max_len=65536"]
+    atheris.Setup([sys.argv[0], *limits, "-print_final_stats=1", str(corpus)], target)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""Measure the most memory that one request takes, each in a process of its own.
+
+    python -m benchmarks.memory
+
+The pictures are as large as the default limits allow and as small as files as their format
+makes them, so that each fits a request or the answer of a URL. Needs Linux.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import http.server
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tests import hostile
+from tests.support import event, multipart_event, real_app
+
+# 50 megapixels, the default limit.
+_WIDTH, _HEIGHT = 8000, 6250
+_QUERY = {"confidence": "0", "max_objects": "300", "top_k": "20", "slices": "3"}
+
+
+def _saved(mode: str, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.new(mode, (_WIDTH, _HEIGHT)).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _turned() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
+def _png(**options: int | bool) -> bytes:
+    return hostile.png(_WIDTH, _HEIGHT, **options)  # type: ignore[arg-type]
+
+
+CASES: dict[str, Callable[[], bytes]] = {
+    "nothing but the models": lambda: hostile.JPEG,
+    "JPEG": lambda: _saved("RGB", "JPEG", subsampling=0),
+    "JPEG, progressive, turned": lambda: _saved(
+        "RGB", "JPEG", subsampling=0, progressive=True, exif=_turned()
+    ),
+    "JPEG, CMYK, progressive, turned": lambda: _saved(
+        "CMYK", "JPEG", subsampling=0, progressive=True, exif=_turned()
+    ),
+    "PNG, 16 bits, transparent, interlaced": lambda: _png(depth=16, color=6, interlaced=True),
+    "PNG, turned": lambda: hostile.png(
+        _WIDTH, _HEIGHT,
+        before=hostile.png_chunk(b"eXIf", hostile.tiff([(0x0112, "short", 1, 6)])),
+    ),
+    "PNG, 16 bits, gray": lambda: _png(depth=16, color=0),
+    "WebP, lossless": lambda: _saved("RGB", "WEBP", lossless=True, method=0),
+    "WebP, transparent, turned": lambda: _saved(
+        "RGBA", "WEBP", quality=10, method=0, exif=_turned()
+    ),
+    "GIF": lambda: _saved("P", "GIF"),
+    "TIFF, LZW, transparent": lambda: _saved("RGBA", "TIFF", compression="tiff_lzw"),
+    "TIFF, CMYK, turned": lambda: _saved(
+        "CMYK", "TIFF", compression="tiff_adobe_deflate", exif=_turned()
+    ),
+    "TIFF, 32 bits": lambda: _saved("I", "TIFF", compression="tiff_lzw"),
+    "TIFF, JPEG": lambda: _saved("RGB", "TIFF", compression="jpeg"),
+}  # fmt: skip
+URLS = "32 pictures of 20 MB behind URLs"
+
+
+def measure(name: str) -> tuple[int, float, str]:
+    """Give a case's peak in MB, its seconds, and what came of the picture."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "picture")
+        if name == URLS:
+            noise = np.random.default_rng(0).integers(0, 255, (2600, 2600, 3), np.uint8)
+            path.write_bytes(hostile.png(2600, 2600, rows=_unfiltered(noise)))
+            with _serving(folder) as host:
+                return _in_a_process(path, f"http://{host}/picture")
+        path.write_bytes(CASES[name]())
+        return _in_a_process(path, "")
+
+
+def _unfiltered(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
+    rows = pixels.reshape(len(pixels), -1)
+    return np.hstack([np.zeros((len(rows), 1), np.uint8), rows]).tobytes()
+
+
+@contextmanager
+def _serving(folder: str) -> Iterator[str]:
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    handler = functools.partial(Quiet, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"localhost:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def _in_a_process(path: Path, url: str) -> tuple[int, float, str]:
+    found = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", "--one", str(path), "--url", url],
+        capture_output=True, check=True, text=True,
+    )  # fmt: skip
+    peak, seconds, what = json.loads(found.stdout.splitlines()[-1])
+    return peak, seconds, what
+
+
+def _answer(path: Path, url: str) -> None:
+    from types import SimpleNamespace
+
+    from carlens.routes import respond
+
+    query = {**_QUERY, "format": "detailed"}
+    if url:
+        host = url.split("/")[2]
+        app = real_app(allowed_hosts=frozenset({host}))
+        query.update(max_objects="5", top_k="5")
+        given = multipart_event("/predict", [("url", url)] * 32, query=query)
+    else:
+        app = real_app()
+        kind = "application/octet-stream"
+        given = event("POST", "/predict", body=path.read_bytes(), content_type=kind, query=query)
+    app.warm_up()
+    # The deadline is no part of this: all of it is to be done.
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 600_000, aws_request_id="id")
+    start = time.perf_counter()
+    answer = json.loads(respond(given, context, app)["body"])
+    seconds = time.perf_counter() - start
+    seen = sum(image["error"] is None for image in answer["images"])
+    first = answer["images"][0]["error"]
+    what = f"{seen} of {len(answer['images'])} seen" + (f", {first['code']}" if first else "")
+    status = Path("/proc/self/status").read_text()
+    peak = int(status.partition("VmHWM:")[2].split()[0]) // 1024
+    print(json.dumps((peak, round(seconds, 2), what)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--url", default="", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        _answer(options.one, options.url)
+        return
+    print("| 50 megapixels as | peak MB | seconds | |\n|---|---|---|---|")
+    for name in (*CASES, URLS):
+        peak, seconds, what = measure(name)
+        print(f"| {name} | {peak:,} | {seconds:.1f} | {what} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Pictures made to hurt: small files that ask for much memory or time."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from tests.support import color_blocks, encode
+
+BLOCKS = color_blocks()
+JPEG = encode(BLOCKS, "JPEG", quality=90)
+TIFF_TYPES = {"byte": (1, 1), "short": (3, 2), "long": (4, 4)}
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    """Give a chunk with its length and checksum."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(
+    width: int,
+    height: int,
+    *,
+    depth: int = 8,
+    color: int = 2,
+    interlaced: bool = False,
+    before: bytes = b"",
+    rows: bytes | None = None,
+) -> bytes:
+    """Give a PNG, all black unless `rows` are given; `before` are chunks before its pixels."""
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
+    if rows is None:
+        size = (width * channels * depth + 7) // 8 + 1
+        # An interlaced picture has up to eight times the filter bytes; what is too much is not read.
+        squeeze = zlib.compressobj(1)
+        row = bytes(size)
+        packed = b"".join(
+            squeeze.compress(row) for _ in range(height + (height if interlaced else 0))
+        )
+        packed += squeeze.flush()
+    else:
+        packed = zlib.compress(rows)
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, int(interlaced))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + png_chunk(b"IHDR", header)
+        + (png_chunk(b"PLTE", bytes(768)) if color == 3 else b"")
+        + before
+        + png_chunk(b"IDAT", packed)
+        + png_chunk(b"IEND", b"")
+    )
+
+
+def jpeg_segment(marker: int, data: bytes) -> bytes:
+    """Give a segment with its marker and length."""
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+
+
+def jpeg_with(segments: bytes, jpeg: bytes = JPEG) -> bytes:
+    """Put segments in front of all others."""
+    return jpeg[:2] + segments + jpeg[2:]
+
+
+def jpeg_with_scans(width: int, height: int, scans: int) -> bytes:
+    """Give a progressive JPEG whose last scan comes again and again."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    last = data.rfind(b"\xff\xda")
+    return data[:-2] + data[last:-2] * (scans - data.count(b"\xff\xda")) + data[-2:]
+
+
+def tiff(tags: Sequence[tuple[int, str, int, int]], rest: bytes = b"", size: int = 0) -> bytes:
+    """Give a little-endian TIFF of one directory.
+
+    Parameters
+    ----------
+    tags : sequence of (tag, type, count, value or offset)
+    rest : bytes
+        Follows the directory.
+    size : int
+        Zeros are added up to this size.
+    """
+    entries = b"".join(
+        struct.pack("<HHII", tag, TIFF_TYPES[kind][0], count, value)
+        for tag, kind, count, value in sorted(tags)
+    )
+    data = struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(4) + rest
+    return data + bytes(max(0, size - len(data)))
+
+
+def tiff_tags(width: int, height: int) -> list[tuple[int, str, int, int]]:
+    """Give the tags of an uncompressed gray picture, but for its strips."""
+    return [
+        (256, "long", 1, width), (257, "long", 1, height), (258, "short", 1, 8),
+        (259, "short", 1, 1), (262, "short", 1, 1), (277, "short", 1, 1),
+    ]  # fmt: skip
+
+
+def gif_with(extension: bytes) -> bytes:
+    """Put an extension in front of a GIF's first frame."""
+    data = encode(np.zeros((4, 4), np.uint8), "GIF")
+    at = data.index(b",", 13 + 3 * 2 ** ((data[10] & 7) + 1))
+    return data[:at] + extension + data[at:]
+
+
+def exif(tags: Sequence[tuple[int, str, int, int]], size: int = 0) -> bytes:
+    """Give an EXIF block, which is a TIFF behind six bytes."""
+    return b"Exif\0\0" + tiff(tags, size=size)

@@ -1,0 +1,154 @@
+"""Properties that hold for whatever comes, tried on the same inputs at every run.
+
+`benchmarks/fuzz.py` is the long run.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+from requests_toolbelt import MultipartEncoder
+
+from benchmarks import fuzz
+from carlens.errors import CarlensError
+from carlens.gateway import Request, read_request
+from carlens.routes import respond
+from carlens.uploads import read_uploads
+from tests.fakes import Copy
+from tests.unit.test_attack_bodies import well_formed
+
+bounded = settings(
+    max_examples=300,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+TYPES = ["multipart/form-data; boundary=x", "application/json", "image/png", "text/plain", ""]
+MEMBERS = [
+    "path", "httpMethod", "headers", "multiValueHeaders", "queryStringParameters", "isBase64Encoded",
+    "multiValueQueryStringParameters", "requestContext", "body",
+]  # fmt: skip
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+half_valid = st.fixed_dictionaries(
+    {},
+    optional={
+        "path": st.sampled_from(["/predict", "/shape", "/size/", "/", "/health"]) | json_values,
+        "httpMethod": st.sampled_from(["GET", "POST", "OPTIONS", "HEAD"]) | json_values,
+        "headers": st.dictionaries(
+            st.sampled_from(["Content-Type", "content-type", "Origin"]),
+            st.sampled_from(TYPES) | json_values,
+        ),
+        "body": st.binary(max_size=200) | json_values,
+        "isBase64Encoded": st.booleans() | json_values,
+        "queryStringParameters": st.dictionaries(
+            st.sampled_from(["format", "confidence", "classes", "top_k", "max_objects", "slices"]),
+            st.text(max_size=10) | json_values,
+        ),
+        "requestContext": json_values,
+    },
+)
+lines = st.sampled_from(
+    [
+        b"--x\r\n", b"--x--", b"--x", b"\r\n", b"\n", b"\r", b'Content-Disposition: form-data; name="image"',
+        b"; filename=a", b'Content-Disposition: form-data; name="url"', b"Content-Type: ", b":", b"data", b"\0\xff",
+        b"Content-Length: 9\r\n", b"http://a/b", b'"', b"\\",
+    ]
+)  # fmt: skip
+forms = st.lists(lines | st.binary(max_size=9), max_size=30).map(b"".join)
+
+
+@bounded
+@given(event=st.dictionaries(st.sampled_from(MEMBERS), json_values, max_size=6) | half_valid)
+def test_reading_an_event_raises_nothing_but_our_errors(event: dict[str, Any]) -> None:
+    try:
+        request = read_request(event)
+    except CarlensError as error:
+        assert error.message  # noqa: PT017 - that it is raised is not the point
+    else:
+        assert isinstance(request.body, bytes)
+        assert request.path.startswith("/") or request.path == event["path"].rstrip("/")
+
+
+COPY = Copy(metrics="Carlens")
+
+
+@bounded
+@given(event=json_values | half_valid | st.dictionaries(st.sampled_from(MEMBERS), json_values))
+def test_every_event_is_answered_in_good_form(event: Any) -> None:
+    well_formed(respond(event, None, COPY.app))
+
+
+@bounded
+@given(
+    body=forms | st.binary(max_size=300), content_type=st.sampled_from(TYPES) | st.text(max_size=60)
+)
+def test_reading_a_body_raises_nothing_but_our_errors(body: bytes, content_type: str) -> None:
+    request = Request("POST", "/predict", headers={"content-type": content_type}, body=body)
+    try:
+        uploads = read_uploads(request, max_pictures=8)
+    except CarlensError as error:
+        assert error.status in (400, 413, 415)  # noqa: PT017
+    else:
+        assert 1 <= len(uploads) <= 8
+
+
+@bounded
+@given(document=json_values | st.fixed_dictionaries({"images": st.lists(json_values, max_size=5)}))
+def test_reading_json_raises_nothing_but_our_errors(document: Any) -> None:
+    headers = {"content-type": "application/json"}
+    request = Request("POST", "/predict", headers=headers, body=json.dumps(document).encode())
+    try:
+        uploads = read_uploads(request, max_pictures=8)
+    except CarlensError as error:
+        assert error.status in (400, 413)  # noqa: PT017
+    else:
+        assert uploads
+
+
+@bounded
+@given(
+    contents=st.lists(st.binary(max_size=60) | forms, min_size=1, max_size=8),
+    boundary=st.text("abcxyz0123456789-_.", min_size=1, max_size=40),
+)
+def test_whatever_a_form_carries_comes_out_as_it_was(contents: list[bytes], boundary: str) -> None:
+    # Given files whose contents do not hold the boundary, which is the sender's duty
+    if any(b"--" + boundary.encode() in content for content in contents):
+        return
+    fields = [("image", (f"{i}.png", content, "image/png")) for i, content in enumerate(contents)]
+    encoder = MultipartEncoder(fields, boundary=boundary)
+    headers = {"content-type": encoder.content_type}
+
+    uploads = read_uploads(
+        Request("POST", "/", headers=headers, body=encoder.to_string()), max_pictures=8
+    )
+
+    assert [upload.content for upload in uploads] == contents
+
+
+@seed(5)
+@bounded
+@given(chance=st.randoms(use_true_random=False))
+@pytest.mark.parametrize("name", fuzz.TARGETS)
+def test_spoiled_seeds_break_nothing(name: str, chance: Any) -> None:
+    target, make_seeds = fuzz.TARGETS[name]
+    seeds = make_seeds()
+
+    for _ in range(5):
+        assert target(fuzz.mutate(seeds, chance))
+
+
+def test_the_long_run_ends_with_a_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    fuzz.run("bodies", seconds=0.2, seed=1)
+
+    assert "bodies:" in capsys.readouterr().out
