@@ -4,11 +4,13 @@ STAGE ?= dev
 VENV := .venv
 PY := $(VENV)/bin/python
 CDK := node_modules/.bin/cdk
+# What tests and examples say in the place of a secret.
+NO_SECRETS := ^(none|true|pass|hunter2|secret|secret-of-owner|48afa4710000000049454e44ae426082)$$$$
 export PYTHONPATH := lambda_src
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check format eval synth deploy diff destroy bench lock browser
+.PHONY: help serve test test-all check audit format eval synth deploy diff destroy bench lock browser
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,10 +24,16 @@ test: $(VENV)/.ready browser ## Run the tests
 test-all: $(VENV)/.integration node_modules/.ready browser ## Run the tests, the slow ones too
 	@$(PY) -m pytest
 
-check: $(VENV)/.ready ## Lint, format and type checks
+check: $(VENV)/.ready ## Lint, format, types, and no secrets
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+	@git ls-files -z | PATH="$(CURDIR)/$(VENV)/bin:$$PATH" xargs -0 detect-secrets-hook \
+		--exclude-lines '"(sha256|integrity)"' --exclude-secrets '$(NO_SECRETS)'
+
+audit: $(VENV)/.ready ## Ask the advisory database about the function's packages
+	@$(PY) -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	@$(VENV)/bin/pip-audit --strict --no-deps --disable-pip -r lambda_src/requirements.txt
 
 format: $(VENV)/.ready ## Format the code
 	@$(VENV)/bin/ruff format .
