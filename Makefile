@@ -57,6 +57,10 @@ diff: $(VENV)/.ready node_modules/.ready ## Show what a deploy would change [STA
 destroy: $(VENV)/.ready node_modules/.ready ## Take Carlens off AWS; prod keeps its models and logs [STAGE=dev]
 	@$(CDK) destroy --all -c stage=$(STAGE)
 
+bench: $(VENV)/.ready ## Measure what a thousand pictures cost, and the peak memory
+	@$(PY) -m benchmarks.cost
+	@$(PY) -m benchmarks.memory
+
 lock: $(VENV)/.ready ## Pin the layers' wheels by hash, after a change of lambda_src/requirements.txt
 	@$(PY) -m infra.layers lock
 

@@ -264,25 +264,23 @@ def test_when_time_is_out_from_the_start_every_picture_is_late() -> None:
     assert copy.clock.done == []
 
 
-def test_pictures_whose_crops_were_not_named_are_late_and_others_answer() -> None:
-    # Given time to see all pictures but to name one batch alone: the crops of the first BATCH
+def test_what_was_seen_in_time_is_named_though_a_later_picture_used_it_up() -> None:
+    # Given time to see all pictures but to name one batch alone, and a few crops over
     copy = Copy()
     pictures = [of("car")] * BATCH + [of()] + [of("bus")]
     copy.clock.lasts = len(pictures) + 1
 
-    results = copy.see(pictures)
-
-    # Then the last is late, and the one before it, in which there is nothing to name, is not
-    assert seen(results) == [CAR] * BATCH + [[], LATE]
+    assert seen(copy.see(pictures)) == [CAR] * BATCH + [[], BUS]
 
 
-def test_a_picture_with_some_of_its_crops_named_is_late() -> None:
-    # Given a picture whose crops lie in two batches, and time for the first of them
+def test_pictures_with_a_whole_batch_of_crops_to_name_are_late() -> None:
+    # Given time to see all pictures and none to name the more than a batch of crops in them
     copy = Copy()
-    pictures = [of("car")] * (BATCH - 1) + [of("bus", "truck")]
-    copy.clock.lasts = len(pictures) + 1
+    pictures = [of("car")] * (BATCH - 1) + [of("car", "bus")]
+    copy.clock.lasts = len(pictures)
 
-    assert seen(copy.see(pictures)) == [CAR] * (BATCH - 1) + [LATE]
+    assert seen(copy.see(pictures)) == [LATE] * BATCH
+    assert copy.batches == []
 
 
 def test_pictures_seen_in_time_are_named_when_later_ones_are_not_reached() -> None:

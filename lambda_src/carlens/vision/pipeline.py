@@ -78,7 +78,8 @@ def see_all(
     top_k : int
         Names given for each object.
     out_of_time : callable
-        Asked before each step; once true, the rest fails with DeadlineExceeded.
+        Asked before each step; once true, the rest fails with DeadlineExceeded. Only the last
+        crops, fewer than a batch, are named all the same.
 
     Returns
     -------
@@ -106,7 +107,10 @@ def see_all(
     if classifier is None:
         return results
     with watch("classify"):
-        names += _take_names(crops, 1, classifier, top_k, out_of_time)
+        names += _take_names(crops, BATCH, classifier, top_k, out_of_time)
+        if len(crops) < BATCH:
+            # One short run, and a slow picture after these must not lose them.
+            names += _take_names(crops, 1, classifier, top_k, lambda: False)
     return _with_names(results, names)
 
 
