@@ -71,8 +71,8 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs."""
-        return self._process.returncode is None
+        """Whether the process still runs; its output ends before its end is told."""
+        return self._process.returncode is None and not self._answers.at_eof()
 
     async def invoke(self, event: bytes, millis: int) -> bytes:
         """Give the handler an event, as JSON, and return its answer, as JSON.
@@ -96,7 +96,7 @@ class Worker:
         """End the process, whatever it is doing."""
         # At the end of its output it is already ending; to signal it then would race with
         # asyncio for its exit status.
-        if self.alive and not self._answers.at_eof():
+        if self.alive:
             self._process.kill()
         self._events.close()
 
