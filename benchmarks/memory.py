@@ -105,7 +105,7 @@ def _serving(folder: str) -> Iterator[str]:
 
     handler = functools.partial(Quiet, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield f"localhost:{server.server_port}"
         server.shutdown()
