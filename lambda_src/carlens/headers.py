@@ -16,6 +16,8 @@ from dataclasses import dataclass
 _MAX_SEGMENTS = 1000
 _MAX_TAGS = 256
 _MAX_BLOCKS = 10_000
+# Encoders cut the pixels into chunks of 8 kB or more: 20 MB make 2,500.
+_MAX_CHUNKS = 50_000
 # A TIFF with a strip for each row of each band has 80,000.
 _MAX_VALUES = 100_000
 # Each scan of a progressive JPEG goes over all its pixels; encoders write about ten.
@@ -163,6 +165,23 @@ def bare_gif(data: bytes) -> bytes:
     except IndexError as error:
         raise BrokenHeader("it ends before its first frame") from error
     raise BrokenHeader(f"it has no frame within {_MAX_BLOCKS:,} blocks")
+
+
+def check_png(data: bytes) -> None:
+    """Refuse a PNG of more chunks than any encoder writes: Pillow reads each, with its checksum.
+
+    Source: ISO/IEC 15948, 5.3.
+
+    Raises
+    ------
+    BrokenHeader
+    """
+    at = 8
+    for _ in range(_MAX_CHUNKS):
+        if at >= len(data) or data[at + 4 : at + 8] == b"IEND":
+            return
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    raise BrokenHeader(f"it has more than {_MAX_CHUNKS:,} chunks")
 
 
 def check_tiff(data: bytes) -> None:

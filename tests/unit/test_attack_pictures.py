@@ -258,6 +258,35 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 }  # fmt: skip
 
 
+def test_a_png_has_no_more_chunks_than_encoders_write() -> None:
+    small = png_chunk(b"prVt", b"")
+
+    end = png_chunk(b"IEND", b"")
+
+    # When they are many, or far too many, before its pixels or behind them
+    many = outcome(png(9, 9, before=small * 49_000))
+    too_many = [
+        outcome(png(9, 9, before=small * 50_000)),
+        outcome(png(9, 9).removesuffix(end) + small * 50_000 + end),
+    ]
+
+    # Then only the latter are refused
+    assert isinstance(many, np.ndarray)
+    assert [str(found) for found in too_many] == [
+        "The picture cannot be read: it has more than 50,000 chunks; send a whole one, saved anew."
+    ] * 2
+
+
+def test_what_stands_behind_a_png_is_not_read() -> None:
+    small = png_chunk(b"prVt", b"")
+
+    # When padding, or what looks like many chunks, follows its end
+    found = [outcome(png(9, 9) + bytes(2_000_000)), outcome(png(9, 9) + small * 100_000)]
+
+    # Then it is read as it is without
+    assert [getattr(pixels, "shape", pixels) for pixels in found] == [(9, 9, 3)] * 2
+
+
 @pytest.mark.parametrize("make", BOMBS.values(), ids=BOMBS.keys())
 def test_a_bomb_costs_little(make: Callable[[], bytes]) -> None:
     data = make()

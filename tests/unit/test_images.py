@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from carlens.errors import NotAnImage, PictureTooLarge, UnsupportedImage
-from carlens.images import Limits, Pixels, Shape, read_pixels, read_shape
+from carlens.images import Limits, Pixels, Shape, keep_freed_memory, read_pixels, read_shape
 from tests.support import PASSAT, SKODA, color_blocks, encode
 
 LIMITS = Limits(max_bytes=10_000_000, max_pixels=1_000_000, max_side=2_000)
@@ -252,3 +252,29 @@ def test_real_photos_are_read_as_pillow_reads_them(path: Any) -> None:
     pillow = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
     assert difference(read_pixels(data, LIMITS), pillow) <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("most", "kept"),
+    [
+        (2**31 - 1, {-3: 64 << 20, -1: 128 << 20}),
+        (32 << 20, {-3: 32 << 20, -1: 128 << 20}),
+        (0, {}),
+    ],
+)
+def test_the_c_library_never_keeps_its_smallest_limit_for_good(
+    most: int, kept: dict[int, int]
+) -> None:
+    # Given a C library that takes blocks up to `most` from its heap (Lambda's: 32 MB), and
+    # once anything is set no longer adjusts the rest
+    settings: dict[int, int] = {}
+
+    def mallopt(what: int, value: int) -> int:
+        if what == -3 and value > most:
+            return 0
+        settings[what] = value
+        return 1
+
+    keep_freed_memory(mallopt)
+
+    assert settings == kept
