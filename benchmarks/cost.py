@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,6 +28,8 @@ DOLLARS_PER_GB_SECOND = 0.0000166667
 DOLLARS_PER_INVOCATION = 0.20 / 1_000_000
 DOLLARS_PER_API_REQUEST = 3.50 / 1_000_000
 
+SIZES = (512, 1024, 1769, 2654, 3538)
+RUNS = 15
 PICTURES = 4
 PERIOD_US = 100_000
 PHOTO = Path(__file__).resolve().parents[1] / "tests" / "photos" / "skoda_citigo_mit.png"
@@ -120,19 +122,26 @@ def _worker(runs: int) -> None:
     print(statistics.median(times[2:]) / PICTURES)
 
 
+def table(sizes: Sequence[int] = SIZES, runs: int = RUNS) -> list[Row]:
+    """Measure and print a row for each memory size."""
+    print("| memory, MB | vCPUs | ms a picture | $ a thousand pictures |\n|---|---|---|---|")
+    rows = []
+    for memory in sizes:
+        rows.append(measure(memory, runs))
+        print("| " + " | ".join(map(str, asdict(rows[-1]).values())) + " |", flush=True)
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="What a thousand pictures cost on Lambda.")
-    parser.add_argument("--memory", type=int, nargs="*", default=[1024, 1769, 3538])
-    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--memory", type=int, nargs="*", default=SIZES)
+    parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
         _worker(arguments.worker)
         return
-    print("| memory, MB | vCPUs | ms a picture | $ a thousand pictures |\n|---|---|---|---|")
-    for memory in arguments.memory:
-        row = asdict(measure(memory, arguments.runs))
-        print("| " + " | ".join(str(value) for value in row.values()) + " |", flush=True)
+    table(arguments.memory, arguments.runs)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Throw bytes at the readers of bodies, events and pictures until something breaks.
+"""Throw bytes at the readers of bodies, events, names and pictures until something breaks.
 
     python -m benchmarks.fuzz pictures --seconds 300
 
@@ -10,6 +10,8 @@ Whatever comes out other than an answer or a `CarlensError` ends the run with it
 from __future__ import annotations
 
 import argparse
+import base64
+import csv
 import io
 import json
 import random
@@ -21,9 +23,13 @@ from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
+from carlens.config import Config
 from carlens.errors import CarlensError
 from carlens.gateway import Request, read_request
 from carlens.images import Limits, read_pixels, read_shape
+from carlens.naming import routes as naming
+from carlens.naming.app import NamingApp
+from carlens.naming.rows import Rows, read_rows
 from carlens.routes import respond
 from carlens.uploads import read_uploads
 from tests import hostile
@@ -46,7 +52,17 @@ def _golden_events() -> list[str]:
         "multiValueHeaders": {"Content-Type": ["application/json"]},
         "queryStringParameters": {"format": "detailed", "confidence": "0.5"},
     }
-    return [json.dumps(each) for each in (given, raw, text)]
+    asked = given | {
+        "path": "/norm/europe",
+        "pathParameters": {"table": "europe"},
+        "queryStringParameters": {"make": "reneau", "model": "clioRT", "top_k": "3"},
+    }
+    listed = asked | {
+        "httpMethod": "POST",
+        "body": '[["vw", "golf"], ["", ""]]',
+        "multiValueHeaders": {"Content-Type": ["application/json"]},
+    }
+    return [json.dumps(each) for each in (given, raw, text, asked, listed)]
 
 
 _EVENTS = _golden_events()
@@ -76,7 +92,32 @@ def body(data: bytes) -> str:
     return "read"
 
 
+def names(data: bytes) -> str:
+    """Match the names in a body; its first line is its Content-Type."""
+    content_type, _, content = data.partition(b"\r\n\r\n")
+    headers = {"content-type": content_type.decode("latin-1")}
+    encoded = base64.b64encode(content).decode()
+    given = {"httpMethod": "POST", "path": "/norm/europe", "headers": headers}
+    with redirect_stdout(io.StringIO()):
+        answer = naming.respond({**given, "body": encoded, "isBase64Encoded": True}, None, _NAMING)
+    json.dumps(answer, ensure_ascii=False).encode()
+    if answer["statusCode"] != 200:
+        assert answer["statusCode"] in (400, 413, 415), answer["body"]
+        return str(json.loads(answer["body"])["error"]["code"])
+    rows = read_rows(Request("POST", "/", headers=headers, body=content))
+    assert _rows_of(answer["body"], rows) == len(rows.pairs), answer["body"]
+    return "csv" if rows.delimiter else "json"
+
+
+def _rows_of(body: str, rows: Rows) -> int:
+    if not rows.delimiter:
+        return len(json.loads(body))
+    read = csv.reader(io.StringIO(body, newline=""), delimiter=rows.delimiter, strict=True)
+    return len(list(read)) - rows.header
+
+
 _COPY = Copy(metrics="Carlens")
+_NAMING = NamingApp(Config(metrics="Carlens"))
 _JUNK: tuple[Any, ...] = (
     None, True, 0, -1, 1e308, "", "\ud800", "\0", "a" * 9000, "/shape",
     "/predict", "image/png", "QUJD",
@@ -92,11 +133,12 @@ def event(data: bytes) -> str:
     with suppress(CarlensError):
         read_request(given)
     with redirect_stdout(io.StringIO()):
-        answer = respond(given, None, _COPY.app)
-    assert answer["statusCode"] != 500, (answer["body"], given)
-    assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
-    json.dumps(answer, ensure_ascii=False).encode()
-    return str(answer["statusCode"])
+        answers = (respond(given, None, _COPY.app), naming.respond(given, None, _NAMING))
+    for answer in answers:
+        assert answer["statusCode"] != 500, (answer["body"], given)
+        assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
+        json.dumps(answer, ensure_ascii=False).encode()
+    return "/".join(str(answer["statusCode"]) for answer in answers)
 
 
 def _spoil(value: Any, chance: random.Random) -> Any:
@@ -133,6 +175,21 @@ def _bodies() -> list[bytes]:
     ]
 
 
+def _names() -> list[bytes]:
+    table = "marque;modele;année\r\nCITROËN;C3 Picasso 1.6 HDI;2010\r\nB.M.W.;320d;\r\n;;\r\n"
+    quoted = '"Renault","Clio, 5p"\n\n"vw","up! ""beats"""\n=1+1,2O6\n'
+    form = (
+        '--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+        f"{quoted}\r\n--x--\r\n"
+    )
+    csvs = [table.encode(code) for code in ("utf-8", "utf-8-sig", "latin-1", "utf-16")]
+    bodies = [(b"text/csv", body) for body in (*csvs, quoted.encode(), b"make\tmodel\nvw\tgolf")]
+    lists = ('[{"make": "vw", "model": "golf"}]', '[{"marque": "a", "modele": "b"}]', '[["a", ""]]')
+    bodies += [(b"application/json", text.encode()) for text in lists]
+    bodies.append((b"multipart/form-data; boundary=x", form.encode()))
+    return [kind + b"\r\n\r\n" + body for kind, body in bodies]
+
+
 def _numbers() -> list[bytes]:
     return [index.to_bytes(4, "big") for index in range(64)]
 
@@ -141,6 +198,7 @@ TARGETS: dict[str, tuple[Target, Callable[[], list[bytes]]]] = {
     "pictures": (picture, _pictures),
     "bodies": (body, _bodies),
     "events": (event, _numbers),
+    "names": (names, _names),
 }
 
 

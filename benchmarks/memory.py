@@ -150,6 +150,17 @@ def _answer(path: Path, url: str) -> None:
     print(json.dumps((peak, round(seconds, 2), what)))
 
 
+def table() -> list[dict[str, object]]:
+    """Measure and print a row for each case."""
+    print("| 50 megapixels as | peak MB | seconds | |\n|---|---|---|---|")
+    rows: list[dict[str, object]] = []
+    for name in (*CASES, URLS):
+        peak, seconds, what = measure(name)
+        rows.append({"case": name, "peak MB": peak, "seconds": seconds, "what": what})
+        print(f"| {name} | {peak:,} | {seconds:.1f} | {what} |", flush=True)
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
@@ -158,10 +169,7 @@ def main() -> None:
     if options.one:
         _answer(options.one, options.url)
         return
-    print("| 50 megapixels as | peak MB | seconds | |\n|---|---|---|---|")
-    for name in (*CASES, URLS):
-        peak, seconds, what = measure(name)
-        print(f"| {name} | {peak:,} | {seconds:.1f} | {what} |", flush=True)
+    table()
 
 
 if __name__ == "__main__":

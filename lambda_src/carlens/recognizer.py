@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from carlens.config import Config
 from carlens.models.manifest import ManifestError, Task
@@ -12,13 +15,39 @@ from carlens.models.store import FolderStore, ModelStore, S3Store
 from carlens.vision.classification import Classifier
 from carlens.vision.detection import Detector
 
+if TYPE_CHECKING:
+    from carlens.naming.tables import Entry
+
+# The table of the shipped classifier's labels; other classifiers share few or none of them.
+_REFERENCES = "stanford_cars"
+
 
 @dataclass(frozen=True)
 class Recognizer:
-    """A detector, and a classifier for some of its classes."""
+    """A detector, and a classifier for some of its classes.
+
+    Attributes
+    ----------
+    detector : Detector
+    classifier : Classifier
+    """
 
     detector: Detector
     classifier: Classifier
+
+    def rehearse(self) -> None:
+        """Run both models once, for a snapshot that is to answer at full speed."""
+        self.detector.rehearse()
+        self.classifier.rehearse()
+
+    @cached_property
+    def references(self) -> Mapping[str, Entry]:
+        """What a label of the classifier is in the reference table, for those that are in it."""
+        from carlens.naming.tables import read_references  # only the detailed form pays for it
+
+        known = read_references(_REFERENCES)
+        labels = self.classifier.manifest.labels
+        return {label: known[label] for label in labels if label in known}
 
     @classmethod
     def load(cls, config: Config) -> Recognizer:

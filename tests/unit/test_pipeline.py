@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -56,7 +58,12 @@ class Copy:
         return [(-distances.T / 10).astype(np.float32)]
 
     def see(
-        self, pictures: Sequence[Decode], *, classify: bool = True, watch: Stopwatch | None = None
+        self,
+        pictures: Sequence[Decode],
+        *,
+        classify: bool = True,
+        watch: Stopwatch | None = None,
+        decode_ahead: bool = False,
     ) -> list[Sight | PictureError]:
         return see_all(
             pictures,
@@ -66,6 +73,7 @@ class Copy:
             top_k=2,
             out_of_time=self.clock.out,
             watch=watch or Stopwatch(),
+            decode_ahead=decode_ahead,
         )
 
 
@@ -164,6 +172,53 @@ def test_pictures_are_decoded_one_at_a_time() -> None:
 # --- failures ---
 
 
+def test_the_next_picture_is_decoded_while_one_is_seen_and_no_more() -> None:
+    # Given pictures of which one is broken, and a detector that waits for the next to be decoded
+    copy, decoded = Copy(), [threading.Event() for _ in range(5)]
+    started: list[int] = []
+    seen_at: list[int] = []
+
+    def decoder(index: int) -> Decode:
+        def decode() -> Pixels:
+            started.append(index)
+            decoded[index].set()
+            if index == 2:
+                raise NotAnImage("broken")
+            return of("car")()
+
+        return decode
+
+    def detect(batch: Tensor) -> Sequence[Tensor]:
+        at = (0, 1, 3, 4)[len(seen_at)]
+        assert at == 4 or decoded[at + 1].wait(10)
+        seen_at.append(len(started))
+        return copy._eye.run(batch)
+
+    copy.detector = Detector(fake(DETECT, detect))
+
+    found = copy.see([decoder(index) for index in range(5)], decode_ahead=True)
+
+    # Then each was seen while the next was there, but not the one after it
+    assert seen_at == [2, 3, 5, 5]
+    assert [isinstance(sight, NotAnImage) for sight in found] == [False, False, True, False, False]
+
+
+def test_what_is_late_is_not_decoded_ahead() -> None:
+    copy, decoded = Copy(lasts=1), []
+
+    def decode() -> Pixels:
+        decoded.append(1)
+        return of("car")()
+
+    found = copy.see([decode] * 9, classify=False, decode_ahead=True)
+
+    # Then one may be decoded in vain, and none is seen
+    assert isinstance(found[0], Sight)
+    assert [type(sight) for sight in found[1:]] == [DeadlineExceeded] * 8
+    assert copy.clock.done == ["detect"]
+    assert len(decoded) <= 2
+
+
 @pytest.mark.parametrize("at", range(4))
 def test_a_picture_that_fails_fails_alone(at: int) -> None:
     pictures = [of("car"), of("bus"), of("truck")]
@@ -172,6 +227,27 @@ def test_a_picture_that_fails_fails_alone(at: int) -> None:
     expected.insert(at, BAD)
 
     assert seen(Copy().see(pictures)) == expected
+
+
+@pytest.mark.parametrize("decode_ahead", [False, True])
+def test_a_picture_that_fails_is_let_go(decode_ahead: bool) -> None:
+    # Given pictures that fail when their pixels are there already
+    held: list[weakref.ref[Pixels]] = []
+
+    def cut() -> Pixels:
+        pixels = picture(100, 100)
+        held.append(weakref.ref(pixels))
+        try:
+            raise OSError("its last rows are not there")
+        except OSError as error:
+            raise NotAnImage("The picture is cut.") from error
+
+    results = Copy().see([cut, cut, of("car")], decode_ahead=decode_ahead)
+
+    # Then their errors, which are part of the answer, do not keep them: 30 cut pictures of
+    # 50 megapixels fit in one request
+    assert seen(results) == [BAD, BAD, CAR]
+    assert [pixels() for pixels in held] == [None, None]
 
 
 def test_pictures_may_all_fail() -> None:

@@ -215,12 +215,44 @@ def test_a_file_of_a_fixed_batch_above_one_is_refused(batch: int) -> None:
     assert refusal(DETECT, weights).startswith("made-up: input")
 
 
-def test_a_file_that_only_declares_to_take_any_batch_is_refused() -> None:
-    # Given a graph that is hard-wired to one picture, as careless exports are
-    weights = onnx_file(BOXES_AND_SCORES, shape=("n", 100, 100, 3), batch_inside=1)
+def test_a_file_that_only_declares_to_take_any_batch_runs_one_by_one() -> None:
+    # Given graphs that are hard-wired to one picture, as careless exports are: one fails on
+    # two, the other gives the rows of both as those of one
+    flat = onnx.load_from_string(onnx_file({"logits": (4,)}, shape=("n", 20, 20, 3)))
+    flat.graph.node[-1].output[0] = "rows"
+    flat.graph.node.append(helper.make_node("Reshape", ["rows", "all"], ["logits"]))
+    flat.graph.initializer.append(numpy_helper.from_array(np.array([1, -1], np.int64), "all"))
+    files = [
+        (DETECT, onnx_file(BOXES_AND_SCORES, batch_inside=1)),
+        (CLASSIFY, flat.SerializeToString()),
+    ]
+    for manifest, weights in files:
+        model = load(manifest, weights)
+        spec = manifest.input
+        batch = np.stack([np.full((spec.height, spec.width, 3), i, np.float32) for i in range(3)])
 
-    # Then it is refused at load, not at the first request with two views
-    assert refusal(DETECT, weights).startswith("made-up: input")
+        # When several are to be run at once
+        outputs = model.run(batch)
+
+        # Then each is answered all the same
+        assert not model.batches
+        for output in outputs:
+            np.testing.assert_allclose(output.reshape(3, -1)[:, 0], [0, 1, 2], rtol=1e-5)
+
+
+def test_a_file_that_declares_its_shapes_is_not_tried_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a file that says what comes out for a picture
+    model = onnx.load_from_string(onnx_file(LOGITS, shape=("n", 20, 20, 3)))
+    sides = model.graph.output[0].type.tensor_type.shape.dim
+    sides[0].dim_param = "n"
+
+    # Then no picture is run at load, which would cost every cold start as much as a request
+    monkeypatch.delattr(Model, "rehearse")
+    load(CLASSIFY, model.SerializeToString())
+
+    # And what it says is checked
+    with pytest.raises(ManifestError, match="but for one picture it is"):
+        load(replace(CLASSIFY, labels=CLASSIFY.labels[1:]), model.SerializeToString())
 
 
 def test_a_wrong_output_name_is_refused() -> None:
@@ -249,7 +281,7 @@ def test_an_output_that_is_not_one_row_a_picture_is_refused() -> None:
     # Then it is refused: its rows could not be told apart
     message = refusal(CLASSIFY, model.SerializeToString())
     assert message.startswith("made-up: output.decoder is 'softmax'")
-    assert "should be [n, 4], but with n = 2 it is [4, 4]" in message
+    assert "should be [n, 4], but for one picture it is [2, 4]" in message
 
 
 def spec(decoder: Any, *names: str, **more: Any) -> OutputSpec:
@@ -327,5 +359,5 @@ def test_a_classifier_with_other_classes_than_its_labels_is_refused(classes: int
 
     assert refusal(CLASSIFY, weights) == (
         "made-up: output.decoder is 'softmax' and labels has 4 classes, so output 'logits' "
-        f"should be [n, 4], but with n = 2 it is [2, {classes}]"
+        f"should be [n, 4], but for one picture it is [1, {classes}]"
     )

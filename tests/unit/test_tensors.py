@@ -7,12 +7,13 @@ import tracemalloc
 from dataclasses import replace
 from typing import Literal
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carlens.images import Pixels
+from carlens.images import Pixels, as_pixels
 from carlens.models.manifest import InputSpec
 from carlens.vision.tensors import Placement, fit, to_batch
 from tests.models_support import INPUT, Tensor
@@ -282,3 +283,16 @@ def test_a_batch_leaves_its_pictures_alone() -> None:
     to_batch([pixels], replace(INPUT, mean=(9.0, 9.0, 9.0), std=(3.0, 3.0, 3.0)))
 
     np.testing.assert_array_equal(pixels, before)
+
+
+@pytest.mark.parametrize("size", [(957, 562), (230, 1000), (2000, 1503), (224, 225), (3000, 300)])
+def test_area_interpolation_is_the_mean_of_what_each_pixel_covers(size: tuple[int, int]) -> None:
+    # Given detail as fine as a pixel, of which a linear interpolation would see every tenth
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 1.5)
+
+    fitted, _ = fit(as_pixels(smooth), replace(spec(224, 224), interpolation="area"))
+
+    # Then it is OpenCV's own, but for a shade
+    area = cv2.resize(smooth, (224, 224), interpolation=cv2.INTER_AREA)
+    assert np.abs(fitted.astype(int) - area).mean() < 1.5

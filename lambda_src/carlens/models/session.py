@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from carlens.models.manifest import Decoder, Manifest, ManifestError
 
 Tensor = NDArray[np.float32]
+Shape = tuple[int, ...]
 
 
 class Model:
@@ -50,7 +51,7 @@ class Model:
         try:
             self.batches = _check_input(manifest, self._session)
             _check_output_names(manifest, self._session)
-            self._try_out()
+            _check_outputs(manifest, self._declared() or self.rehearse())
         except ManifestError as error:
             raise ManifestError(f"{manifest.name}: {error}") from error
 
@@ -67,24 +68,54 @@ class Model:
         list of float32 array, each of first dimension n
             The outputs that the manifest names, in its order.
         """
-        names, feed = list(self.manifest.output.names), self.manifest.input.name
-        if self.batches or len(batch) == 1:
-            outputs: list[Tensor] = self._session.run(names, {feed: batch})
-            return outputs
-        singles = [self._session.run(names, {feed: batch[i : i + 1]}) for i in range(len(batch))]
+        if self.batches and len(batch) > 1:
+            outputs = self._run_at_once(batch)
+            if outputs is not None:
+                return outputs
+            # It declares to take any number of pictures, but is hard-wired to one.
+            self.batches = False
+        if len(batch) == 1:
+            return self._run(batch)
+        singles = [self._run(batch[i : i + 1]) for i in range(len(batch))]
         return [np.concatenate(outputs) for outputs in zip(*singles, strict=True)]
 
-    def _try_out(self) -> None:
-        # One run on black pictures shows the shapes, and warms the session up. Two pictures
-        # find out a file that declares to take any number but is hard-wired to one.
-        batch = np.zeros((2 if self.batches else 1, *_shape(self.manifest)), np.float32)
+    def rehearse(self) -> list[Shape]:
+        """Run on a black picture; give the outputs' shapes.
+
+        Raises
+        ------
+        ManifestError
+            The model fails on it.
+        """
+        picture = np.zeros((1, *_shape(self.manifest)), np.float32)
         try:
-            outputs = self.run(batch)
+            return [output.shape for output in self._run(picture)]
         except Exception as error:  # onnxruntime's own errors share no base class
             raise ManifestError(
-                f"input does not fit: the file fails on an input of shape {list(batch.shape)}"
+                f"input does not fit: the file fails on an input of shape {list(picture.shape)}"
             ) from error
-        _check_outputs(self.manifest, outputs, len(batch))
+
+    def _run(self, batch: Tensor) -> list[Tensor]:
+        output, feed = self.manifest.output, self.manifest.input.name
+        outputs: list[Tensor] = self._session.run(output.names, {feed: batch})
+        return outputs
+
+    def _run_at_once(self, batch: Tensor) -> list[Tensor] | None:
+        try:
+            outputs = self._run(batch)
+        except Exception:  # noqa: BLE001 - onnxruntime's own errors share no base class
+            return None
+        return outputs if all(len(output) == len(batch) for output in outputs) else None
+
+    def _declared(self) -> list[Shape] | None:
+        """Give the outputs' shapes for one picture, if the file declares them all."""
+        [node] = self._session.get_inputs()
+        outputs = {node.name: node.shape for node in self._session.get_outputs()}
+        declared = [outputs[name] for name in self.manifest.output.names]
+        sides = [side for shape in (node.shape, *declared) for side in shape[1:]]
+        batches = {shape[0] for shape in (node.shape, *declared)}
+        known = len(batches) == 1 and all(isinstance(side, int) for side in sides)
+        return [(1, *shape[1:]) for shape in declared] if known else None
 
 
 def _shape(manifest: Manifest) -> tuple[int, int, int]:
@@ -101,6 +132,10 @@ def _options(threads: int) -> ort.SessionOptions:
     options.inter_op_num_threads = 1
     # The idle threads of one model would keep the CPUs from the other.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Their memory would be touched anew on the first two runs, which take a third longer for it;
+    # later ones gain nothing, as freed memory is kept for the next run anyway.
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3
@@ -129,6 +164,8 @@ def _check_input(manifest: Manifest, session: Any) -> bool:
                 f"input.{field} does not fit: the file takes {node.shape}, "
                 f"the manifest says {['n', *wanted]}"
             )
+    if isinstance(node.shape[0], int) and node.shape[0] != 1:
+        raise ManifestError(f"input does not fit: the file takes {node.shape[0]} pictures at once")
     return not isinstance(node.shape[0], int)
 
 
@@ -141,22 +178,20 @@ def _check_output_names(manifest: Manifest, session: Any) -> None:
             raise ManifestError(f"output.names: {name!r} gives {found[name]}, not float32")
 
 
-def _check_outputs(manifest: Manifest, outputs: list[Tensor], batch: int) -> None:
-    for name, output, expected in zip(
-        manifest.output.names, outputs, _output_shapes(manifest), strict=True
-    ):
-        fits = output.ndim == 1 + len(expected) and all(
-            want in (None, have)
-            for want, have in zip((batch, *expected), output.shape, strict=True)
+def _check_outputs(manifest: Manifest, shapes: list[Shape]) -> None:
+    names = manifest.output.names
+    for name, shape, wanted in zip(names, shapes, _output_shapes(manifest), strict=True):
+        fits = len(shape) == 1 + len(wanted) and all(
+            want in (None, have) for want, have in zip((1, *wanted), shape, strict=True)
         )
         if not fits:
-            shape = ", ".join("any" if want is None else str(want) for want in expected)
+            sides = ", ".join("any" if want is None else str(want) for want in wanted)
             raise ManifestError(
                 f"output.decoder is {manifest.output.decoder!r} and labels has "
-                f"{len(manifest.labels)} classes, so output {name!r} should be [n, {shape}], "
-                f"but with n = {batch} it is {list(output.shape)}"
+                f"{len(manifest.labels)} classes, so output {name!r} should be [n, {sides}], "
+                f"but for one picture it is {list(shape)}"
             )
-    if len({output.shape[1] for output in outputs}) > 1:
+    if len({shape[1] for shape in shapes}) > 1:
         raise ManifestError("output.names: the outputs do not have as many boxes as scores")
 
 

@@ -58,6 +58,10 @@ class Classifier:
         self._makes = sorted(set(makes))
         self._of_make = np.array([[m == make for m in self._makes] for make in makes], np.float32)
 
+    def rehearse(self) -> None:
+        """Run once on nothing, so that the first picture is as fast as the next."""
+        self._model.rehearse()
+
     def crop(self, pixels: Pixels, detection: Detection) -> Pixels:
         """Cut a detection out and fit it to the model.
 

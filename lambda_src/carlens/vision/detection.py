@@ -82,6 +82,10 @@ class Detector:
         # All vehicles share a group, every other class has its own.
         self._merge_groups = np.array([0 if n in VEHICLES else i + 1 for i, n in enumerate(names)])
 
+    def rehearse(self) -> None:
+        """Run once on nothing, so that the first picture is as fast as the next."""
+        self._model.rehearse()
+
     def detect(self, pixels: Pixels, options: DetectOptions) -> list[Detection]:
         """Find the objects in a picture.
 
@@ -167,7 +171,8 @@ def _place(
 ) -> tuple[Boxes, Scores, Classes]:
     """Threshold one view's boxes and move them into the picture."""
     boxes, scores = decoded
-    rows, classes = np.nonzero(scores >= confidence)
+    # Many times faster than nonzero() of the two axes.
+    rows, classes = np.divmod(np.flatnonzero(scores >= confidence), scores.shape[1])
     x1, y1, x2, y2 = bounds
     placed = placement.to_picture(boxes[rows])
     # A box with a side or a score that is no number is none.

@@ -1,0 +1,146 @@
+"""How fast Carlens is: `python -m benchmarks.speed`.
+
+Prints each table as it is measured; writes docs/benchmarks.json, docs/benchmarks.svg and the
+table in README.md. Wants a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import cost, memory
+from benchmarks.speed import cold, report, rivals
+from benchmarks.speed.duel import Ratio, Times, take_turns
+from benchmarks.speed.pictures import Case
+from tests.integration.tools import UnavailableError
+
+CASES = (Case(1, 1), Case(4, 1.5), Case(8, 1), Case(1, 12))
+PICTURES = (1, 2, 4, 8, 16, 32)
+MEGAPIXELS = (0.1, 0.3, 1, 3, 12, 25, 50)
+_CLIENTS = 4
+
+
+def against_floor(rounds: int) -> list[dict[str, Any]]:
+    """Compare the handler with the floor and the original, on one CPU and on two."""
+    rows = []
+    for cpus in range(1, min(2, os.cpu_count() or 1) + 1):
+        for slices in (1, 2):
+            # The original looks once at a picture.
+            names = ("floor", "Carlens", "original") if slices == 1 else ("floor", "Carlens")
+            for case in CASES:
+                times = take_turns(names, case, slices=slices, cpus=cpus, rounds=rounds)
+                passes = slices**2 + 1 if slices > 1 else 1
+                row: dict[str, Any] = {"cpus": cpus, "passes": passes, "case": str(case)}
+                row |= {"ms": _medians(times), "to floor": Ratio.of(times, "Carlens", "floor")}
+                if "original" in times:
+                    row["original"] = Ratio.of(times, "original", "Carlens")
+                rows.append(row)
+                report.say(row)
+    return rows
+
+
+def against_rivals(rounds: int, seconds: float) -> list[dict[str, Any]]:
+    """Compare the local server with what a user would write instead."""
+    rows = []
+    names = tuple(rivals.SERVERS)
+    for case in CASES:
+        with rivals.running(names, case) as servers:
+            measured = {
+                "one at a time": rivals.one_by_one(servers, rounds),
+                f"{_CLIENTS} clients": rivals.under_load(servers, _CLIENTS, seconds, 3),
+            }
+        for how, times in measured.items():
+            ratios = {name: Ratio.of(times, name, "Carlens") for name in names[1:]}
+            row = {"case": str(case), "how": how, "ms": _medians(times), **ratios}
+            rows.append(row)
+            report.say(row)
+    return rows
+
+
+def cold_starts(rounds: int) -> list[dict[str, Any]]:
+    """Compare the init with the floor's, with a warm and an empty page cache."""
+    rows = []
+    for dropped in (False, True) if cold.can_drop_page_cache() else (False,):
+        times = cold.cold_starts(rounds, threads=1, dropped=dropped)
+        row = {
+            "page cache": "empty" if dropped else "warm",
+            "ms": _medians(times),
+            "to floor": Ratio.of(times, "Carlens", "floor"),
+            "first to warm": Ratio.of(times, "first", "warm"),
+        }
+        rows.append(row)
+        report.say(row)
+    return rows
+
+
+def scaling(rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """Measure the handler against the number and the size of the pictures, on all CPUs."""
+    cpus = os.cpu_count() or 1
+
+    def median(case: Case, slices: int) -> float:
+        times = take_turns(("Carlens",), case, slices=slices, cpus=cpus, rounds=rounds)
+        return round(statistics.median(times["Carlens"]), 1)
+
+    found: dict[str, list[tuple[float, float]]] = {}
+    for slices, name in ((1, "one pass"), (2, "five passes")):
+        found[f"pictures of 0.3 MP, {name}"] = [
+            (count, median(Case(count, 0.3), slices)) for count in PICTURES
+        ]
+        found[f"megapixels, {name}"] = [
+            (size, median(Case(1, size), slices)) for size in MEGAPIXELS
+        ]
+    report.say(found)
+    return found
+
+
+def _medians(times: Times) -> dict[str, float]:
+    return {name: round(statistics.median(found), 1) for name, found in times.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=11, help="of each comparison (11)")
+    parser.add_argument("--only", choices=("floor", "rivals", "cold", "scaling", "cost", "memory"))
+    options = parser.parse_args()
+    parts: Mapping[str, Any] = {
+        "floor": lambda: against_floor(options.rounds),
+        "rivals": lambda: against_rivals(options.rounds, 3.0),
+        "cold": lambda: _cold(options.rounds),
+        "scaling": lambda: scaling(max(3, options.rounds // 3)),
+        "cost": cost.table,
+        "memory": memory.table,
+    }
+    wanted: Sequence[str] = [options.only] if options.only else tuple(parts)
+    results = report.read()
+    results["machine"] = {
+        "cpu": _cpu(),
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+    }
+    for number, name in enumerate(wanted, 1):
+        print(f"[{number}/{len(wanted)}] {name}", file=sys.stderr, flush=True)
+        results[name] = parts[name]()
+        report.write(results)
+
+
+def _cold(rounds: int) -> list[dict[str, Any]] | str:
+    try:
+        return cold_starts(rounds)
+    except UnavailableError as error:
+        return f"not measured: {error}"
+
+
+def _cpu() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "")
+
+
+if __name__ == "__main__":
+    main()

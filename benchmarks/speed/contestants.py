@@ -1,0 +1,129 @@
+"""Ways to answer the same pictures in one process, each given as it would be called."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.speed.pictures import Case
+
+# For each picture, the class of each vehicle found.
+Seen = list[list[str]]
+Run = Callable[[], Seen]
+
+
+def event(case: Case, slices: int) -> dict[str, Any]:
+    """Give the pictures as API Gateway hands them to a function."""
+    body, content_type = case.form()
+    return {
+        "httpMethod": "POST",
+        "path": "/predict",
+        "headers": {"Content-Type": content_type},
+        "queryStringParameters": {"slices": str(slices)},
+        "body": base64.b64encode(body).decode(),
+        "isBase64Encoded": True,
+    }
+
+
+def carlens(case: Case, slices: int) -> Run:
+    """Call the handler."""
+    import handler
+
+    given = event(case, slices)
+
+    def run() -> Seen:
+        answer = handler.lambda_handler(given, None)
+        return [[o["class_name"] for o in picture] for picture in json.loads(answer["body"])]
+
+    return run
+
+
+def floor(case: Case, slices: int) -> Run:
+    """Do only what nobody can leave out: decode, run the detector, run the classifier once.
+
+    The tensors are made before, by Carlens, so that all run the models on the same.
+    """
+    import handler
+
+    recognizer = handler.app.recognizer()
+    views: list[NDArray[np.float32]] = []
+    crops: list[NDArray[np.float32]] = []
+    detector, classifier = recognizer.detector._model, recognizer.classifier._model
+    with _recorded(detector, views), _recorded(classifier, crops):
+        seen = carlens(case, slices)()
+    batch = np.concatenate(crops)
+    files = [np.frombuffer(file, np.uint8) for file in case.files()]
+
+    def run() -> Seen:
+        for file, view in zip(files, views, strict=True):
+            cv2.imdecode(file, cv2.IMREAD_COLOR)
+            detector.run(view)
+        classifier.run(batch)
+        return seen
+
+    return run
+
+
+@contextmanager
+def _recorded(model: Any, into: list[NDArray[np.float32]]) -> Iterator[None]:
+    """Keep what a model is run on."""
+    run = model.run
+
+    def record(batch: NDArray[np.float32]) -> Any:
+        into.append(batch.copy())
+        return run(batch)
+
+    model.run = record
+    try:
+        yield
+    finally:
+        del model.run
+
+
+def original(case: Case, slices: int) -> Run:
+    """Answer as the original project did, in one pass over each picture."""
+    import pandas as pd
+    from PIL import Image
+    from requests_toolbelt import MultipartDecoder
+
+    from benchmarks.speed.usual import Usual, merge
+
+    assert slices == 1, "the original looked once at a picture"
+    usual = Usual()
+    given = event(case, slices)
+
+    def run() -> Seen:
+        body = base64.b64decode(given["body"])
+        parts = MultipartDecoder(body, given["headers"]["Content-Type"]).parts
+        results = []
+        for part in parts:
+            image = Image.open(io.BytesIO(part.content)).convert("RGB")
+            boxes, scores, classes = usual.detect(image)
+            frame = pd.DataFrame(boxes, columns=["x1", "y1", "x2", "y2"])
+            frame["score"], frame["class"] = scores, classes
+            frame = frame.sort_values("score", ascending=False)
+            kept = merge(
+                frame[["x1", "y1", "x2", "y2"]].to_numpy(),
+                frame["score"].to_numpy(),
+                frame["class"].to_numpy(),
+                image,
+            )
+            results.append(usual.describe(image, *kept))
+        return [[o["class_name"] for o in picture] for picture in json.loads(json.dumps(results))]
+
+    return run
+
+
+CONTESTANTS: dict[str, Callable[[Case, int], Run]] = {
+    "floor": floor,
+    "Carlens": carlens,
+    "original": original,
+}

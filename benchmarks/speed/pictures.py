@@ -1,0 +1,56 @@
+"""The pictures that are sent: the photos of the tests, as large as a camera makes them."""
+
+from __future__ import annotations
+
+import functools
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from requests_toolbelt import MultipartEncoder
+
+PHOTOS = Path(__file__).resolve().parents[2] / "tests" / "photos"
+NAMES = ("skoda_citigo_mit.png", "vw_passat_cc_mit.webp")
+# Of the noise that is laid over the enlarged photos, in 255ths: as in a camera's files, it is
+# most of what a decoder has to read.
+_NOISE = 3.0
+_QUALITY = 88
+
+
+@dataclass(frozen=True)
+class Case:
+    """What one request carries: how many pictures, of how many megapixels each."""
+
+    pictures: int
+    megapixels: float
+
+    def __str__(self) -> str:
+        return f"{self.pictures} x {self.megapixels:g} MP"
+
+    def files(self) -> list[bytes]:
+        """Give the pictures as JPEG files."""
+        return [jpeg(NAMES[i % len(NAMES)], self.megapixels) for i in range(self.pictures)]
+
+    def form(self) -> tuple[bytes, str]:
+        """Give the pictures as a multipart/form-data body, and its Content-Type."""
+        files = enumerate(self.files())
+        fields = [("image", (f"{i}.jpg", file, "image/jpeg")) for i, file in files]
+        encoder = MultipartEncoder(fields)
+        return encoder.to_string(), encoder.content_type
+
+
+@functools.cache
+def jpeg(name: str, megapixels: float) -> bytes:
+    """Give a photo enlarged to a size, with a camera's noise, as a JPEG file."""
+    with Image.open(PHOTOS / name) as photo:
+        scale = (megapixels * 1e6 / (photo.width * photo.height)) ** 0.5
+        size = (round(photo.width * scale), round(photo.height * scale))
+        large = photo.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+    pixels = np.asarray(large, np.float32)
+    noise = np.random.default_rng(0).normal(0, _NOISE, (*pixels.shape[:2], 1))
+    buffer = io.BytesIO()
+    noisy = np.clip(pixels + noise, 0, 255).astype(np.uint8)
+    Image.fromarray(noisy).save(buffer, "JPEG", quality=_QUALITY)
+    return buffer.getvalue()

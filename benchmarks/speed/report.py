@@ -1,0 +1,134 @@
+"""Results -> docs/benchmarks.json, a plot, and the table in README.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed.duel import Ratio
+
+_ROOT = Path(__file__).resolve().parents[2]
+_JSON = _ROOT / "docs" / "benchmarks.json"
+_PLOT = _ROOT / "docs" / "benchmarks.svg"
+_README = _ROOT / "README.md"
+_BEGIN, _END = "<!-- make bench writes this -->\n", "<!-- to here -->\n"
+
+Results = dict[str, Any]
+
+
+def say(row: Any) -> None:
+    """Print what was measured just now."""
+    print(json.dumps(_plain(row)), flush=True)
+
+
+def read() -> Results:
+    """Give what was measured before, so that one part can be measured again."""
+    found: Results = json.loads(_JSON.read_text("utf-8")) if _JSON.is_file() else {}
+    return found
+
+
+def write(results: Results) -> None:
+    """Write all that is known."""
+    plain = _plain(results)
+    _JSON.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+    if "scaling" in plain:
+        _plot(plain["scaling"])
+    before, begin, rest = _README.read_text("utf-8").partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if begin and end:
+        _README.write_text(before + begin + "\n" + tables(plain) + "\n" + end + after, "utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(member) for member in value]
+    return value
+
+
+def tables(results: Results) -> str:
+    """Lay the results out in Markdown."""
+    parts = [
+        _table(title, results[name], columns)
+        for name, title, columns in (
+            ("floor", "The handler, warm", _FLOOR),
+            ("rivals", "The local server and others", _RIVALS),
+            ("cold", "Cold start under Lambda's emulator, one thread", _COLD),
+            ("cost", "Memory and money", _COST),
+        )
+        if isinstance(results.get(name), list)
+    ]
+    return "\n".join(parts)
+
+
+_FLOOR = {
+    "CPUs": lambda row: row["cpus"],
+    "passes": lambda row: row["passes"],
+    "pictures": lambda row: row["case"],
+    "floor, ms": lambda row: row["ms"]["floor"],
+    "Carlens, ms": lambda row: row["ms"]["Carlens"],
+    "Carlens / floor": lambda row: _ratio(row["to floor"]),
+    "original / Carlens": lambda row: _ratio(row.get("original")),
+}
+_RIVALS = {
+    "pictures": lambda row: row["case"],
+    "load": lambda row: row["how"],
+    "Carlens, ms": lambda row: row["ms"]["Carlens"],
+    "FastAPI / Carlens": lambda row: _ratio(row["FastAPI"]),
+    "LitServe / Carlens": lambda row: _ratio(row["LitServe"]),
+    "BentoML / Carlens": lambda row: _ratio(row["BentoML"]),
+}
+_COLD = {
+    "page cache": lambda row: row["page cache"],
+    "floor, ms": lambda row: row["ms"]["floor"],
+    "Carlens, ms": lambda row: row["ms"]["Carlens"],
+    "Carlens / floor": lambda row: _ratio(row["to floor"]),
+    "first / warm request": lambda row: _ratio(row["first to warm"]),
+}
+_COST = {
+    "memory, MB": lambda row: f"{row['memory']:,}",
+    "vCPUs": lambda row: row["vcpus"],
+    "ms a picture": lambda row: row["ms_per_picture"],
+    "$ a thousand pictures": lambda row: row["dollars_per_thousand"],
+}
+
+
+def _table(title: str, rows: list[Any], columns: Mapping[str, Any]) -> str:
+    lines = [f"**{title}**\n", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    lines += [f"| {' | '.join(str(cell(row)) for cell in columns.values())} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _ratio(found: Mapping[str, float] | Ratio | None) -> str:
+    if found is None:
+        return ""
+    ratio = found if isinstance(found, Ratio) else Ratio(**found)
+    return f"{ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
+
+
+def _plot(scaling: Mapping[str, list[list[float]]]) -> None:
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    # Text stays text, and the same figures give the same file.
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "carlens", "font.size": 11})
+    from matplotlib import pyplot as plt
+
+    figure, sides = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
+    for axis, of in zip(sides, ("pictures", "megapixels"), strict=True):
+        for name, points in scaling.items():
+            if name.startswith(of):
+                x, y = zip(*points, strict=True)
+                axis.plot(x, y, marker="o", label=name.partition(", ")[2])
+        axis.set(xlabel=of + (" of 0.3 MP" if of == "pictures" else ", one picture"), ylabel="ms")
+        axis.set(xlim=0, ylim=0)
+        axis.grid(alpha=0.3)
+        axis.legend()
+    figure.savefig(_PLOT, metadata={"Date": None})
+    plt.close(figure)

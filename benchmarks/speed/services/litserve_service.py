@@ -1,0 +1,36 @@
+"""LitServe: `python -m benchmarks.speed.services.litserve_service 8001`."""
+
+import sys
+from typing import Any
+
+import litserve as ls
+from fastapi import Request
+
+from benchmarks.speed.usual import Usual
+
+
+class Vehicles(ls.LitAPI):
+    """Answers the pictures of a form."""
+
+    def setup(self, device: str) -> None:
+        """Load the models."""
+        self.usual = Usual()
+
+    def decode_request(self, request: Request) -> list[bytes]:
+        """Read the pictures."""
+        return [file.file.read() for file in request.getlist("image")]
+
+    def predict(self, files: list[bytes]) -> list[list[dict[str, Any]]]:
+        """See them."""
+        return [self.usual.see(file) for file in files]
+
+    def encode_response(self, output: Any) -> Any:
+        """Answer JSON."""
+        return output
+
+
+if __name__ == "__main__":
+    server = ls.LitServer(Vehicles(), accelerator="cpu")
+    server.run(
+        host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", generate_client_file=False
+    )
