@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Document = dict[str, Any]
 
 _METHODS = ("get", "put", "post", "delete", "head", "patch")
+
+# Says which function a path of the contract leads to; the image function's need not say it.
+_FUNCTION = "x-carlens-function"
 
 # A browser that opens a page, and what watches the service, can send no key.
 KEYLESS = frozenset({"/", "/health", "/openapi.json"})
@@ -21,14 +25,14 @@ _PREFLIGHT_SECONDS = 600
 def api_definition(
     contract: Mapping[str, Any],
     *,
-    function_uri: str,
+    function_uris: Mapping[str, str],
     cors_origins: Sequence[str],
     api_key: bool,
 ) -> Document:
     """Make the OpenAPI document that API Gateway runs.
 
-    Methods of the contract and all others go to the function, which answers the others with
-    405 and Allow. OPTIONS is answered by the gateway: preflight then costs nothing, and works
+    Methods of the contract and all others go to the path's function, which answers the others
+    with 405 and Allow. OPTIONS is answered by the gateway: preflight then costs nothing, and works
     when the function is out of copies, so that a page can read why its request failed.
 
     Schemas stay behind: the importer takes only some, and a multipart body has none that it
@@ -38,25 +42,25 @@ def api_definition(
     ----------
     contract : Mapping
         `lambda_src/openapi.yaml`.
-    function_uri : str
-        Where the gateway invokes the function.
+    function_uris : Mapping
+        Where the gateway invokes each function, by the name in `x-carlens-function`; paths
+        without it lead to `recognition`.
     cors_origins : sequence of str
         `*`, or the origins that may call.
     api_key : bool
         Whether routes other than `KEYLESS` ask for a key.
     """
-    integration = {
-        "type": "aws_proxy",
-        "httpMethod": "POST",
-        "uri": function_uri,
-        "timeoutInMillis": 29_000,
-    }
     definition: Document = {
         "openapi": contract["openapi"],
         "info": {key: contract["info"][key] for key in ("title", "version")},
         "paths": {
             path: _path(
-                contract, item, integration, cors_origins, locked=api_key and path not in KEYLESS
+                contract,
+                path,
+                item,
+                function_uris[item.get(_FUNCTION, "recognition")],
+                cors_origins,
+                locked=api_key and path not in KEYLESS,
             )
             for path, item in contract["paths"].items()
         },
@@ -78,15 +82,21 @@ def api_definition(
 
 def _path(
     contract: Mapping[str, Any],
+    path: str,
     item: Mapping[str, Any],
-    integration: Document,
+    function_uri: str,
     cors_origins: Sequence[str],
     *,
     locked: bool,
 ) -> Document:
     forwarded: Document = {
         **({"security": [{"api_key": []}]} if locked else {}),
-        "x-amazon-apigateway-integration": integration,
+        "x-amazon-apigateway-integration": {
+            "type": "aws_proxy",
+            "httpMethod": "POST",
+            "uri": function_uri,
+            "timeoutInMillis": 29_000,
+        },
     }
     operations = {method: item[method] for method in _METHODS if method in item}
     allow = ",".join(sorted({*(method.upper() for method in operations), "OPTIONS"}))
@@ -94,7 +104,7 @@ def _path(
         **{
             method: {
                 "operationId": operation["operationId"],
-                "parameters": list(_parameters(contract, operation)),
+                "parameters": _parameters(contract, path, item, operation),
                 "responses": {
                     status: {"description": "See /openapi.json."}
                     for status in operation["responses"]
@@ -103,26 +113,33 @@ def _path(
             }
             for method, operation in operations.items()
         },
-        "options": _preflight(contract, allow, cors_origins),
+        "options": {
+            "parameters": _parameters(contract, path),
+            **_preflight(contract, allow, cors_origins),
+        },
         "x-amazon-apigateway-any-method": {
+            "parameters": _parameters(contract, path),
             "responses": {"405": {"description": "See Allow."}},
             **forwarded,
         },
     }
 
 
-def _parameters(contract: Mapping[str, Any], operation: Mapping[str, Any]) -> Iterator[Document]:
-    for parameter in operation.get("parameters", ()):
+def _parameters(
+    contract: Mapping[str, Any], path: str, *holders: Mapping[str, Any]
+) -> list[Document]:
+    # Those in the path are those of every method, also of methods that the contract has not.
+    required = {("path", name): True for name in re.findall(r"\{(\w+)\}", path)}
+    for parameter in (each for holder in holders for each in holder.get("parameters", ())):
         if "$ref" in parameter:
             name = parameter["$ref"].removeprefix("#/components/parameters/")
             parameter = contract["components"]["parameters"][name]
-        # The function reads them; the gateway only looks whether required ones are there.
-        yield {
-            "name": parameter["name"],
-            "in": parameter["in"],
-            "required": parameter.get("required", False),
-            "schema": {"type": "string"},
-        }
+        required[parameter["in"], parameter["name"]] = parameter.get("required", False)
+    # The function reads them; the gateway only looks whether required ones are there.
+    return [
+        {"name": name, "in": where, "required": needed, "schema": {"type": "string"}}
+        for (where, name), needed in required.items()
+    ]
 
 
 def _preflight(contract: Mapping[str, Any], allow: str, cors_origins: Sequence[str]) -> Document:

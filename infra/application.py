@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import aws_cdk as cdk
 import yaml
 from cdk_nag import AwsSolutionsChecks
 
-from infra.layers import build_layers
+from infra.api_stack import ApiStack
+from infra.layers import CODE, Function, build_layers, stage_code
 from infra.model_folder import stage_models
 from infra.model_store import ModelStore
-from infra.recognition_api import RecognitionApi
 from infra.settings import Settings
 
 _ROOT = Path(__file__).resolve().parents[1]
-_CODE = _ROOT / "lambda_src"
 
 
 def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) -> cdk.App:
@@ -41,7 +40,7 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
     app = cdk.App(context=context, performance_reporting=False)
     settings = Settings.from_context(app.node.get_all_context())
     models = stage_models(settings, _ROOT / "models")
-    contract = yaml.safe_load((_CODE / "openapi.yaml").read_text("utf-8"))
+    contract = yaml.safe_load((CODE / "openapi.yaml").read_text("utf-8"))
     stack = {
         "env": cdk.Environment(account=settings.account, region=settings.region),
         "tags": {"application": "carlens", "stage": settings.stage},
@@ -56,19 +55,23 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
         termination_protection=settings.removal == "retain",
         **stack,
     )
-    recognition = RecognitionApi(
+    functions: tuple[Function, ...] = get_args(Function)
+    api = ApiStack(
         app,
         f"carlens-{settings.stage}-api",
-        description="Carlens: the function and its REST API.",
+        description="Carlens: the functions and their REST API.",
         settings=settings,
         contract=contract,
-        code=_CODE,
-        layers=build_layers(settings.architecture, bundle=bundle),
+        code=stage_code(),
+        layers={
+            function: build_layers(settings.architecture, function, bundle=bundle)
+            for function in functions
+        },
         models=models,
         bucket_name=store.bucket_name,
         **stack,
     )
-    # All models are in their place before a version of the function starts.
-    recognition.add_stack_dependency(store)
+    # All models are in their place before a version of a function starts.
+    api.add_stack_dependency(store)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import custom_resources as cr
+from aws_cdk.aws_logs import LogGroup
 from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
 from infra.logs import log_group, removal_policy
 from infra.model_folder import Model
 from infra.nag import acknowledge
-from infra.roles import OWN_LOG, lambda_role
+from infra.roles import lambda_role
 from infra.settings import Settings
 
-# Under which the bucket keeps models: <PREFIX>/<name>/<content hash>/<file>.
-PREFIX = "models"
+# The bucket's folders: <MODELS>/<name>/<content hash>/<file>, and <TABLES>/<name>.csv, which
+# belongs to the user: no deploy writes there.
+MODELS = "models"
+TABLES = "tables"
 
 
 def bucket_export(settings: Settings) -> str:
@@ -57,7 +60,10 @@ class ModelStore(Stack):
         )
         self._place(models)
         CfnOutput(
-            self, "ModelBucketName", value=self.bucket.bucket_name, description="Holds the models."
+            self,
+            "ModelBucketName",
+            value=self.bucket.bucket_name,
+            description="Holds the models, and your tables.",
         )
 
     def _bucket(self) -> s3.Bucket:
@@ -104,20 +110,20 @@ class ModelStore(Stack):
     def _place(self, models: Sequence[Model]) -> None:
         """Copy the models' files from the CDK's asset bucket, each once.
 
-        S3 copies them itself, asked by the CDK's own SDK-call function, which may read these
-        assets and write these keys and no more. `BucketDeployment` would bring a 22 MB
+        S3 copies them itself, asked by the CDK's own SDK-call function, which may read assets
+        and write models and no more. `BucketDeployment` would bring a 22 MB
         layer, roles with wildcards, and every model's bytes through its function; a function of
         our own, the protocol of custom resources to get right.
         """
         files = {
-            f"{PREFIX}/{model.name}/{model.content_hash}/{file.name}": Asset(
+            f"{MODELS}/{model.name}/{model.content_hash}/{file.name}": Asset(
                 self, f"{model.name}/{file.name}", path=str(file)
             )
             for model in models
             for file in model.files
         }
         logs = log_group(self, "PlacingLogs", settings=self._settings)
-        role = self._placing_role(files, logs.log_group_arn)
+        role = self._placing_role(next(iter(files.values())).bucket, logs)
         for key, asset in files.items():
             copy = cr.AwsSdkCall(
                 service="S3",
@@ -144,20 +150,35 @@ class ModelStore(Stack):
             )
             placed.node.add_dependency(role)
 
-    def _placing_role(self, files: Mapping[str, Asset], log_group_arn: str) -> iam.IRole:
+    def _placing_role(self, assets: s3.IBucket, logs: LogGroup) -> iam.IRole:
+        """Give the role that copies the files, the same whatever the models are.
+
+        With the keys of today's files it would change with each model, and be used at once,
+        while IAM takes seconds to know of a change everywhere.
+        """
+        account = self._settings.account or "<AWS::AccountId>"
+        region = self._settings.region or "<AWS::Region>"
+        bootstrapped = f"{DefaultStackSynthesizer.DEFAULT_QUALIFIER}-assets-{account}-{region}"
+        models = self.get_logical_id(cast(s3.CfnBucket, self.bucket.node.default_child))
         return lambda_role(
             self,
             "PlacingRole",
             description="Copies the models from the CDK's asset bucket to the model bucket.",
+            own_log=logs,
             allow={
-                "ReadAssets": (
-                    ["s3:GetObject"],
-                    [a.bucket.arn_for_objects(a.s3_object_key) for a in files.values()],
+                "ReadAssets": iam.PolicyStatement(
+                    actions=["s3:GetObject"], resources=[assets.arn_for_objects("*")]
                 ),
-                "WriteModels": (
-                    ["s3:PutObject"],
-                    [self.bucket.arn_for_objects(key) for key in files],
+                "WriteModels": iam.PolicyStatement(
+                    actions=["s3:PutObject"], resources=[self.bucket.arn_for_objects(f"{MODELS}/*")]
                 ),
-                "WriteOwnLog": (OWN_LOG, [log_group_arn]),
+            },
+            meant={
+                f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::cdk-{bootstrapped}/*]": (
+                    "All assets, so that the role stays as it is when a model changes."
+                ),
+                f"AwsSolutions-IAM5[Resource::<{models}.Arn>/{MODELS}/*]": (
+                    "All models, for the same reason."
+                ),
             },
         )

@@ -1,20 +1,20 @@
-"""The REST API: the contract's routes before the alias of the function."""
+"""The REST API: the contract's routes before the aliases of the functions."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_cdk import Aws, CfnOutput, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.api_definition import api_definition
 from infra.firewall import Firewall
+from infra.live_function import LiveFunction
 from infra.logs import log_group
 from infra.nag import acknowledge
 from infra.settings import Settings
@@ -54,17 +54,18 @@ class RestApi(Construct):
         *,
         settings: Settings,
         contract: Mapping[str, Any],
-        alias: lambda_.IAlias,
+        functions: Sequence[LiveFunction],
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
-        self._api = self._make_api(contract, alias)
+        self._api = self._make_api(contract, functions)
         self.stage = self._api.deployment_stage
-        alias.add_permission(
-            "InvokedByApi",
-            principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
-            source_arn=self._api.arn_for_execute_api("*", "/*", settings.stage),
-        )
+        for function in functions:
+            function.alias.add_permission(
+                "InvokedByApi",
+                principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
+                source_arn=self._api.arn_for_execute_api("*", "/*", settings.stage),
+            )
         if settings.api_key:
             self._add_key()
         if settings.waf:
@@ -73,15 +74,18 @@ class RestApi(Construct):
         self._acknowledge()
 
     def _make_api(
-        self, contract: Mapping[str, Any], alias: lambda_.IAlias
+        self, contract: Mapping[str, Any], functions: Sequence[LiveFunction]
     ) -> apigateway.SpecRestApi:
         settings = self._settings
         definition = api_definition(
             contract,
-            function_uri=(
-                f"arn:{Aws.PARTITION}:apigateway:{Aws.REGION}:lambda:path/2015-03-31/functions/"
-                f"{alias.function_arn}/invocations"
-            ),
+            function_uris={
+                function.name: (
+                    f"arn:{Aws.PARTITION}:apigateway:{Aws.REGION}:lambda:path/2015-03-31/functions/"
+                    f"{function.alias.function_arn}/invocations"
+                )
+                for function in functions
+            },
             cors_origins=settings.cors_origins,
             api_key=settings.api_key,
         )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.nag import acknowledge
-
-OWN_LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 
 def lambda_role(
@@ -17,29 +16,33 @@ def lambda_role(
     construct_id: str,
     *,
     description: str,
-    allow: Mapping[str, tuple[Sequence[str], Sequence[str]]],
-    meant: Mapping[str, str] | None = None,
+    own_log: logs.ILogGroup,
+    allow: Mapping[str, iam.PolicyStatement],
+    meant: Mapping[str, str],
 ) -> iam.IRole:
     """Make a role for a function; the CDK adds nothing to it.
 
     Parameters
     ----------
+    own_log : ILogGroup
+        What it may write.
     allow : Mapping
-        By a name, actions and the resources that they are allowed on.
-    meant : Mapping or None
+        What else it may do, by a name.
+    meant : Mapping
         Reasons for findings of cdk-nag, by rule.
     """
+    write_own_log = iam.PolicyStatement(
+        actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[own_log.log_group_arn]
+    )
     role = iam.Role(
         scope,
         construct_id,
         assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
         description=description,
         inline_policies={
-            name: iam.PolicyDocument(
-                statements=[iam.PolicyStatement(actions=[*actions], resources=[*resources])]
-            )
-            for name, (actions, resources) in allow.items()
+            name: iam.PolicyDocument(statements=[statement])
+            for name, statement in {**allow, "WriteOwnLog": write_own_log}.items()
         },
     )
-    acknowledge(role, meant or {})
+    acknowledge(role, meant)
     return role.without_policy_updates()

@@ -64,13 +64,17 @@ class Settings:
     architecture : str
         Of the processor; x86_64 is where onnxruntime is known to run.
     memory : int
-        MB, 512 to 10,240; a vCPU comes with every 1,769.
+        MB, 512 to 10,240, of the function of pictures; a vCPU comes with every 1,769.
     timeout : int
         Seconds, 5 to 29: the gateway waits no longer.
     snap_start : bool
-        Whether new copies start from a snapshot that holds the models.
+        Whether new copies start from a snapshot that holds the models and tables.
     reserved_concurrency : int or None
-        Copies that may run at once; None for what the account has left.
+        Copies of each function that may run at once; None for what the account has left.
+    naming_memory : int
+        MB, 256 to 10,240, of the function of written names.
+    tables : bool
+        Whether that function has reference tables of yours, from `tables/` of the model bucket.
     detector, classifier : str
         Folders in `models/`.
     confidence, min_area : float or None
@@ -113,6 +117,8 @@ class Settings:
     timeout: Annotated[int, whole(5, 29)] = 29
     snap_start: Annotated[bool, flag()] = True
     reserved_concurrency: Annotated[int | None, optional(whole(1, 100_000))] = None
+    naming_memory: Annotated[int, whole(256, 10_240)] = 512
+    tables: Annotated[bool, flag()] = False
     detector: Annotated[str, _MODEL] = "ssdlite-mobilenet-v2-coco"
     classifier: Annotated[str, _MODEL] = "efficientnet-lite0-stanford-cars"
     confidence: Annotated[float | None, optional(number(0, 1))] = None

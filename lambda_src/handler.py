@@ -14,12 +14,11 @@ app = App(Config.from_env())
 app.warm_up()
 
 with suppress(ImportError):  # only Lambda's runtime has it
-    from snapshot_restore_py import register_after_restore, register_before_snapshot
+    from snapshot_restore_py import register_before_snapshot
 
-    # A copy without models must never become a snapshot: publishing it fails instead.
-    register_before_snapshot(app.recognizer)
-    # Nothing else outlives a restore: S3 clients and request ids are made where they are used.
-    register_after_restore(app.warm_up)
+    # A copy without models must never become a snapshot: publishing it fails instead. Nothing is
+    # made anew after a restore: S3 clients and request ids are made where they are used.
+    register_before_snapshot(lambda: app.recognizer().rehearse())
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -123,12 +123,18 @@ class Route:
         The name of the stage.
     prefix : str
         What stands before `path` in the address: `/prod`, or empty.
+    values : tuple of (name, value)
+        What `path` has in the place of each `{name}` of `resource`, decoded.
+    function : str
+        Which function the resource leads to.
     """
 
     resource: str
     path: str
     stage: str
     prefix: str = ""
+    values: Pairs = ()
+    function: str = ""
 
 
 def header(headers: Pairs, name: str) -> str:
@@ -163,7 +169,7 @@ def to_event(
         "multiValueHeaders": headers,
         "queryStringParameters": _last(query) or None,
         "multiValueQueryStringParameters": query or None,
-        "pathParameters": None,
+        "pathParameters": dict(route.values) or None,
         "stageVariables": None,
         "requestContext": _context(request, route, request_id, now),
         "body": _text(request.body, binary) if request.body else None,

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from local.event import HttpResponse, Pairs, Route
 
@@ -17,6 +18,10 @@ from local.event import HttpResponse, Pairs, Route
 BODY_LIMIT = 10_485_760
 EVENT_LIMIT = 6_291_456
 TIMEOUT = 29.0
+
+# The function of paths without the extension.
+RECOGNITION = "recognition"
+_FUNCTION = "x-carlens-function"
 
 # What API Gateway means by ANY; to other methods it has no route.
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -83,8 +88,8 @@ class Gateway:
 
     Attributes
     ----------
-    resources : frozenset of str
-        The paths of the contract.
+    resources : Mapping
+        The function that each path of the contract leads to.
     binary_types : frozenset of str
         Media types, in lower case, whose bodies travel as base64.
     responses : Mapping
@@ -95,7 +100,7 @@ class Gateway:
         `/` and the stage if the address carries it, else empty.
     """
 
-    resources: frozenset[str]
+    resources: Mapping[str, str]
     binary_types: frozenset[str] = frozenset()
     responses: Mapping[str, GatewayResponse] = field(default_factory=dict)
     stage: str = "local"
@@ -117,18 +122,23 @@ class Gateway:
         ValueError
             The contract uses something that is not emulated here; the message names it.
         """
-        resources = frozenset(contract["paths"])
-        if templates := sorted(path for path in resources if "{" in path):
-            raise ValueError(f"path parameters are not emulated here: {', '.join(templates)}")
+        paths = contract["paths"]
+        if greedy := sorted(path for path in paths if "+}" in path):
+            raise ValueError(f"greedy path parameters are not emulated here: {', '.join(greedy)}")
         binary = contract.get("x-amazon-apigateway-binary-media-types") or ()
         responses = contract.get("x-amazon-apigateway-gateway-responses") or {}
         return cls(
-            resources=resources,
+            resources={path: item.get(_FUNCTION, RECOGNITION) for path, item in paths.items()},
             binary_types=frozenset(media_type.lower() for media_type in binary),
             responses={kind: _response(kind, found) for kind, found in responses.items()},
             stage=stage or "local",
             prefix=f"/{stage}" if stage else "",
         )
+
+    @property
+    def functions(self) -> list[str]:
+        """The functions that its paths lead to."""
+        return sorted(set(self.resources.values()))
 
     def route(self, method: str, path: str) -> Route | None:
         """Find the resource for `path`, with or without a trailing slash."""
@@ -137,10 +147,21 @@ class Gateway:
         if path != self.prefix and not path.startswith(f"{self.prefix}/"):
             return None
         path = path.removeprefix(self.prefix) or "/"
-        resource = path.rstrip("/") or "/"
-        if resource not in self.resources:
+        found = self._find(path.rstrip("/") or "/")
+        if found is None:
             return None
-        return Route(resource, path, self.stage, self.prefix)
+        resource, values = found
+        return Route(resource, path, self.stage, self.prefix, values, self.resources[resource])
+
+    def _find(self, path: str) -> tuple[str, Pairs] | None:
+        """Find a path's resource and what it has for the `{name}`s; literal ones come first."""
+        if path in self.resources and "{" not in path:
+            return path, ()
+        for resource in self.resources:
+            pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(resource))
+            if "{" in resource and (match := re.fullmatch(pattern, path)):
+                return resource, tuple((n, unquote(v)) for n, v in match.groupdict().items())
+        return None
 
     def is_binary(self, media_types: str) -> bool:
         """Say whether the first of `media_types` (Content-Type or Accept) is binary.

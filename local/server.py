@@ -13,7 +13,7 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from aiohttp import HttpVersion11, web
@@ -55,9 +55,9 @@ class Server:
     ----------
     gateway : Gateway
         The API.
-    invoke : callable
-        Gives an event, as JSON, to the function and returns its answer, as JSON. Raises
-        `TimeoutError` or `WorkerFailed`.
+    functions : Mapping
+        By name, what gives an event, as JSON, to the function and returns its answer, as JSON.
+        Raises `TimeoutError` or `WorkerFailed`.
     log : callable
         Takes one line for each request.
     patience : float
@@ -67,12 +67,12 @@ class Server:
     def __init__(
         self,
         gateway: Gateway,
-        invoke: Callable[[bytes], Awaitable[bytes]],
+        functions: Mapping[str, Callable[[bytes], Awaitable[bytes]]],
         log: Callable[[str], None],
         patience: float = _PATIENCE,
     ) -> None:
         self._gateway = gateway
-        self._invoke = invoke
+        self._functions = functions
         self._log = log
         self._patience = patience
 
@@ -115,7 +115,7 @@ class Server:
                 f"the event is {len(encoded)} bytes; Lambda takes {gw.EVENT_LIMIT}",
             )
         try:
-            answer = json.loads(await self._invoke(encoded))
+            answer = json.loads(await self._functions[route.function](encoded))
             accept = header(asked.headers[::-1], "Accept")  # of several, the first counts
             return to_response(answer, binary=self._gateway.is_binary(accept))
         except TimeoutError as error:
@@ -129,7 +129,10 @@ class Server:
 
 
 async def serve(
-    gateway: Gateway, pool: Pool, listening: socket.socket, ready: Callable[[], None]
+    gateway: Gateway,
+    pools: Mapping[str, Pool],
+    listening: socket.socket,
+    ready: Callable[[], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
@@ -137,8 +140,8 @@ async def serve(
     ----------
     gateway : Gateway
         The API.
-    pool : Pool
-        Runs the function; not yet entered.
+    pools : Mapping
+        What runs each function, by its name; not yet entered.
     listening : socket
         Where requests come from.
     ready : callable
@@ -152,9 +155,11 @@ async def serve(
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with pool:
+    async with contextlib.AsyncExitStack() as running:
+        for pool in pools.values():
+            await running.enter_async_context(pool)
         stopping = asyncio.create_task(stopped.wait())
-        starting = asyncio.create_task(pool.ready())
+        starting = asyncio.create_task(_ready(pools.values()))
         await asyncio.wait({stopping, starting}, return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
             starting.cancel()
@@ -162,7 +167,7 @@ async def serve(
         starting.result()
         runner = web.ServerRunner(
             web.Server(
-                Server(gateway, pool.invoke, say),
+                Server(gateway, {name: pool.invoke for name, pool in pools.items()}, say),
                 access_log=None,
                 auto_decompress=False,
                 logger=_logger(),
@@ -174,6 +179,10 @@ async def serve(
         ready()
         await stopping
         await runner.cleanup()
+
+
+async def _ready(pools: Iterable[Pool]) -> None:
+    await asyncio.gather(*(pool.ready() for pool in pools))
 
 
 def say(line: str) -> None:

@@ -6,11 +6,14 @@ import argparse
 import sys
 from typing import get_args
 
-from infra.layers.build import build_layers, function_size, size_table
-from infra.layers.contents import Architecture, LayerError
+from infra.layers.build import build_layers, size_table
+from infra.layers.code import stage_code
+from infra.layers.contents import Architecture, Function, LayerError
 from infra.layers.locks import write_lock
+from infra.layers.tree import unzipped_size
 
 _ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
+_FUNCTIONS: tuple[Function, ...] = get_args(Function)
 
 
 def main() -> int:
@@ -29,8 +32,12 @@ def main() -> int:
         for architecture in wanted:
             if arguments.command == "lock":
                 print(f"wrote {write_lock(architecture)}")
-            else:
-                print(f"{architecture}\n{size_table(build_layers(architecture), function_size())}")
+                continue
+            for function in _FUNCTIONS:
+                table = size_table(
+                    build_layers(architecture, function), unzipped_size(stage_code())
+                )
+                print(f"{function}, {architecture}\n{table}")
     except LayerError as error:
         print(error, file=sys.stderr)
         return 1

@@ -9,7 +9,6 @@ A layer is built in a temporary folder and renamed into place when it is whole.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,21 +17,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.layers.code import stage_code
 from infra.layers.contents import (
     LAYERS,
-    PYTHON,
     ROOT,
     Architecture,
+    Function,
     Layer,
     LayerError,
     asset_hash,
 )
 from infra.layers.interpreter import find_python
 from infra.layers.locks import download, read_lock
-from infra.layers.tree import settle, unpack, unzipped_size, zipped_size
+from infra.layers.tree import add_bytecode, settle, unpack, unzipped_size, zipped_size
 
 CACHE = ROOT / "build" / "layers"
-FUNCTION = ROOT / "lambda_src"
 
 # Lambda's quotas: 250 MiB for the function and its layers together, 50 MiB a zip.
 MAX_UNZIPPED = 262_144_000
@@ -93,13 +92,16 @@ class Recipe:
         )
 
 
-def build_layers(architecture: Architecture, *, bundle: bool = True) -> list[LayerBuild]:
-    """Build the layers of an architecture; what is built already is not built again.
+def build_layers(
+    architecture: Architecture, function: Function, *, bundle: bool = True
+) -> list[LayerBuild]:
+    """Build the layers of a function; what is built already is not built again.
 
     Parameters
     ----------
     architecture : {"x86_64", "arm64"}
         What the function runs on.
+    function : {"recognition", "naming"}
     bundle : bool
         False for placeholders with the same names and hashes, and sizes of 0.
 
@@ -113,11 +115,12 @@ def build_layers(architecture: Architecture, *, bundle: bool = True) -> list[Lay
     recipes = [
         Recipe(layer, tuple(locked[name] for name in layer.packages), architecture, python)
         for layer in LAYERS
+        if function in layer.functions
     ]
     if not bundle:
         return [_placeholder(recipe) for recipe in recipes]
     builds = [built(recipe) for recipe in recipes]
-    check_sizes(builds, function_size())
+    check_sizes(builds, unzipped_size(stage_code()))
     return builds
 
 
@@ -173,7 +176,7 @@ def _build(recipe: Recipe, scratch: Path, fetch: Fetch) -> Path:
     say(f"pruned {_mb(pruned.total())}")
     if recipe.python is not None:
         say("making bytecode")
-        _compile(packages, recipe.python)
+        add_bytecode(packages, recipe.python, shown_as="/opt/python")
     settle(content)
 
     say("measuring")
@@ -188,24 +191,6 @@ def _build(recipe: Recipe, scratch: Path, fetch: Fetch) -> Path:
     return whole
 
 
-def _compile(packages: Path, python: Path) -> None:
-    """Put bytecode beside the sources: unchecked, so that a start reads no source."""
-    done = subprocess.run(
-        [
-            *(python, "-I", "-S", "-m", "compileall", "-q", "-f"),
-            "--invalidation-mode=unchecked-hash",
-            # Tracebacks then show the path in Lambda, and not this machine's.
-            *("-s", packages, "-p", "/opt/python", packages),
-        ],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        raise LayerError(f"Python {PYTHON} cannot compile a package: {done.stdout[-2000:]}")
-
-
 def _placeholder(recipe: Recipe) -> LayerBuild:
     path = CACHE / "placeholder"
     (path / "python").mkdir(parents=True, exist_ok=True)
@@ -213,24 +198,15 @@ def _placeholder(recipe: Recipe) -> LayerBuild:
     return LayerBuild(recipe.layer.name, path, 0, 0, recipe.asset_hash)
 
 
-def function_size(function: Path = FUNCTION) -> int:
-    """Sum the sizes of the function's own files, in bytes, caches left out."""
-    return sum(
-        path.stat().st_size
-        for path in function.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    )
-
-
-def check_sizes(builds: Sequence[LayerBuild], function_bytes: int) -> None:
-    """Check the layers and the function's own files against Lambda's quotas.
+def check_sizes(builds: Sequence[LayerBuild], code_bytes: int) -> None:
+    """Check a function's layers and its own files against Lambda's quotas.
 
     Raises
     ------
     LayerError
         They do not fit; the message is the table of sizes.
     """
-    total = sum(build.unzipped_bytes for build in builds) + function_bytes
+    total = sum(build.unzipped_bytes for build in builds) + code_bytes
     faults = [
         f"layer {build.name} is {build.zipped_bytes - MAX_ZIPPED:,} bytes too large zipped"
         for build in builds
@@ -242,17 +218,17 @@ def check_sizes(builds: Sequence[LayerBuild], function_bytes: int) -> None:
         raise LayerError(
             f"Lambda does not take these layers: {'; '.join(faults)}. Leave out a package of"
             " lambda_src/requirements.txt, or prune more in infra/layers/contents.py.\n"
-            + size_table(builds, function_bytes)
+            + size_table(builds, code_bytes)
         )
 
 
-def size_table(builds: Sequence[LayerBuild], function_bytes: int) -> str:
+def size_table(builds: Sequence[LayerBuild], code_bytes: int) -> str:
     """Lay out the sizes as text, in bytes, with the quotas in the last line."""
     rows = [("", "unzipped", "zipped")]
     rows += [(b.name, f"{b.unzipped_bytes:,}", f"{b.zipped_bytes:,}") for b in builds]
-    total = sum(build.unzipped_bytes for build in builds) + function_bytes
+    total = sum(build.unzipped_bytes for build in builds) + code_bytes
     rows += [
-        ("function", f"{function_bytes:,}", ""),
+        ("code", f"{code_bytes:,}", ""),
         ("all", f"{total:,}", ""),
         ("allowed", f"{MAX_UNZIPPED:,}", f"{MAX_ZIPPED:,} each"),
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 Architecture = Literal["x86_64", "arm64"]
+Function = Literal["recognition", "naming"]
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = "3.13"
@@ -41,11 +42,23 @@ class Prune:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: the packages in it, by normalized name, and what is pruned from them."""
+    """One layer.
+
+    Attributes
+    ----------
+    name : str
+    packages : tuple of str
+        What is in it, by normalized name.
+    prune : tuple of Prune
+        What is left out of them.
+    functions : tuple of str
+        Those that run on it.
+    """
 
     name: str
     packages: tuple[str, ...]
     prune: tuple[Prune, ...]
+    functions: tuple[Function, ...]
 
     def rule_for(self, path: str) -> Prune | None:
         """Give the rule that leaves a wheel's file out, or None when it stays."""
@@ -67,6 +80,7 @@ LAYERS = (
             *_ANY_PACKAGE,
             Prune("cv2/data/*.xml", "Haar cascades, which nothing here uses"),
         ),
+        ("recognition",),
     ),
     Layer(
         "onnxruntime",
@@ -80,10 +94,11 @@ LAYERS = (
             Prune("onnxruntime/tools/*", "makes models; needs onnx"),
             Prune("onnxruntime/transformers/*", "makes models; needs onnx and torch"),
         ),
+        ("recognition",),
     ),
     Layer(
         "base",
-        ("multipart", "numpy", "pillow", "pybase64", "pyyaml"),
+        ("numpy", "pillow", "pyyaml"),
         (
             *_ANY_PACKAGE,
             Prune("numpy/*/include/*", "for compiling against numpy"),
@@ -96,7 +111,10 @@ LAYERS = (
             Prune("pillow.libs/libavif-*", "AVIF is not among the formats read"),
             Prune("PIL/_imagingtk.*.so", "Tk has no screen here"),
         ),
+        ("recognition",),
     ),
+    Layer("http", ("multipart", "pybase64"), _ANY_PACKAGE, ("recognition", "naming")),
+    Layer("naming", ("rapidfuzz",), _ANY_PACKAGE, ("naming",)),
 )
 
 

@@ -1,14 +1,15 @@
-"""A layer's files: out of the wheels, and in a form that is the same each time."""
+"""The files of a layer or of the code, in a form that is the same each time."""
 
 from __future__ import annotations
 
 import io
 import os
+import subprocess
 import zipfile
 from collections import Counter
 from pathlib import Path
 
-from infra.layers.contents import Layer, LayerError
+from infra.layers.contents import PYTHON, Layer, LayerError
 
 # What a zip can say at the earliest: 1980-01-01T00:00:00Z.
 _EPOCH = 315_532_800
@@ -44,6 +45,36 @@ def unpack(wheel: Path, target: Path, layer: Layer) -> Counter[str]:
                 raise LayerError(f"{wheel.name} has {info.filename}, and so has another wheel.")
             archive.extract(info, target)
     return pruned
+
+
+def add_bytecode(tree: Path, python: Path, *, shown_as: str) -> None:
+    """Put bytecode beside a tree's sources: unchecked, so that a start reads no source.
+
+    Parameters
+    ----------
+    python : Path
+        Of Lambda's version.
+    shown_as : str
+        Where the tree lies in Lambda: what tracebacks show, and not this machine's path.
+
+    Raises
+    ------
+    LayerError
+        A source cannot be compiled.
+    """
+    done = subprocess.run(
+        [
+            *(python, "-I", "-S", "-m", "compileall", "-q", "-f"),
+            "--invalidation-mode=unchecked-hash",
+            *("-s", tree, "-p", shown_as, tree),
+        ],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        raise LayerError(f"Python {PYTHON} cannot compile a source: {done.stdout[-2000:]}")
 
 
 def settle(tree: Path) -> None:

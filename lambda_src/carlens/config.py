@@ -39,6 +39,9 @@ class Config:
         0..1; override the detector's manifest.
     slices : int or None
         1..3; overrides the detector's manifest.
+    tables : str
+        A folder, or `s3://bucket/prefix`, with tables of makes and models as `<name>.csv`,
+        beside those of the function and before them; empty for none.
     metrics : str
         The CloudWatch namespace of the metrics in the log; empty for none.
     version : str
@@ -60,6 +63,7 @@ class Config:
     confidence: float | None = None
     min_area: float | None = None
     slices: int | None = None
+    tables: str = ""
     metrics: str = ""
     version: str = "0.1.0"
 
@@ -96,6 +100,7 @@ class Config:
             confidence=_number(env, "CONFIDENCE", float, 0.0, 1.0),
             min_area=_number(env, "MIN_AREA", float, 0.0, 1.0),
             slices=_number(env, "SLICES", int, 1, 3),
+            tables=text("TABLES", cls.tables),
             metrics=text("METRICS", cls.metrics),
             version=text("VERSION", cls.version),
         )

@@ -1,12 +1,12 @@
 """Everything that can go wrong, each with its HTTP status and its code.
 
-Errors are raised where they are found and become HTTP in one place, `carlens.routes`.
+Errors are raised where they are found and become HTTP in one place, `carlens.answering`.
 A `PictureError` fails one picture; any other `CarlensError` fails the request.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class CarlensError(Exception):
@@ -55,8 +55,14 @@ class NoPictures(BadRequest):
     code = "no_pictures"
 
 
+class NoRows(BadRequest):
+    """The body holds no makes and models to match."""
+
+    code = "no_rows"
+
+
 class NotFound(CarlensError):
-    """No such route."""
+    """No such route, or no such table."""
 
     status = 404
     code = "not_found"
@@ -94,6 +100,12 @@ class TooManyPictures(PayloadTooLarge):
     code = "too_many_pictures"
 
 
+class TooManyRows(PayloadTooLarge):
+    """More rows, or alternatives, than one request may have."""
+
+    code = "too_many_rows"
+
+
 class UnsupportedMediaType(CarlensError):
     """A body of a type that Carlens does not read."""
 
@@ -108,10 +120,22 @@ class ModelsUnavailable(CarlensError):
     code = "models_unavailable"
 
 
+class OutOfTime(CarlensError):
+    """The time of the request ran out; to the client it is the gateway's own timeout."""
+
+    status = 504
+    code = "timeout"
+
+
 class PictureError(CarlensError):
     """Fails one picture; its neighbors still answer."""
 
     status = 200
+
+    def freed(self) -> Self:
+        """Let go of the frames that led here: they hold the picture's bytes and pixels."""
+        self.__traceback__ = self.__cause__ = self.__context__ = None
+        return self
 
 
 class NotAnImage(PictureError):

@@ -35,6 +35,8 @@ class Request:
         By lower-case name; repeated headers joined with `, `.
     query : Mapping
         All values of each parameter, in order.
+    values : Mapping
+        What the gateway has read, decoded, where the path's template has a `{name}`.
     body : bytes
         As the client sent it.
     """
@@ -44,6 +46,7 @@ class Request:
     prefix: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
 
 
@@ -97,6 +100,7 @@ def read_request(event: object) -> Request:
             prefix=_prefix(event, path),
             headers=headers,
             query=_query(event),
+            values={n: str(value) for n, value in (event.get("pathParameters") or {}).items()},
             body=_body(event, headers.get("content-type", "")),
         )
     except (AttributeError, TypeError) as error:  # a member of another type

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from carlens.answering import Call
 from carlens.app import App
 from carlens.errors import DeadlineExceeded, ModelsUnavailable, PictureError, UrlFailed
 from carlens.gateway import Request, Response
@@ -25,59 +25,37 @@ from carlens.vision.classification import Classification, Classifier
 from carlens.vision.detection import Detection, DetectOptions
 from carlens.vision.pipeline import Sight, Stopwatch, see_all
 
+if TYPE_CHECKING:
+    from carlens.naming.tables import Entry
+
 _CONTRACT = Path(__file__).resolve().parents[1] / "openapi.yaml"
 # What is fetched and not yet seen waits in memory, each up to the limit of a picture.
 _FETCHES_AHEAD = 8
 _FETCH_SECONDS = 10.0
 
 
-@dataclass(frozen=True)
-class Call:
-    """What an operation needs beside its request.
-
-    Attributes
-    ----------
-    app : App
-    request_id : str
-    deadline : float
-        The `time.monotonic()` by which the answer should be begun.
-    """
-
-    app: App
-    request_id: str
-    deadline: float
-
-    def seconds_left(self) -> float:
-        """Give the seconds until the deadline; negative after it."""
-        return self.deadline - time.monotonic()
-
-    def out_of_time(self) -> bool:
-        """Tell whether the deadline is past."""
-        return self.seconds_left() <= 0
-
-
-def predict(request: Request, call: Call) -> Response:
+def predict(request: Request, call: Call[App]) -> Response:
     """Find the vehicles in each picture and name their make and model."""
     classifier = call.app.recognizer().classifier
     return _see(request, call, classifier, classifier.manifest.applies_to)
 
 
-def object_detection(request: Request, call: Call) -> Response:
+def object_detection(request: Request, call: Call[App]) -> Response:
     """Find the objects in each picture."""
     return _see(request, call, None, call.app.recognizer().detector.manifest.labels)
 
 
-def shape(request: Request, call: Call) -> Response:
+def shape(request: Request, call: Call[App]) -> Response:
     """Give each picture's height, width and channels."""
     return _measure(request, call, lambda data, shape: [*asdict(shape).values()] if shape else [])
 
 
-def size(request: Request, call: Call) -> Response:
+def size(request: Request, call: Call[App]) -> Response:
     """Give the bytes of each picture."""
     return _measure(request, call, lambda data, shape: data)
 
 
-def health(request: Request, call: Call) -> Response:
+def health(request: Request, call: Call[App]) -> Response:
     """Tell whether this copy can answer."""
     config = call.app.config
     try:
@@ -92,7 +70,7 @@ def health(request: Request, call: Call) -> Response:
     )
 
 
-def models(request: Request, call: Call) -> Response:
+def models(request: Request, call: Call[App]) -> Response:
     """Tell all about the models."""
     recognizer = call.app.recognizer()
     return Response.of_json(
@@ -103,12 +81,12 @@ def models(request: Request, call: Call) -> Response:
     )
 
 
-def contract(request: Request, call: Call) -> Response:
-    """Give the OpenAPI document, without what only API Gateway reads."""
+def contract(request: Request, call: Call[App]) -> Response:
+    """Give the OpenAPI document, without what only deployments read."""
     return Response.of_json({**_contract(), "servers": [{"url": request.prefix or "/"}]})
 
 
-def page(request: Request, call: Call) -> Response:
+def page(request: Request, call: Call[App]) -> Response:
     """Give the page on which a person tries Carlens."""
     from carlens import web  # only this route pays for it
 
@@ -124,10 +102,11 @@ def page(request: Request, call: Call) -> Response:
 
 
 def _see(
-    request: Request, call: Call, classifier: Classifier | None, allowed: tuple[str, ...]
+    request: Request, call: Call[App], classifier: Classifier | None, allowed: tuple[str, ...]
 ) -> Response:
     app, watch = call.app, Stopwatch()
-    detector = app.recognizer().detector
+    recognizer = app.recognizer()
+    detector = recognizer.detector
     detailed = wants_detailed(request.query)
     parameters = read_parameters(request.query, allowed)
     uploads = _uploads(request, call, watch)
@@ -140,9 +119,11 @@ def _see(
             top_k=parameters.top_k,
             out_of_time=call.out_of_time,
             watch=watch,
+            decode_ahead=app.config.threads > 1 and len(uploads) > 1,
         )
+    references = recognizer.references if detailed else None
     results = [
-        [] if isinstance(sight, PictureError) else _objects(sight, detailed) for sight in sights
+        [] if isinstance(sight, PictureError) else _objects(sight, references) for sight in sights
     ]
     outcome = Outcome(
         pictures=len(uploads),
@@ -177,7 +158,7 @@ def _see(
 
 
 def _measure(
-    request: Request, call: Call, brief: Callable[[int | None, Shape | None], object]
+    request: Request, call: Call[App], brief: Callable[[int | None, Shape | None], object]
 ) -> Response:
     app, watch = call.app, Stopwatch()
     detailed = wants_detailed(request.query)
@@ -207,7 +188,7 @@ def _measure(
     return Response.of_json(document, outcome=outcome)
 
 
-def _uploads(request: Request, call: Call, watch: Stopwatch) -> list[Upload]:
+def _uploads(request: Request, call: Call[App], watch: Stopwatch) -> list[Upload]:
     with watch("read"):
         return read_uploads(request, max_pictures=call.app.config.max_pictures)
 
@@ -220,7 +201,7 @@ Content = Callable[[], bytes]
 
 
 @contextmanager
-def _contents(uploads: list[Upload], call: Call) -> Iterator[Iterator[Content]]:
+def _contents(uploads: list[Upload], call: Call[App]) -> Iterator[Iterator[Content]]:
     """Give, one after the other, what returns an upload's bytes or raises its PictureError.
 
     URLs are fetched side by side in the background while earlier pictures are seen, a few
@@ -234,7 +215,7 @@ def _contents(uploads: list[Upload], call: Call) -> Iterator[Iterator[Content]]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _each(uploads: list[Upload], call: Call, pool: ThreadPoolExecutor) -> Iterator[Content]:
+def _each(uploads: list[Upload], call: Call[App], pool: ThreadPoolExecutor) -> Iterator[Content]:
     urls = (upload.content for upload in uploads if isinstance(upload.content, str))
     started = (pool.submit(_fetch, url, call) for url in urls)
     fetches = deque(islice(started, _FETCHES_AHEAD))
@@ -256,7 +237,7 @@ def _given(upload: Upload) -> Content:
     return content
 
 
-def _fetch(url: str, call: Call) -> bytes:
+def _fetch(url: str, call: Call[App]) -> bytes:
     from carlens import remote  # only pictures named by URL pay for it
 
     if call.out_of_time():
@@ -276,7 +257,7 @@ def _fetch(url: str, call: Call) -> bytes:
         raise DeadlineExceeded(message) from error
 
 
-def _decoder(content: Content, call: Call, watch: Stopwatch) -> Callable[[], Pixels]:
+def _decoder(content: Content, call: Call[App], watch: Stopwatch) -> Callable[[], Pixels]:
     def decode() -> Pixels:
         with watch("read"):
             data = content()
@@ -295,7 +276,7 @@ def _size_and_shape(
         size = len(data)
         return size, read_shape(data, app.limits), None
     except PictureError as error:
-        return size, None, error
+        return size, None, error.freed()
 
 
 def _options(
@@ -318,11 +299,12 @@ def _options(
     )
 
 
-def _objects(sight: Sight, detailed: bool) -> list[dict[str, Any]]:
+# Label -> reference; None asks for the short form, which has none.
+def _objects(sight: Sight, references: Mapping[str, Entry] | None) -> list[dict[str, Any]]:
     if not sight.names:
         return [_object(found) for found in sight.objects]
     return [
-        _named_object(found, name, detailed)
+        _named_object(found, name, references)
         for found, name in zip(sight.objects, sight.names, strict=True)
     ]
 
@@ -340,17 +322,20 @@ def _object(found: Detection) -> dict[str, Any]:
     }
 
 
-def _named_object(found: Detection, name: Classification, detailed: bool) -> dict[str, Any]:
+def _named_object(
+    found: Detection, name: Classification, references: Mapping[str, Entry] | None
+) -> dict[str, Any]:
     named = {
         **_object(found),
         "label": f"{name.names[0]}: {name.probs[0]:.2f}",
         "pred": list(name.names),
         "prob": [round(prob, 4) for prob in name.probs],
     }
-    if detailed:
-        make = name.make
+    if references is not None:
+        make, reference = name.make, references.get(name.names[0])
         named["certain"] = name.certain
         named["make"] = make and {"name": make.name, "prob": round(make.prob, 4)}
+        named["reference"] = reference and {"make": reference.make, "model": reference.model}
     return named
 
 
@@ -396,6 +381,6 @@ def _public(value: Any) -> Any:
         return {
             key: _public(member)
             for key, member in value.items()
-            if not str(key).startswith("x-amazon-")
+            if not str(key).startswith(("x-amazon-", "x-carlens-"))
         }
     return [_public(member) for member in value] if isinstance(value, list) else value

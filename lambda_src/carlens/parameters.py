@@ -51,11 +51,11 @@ def read_parameters(query: Query, allowed_classes: tuple[str, ...]) -> Parameter
         Naming the parameter and what is allowed.
     """
     return Parameters(
-        confidence=_number(query, "confidence", float, 0.0, 1.0),
+        confidence=number(query, "confidence", float, 0.0, 1.0),
         classes=_classes(query, allowed_classes),
-        top_k=_number(query, "top_k", int, 1, 20) or Parameters.top_k,
-        max_objects=_number(query, "max_objects", int, 1, 300) or Parameters.max_objects,
-        slices=_number(query, "slices", int, 1, 3),
+        top_k=number(query, "top_k", int, 1, 20) or Parameters.top_k,
+        max_objects=number(query, "max_objects", int, 1, 300) or Parameters.max_objects,
+        slices=number(query, "slices", int, 1, 3),
     )
 
 
@@ -78,7 +78,14 @@ def _last(query: Query, name: str) -> str | None:
     return values[-1].strip() if values else None
 
 
-def _number(query: Query, name: str, parse: Callable[[str], T], low: T, high: T) -> T | None:
+def number(query: Query, name: str, parse: Callable[[str], T], low: T, high: T) -> T | None:
+    """Give a parameter from `low` to `high`, or None when it is not given.
+
+    Raises
+    ------
+    InvalidParameter
+        It is no such number.
+    """
     text = _last(query, name)
     if text is None:
         return None

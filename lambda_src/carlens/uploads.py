@@ -17,6 +17,7 @@ from carlens.errors import (
     TooManyPictures,
     UnsupportedMediaType,
 )
+from carlens.forms import read_form
 from carlens.gateway import Request, media_type, strict_base64
 
 Field = Literal["image", "url", "body"]
@@ -24,7 +25,6 @@ Field = Literal["image", "url", "body"]
 # Text beside a picture (a URL, a file name) is never long; a picture has its own limit.
 _MAX_URL_BYTES = 8192
 _MAX_NAME = 256
-_MAX_FIELDS = 1000
 
 _ACCEPTED = "multipart/form-data, application/json, image/* or application/octet-stream"
 
@@ -79,7 +79,7 @@ def read_uploads(request: Request, *, max_pictures: int) -> list[Upload]:
     elif kind.startswith("image/") or kind == "application/octet-stream":
         found = iter([Upload("body", None, request.body)])
     else:
-        raise UnsupportedMediaType(f"Content-Type {kind!r} is not read; send {_ACCEPTED}.")
+        raise UnsupportedMediaType(f"Content-Type {kind[:80]!r} is not read; send {_ACCEPTED}.")
 
     uploads: list[Upload] = []
     for upload in found:
@@ -94,37 +94,10 @@ def read_uploads(request: Request, *, max_pictures: int) -> list[Upload]:
 
 
 def _from_multipart(body: bytes, content_type: str) -> Iterator[Upload]:
-    # `multipart` and not requests-toolbelt: twice as fast, a fifth of the import, bounded in
-    # headers and parts, and right where toolbelt's decoder is not (a preamble, a lone end).
-    boundary = multipart.parse_options_header(content_type)[1].get("boundary")
-    if not boundary:
-        raise MalformedBody(
-            "Content-Type multipart/form-data lacks its boundary; let the HTTP client set it."
-        )
-    try:
-        parser = multipart.PushMultipartParser(boundary, max_segment_count=_MAX_FIELDS)
-        with parser:
-            for segment, content in _segments(parser, body):
-                upload = _from_field(segment, content)
-                if upload is not None:
-                    yield upload
-    except multipart.MultipartError as error:
-        reason = error.args[0] if error.args else "it is broken"  # what follows are internals
-        raise MalformedBody(f"The multipart body cannot be read: {reason}.") from error
-
-
-def _segments(
-    parser: multipart.PushMultipartParser, body: bytes
-) -> Iterator[tuple[multipart.MultipartSegment, bytes]]:
-    segment: multipart.MultipartSegment | None = None
-    chunks: list[bytes] = []
-    for event in parser.parse(body):
-        if isinstance(event, multipart.MultipartSegment):
-            segment, chunks = event, []
-        elif event is not None:
-            chunks.append(bytes(event))
-        elif segment is not None:
-            yield segment, chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    for segment, content in read_form(body, content_type):
+        upload = _from_field(segment, content)
+        if upload is not None:
+            yield upload
 
 
 def _from_field(segment: multipart.MultipartSegment, content: bytes) -> Upload | None:

@@ -1,4 +1,4 @@
-"""What API Gateway imports: the contract's routes, each to the function, with preflight and CORS."""
+"""What API Gateway imports: the contract's routes, each to its function, with preflight and CORS."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
+from carlens import routes as recognition
 from carlens.app import App
 from carlens.config import Config
-from carlens.routes import ROUTES, respond
+from carlens.naming import routes as naming
+from carlens.naming.app import NamingApp
 from infra.api_definition import KEYLESS, api_definition
 from tests.support import event
 
@@ -22,13 +24,25 @@ CONTRACT: dict[str, Any] = yaml.safe_load(
 )
 INTEGRATION = "x-amazon-apigateway-integration"
 ANY = "x-amazon-apigateway-any-method"
+URIS = {"recognition": "arn:pictures", "naming": "arn:names"}
 TWO_ORIGINS = ("https://a.example", "https://b.example")
 
 
+# Of an item of the contract, beside which it may hold parameters and extensions.
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+ROUTES = {"recognition": recognition.ROUTES, "naming": naming.ROUTES}
+
+
+def respond(method: str, path: str, origins: tuple[str, ...]) -> dict[str, Any]:
+    """Give what the function answers that the path leads to."""
+    given, config = event(method, path.replace("{table}", "europe")), Config(cors_origins=origins)
+    if path in naming.ROUTES:
+        return naming.respond(given, None, NamingApp(config))
+    return recognition.respond(given, None, App(config))
+
+
 def define(*, cors_origins: tuple[str, ...] = ("*",), api_key: bool = False) -> dict[str, Any]:
-    return api_definition(
-        CONTRACT, function_uri="arn:alias", cors_origins=cors_origins, api_key=api_key
-    )
+    return api_definition(CONTRACT, function_uris=URIS, cors_origins=cors_origins, api_key=api_key)
 
 
 def literals(headers: dict[str, str], prefix: str) -> dict[str, str]:
@@ -60,12 +74,21 @@ def test_it_holds_nothing_that_the_importer_could_refuse() -> None:
 def test_every_documented_method_leads_to_the_function() -> None:
     paths = define()["paths"]
 
-    documented = {(path, method) for path, item in CONTRACT["paths"].items() for method in item}
-    assert documented == {(p, m.lower()) for p, methods in ROUTES.items() for m in methods}
+    documented = {(p, m) for p, item in CONTRACT["paths"].items() for m in item if m in METHODS}
+    for name, routes in ROUTES.items():
+        for path, method in ((p, m.lower()) for p, methods in routes.items() for m in methods):
+            assert paths[path][method][INTEGRATION]["uri"] == URIS[name]
+            documented.remove((path, method))
+    assert documented == set()
+
+
+def test_every_method_is_handed_on_as_it_is() -> None:
+    paths = define()["paths"]
+
+    documented = {(p, m) for p, item in CONTRACT["paths"].items() for m in item if m in METHODS}
     for path, method in documented:
         integration = paths[path][method][INTEGRATION]
         assert integration["type"] == "aws_proxy"
-        assert integration["uri"] == "arn:alias"
         assert integration["httpMethod"] == "POST"
         assert integration["timeoutInMillis"] == 29_000
         assert paths[path][method]["responses"].keys() == (
@@ -78,7 +101,7 @@ def test_methods_without_a_route_reach_the_function_for_its_405(path: str) -> No
     item = define()["paths"][path]
 
     assert item[ANY][INTEGRATION]["type"] == "aws_proxy"
-    assert set(item) == {*CONTRACT["paths"][path], "options", ANY}
+    assert set(item) == {*METHODS & CONTRACT["paths"][path].keys(), "options", ANY}
 
 
 def test_query_parameters_are_those_of_the_contract() -> None:
@@ -95,10 +118,75 @@ def test_a_parameter_may_stand_in_its_operation() -> None:
         {"name": "unit", "in": "query", "required": True, "schema": {"type": "string"}}
     ]
 
-    definition = api_definition(contract, function_uri="", cors_origins=("*",), api_key=False)
+    definition = api_definition(contract, function_uris=URIS, cors_origins=("*",), api_key=False)
 
     (parameter,) = definition["paths"]["/size"]["post"]["parameters"]
     assert (parameter["name"], parameter["required"]) == ("unit", True)
+
+
+# A path of the second function, small: with parameters of the path, of the item and of a method.
+TABLE: dict[str, Any] = {
+    "x-carlens-function": "naming",
+    "summary": "A table.",
+    "parameters": [
+        {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}},
+        {"name": "make", "in": "query", "schema": {"type": "string"}},
+    ],
+    "get": {
+        "operationId": "readTable",
+        "parameters": [
+            {"name": "make", "in": "query", "required": True, "schema": {"type": "string"}},
+            {"name": "top_k", "in": "query", "schema": {"type": "integer"}},
+        ],
+        "responses": {"200": {"description": "Rows."}},
+    },
+    "post": {"operationId": "fillTable", "responses": {"200": {"description": "Rows."}}},
+}
+
+
+def with_table() -> dict[str, Any]:
+    contract = {**CONTRACT, "paths": {**CONTRACT["paths"], "/tables/{name}/rows": TABLE}}
+    return api_definition(contract, function_uris=URIS, cors_origins=TWO_ORIGINS, api_key=True)
+
+
+def test_a_path_leads_to_the_function_that_it_names() -> None:
+    paths = with_table()["paths"]
+
+    table = paths["/tables/{name}/rows"]
+    assert {table[m][INTEGRATION]["uri"] for m in ("get", "post", ANY)} == {"arn:names"}
+    assert paths["/predict"]["post"][INTEGRATION]["uri"] == "arn:pictures"
+    assert table["options"][INTEGRATION]["type"] == "mock"
+
+
+def test_a_path_that_names_no_function_of_ours_is_refused() -> None:
+    contract = copy.deepcopy(CONTRACT)
+    contract["paths"]["/size"]["x-carlens-function"] = "sizing"
+
+    with pytest.raises(KeyError, match="sizing"):
+        api_definition(contract, function_uris=URIS, cors_origins=("*",), api_key=False)
+
+
+def test_what_is_in_the_path_is_declared_for_every_method() -> None:
+    definition = with_table()
+
+    table = definition["paths"]["/tables/{name}/rows"]
+    told = {
+        method: {(p["in"], p["name"]): p["required"] for p in operation["parameters"]}
+        for method, operation in table.items()
+    }
+    in_path = {("path", "name"): True}
+    item = {**in_path, ("query", "make"): False}
+    assert told == {
+        "get": {**in_path, ("query", "make"): True, ("query", "top_k"): False},
+        "post": item,
+        "options": in_path,
+        ANY: in_path,
+    }
+    assert list(OpenAPIV30SpecValidator(definition).iter_errors()) == []
+
+
+def test_our_own_extension_stays_behind() -> None:
+    assert "x-carlens" not in json.dumps(with_table())
 
 
 def test_required_parameters_are_checked_by_the_gateway() -> None:
@@ -123,8 +211,7 @@ def test_preflight_at_the_gateway_is_what_the_function_would_answer(
     path: str, origins: tuple[str, ...]
 ) -> None:
     # Given
-    app = App(Config(cors_origins=origins))
-    theirs = respond(event("OPTIONS", path), None, app)
+    theirs = respond("OPTIONS", path, origins)
 
     # When
     answer = preflight(define(cors_origins=origins), path)
@@ -218,6 +305,6 @@ def test_with_a_key_only_pages_and_preflight_are_open() -> None:
         (path, method)
         for path, item in CONTRACT["paths"].items()
         if path not in {"/", "/health", "/openapi.json"}
-        for method in [*item, ANY]
+        for method in [*METHODS & item.keys(), ANY]
     }
     assert set(CONTRACT["paths"]) > KEYLESS

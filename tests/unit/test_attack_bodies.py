@@ -290,7 +290,9 @@ def test_an_answer_over_lambdas_limit_is_an_error_that_says_what_to_do() -> None
         probabilities=lambda crops: crops,
         name=lambda row, top_k: Classification((longest,) * top_k, (0.1234,) * top_k, True, None),
     )
-    copy.app._recognizer = SimpleNamespace(detector=_ManyObjects(copy), classifier=many)  # type: ignore[assignment]
+    copy.app._recognizer = SimpleNamespace(
+        detector=_ManyObjects(copy), classifier=many, references={}
+    )  # type: ignore[assignment]
     fields = [("image", (f"{i}.png", PICTURE, "image/png")) for i in range(32)]
     query = {"format": "detailed", "top_k": "20", "max_objects": "300"}
 

@@ -33,6 +33,8 @@ def test_every_setting_is_read() -> None:
             "CARLENS_CONFIDENCE": "0",
             "CARLENS_MIN_AREA": "0.5",
             "CARLENS_SLICES": "3",
+            "CARLENS_TABLES": "s3://bucket/tables",
+            "CARLENS_METRICS": "Carlens",
             "CARLENS_VERSION": "9",
         }
     )
@@ -51,6 +53,8 @@ def test_every_setting_is_read() -> None:
         confidence=0.0,
         min_area=0.5,
         slices=3,
+        tables="s3://bucket/tables",
+        metrics="Carlens",
         version="9",
     )
 

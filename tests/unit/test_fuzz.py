@@ -14,8 +14,12 @@ from hypothesis import strategies as st
 from requests_toolbelt import MultipartEncoder
 
 from benchmarks import fuzz
+from carlens.config import Config
 from carlens.errors import CarlensError
 from carlens.gateway import Request, read_request
+from carlens.naming import routes as naming
+from carlens.naming.app import NamingApp
+from carlens.naming.rows import read_rows
 from carlens.routes import respond
 from carlens.uploads import read_uploads
 from tests.fakes import Copy
@@ -29,7 +33,9 @@ bounded = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
-TYPES = ["multipart/form-data; boundary=x", "application/json", "image/png", "text/plain", ""]
+TYPES = [
+    "multipart/form-data; boundary=x", "application/json", "image/png", "text/plain", "text/csv", ""
+]  # fmt: skip
 MEMBERS = [
     "path", "httpMethod", "headers", "multiValueHeaders", "queryStringParameters", "isBase64Encoded",
     "multiValueQueryStringParameters", "requestContext", "body",
@@ -43,7 +49,11 @@ json_values = st.recursive(
 half_valid = st.fixed_dictionaries(
     {},
     optional={
-        "path": st.sampled_from(["/predict", "/shape", "/size/", "/", "/health"]) | json_values,
+        "path": st.sampled_from(
+            ["/predict", "/shape", "/size/", "/", "/health", "/norm", "/norm/europe", "/clean"]
+        )
+        | json_values,
+        "pathParameters": st.dictionaries(st.just("table"), st.text(max_size=9)) | json_values,
         "httpMethod": st.sampled_from(["GET", "POST", "OPTIONS", "HEAD"]) | json_values,
         "headers": st.dictionaries(
             st.sampled_from(["Content-Type", "content-type", "Origin"]),
@@ -52,7 +62,18 @@ half_valid = st.fixed_dictionaries(
         "body": st.binary(max_size=200) | json_values,
         "isBase64Encoded": st.booleans() | json_values,
         "queryStringParameters": st.dictionaries(
-            st.sampled_from(["format", "confidence", "classes", "top_k", "max_objects", "slices"]),
+            st.sampled_from(
+                [
+                    "format",
+                    "confidence",
+                    "classes",
+                    "top_k",
+                    "max_objects",
+                    "slices",
+                    "make",
+                    "model",
+                ]
+            ),
             st.text(max_size=10) | json_values,
         ),
         "requestContext": json_values,
@@ -81,12 +102,14 @@ def test_reading_an_event_raises_nothing_but_our_errors(event: dict[str, Any]) -
 
 
 COPY = Copy(metrics="Carlens")
+NAMING = NamingApp(Config(metrics="Carlens"))
 
 
 @bounded
 @given(event=json_values | half_valid | st.dictionaries(st.sampled_from(MEMBERS), json_values))
 def test_every_event_is_answered_in_good_form(event: Any) -> None:
     well_formed(respond(event, None, COPY.app))
+    well_formed(naming.respond(event, None, NAMING))
 
 
 @bounded
@@ -101,6 +124,23 @@ def test_reading_a_body_raises_nothing_but_our_errors(body: bytes, content_type:
         assert error.status in (400, 413, 415)  # noqa: PT017
     else:
         assert 1 <= len(uploads) <= 8
+
+
+@bounded
+@given(
+    body=st.text("a1;,\t\"'\r\n\0é ", max_size=80).map(str.encode)
+    | forms
+    | st.binary(max_size=200),
+    content_type=st.sampled_from(TYPES),
+)
+def test_reading_rows_raises_nothing_but_our_errors(body: bytes, content_type: str) -> None:
+    try:
+        rows = read_rows(Request("POST", "/", headers={"content-type": content_type}, body=body))
+    except CarlensError as error:
+        assert error.status in (400, 413, 415)  # noqa: PT017
+    else:
+        assert rows.pairs
+        assert all(type(text) is str for pair in rows.pairs for text in pair)
 
 
 @bounded

@@ -12,7 +12,7 @@ from typing import get_args
 
 import pytest
 
-from infra.layers import Architecture, LayerBuild, LayerError, build_layers, interpreter
+from infra.layers import Architecture, Function, LayerBuild, LayerError, build_layers, interpreter
 from infra.layers.build import MAX_UNZIPPED, MAX_ZIPPED, Recipe, built, check_sizes
 from infra.layers.contents import LAYERS, Layer, Prune, asset_hash
 from infra.layers.interpreter import find_python
@@ -20,7 +20,8 @@ from infra.layers.locks import check_lock, read_lock
 from infra.layers.tree import settle, unpack, unzipped_size, zipped_size
 
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
-TOY = Layer("toy", ("toy",), (Prune("*/tests/*", "tests"), Prune("*.pyi", "stubs")))
+FUNCTIONS: tuple[Function, ...] = get_args(Function)
+TOY = Layer("toy", ("toy",), (Prune("*/tests/*", "tests"), Prune("*.pyi", "stubs")), ("naming",))
 LOCKED = ("toy==1.0 --hash=sha256:00",)
 
 
@@ -170,7 +171,8 @@ def test_the_hash_changes_with_all_that_decides_the_content(
 
 
 def test_the_hash_leaves_out_what_changes_no_file() -> None:
-    reworded = replace(TOY, name="other", prune=tuple(Prune(r.glob, "?") for r in TOY.prune))
+    prune = tuple(Prune(rule.glob, "?") for rule in TOY.prune)
+    reworded = replace(TOY, name="other", prune=prune, functions=("recognition",))
     two = (*LOCKED, "more==1.0 --hash=sha256:11")
     assert asset_hash(TOY, two, "arm64", bytecode=True) == asset_hash(
         reworded, two[::-1], "arm64", bytecode=True
@@ -315,20 +317,20 @@ def layer_of(unzipped: int, zipped: int, name: str = "opencv") -> LayerBuild:
 
 
 def test_layers_that_just_fit_are_taken() -> None:
-    check_sizes([layer_of(MAX_UNZIPPED - 1000, MAX_ZIPPED)], function_bytes=1000)
+    check_sizes([layer_of(MAX_UNZIPPED - 1000, MAX_ZIPPED)], code_bytes=1000)
 
 
 def test_too_many_bytes_unzipped_are_refused_with_the_table() -> None:
     builds = [layer_of(MAX_UNZIPPED - 1000, 48_000_000), layer_of(1, 1, "base")]
     with pytest.raises(LayerError) as refused:
-        check_sizes(builds, function_bytes=1000)
+        check_sizes(builds, code_bytes=1000)
     summary, *table = str(refused.value).splitlines()
     assert "all together are 1 bytes too large unzipped" in summary
     assert [line.split() for line in table] == [
         ["unzipped", "zipped"],
         ["opencv", "262,143,000", "48,000,000"],
         ["base", "1", "1"],
-        ["function", "1,000"],
+        ["code", "1,000"],
         ["all", "262,144,001"],
         ["allowed", "262,144,000", "52,428,800", "each"],
     ]
@@ -337,24 +339,37 @@ def test_too_many_bytes_unzipped_are_refused_with_the_table() -> None:
 def test_a_layer_too_large_zipped_is_refused_by_name() -> None:
     builds = [layer_of(1, 1, "base"), layer_of(1, MAX_ZIPPED + 7)]
     with pytest.raises(LayerError, match="layer opencv is 7 bytes too large zipped"):
-        check_sizes(builds, function_bytes=0)
+        check_sizes(builds, code_bytes=0)
 
 
 # What the stacks ask for
 
 
+@pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_placeholders_have_the_names_of_the_layers_and_a_folder(architecture: Architecture) -> None:
-    builds = build_layers(architecture, bundle=False)
-    assert [b.name for b in builds] == [layer.name for layer in LAYERS]
+def test_placeholders_have_the_names_of_the_layers_and_a_folder(
+    architecture: Architecture, function: Function
+) -> None:
+    builds = build_layers(architecture, function, bundle=False)
+    assert [b.name for b in builds] == [each.name for each in LAYERS if function in each.functions]
     assert len(builds) <= 5, "Lambda takes five layers"
     assert all((b.path / "python").is_dir() and unzipped_size(b.path) < 100 for b in builds)
     assert len({b.asset_hash for b in builds}) == len(builds)
 
 
+def test_a_function_carries_what_it_runs_and_not_what_the_other_runs() -> None:
+    carried = {
+        function: {p for layer in LAYERS if function in layer.functions for p in layer.packages}
+        for function in FUNCTIONS
+    }
+
+    assert carried["naming"] == {"multipart", "pybase64", "rapidfuzz"}
+    assert carried["recognition"] == {*PACKAGES} - {"rapidfuzz"}
+
+
 def test_each_architecture_has_its_own_hashes() -> None:
     x86_64, arm64 = (
-        {b.asset_hash for b in build_layers(architecture, bundle=False)}
+        {b.asset_hash for b in build_layers(architecture, "recognition", bundle=False)}
         for architecture in ARCHITECTURES
     )
     assert not x86_64 & arm64
@@ -378,7 +393,7 @@ def test_a_machine_without_the_right_python_is_told_once_what_it_costs(
     monkeypatch.setattr(interpreter, "_output", lambda *command: "cpython-312\npython3.12")
 
     # When the layers are wanted twice
-    builds = [build_layers("x86_64", bundle=False) for _ in range(2)]
+    builds = [build_layers("x86_64", "naming", bundle=False) for _ in range(2)]
 
     # Then they are other layers than with bytecode, and it is said once
     assert builds[0] == builds[1]
@@ -387,4 +402,5 @@ def test_a_machine_without_the_right_python_is_told_once_what_it_costs(
     assert [b.asset_hash for b in builds[0]] == [
         asset_hash(layer, [locked[p] for p in layer.packages], "x86_64", bytecode=False)
         for layer in LAYERS
+        if "naming" in layer.functions
     ]

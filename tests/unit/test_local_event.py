@@ -269,6 +269,54 @@ def test_unknown_routes(stage: str | None, asked: str) -> None:
     assert Gateway.from_openapi(CONTRACT, stage).route("GET", asked) is None
 
 
+TABLES = Gateway.from_openapi(
+    {
+        "paths": {
+            "/norm/{table}": {"x-carlens-function": "naming"},
+            "/norm/mine": {},
+            "/a.b/{x}/c/{y}": {},
+        }
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "resource", "values"),
+    [
+        ("/norm/europe", "/norm/{table}", {"table": "europe"}),
+        ("/norm/europe/", "/norm/{table}", {"table": "europe"}),
+        ("/norm/%65urope", "/norm/{table}", {"table": "europe"}),
+        ("/norm/caf%C3%A9%20+1", "/norm/{table}", {"table": "café +1"}),
+        ("/norm/..%2Fsecret", "/norm/{table}", {"table": "../secret"}),
+        ("/norm/%FF", "/norm/{table}", {"table": "\ufffd"}),
+        ("/norm/%", "/norm/{table}", {"table": "%"}),
+        ("/norm/{table}", "/norm/{table}", {"table": "{table}"}),
+        ("/norm/mine", "/norm/mine", None),
+        ("/a.b/1/c/2", "/a.b/{x}/c/{y}", {"x": "1", "y": "2"}),
+    ],
+)
+def test_what_stands_in_the_path_is_read(asked: str, resource: str, values: object) -> None:
+    route = TABLES.route("GET", asked)
+    assert route
+    made = event(HttpRequest("GET", f"{asked}?a=1"), route)
+
+    # Then it is decoded, and the path is as it was sent
+    assert (made["resource"], made["path"], made["pathParameters"]) == (resource, asked, values)
+    assert made["requestContext"]["resourcePath"] == resource
+
+
+@pytest.mark.parametrize("asked", ["/norm", "/norm/", "/norm/a/b", "/norm//a", "/aXb/1/c/2"])
+def test_a_name_in_the_path_is_one_segment(asked: str) -> None:
+    assert TABLES.route("GET", asked) is None
+
+
+def test_the_contract_says_which_function_answers() -> None:
+    found = [TABLES.route("GET", path) for path in ("/norm/europe", "/norm/mine")]
+
+    assert [route and route.function for route in found] == ["naming", "recognition"]
+    assert TABLES.functions == ["naming", "recognition"]
+
+
 @pytest.mark.parametrize("method", ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"])
 def test_any_means_seven_methods(method: str) -> None:
     assert GATEWAY.route(method, "/shape")
@@ -387,7 +435,7 @@ def test_the_contract_of_carlens_shapes_every_answer(failure: Failure, code: str
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"paths": {"/models/{name}": {}}}, r"/models/\{name\}"),
+        ({"paths": {"/models/{name+}": {}}}, r"/models/\{name\+\}"),
         (
             {
                 "x-amazon-apigateway-gateway-responses": {

@@ -18,6 +18,7 @@ WORDS = read_words()
         ("clio5portes", ("CLIO", "5", "PORTES")),
         ("2O6 SW 1.4hdi", ("206", "SW", "HDI")),
         ("3OO8", ("3008",)),
+        ("2,0 HDI O5", ("HDI", "05")),
         ("P0LO", ("POLO",)),
         ("206+", ("206", "PLUS")),
         ("B.M.W.", ("B", "M", "W")),

@@ -37,6 +37,32 @@ def europe() -> Matcher:
         ("CLIO", "RENAULT", ("Renault", "Clio")),
         ("", "RENAULT CLIO", ("Renault", "Clio")),
         ("peugeot", "clio", ("Renault", "Clio")),
+        ("inconnu", "touran", ("Volkswagen", "Touran")),
+        # make and model in one word
+        ("OpelCorsa", "", ("Opel", "Corsa")),
+        ("VolvoS60", "2.0", ("Volvo", "S60")),
+        # letters that look like digits
+        ("Volvo", "XC6O D4", ("Volvo", "XC60")),
+        ("Citroen", "Cl 1.0", ("Citroën", "C1")),
+        ("Saab", "9.3 SportHatch", ("Saab", "9-3")),
+        # two makes, of which one has the model
+        ("Chrysler Jeep", "Wrangeler", ("Jeep", "Wrangler")),
+        ("Alpine Renault", "A-110 S", ("Alpine", "A110")),
+        # a misspelled make that ends with another, or whose model begins with another
+        ("Lnad Rover", "Freelander", ("Land Rover", "Freelander")),
+        ("citroyn", "DS3 1.6 e-HDi", ("Citroën", "DS3")),
+        # a make quite wrong, and a word that only it can mean
+        ("Matsda", "CX 5", ("Mazda", "CX-5")),
+        ("renfeau", "clio", ("Renault", "Clio")),
+        ("auto Renautl", "Clio", ("Renault", "Clio")),
+        # all in the model's field, the make misspelled
+        ("", "Renautl Megane 1.5 dci", ("Renault", "Mégane")),
+        ("inconnu", "golf 4 tdi 130", ("Volkswagen", "Golf")),
+        # another model by a word further on
+        ("BMW", "320d GT F34 Gran Turismo", ("BMW", "3 Series Gran Turismo")),
+        ("Mercedes", "GLC250d 4matic coupe", ("Mercedes-Benz", "GLC Coupe")),
+        # no 250 Diesel
+        ("mercedes", "GLC 250d 4matic", ("Mercedes-Benz", "GLC")),
     ],
 )
 def test_what_is_written_is_found(
@@ -58,6 +84,14 @@ def test_what_is_written_is_found(
         ("asdf", "qwerty", ("", "")),
         ("", "308", ("", "")),  # a number tells no make
         ("", "", ("", "")),
+        # words that stand beside a make, or are one by chance
+        ("boite", "vitesse", ("", "")),
+        ("bumper", "for honda", ("", "")),
+        ("Dacia Maraini", "scrittrice", ("", "")),
+        ("Lotus", "papier toilette", ("", "")),
+        ("Lotus", "", ("Lotus", "")),
+        ("hatchback", "5dr", ("", "")),
+        ("Santa Fe", "New Mexico", ("", "")),
     ],
 )
 def test_what_is_not_in_the_table_gets_no_wrong_name(
@@ -66,6 +100,47 @@ def test_what_is_not_in_the_table_gets_no_wrong_name(
     found = europe.match(make, model)
 
     assert (found.make, found.model) == expected
+
+
+@pytest.mark.parametrize(
+    ("make", "model"),
+    [
+        # a near name tells no make, nor does one among words of other things
+        ("Fabian Affolter", ""),
+        ("", "format patch"),
+        ("Karl Ramm", ""),
+        ("", "Lancer une application"),
+        ("crosswagon", ""),
+        # a make that is hardly like it needs a word that is
+        ("rober", "dupuis 11"),
+        ("Caserte", "7"),
+        ("och flaggor", "993"),
+        ("tool pre", "Eli Fant"),
+        # a near make is the first word, or none
+        ("cache for", "1"),
+        ("Umgebungsspeicher ist", "TIPO"),
+        # what sounds like a short make, or begins with its other name
+        ("link", "the"),
+        ("Mert Dirik", ""),
+        ("Dr.", "med. dent. Schulz"),
+    ],
+)
+def test_words_of_other_things_are_no_car(europe: Matcher, make: str, model: str) -> None:
+    found = europe.match(make, model)
+
+    assert (found.make, found.model) == ("", "")
+
+
+def test_two_near_names_confirm_each_other(europe: Matcher) -> None:
+    # Given a make and a model, each too far from its name to be taken alone
+    alone = europe.match("Fait", ""), europe.match("", "Pnada")
+
+    # When they stand together
+    both = europe.match("Fait", "Pnada")
+
+    # Then they are found
+    assert [(found.make, found.model) for found in alone] == [("", ""), ("", "")]
+    assert (both.make, both.model) == ("Fiat", "Panda")
 
 
 def test_the_score_says_how_near_it_is(europe: Matcher) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from carlens.errors import MalformedBody, UnsupportedMediaType
+from carlens.errors import MalformedBody, NoRows, TooManyRows, UnsupportedMediaType
 from carlens.gateway import Request
 from carlens.naming.matching import Match
-from carlens.naming.rows import MAX_ROWS, NoRows, Rows, TooManyRows, read_rows, write_csv
+from carlens.naming.rows import MAX_ROWS, Rows, read_rows, write_csv
 
 TWO = [("Citroën", "C3"), ("vw", "golf")]
 
@@ -44,6 +44,15 @@ def test_quotes_commas_and_empty_lines_keep_their_rows() -> None:
 
 def test_one_column_is_the_whole_name() -> None:
     assert read("renault clio\nvw golf").pairs == [("", "renault clio"), ("", "vw golf")]
+
+
+@pytest.mark.parametrize(
+    ("heading", "french"), [("model", False), ("Make", False), ("modèle", True), ("Marque", True)]
+)
+def test_one_column_may_have_a_header(heading: str, french: bool) -> None:
+    rows = read(f"{heading}\nrenault clio")
+
+    assert (rows.pairs, rows.header, rows.french) == ([("", "renault clio")], True, french)
 
 
 def test_formulas_and_control_characters_are_data() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import yaml
 from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
-from carlens import errors
+from carlens import errors, routes
+from carlens.answering import SECURITY_HEADERS
 from carlens.config import Config
+from carlens.naming import cleaning, operations, rows
+from carlens.naming import routes as naming_routes
 
 CONTRACT: dict[str, Any] = yaml.safe_load(
     (Path(__file__).parents[2] / "lambda_src" / "openapi.yaml").read_text("utf-8")
@@ -22,6 +26,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
     f"{method.upper()} {path}": operation
     for path, item in CONTRACT["paths"].items()
     for method, operation in item.items()
+    if not method.startswith("x-")
 }
 SCHEMAS: dict[str, Any] = CONTRACT["components"]["schemas"]
 GATEWAY: dict[str, Any] = CONTRACT["x-amazon-apigateway-gateway-responses"]
@@ -33,6 +38,10 @@ STATUSES = {
     "POST /object_detection": SEND | {"503"},
     "POST /shape": SEND,
     "POST /size": SEND,
+    "GET /norm": READ | {"503"},
+    "GET /norm/{table}": READ | {"400", "503"},
+    "POST /norm/{table}": SEND | {"503"},
+    "GET /clean": READ | {"400"},
     "GET /health": READ | {"503"},
     "GET /models": READ | {"503"},
     "GET /openapi.json": READ,
@@ -114,11 +123,14 @@ def examples() -> Iterator[tuple[str, object, dict[str, Any]]]:
                 yield f"{where}/{name}", resolve(example)["value"], node["schema"]
 
 
-ERRORS = [
-    value
-    for value in vars(errors).values()
-    if isinstance(value, type) and issubclass(value, errors.CarlensError)
-]
+def subclasses(kind: type[errors.CarlensError]) -> Iterator[type[errors.CarlensError]]:
+    """Give an error and those derived from it, wherever in the code they are."""
+    yield kind
+    for derived in kind.__subclasses__():
+        yield from subclasses(derived)
+
+
+ERRORS = [e for e in subclasses(errors.CarlensError) if e.__module__.startswith("carlens.")]
 PICTURE_ERRORS = [e for e in ERRORS if issubclass(e, errors.PictureError)]
 REQUEST_ERRORS = [e for e in ERRORS if e not in PICTURE_ERRORS]
 
@@ -130,6 +142,28 @@ def test_it_is_valid_openapi_3_0() -> None:
 
 def test_it_has_exactly_the_routes_of_the_service() -> None:
     assert OPERATIONS.keys() == STATUSES.keys()
+
+
+@pytest.mark.parametrize(
+    ("function", "served"), [("recognition", routes.ROUTES), ("naming", naming_routes.ROUTES)]
+)
+def test_each_function_has_the_routes_that_lead_to_it(
+    function: str, served: Mapping[str, Mapping[str, object]]
+) -> None:
+    # Then paths and methods are the same in the contract and in the function's code
+    leading = {
+        path: {method.upper() for method in item if not method.startswith("x-")}
+        for path, item in CONTRACT["paths"].items()
+        if item.get("x-carlens-function", "recognition") == function
+    }
+    assert leading == {path: set(methods) for path, methods in served.items()}
+
+
+def test_a_path_says_its_parameters() -> None:
+    for name, operation in OPERATIONS.items():
+        parameters = [resolve(parameter) for parameter in operation.get("parameters", [])]
+        in_path = {p["name"] for p in parameters if p["in"] == "path" and p["required"]}
+        assert in_path == set(re.findall(r"\{(\w+)\}", name)), name
 
 
 def test_operations_have_names_of_their_own() -> None:
@@ -193,6 +227,17 @@ def test_the_description_gives_the_limits_of_the_code() -> None:
     assert f"{config.max_pictures} photos in a request" in text
     assert f"{config.max_bytes // 2**20} MB, {config.max_pixels // 10**6} million pixels" in text
     assert f"{config.max_side:,} pixels a side" in text
+    assert f"{rows.MAX_ROWS:,} rows of makes and models in a request" in text
+    assert f"{cleaning.MAX_CHARS} characters each" in text
+    assert f"{operations._MAX_ANSWERS:,} answers: rows times `top_k`" in text
+
+
+def test_lists_and_texts_are_as_long_as_the_code_takes_them() -> None:
+    for name in ("NameList", "FrenchNameList", "PairList"):
+        assert SCHEMAS[name]["maxItems"] == rows.MAX_ROWS
+    for name in ("Make", "Model", "Marque", "Modele"):
+        schema = CONTRACT["components"]["parameters"][name]["schema"]
+        assert schema["maxLength"] == cleaning.MAX_CHARS
 
 
 @pytest.mark.parametrize("name", CONTRACT["components"]["parameters"])
@@ -208,10 +253,10 @@ def test_a_parameter_says_its_range_and_default(name: str) -> None:
         assert str(schema["default"]) in text.partition("Default:")[2]
 
 
-def test_the_gateway_takes_for_binary_what_pictures_are_sent_as() -> None:
-    # Given the types of body that are not text
-    pictures = CONTRACT["components"]["requestBodies"]["Pictures"]
-    sent = pictures["content"].keys() - {"application/json"}
+def test_the_gateway_takes_for_binary_what_is_sent_as_bytes() -> None:
+    # Given the types of body that need not be UTF-8
+    bodies = CONTRACT["components"]["requestBodies"].values()
+    sent = {kind for body in bodies for kind in body["content"]} - {"application/json"}
 
     # Then each is listed by its own name: a wildcard breaks preflight
     binary = CONTRACT["x-amazon-apigateway-binary-media-types"]
@@ -220,11 +265,11 @@ def test_the_gateway_takes_for_binary_what_pictures_are_sent_as() -> None:
     assert "*" not in "".join(binary)
 
 
-def test_every_post_takes_the_same_bodies() -> None:
-    bodies = {name: op.get("requestBody") for name, op in OPERATIONS.items()}
-
-    pictures = {"$ref": "#/components/requestBodies/Pictures"}
-    assert bodies == {n: pictures if n.startswith("POST") else None for n in OPERATIONS}
+def test_every_post_takes_the_bodies_of_its_kind() -> None:
+    for name, operation in OPERATIONS.items():
+        kind = "Rows" if "norm" in name else "Pictures"
+        body = {"$ref": f"#/components/requestBodies/{kind}"}
+        assert operation.get("requestBody") == (body if name.startswith("POST") else None)
 
 
 @pytest.mark.parametrize("kind", GATEWAY)
@@ -249,6 +294,9 @@ def test_the_gateways_own_answers_are_those_of_the_contract(kind: str) -> None:
     assert headers["Access-Control-Allow-Origin"] == "'*'"
     assert headers["Access-Control-Expose-Headers"] == "'X-Request-Id'"
     assert headers["X-Request-Id"] == "context.requestId"
+    assert {name: headers[name] for name in SECURITY_HEADERS} == {
+        name: f"'{value}'" for name, value in SECURITY_HEADERS.items()
+    }
 
 
 @pytest.mark.parametrize("kind", GATEWAY)
@@ -287,7 +335,10 @@ def test_an_example_is_one(example: object, schema: dict[str, Any]) -> None:
     assert violations(example, schema) == []
 
 
-@pytest.mark.parametrize("name", [name for name in STATUSES if name.startswith("POST")])
+PICTURES = ["POST /predict", "POST /object_detection", "POST /shape", "POST /size"]
+
+
+@pytest.mark.parametrize("name", PICTURES)
 def test_both_forms_of_an_answer_have_an_example(name: str) -> None:
     content = OPERATIONS[name]["responses"]["200"]["content"]["application/json"]
 
@@ -305,6 +356,14 @@ BOX = {
     "confidence": 0.9,
     "label": "car: 0.90",
 }
+
+
+MATCH = {"make": "VW", "model": "Golf", "score_make": 100, "score_model": 100, "score": 100}
+
+
+def test_what_is_changed_into_a_wrong_message_was_a_right_one() -> None:
+    assert violations([[BOX]], ref("Detection")) == []
+    assert violations(MATCH, ref("AnyMatch")) == []
 
 
 @pytest.mark.parametrize(
@@ -326,6 +385,15 @@ BOX = {
         ("Shapes", [None]),
         ("Shapes", [[853, 1280, 3, 1]]),
         ("Sizes", [[]]),
+        ("RowList", []),
+        ("RowList", [{"make": "vw"}]),
+        ("RowList", [["vw", "golf", "5p"]]),
+        ("RowList", {"make": "vw", "model": "golf"}),
+        ("AnyName", {"make": "VW", "modele": "GOLF"}),
+        ("AnyMatch", {"make": "VW", "model": "Golf", "score": 100}),
+        ("AnyMatch", MATCH | {"score": 101}),
+        ("AnyMatch", MATCH | {"alternatives": [{"make": "VW", "model": "Polo"}]}),
+        ("MatchList", MATCH),
         ("Health", {"status": "fine", "version": "0.1.0", "models": {}}),
     ],
 )

@@ -5,22 +5,28 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import shutil
+import weakref
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from requests_toolbelt import MultipartEncoder
 
+from carlens import operations
 from carlens.app import App
 from carlens.config import Config
-from carlens.images import Pixels
+from carlens.errors import NotAnImage
+from carlens.images import Limits, Pixels, Shape
 from carlens.models.manifest import ManifestError
+from carlens.naming.tables import Entry
 from carlens.recognizer import Recognizer
 from carlens.routes import ROUTES, respond
 from carlens.vision.detection import Detection, DetectOptions
-from tests.fakes import Copy
-from tests.support import call, color_blocks, encode, event, multipart_event
+from tests.fakes import STORE, Copy
+from tests.support import call, color_blocks, encode, event, multipart_event, real_app
 
 PICTURE = encode(color_blocks(), "PNG")
 JSON = "application/json"
@@ -74,9 +80,70 @@ def test_the_detailed_answer_says_what_failed_and_why(carlens: Copy) -> None:
     assert (good["width"], good["height"], good["error"]) == (64, 32, None)
     assert good["objects"][0]["certain"] is True
     assert good["objects"][0]["make"] == {"name": "RENAULT", "prob": 0.93}
+    assert good["objects"][0]["reference"] is None  # a label of no table of ours
     assert (bad["index"], bad["name"], bad["objects"], bad["width"]) == (1, "1.png", [], None)
     assert bad["error"]["code"] == "not_an_image"
     assert set(answer["timing_ms"]) == {"read", "decode", "detect", "classify", "total"}
+
+
+def test_a_picture_that_cannot_be_measured_is_let_go(
+    carlens: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a reader that fails with something large in its hands
+    held: list[weakref.ref[Pixels]] = []
+
+    def fail(data: bytes, limits: Limits) -> Shape:
+        assert [pixels() for pixels in held] == [None] * len(held)
+        pixels = color_blocks()
+        held.append(weakref.ref(pixels))
+        raise NotAnImage("broken")
+
+    monkeypatch.setattr(operations, "read_shape", fail)
+
+    # Then it is gone when the next picture's turn comes: 32 of 20 MB fit in one request
+    status, answer = carlens.send(multipart_event("/shape", form(PICTURE, PICTURE, PICTURE)))
+
+    assert (status, answer, len(held)) == (200, [[], [], []], 3)
+
+
+def test_the_detailed_answer_gives_the_reference_of_the_first_name() -> None:
+    # Given a classifier whose first label is in the table, and whose second is not
+    copy = Copy()
+    copy.app.recognizer().__dict__["references"] = {"RENAULT CLIO": Entry("Renault", "Clio", 1990)}
+    fields = form(PICTURE)
+
+    # When
+    _, detailed = call(multipart_event("/predict", fields, query={"format": "detailed"}), copy.app)
+    _, brief = call(multipart_event("/predict", fields), copy.app)
+
+    # Then
+    assert detailed["images"][0]["objects"][0]["reference"] == {"make": "Renault", "model": "Clio"}
+    assert "reference" not in brief[0][0]
+
+
+def test_the_shipped_classifier_has_references() -> None:
+    labels = STORE.manifest(Config.classifier).labels
+
+    known = real_app().recognizer().references
+
+    assert set(known) < set(labels)
+    assert len(known) >= 170
+    audi = known["Audi TTS Coupe 2012"]
+    assert (audi.make, audi.model) == ("Audi", "TTS")
+
+
+def test_a_classifier_of_other_labels_has_the_references_of_those_that_are_known(
+    tmp_path: Path,
+) -> None:
+    # Given a copy of the models whose classifier knows one label of the shipped one
+    shutil.copytree(Config.models, tmp_path / "models")
+    labels = tmp_path / "models" / Config.classifier / "labels.txt"
+    others = [f"Other car {i}" for i in range(195)]
+    labels.write_text("\n".join(["Audi TTS Coupe 2012", *others]) + "\n", "utf-8")
+
+    recognizer = real_app(models=str(tmp_path / "models")).recognizer()
+
+    assert set(recognizer.references) == {"Audi TTS Coupe 2012"}
 
 
 def test_shape_and_size_measure(carlens: Copy) -> None:
@@ -298,13 +365,15 @@ def test_models_are_described(carlens: Copy) -> None:
     assert set(answer["classifier"]["thresholds"]) == {"confidence"}
 
 
-def test_the_contract_is_served_without_what_is_amazons(carlens: Copy) -> None:
+def test_the_contract_is_served_without_what_only_deployments_read(carlens: Copy) -> None:
     status, answer = carlens.send(event("GET", "/openapi.json"))
 
     assert status == 200
-    assert set(answer["paths"]) == set(ROUTES)
+    assert set(answer["paths"]) > set(ROUTES)
     assert answer["servers"] == [{"url": "/prod"}]
-    assert "x-amazon" not in json.dumps(answer)
+    for key in ("x-amazon", "x-carlens"):
+        assert key not in json.dumps(answer["paths"])
+        assert not [name for name in answer if name.startswith(key)]
 
 
 def test_the_page_is_served_under_its_stage(carlens: Copy) -> None:

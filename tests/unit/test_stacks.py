@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import aws_cdk as cdk
 import pytest
@@ -17,10 +17,14 @@ from aws_cdk import aws_s3 as s3
 from carlens.app import App
 from carlens.config import Config
 from carlens.models.manifest import ManifestError
+from carlens.naming.routes import ROUTES as NAMING_ROUTES
 from carlens.telemetry import Outcome, metric_lines
 from infra.application import build_app
-from infra.layers import build_layers
+from infra.layers import Function, LayerError, build_layers, stage_code
+from infra.layers.interpreter import find_python
 from infra.logs import log_group
+from infra.model_folder import Model
+from infra.model_store import ModelStore
 from infra.rules import SettingError
 from infra.settings import RETENTIONS, Settings
 
@@ -33,6 +37,8 @@ EVERYTHING = {
     "architecture": "arm64",
     "reserved_concurrency": "5",
     "timeout": "20",
+    "naming_memory": "1024",
+    "tables": "true",
     "confidence": "0.3",
     "min_area": "0.002",
     "slices": "1",
@@ -126,13 +132,14 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def statements(role: dict[str, Any]) -> set[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """Give all that a role may do: effect, actions, resources."""
+def statements(role: dict[str, Any]) -> set[tuple[str, ...]]:
+    """Give all that a role may do: effect, actions and resources, and conditions if it has any."""
     return {
         (
             statement["Effect"],
-            tuple(sorted(as_list(statement["Action"]))),
-            tuple(sorted(flat(resource) for resource in as_list(statement["Resource"]))),
+            " ".join(sorted(as_list(statement["Action"]))),
+            " ".join(sorted(flat(resource) for resource in as_list(statement["Resource"]))),
+            *([json.dumps(statement["Condition"])] if "Condition" in statement else []),
         )
         for policy in role["Properties"]["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
@@ -321,30 +328,40 @@ def test_each_model_file_is_placed_under_the_hash_of_its_model(dev: Stage) -> No
         assert sha256(copied).digest() == sha256(expected[key].read_bytes()).digest()
 
 
-def test_placing_may_copy_these_files_and_nothing_else(dev: Stage) -> None:
+def test_placing_may_copy_assets_to_models_and_nothing_else(dev: Stage) -> None:
     name, role = named(dev.models, "AWS::IAM::Role", "PlacingRole")
     bucket, _ = named(dev.models, "AWS::S3::Bucket", "Models")
     logs, _ = only(dev.models, "AWS::Logs::LogGroup")
-    calls = placed(dev)
+    (assets,) = {
+        call["parameters"]["CopySource"].partition("/")[0] for call in placed(dev).values()
+    }
 
     assert "ManagedPolicyArns" not in role["Properties"]
     assert statements(role) == {
-        (
-            "Allow",
-            ("s3:GetObject",),
-            tuple(
-                sorted(
-                    f"arn:${{AWS::Partition}}:s3:::{call['parameters']['CopySource']}"
-                    for call in calls.values()
-                )
-            ),
-        ),
-        ("Allow", ("s3:PutObject",), tuple(sorted(f"${{{bucket}.Arn}}/{key}" for key in calls))),
-        ("Allow", ("logs:CreateLogStream", "logs:PutLogEvents"), (f"${{{logs}.Arn}}",)),
+        ("Allow", "s3:GetObject", f"arn:${{AWS::Partition}}:s3:::{assets}/*"),
+        ("Allow", "s3:PutObject", f"${{{bucket}.Arn}}/models/*"),
+        ("Allow", "logs:CreateLogStream logs:PutLogEvents", f"${{{logs}.Arn}}"),
     }
     assert not of_type(dev.models, "AWS::IAM::Policy")
     for resource in of_type(dev.models, "Custom::ModelFile").values():
         assert name in resource["DependsOn"]
+
+
+def test_another_model_leaves_the_role_that_places_it_as_it_is(tmp_path: Path) -> None:
+    # IAM takes seconds to spread a change, and the role is used at once.
+    def store(content: str) -> dict[str, Any]:
+        file = tmp_path / "model.json"
+        file.write_text(content)
+        app = cdk.App(context=CONTEXT)
+        models = [Model("eye", (file,), content)]
+        ModelStore(app, "Store", settings=Settings(stage="dev"), models=models)
+        template: dict[str, Any] = app.synth().get_stack_by_name("Store").template
+        return template
+
+    old, new = store("0123456789abcdef"), store("fedcba9876543210")
+
+    assert of_type(old, "Custom::ModelFile") != of_type(new, "Custom::ModelFile")
+    assert of_type(old, "AWS::IAM::Role") == of_type(new, "AWS::IAM::Role")
 
 
 def test_models_are_in_place_before_the_function_starts(prod: Stage) -> None:
@@ -356,17 +373,48 @@ def test_models_are_in_place_before_the_function_starts(prod: Stage) -> None:
 # --- the function -----------------------------------------------------------------------------
 
 
-def function(stage: Stage) -> dict[str, Any]:
-    ((_, resource),) = of_type(stage.api, "AWS::Lambda::Function").items()
+FUNCTIONS = ("Recognition", "Naming")
+
+
+def function(stage: Stage, name: str = "Recognition") -> dict[str, Any]:
+    _, resource = named(stage.api, "AWS::Lambda::Function", name)
     return resource
 
 
-def test_the_function_is_as_the_settings_say(dev: Stage, everything: Stage) -> None:
+def variables(stage: Stage, name: str = "Recognition") -> dict[str, str]:
+    given = function(stage, name)["Properties"]["Environment"]["Variables"]
+    return {key: flat(value) for key, value in given.items()}
+
+
+def role(stage: Stage, name: str) -> dict[str, Any]:
+    resource: dict[str, Any] = stage.api["Resources"][
+        function(stage, name)["Properties"]["Role"]["Fn::GetAtt"][0]
+    ]
+    return resource
+
+
+def test_there_are_two_functions_with_a_role_and_a_log_each(prod: Stage) -> None:
+    assert len(of_type(prod.api, "AWS::Lambda::Function")) == len(FUNCTIONS)
+    for kind in ("Role", "LoggingConfig"):
+        theirs = [json.dumps(function(prod, name)["Properties"][kind]) for name in FUNCTIONS]
+        assert len({*theirs}) == len(FUNCTIONS)
+
+
+def test_each_function_has_its_handler_and_memory(dev: Stage, everything: Stage) -> None:
     for stage in (dev, everything):
-        properties = function(stage)["Properties"]
+        pictures, names = (function(stage, name)["Properties"] for name in FUNCTIONS)
+        assert pictures["Handler"] == "handler.lambda_handler"
+        assert pictures["MemorySize"] == stage.settings.memory
+        assert names["Handler"] == "norm_handler.lambda_handler"
+        assert names["MemorySize"] == stage.settings.naming_memory
+        assert pictures["Code"] == names["Code"]  # one upload
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_as_the_settings_say(name: str, dev: Stage, everything: Stage) -> None:
+    for stage in (dev, everything):
+        properties = function(stage, name)["Properties"]
         assert properties["Runtime"] == "python3.13"
-        assert properties["Handler"] == "handler.lambda_handler"
-        assert properties["MemorySize"] == stage.settings.memory
         assert properties["Timeout"] == stage.settings.timeout
         assert properties["Architectures"] == [stage.settings.architecture]
         assert properties["EphemeralStorage"] == {"Size": 512}
@@ -378,10 +426,9 @@ def test_the_function_is_as_the_settings_say(dev: Stage, everything: Stage) -> N
 def test_the_environment_is_what_the_runtime_reads(everything: Stage) -> None:
     # Given
     settings = everything.settings
-    variables = function(everything)["Properties"]["Environment"]["Variables"]
 
     # When
-    config = Config.from_env({name: flat(value) for name, value in variables.items()})
+    config = Config.from_env(variables(everything))
 
     # Then
     assert config.models == "s3://${carlens-prod-model-bucket}/models"
@@ -392,41 +439,74 @@ def test_the_environment_is_what_the_runtime_reads(everything: Stage) -> None:
     assert config.allowed_hosts == {"photos.internal:8080"}
     assert config.max_pictures == 8
     assert config.version == CONTRACT["info"]["version"]
-    fields = Config.__dataclass_fields__
-    assert {name.removeprefix("CARLENS_").lower() for name in variables} <= set(fields)
+
+
+def test_the_function_of_names_is_told_what_it_reads_and_no_more(
+    prod: Stage, everything: Stage
+) -> None:
+    with_tables, without = variables(everything, "Naming"), variables(prod, "Naming")
+
+    config = Config.from_env(with_tables)
+
+    assert config.tables == "s3://${carlens-prod-model-bucket}/tables"
+    assert config.cors_origins == ("https://a.example", "https://b.example")
+    assert config.version == CONTRACT["info"]["version"]
+    assert with_tables.keys() - without.keys() == {"CARLENS_TABLES"}
+    assert without.keys() == {"CARLENS_VERSION", "CARLENS_METRICS", "CARLENS_CORS_ORIGINS"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_variable_is_one_that_the_runtime_reads(name: str, everything: Stage) -> None:
+    told = {key.removeprefix("CARLENS_").lower() for key in variables(everything, name)}
+
+    assert told <= set(Config.__dataclass_fields__)
 
 
 def test_thresholds_that_are_not_set_are_left_to_the_models(dev: Stage) -> None:
-    variables = function(dev)["Properties"]["Environment"]["Variables"]
+    told = variables(dev)
 
-    assert all(variables.values())
-    assert not {"CARLENS_CONFIDENCE", "CARLENS_MIN_AREA", "CARLENS_SLICES"} & set(variables)
+    assert all(told.values())
+    assert not {"CARLENS_CONFIDENCE", "CARLENS_MIN_AREA", "CARLENS_SLICES"} & set(told)
 
 
-def test_the_role_reads_models_writes_its_log_traces_and_nothing_else(prod: Stage) -> None:
-    ref = function(prod)["Properties"]["Role"]["Fn::GetAtt"][0]
-    role = prod.api["Resources"][ref]
-    logs, _ = named(prod.api, "AWS::Logs::LogGroup", "RecognitionLogs")
+BUCKET = "arn:${AWS::Partition}:s3:::${carlens-prod-model-bucket}"
+READ_MODELS = ("Allow", "s3:GetObject", f"{BUCKET}/models/*")
+READ_TABLES = ("Allow", "s3:GetObject", f"{BUCKET}/tables/*")
+LIST_TABLES = ("Allow", "s3:ListBucket", BUCKET, '{"StringLike": {"s3:prefix": "tables/*"}}')
 
-    assert statements(role) == {
-        (
-            "Allow",
-            ("s3:GetObject",),
-            ("arn:${AWS::Partition}:s3:::${carlens-prod-model-bucket}/models/*",),
-        ),
-        ("Allow", ("logs:CreateLogStream", "logs:PutLogEvents"), (f"${{{logs}.Arn}}",)),
-        ("Allow", ("xray:PutTelemetryRecords", "xray:PutTraceSegments"), ("*",)),
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "reads"),
+    [
+        ("Recognition", {}, {READ_MODELS}),
+        ("Recognition", EVERYTHING, {READ_MODELS}),
+        ("Naming", {}, set()),
+        ("Naming", EVERYTHING, {READ_TABLES, LIST_TABLES}),
+    ],
+)
+def test_a_role_reads_its_data_writes_its_log_traces_and_nothing_else(
+    name: str, overrides: dict[str, str], reads: set[tuple[str, ...]]
+) -> None:
+    stage = synthesized("prod", **overrides)
+    logs, _ = named(stage.api, "AWS::Logs::LogGroup", f"{name}Logs")
+    granted = role(stage, name)
+
+    assert statements(granted) == {
+        *reads,
+        ("Allow", "logs:CreateLogStream logs:PutLogEvents", f"${{{logs}.Arn}}"),
+        ("Allow", "xray:PutTelemetryRecords xray:PutTraceSegments", "*"),
     }
-    assert "ManagedPolicyArns" not in role["Properties"]
-    assert not of_type(prod.api, "AWS::IAM::Policy")
-    (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert "ManagedPolicyArns" not in granted["Properties"]
+    assert not of_type(stage.api, "AWS::IAM::Policy")
+    (trust,) = granted["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
 
 
-def test_the_function_writes_json_into_its_own_log_group(dev: Stage) -> None:
-    logs, _ = named(dev.api, "AWS::Logs::LogGroup", "RecognitionLogs")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_writes_json_into_its_own_log_group(name: str, dev: Stage) -> None:
+    logs, _ = named(dev.api, "AWS::Logs::LogGroup", f"{name}Logs")
 
-    logging = function(dev)["Properties"]["LoggingConfig"]
+    logging = function(dev, name)["Properties"]["LoggingConfig"]
     assert logging["LogFormat"] == "JSON"
     assert logging["LogGroup"] == {"Ref": logs}
 
@@ -454,20 +534,22 @@ def test_every_retention_is_the_number_of_days_it_says() -> None:
         assert group["Properties"]["RetentionInDays"] == days
 
 
-def test_the_alias_leads_to_a_version_that_stays(prod: Stage) -> None:
-    version, resource = next(iter(of_type(prod.api, "AWS::Lambda::Version").items()))
-    _, alias = only(prod.api, "AWS::Lambda::Alias")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_alias_leads_to_a_version_that_stays(name: str, prod: Stage) -> None:
+    version, resource = named(prod.api, "AWS::Lambda::Version", name)
+    _, alias = named(prod.api, "AWS::Lambda::Alias", name)
 
-    assert alias["Name"] == "live"
-    assert alias["FunctionVersion"] == {"Fn::GetAtt": [version, "Version"]}
+    assert alias["Properties"]["Name"] == "live"
+    assert alias["Properties"]["FunctionVersion"] == {"Fn::GetAtt": [version, "Version"]}
     assert resource["DeletionPolicy"] == "Retain"
 
 
-def test_snap_start_serves_published_versions_unless_it_is_off(dev: Stage) -> None:
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_snap_start_serves_published_versions_unless_it_is_off(name: str, dev: Stage) -> None:
     off = synthesized("dev", snap_start="false")
 
-    assert function(dev)["Properties"]["SnapStart"] == {"ApplyOn": "PublishedVersions"}
-    assert "SnapStart" not in function(off)["Properties"]
+    assert function(dev, name)["Properties"]["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    assert "SnapStart" not in function(off, name)["Properties"]
 
 
 def test_what_changes_the_function_publishes_another_version(dev: Stage) -> None:
@@ -478,13 +560,15 @@ def test_what_changes_the_function_publishes_another_version(dev: Stage) -> None
     )
 
 
-def test_the_layers_are_those_of_the_architecture(dev: Stage, everything: Stage) -> None:
+@pytest.mark.parametrize("name", get_args(Function))
+def test_the_layers_are_those_of_the_function_and_architecture(
+    name: Function, dev: Stage, everything: Stage
+) -> None:
     for stage in (dev, everything):
-        layers = of_type(stage.api, "AWS::Lambda::LayerVersion")
-        refs = [layer["Ref"] for layer in function(stage)["Properties"]["Layers"]]
-        builds = build_layers(stage.settings.architecture, bundle=False)
-        assert sorted(refs) == sorted(layers)
-        assert len(refs) == len(builds)
+        every = of_type(stage.api, "AWS::Lambda::LayerVersion")
+        refs = function(stage, name.capitalize())["Properties"]["Layers"]
+        layers = {layer["Ref"]: every[layer["Ref"]] for layer in refs}
+        builds = build_layers(stage.settings.architecture, name, bundle=False)
         keys = {flat(layer["Properties"]["Content"]["S3Key"]) for layer in layers.values()}
         # The asset's name comes of the layer's own hash and not of how its files lie here.
         assert keys == {f"{sha256(build.asset_hash.encode()).hexdigest()}.zip" for build in builds}
@@ -492,6 +576,14 @@ def test_the_layers_are_those_of_the_architecture(dev: Stage, everything: Stage)
             properties = layer["Properties"]
             assert properties["CompatibleArchitectures"] == [stage.settings.architecture]
             assert properties["CompatibleRuntimes"] == ["python3.13"]
+
+
+def test_a_layer_of_both_functions_is_made_once(dev: Stage) -> None:
+    layers = of_type(dev.api, "AWS::Lambda::LayerVersion")
+    used = [ref["Ref"] for name in FUNCTIONS for ref in function(dev, name)["Properties"]["Layers"]]
+
+    assert set(used) == set(layers)
+    assert len(used) > len(layers)
 
 
 def test_the_code_is_the_runtime_and_nothing_beside_it(dev: Stage) -> None:
@@ -502,24 +594,72 @@ def test_the_code_is_the_runtime_and_nothing_beside_it(dev: Stage) -> None:
         for p in (dev.directory / f"asset.{key}").rglob("*")
     }
 
+    assert {Path("norm_handler.py"), Path("carlens/naming/tables/europe.csv")} <= files
     assert {Path("handler.py"), Path("openapi.yaml"), Path("carlens/web/index.html")} <= files
     assert Path("requirements.txt") not in files
-    assert not [file for file in files if "__pycache__" in file.parts]
+
+
+def test_the_code_carries_bytecode_of_lambdas_python_and_of_no_other(dev: Stage) -> None:
+    # Given that /var/task cannot be written to, so that each cold start would compile all
+    key = function(dev)["Properties"]["Code"]["S3Key"].removesuffix(".zip")
+    asset = dev.directory / f"asset.{key}"
+
+    sources = {p.relative_to(asset).with_suffix("") for p in asset.rglob("*.py")}
+    compiled = {
+        p.relative_to(asset).parent.parent / p.name.removesuffix(".cpython-313.pyc")
+        for p in asset.rglob("*.pyc")
+    }
+
+    assert compiled == (sources if find_python() else set())
+
+
+def test_the_codes_name_tells_its_content(tmp_path: Path) -> None:
+    # Given code with what is not deployed beside it
+    code, cache = tmp_path / "code", tmp_path / "cache"
+    (code / "__pycache__").mkdir(parents=True)
+    (code / "handler.py").write_text("A = 1\n")
+    (code / "__pycache__" / "handler.cpython-311.pyc").write_bytes(b"of another Python")
+    first = stage_code(code, cache=cache)
+
+    # Then the name stays with that, and changes with a byte of the code
+    (code / "requirements.txt").write_text("numpy\n")
+    (code / ".env").write_text("SECRET=none\n")
+    assert stage_code(code, cache=cache) == first
+    (code / "other.py").write_text("B = 1\n")
+    deployed = {path.name for path in stage_code(code, cache=cache).iterdir()}
+    assert deployed - {"__pycache__"} == {"handler.py", "other.py"}
+    (code / "handler.py").write_text("A = 2\n")
+    second = stage_code(code, cache=cache)
+    assert second != first
+    assert (second / "handler.py").read_text() == "A = 2\n"
+
+
+def test_code_that_cannot_be_compiled_is_refused(tmp_path: Path) -> None:
+    if find_python() is None:
+        pytest.skip("only a Python of Lambda's version could tell")
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "handler.py").write_text("def\n")
+
+    with pytest.raises(LayerError, match=r"handler\.py"):
+        stage_code(code, cache=tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
 
 
 # --- the REST API -----------------------------------------------------------------------------
 
 
-def test_every_route_of_the_contract_calls_the_alias(prod: Stage) -> None:
-    alias, _ = only(prod.api, "AWS::Lambda::Alias")
-    uri = (
-        "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
-        f"${{{alias}}}/invocations"
-    )
+def test_every_route_of_the_contract_calls_the_alias_of_its_function(prod: Stage) -> None:
     paths = body(prod)["paths"]
 
     assert paths.keys() == CONTRACT["paths"].keys()
     for path, item in paths.items():
+        name = "Naming" if path in NAMING_ROUTES else "Recognition"
+        alias, _ = named(prod.api, "AWS::Lambda::Alias", name)
+        uri = (
+            "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
+            f"${{{alias}}}/invocations"
+        )
         for method, operation in item.items():
             integration = operation["x-amazon-apigateway-integration"]
             if method == "options":
@@ -528,19 +668,20 @@ def test_every_route_of_the_contract_calls_the_alias(prod: Stage) -> None:
                 assert flat(integration["uri"]) == uri, (path, method)
 
 
-def test_the_api_may_call_the_alias_and_nobody_else_may(prod: Stage) -> None:
-    alias, _ = only(prod.api, "AWS::Lambda::Alias")
+def test_the_api_may_call_each_alias_and_nobody_else_may(prod: Stage) -> None:
     api, _ = only(prod.api, "AWS::ApiGateway::RestApi")
+    aliases = of_type(prod.api, "AWS::Lambda::Alias")
 
-    _, permission = only(prod.api, "AWS::Lambda::Permission")
+    permissions = [p["Properties"] for p in of_type(prod.api, "AWS::Lambda::Permission").values()]
 
-    assert permission["FunctionName"] == {"Ref": alias}
-    assert permission["Action"] == "lambda:InvokeFunction"
-    assert permission["Principal"] == "apigateway.amazonaws.com"
-    assert flat(permission["SourceArn"]) == (
-        "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
-        f"${{{api}}}/prod/*/*"
-    )
+    assert sorted(p["FunctionName"]["Ref"] for p in permissions) == sorted(aliases)
+    for permission in permissions:
+        assert permission["Action"] == "lambda:InvokeFunction"
+        assert permission["Principal"] == "apigateway.amazonaws.com"
+        assert flat(permission["SourceArn"]) == (
+            "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
+            f"${{{api}}}/prod/*/*"
+        )
 
 
 def test_the_stage_throttles_logs_and_traces(everything: Stage) -> None:
@@ -658,7 +799,8 @@ def test_a_domain_of_ones_own_leads_to_the_stage(prod: Stage, everything: Stage)
 def test_outputs_say_where_everything_is(prod: Stage) -> None:
     outputs = prod.api["Outputs"]
 
-    assert set(outputs) == {"ApiUrl", "FunctionName", "FunctionAlias"}
+    functions = {f"{name}FunctionName" for name in FUNCTIONS}
+    assert set(outputs) == {"ApiUrl", "FunctionAlias", *functions}
     api, _ = only(prod.api, "AWS::ApiGateway::RestApi")
     assert flat(outputs["ApiUrl"]["Value"]).startswith(f"https://${{{api}}}.execute-api.")
     assert outputs["FunctionAlias"]["Value"] == "live"
@@ -678,16 +820,20 @@ def alarms(stage: Stage) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_alarms_watch_the_alias_and_the_api(everything: Stage) -> None:
-    function_id = next(iter(of_type(everything.api, "AWS::Lambda::Function")))
+def test_alarms_watch_each_alias_and_the_api(everything: Stage) -> None:
     watched = alarms(everything)
 
-    assert watched.keys() == {"Errors", "Throttles", "SlowCalls", "ServerErrors", "StartFailures"}
-    for name in ("Errors", "Throttles", "SlowCalls"):
-        dimensions = {d["Name"]: flat(d["Value"]) for d in watched[name]["Dimensions"]}
-        assert dimensions["Resource"] == f"${{{function_id}}}:live"
-    assert watched["SlowCalls"]["ExtendedStatistic"] == "p99"
-    assert watched["SlowCalls"]["Threshold"] == 0.8 * 20 * 1000
+    of_each = {"Errors", "Throttles", "SlowCalls", "StartFailures"}
+    assert watched.keys() == {"ServerErrors"} | {
+        f"{f}{name}" for f in FUNCTIONS for name in of_each
+    }
+    for name in FUNCTIONS:
+        function_id, _ = named(everything.api, "AWS::Lambda::Function", name)
+        for kind in ("Errors", "Throttles", "SlowCalls"):
+            dimensions = {d["Name"]: flat(d["Value"]) for d in watched[name + kind]["Dimensions"]}
+            assert dimensions["Resource"] == f"${{{function_id}}}:live"
+        assert watched[f"{name}SlowCalls"]["ExtendedStatistic"] == "p99"
+        assert watched[f"{name}SlowCalls"]["Threshold"] == 0.8 * 20 * 1000
     assert watched["ServerErrors"]["MetricName"] == "5XXError"
     assert {alarm["TreatMissingData"] for alarm in watched.values()} == {"notBreaching"}
 
@@ -703,19 +849,25 @@ def test_a_start_that_fails_is_seen_in_the_log(
     (record,) = caplog.records
 
     # When
-    logs, _ = named(prod.api, "AWS::Logs::LogGroup", "RecognitionLogs")
-    _, metric_filter = only(prod.api, "AWS::Logs::MetricFilter")
+    filters = {
+        name: named(prod.api, "AWS::Logs::MetricFilter", name)[1]["Properties"]
+        for name in FUNCTIONS
+    }
 
     # Then
-    wanted = metric_filter["FilterPattern"].partition('$.message = "')[2].partition('*"')[0]
-    assert wanted
-    assert record.getMessage().startswith(wanted)
-    assert '$.type = "platform.initReport"' in metric_filter["FilterPattern"]
-    assert metric_filter["LogGroupName"] == {"Ref": logs}
-    (transformation,) = metric_filter["MetricTransformations"]
-    alarm = alarms(prod)["StartFailures"]
-    assert alarm["MetricName"] == transformation["MetricName"]
-    assert alarm["Namespace"] == transformation["MetricNamespace"]
+    for name, metric_filter in filters.items():
+        logs, _ = named(prod.api, "AWS::Logs::LogGroup", f"{name}Logs")
+        pattern = metric_filter["FilterPattern"]
+        wanted = pattern.partition('$.message = "')[2].partition('*"')[0]
+        assert wanted
+        assert record.getMessage().startswith(wanted)
+        assert '$.type = "platform.initReport"' in pattern
+        assert metric_filter["LogGroupName"] == {"Ref": logs}
+        (transformation,) = metric_filter["MetricTransformations"]
+        alarm = alarms(prod)[f"{name}StartFailures"]
+        assert alarm["MetricName"] == transformation["MetricName"]
+        assert alarm["Namespace"] == transformation["MetricNamespace"]
+    assert alarms(prod)["NamingStartFailures"] != alarms(prod)["RecognitionStartFailures"]
 
 
 def test_alarms_are_mailed_when_there_is_an_address(prod: Stage, everything: Stage) -> None:
@@ -737,11 +889,10 @@ def test_alarms_are_mailed_when_there_is_an_address(prod: Stage, everything: Sta
 def test_the_dashboard_shows_what_the_runtime_measures(prod: Stage) -> None:
     # Given: what the runtime writes into its log
     stages = dict.fromkeys(("read", "decode", "detect", "classify", "total"), 1.0)
-    variables = function(prod)["Properties"]["Environment"]["Variables"]
     lines = [
         json.loads(line)
         for line in metric_lines(
-            namespace=variables["CARLENS_METRICS"],
+            namespace=variables(prod)["CARLENS_METRICS"],
             function="f",
             request={},
             outcome=Outcome(pictures=2, objects=1, failures=("not_an_image",), stages=stages),
@@ -760,7 +911,10 @@ def test_the_dashboard_shows_what_the_runtime_measures(prod: Stage) -> None:
     metrics = [m for widget in widgets for m in widget["properties"].get("metrics", [])]
 
     # Then
-    shown = {(m[0], m[2], m[1]) for m in metrics if m[0] == "Carlens" and len(m) > 3}
+    pictures, _ = named(prod.api, "AWS::Lambda::Function", "Recognition")
+    ours = [m for m in metrics if m[0] == "Carlens" and len(m) > 3]
+    shown = {(m[0], m[2], m[1]) for m in ours}
+    assert {m[3] for m in ours} == {f"${{{pictures}}}"}
     assert len(shown) == 7
     assert shown <= written
     (search,) = [m[0]["expression"] for m in metrics if isinstance(m[0], dict)]
@@ -768,21 +922,42 @@ def test_the_dashboard_shows_what_the_runtime_measures(prod: Stage) -> None:
     assert ("Carlens", "Function", "Code", "Failures") in written
 
 
-def test_production_moves_the_alias_gradually_and_back_on_an_alarm(prod: Stage) -> None:
-    group, rollout = only(prod.api, "AWS::CodeDeploy::DeploymentGroup")
-    ((_, alias),) = of_type(prod.api, "AWS::Lambda::Alias").items()
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_dashboard_shows_how_each_function_does(name: str, prod: Stage) -> None:
+    function_id, _ = named(prod.api, "AWS::Lambda::Function", name)
+    logs, _ = named(prod.api, "AWS::Logs::LogGroup", f"{name}Logs")
+
+    text = flat(only(prod.api, "AWS::CloudWatch::Dashboard")[1]["DashboardBody"])
+
+    metrics = [
+        metric
+        for widget in json.loads(text)["widgets"]
+        for metric in widget["properties"].get("metrics", [])
+        if f"${{{function_id}}}:live" in metric
+    ]
+    assert {metric[1] for metric in metrics} == {"Errors", "Throttles", "Duration"}
+    assert f"{name}StartFailures-prod" in text
+    assert f"${{{logs}}}" in text
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_production_moves_the_alias_gradually_and_back_on_an_alarm(name: str, prod: Stage) -> None:
+    group, resource = named(prod.api, "AWS::CodeDeploy::DeploymentGroup", name)
+    rollout = resource["Properties"]
+    _, alias = named(prod.api, "AWS::Lambda::Alias", name)
 
     assert rollout["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
     update = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
     assert update["DeploymentGroupName"] == {"Ref": group}
     assert "DEPLOYMENT_STOP_ON_ALARM" in rollout["AutoRollbackConfiguration"]["Events"]
     watching = {alarm["Name"]["Ref"] for alarm in rollout["AlarmConfiguration"]["Alarms"]}
-    errors, _ = named(prod.api, "AWS::CloudWatch::Alarm", "MonitoringErrors")
-    assert errors in watching
+    assert watching == {
+        named(prod.api, "AWS::CloudWatch::Alarm", f"Monitoring{name}{kind}")[0]
+        for kind in ("Errors", "StartFailures")
+    }
 
 
 def test_dev_moves_the_alias_at_once(dev: Stage) -> None:
-    ((_, alias),) = of_type(dev.api, "AWS::Lambda::Alias").items()
-
-    assert "UpdatePolicy" not in alias
+    for alias in of_type(dev.api, "AWS::Lambda::Alias").values():
+        assert "UpdatePolicy" not in alias
     assert not of_type(dev.api, "AWS::CodeDeploy::DeploymentGroup")

@@ -31,7 +31,9 @@ _LETTERS = str.maketrans(
     }
 )
 _TOKEN = re.compile(r"\d+|[^\W\d_]+")
-_LITERS = re.compile(r"(?<![\w.,])\d[.,]\d{1,2}(?!\d)")
+# No car has an engine of 9 liters, but Saab has a 9.3.
+_LITERS = re.compile(r"(?<![\w.,])[0-8][.,]\d{1,2}(?!\d)")
+_DIGIT = re.compile(r"\d")
 _PLUS = re.compile(r"(?<=\w)\s?\+")
 _OF_ZEROS = re.compile(r"\b(?=[O\d]*\d)[O\d]{2,}\b|(?<=\d)O+(?=\d)")
 _OF_LETTERS = re.compile(r"(?<=[A-Z])[01](?=[A-Z])|\b0(?=[A-Z]{3})|(?<=[A-Z]{3})0\b")
@@ -44,9 +46,11 @@ class Words:
     Attributes
     ----------
     noise : frozenset of str
-        Words that say nothing of the model: trims, engines, bodies, units.
+        Words that say nothing of the model: trims, engines, bodies, units, `inconnu`.
     units : frozenset of str
         Those whose number, just before them, says nothing either: `5 PORTES`.
+    everyday : frozenset of str
+        Makes that are also words of other things: `mini`, `seat`.
     means : Mapping
         Another word for the same: `REIHE` is `SERIES`, `III` is `3`.
     makes : Mapping
@@ -59,6 +63,7 @@ class Words:
 
     noise: frozenset[str] = frozenset()
     units: frozenset[str] = frozenset()
+    everyday: frozenset[str] = frozenset()
     means: Mapping[str, str] = field(default_factory=dict)
     makes: Mapping[str, str] = field(default_factory=dict)
     called: Mapping[str, str] = field(default_factory=dict)
@@ -93,12 +98,14 @@ def read_words(folder: Path = WORDS) -> Words:
     ValueError
         A row has a kind that is not known; the message names it.
     """
-    noise, units, means = set(), set(), {}
+    noise, units, everyday, means = set(), set(), set(), {}
     for word, kind, meaning in _rows(folder / "words.csv"):
         written = key(word)
         if kind in ("series", "numeral"):
             means[written] = meaning
-        elif kind in ("trim", "engine", "body", "unit"):
+        elif kind == "everyday":
+            everyday.add(written)
+        elif kind in ("trim", "engine", "body", "unit", "nothing"):
             noise.add(written)
             if kind == "unit":
                 units.add(written)
@@ -108,6 +115,7 @@ def read_words(folder: Path = WORDS) -> Words:
     return Words(
         frozenset(noise),
         frozenset(units),
+        frozenset(everyday),
         means,
         {key(name): key(make) for name, make in makes},
         {key(make): fold(make) for _, make in makes},
@@ -135,10 +143,15 @@ def tokenize(text: str) -> tuple[str, ...]:
     digits is a zero (`2O6`), a 0 or 1 among letters is an O or I (`P0LO`, `CL1O`), and `+`
     after a name is a word of it (`206+`).
     """
-    folded = _LITERS.sub(" ", fold(text))
-    folded = _PLUS.sub(" PLUS ", folded)
-    folded = _OF_ZEROS.sub(lambda found: found[0].replace("O", "0"), folded)
-    folded = _OF_LETTERS.sub(lambda found: "O" if found[0] == "0" else "I", folded)
+    folded = fold(text)
+    if "+" in folded:
+        folded = _PLUS.sub(" PLUS ", folded)
+    if _DIGIT.search(folded):
+        if "." in folded or "," in folded:
+            folded = _LITERS.sub(" ", folded)
+        if "O" in folded:
+            folded = _OF_ZEROS.sub(lambda found: found[0].replace("O", "0"), folded)
+        folded = _OF_LETTERS.sub(lambda found: "O" if found[0] == "0" else "I", folded)
     return tuple(_TOKEN.findall(folded)[:_MAX_TOKENS])
 
 

@@ -3,36 +3,43 @@
 The make decides which models are compared. Of a model's text, the longest run of words that
 is a model's name, once spaces are left out, is the one meant: `C4 PICASSO 1.6 HDI` has `C4`
 and `C4PICASSO`. Only when no run is a name are near names looked for. A make that is not
-understood, or not the model's, is overruled by a model that only one make has.
+understood, or not the model's, is overruled by a model that only one make has, written right.
+Most words resemble some name, few two that belong together: the less like a make is, the more
+its model must be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
-from carlens.naming.cleaning import Words, key, strip_make, tokenize
+from carlens.naming.cleaning import MAX_CHARS, Words, key, strip_make, tokenize
 from carlens.naming.names import Names
 from carlens.naming.tables import Entry
 
 Tokens = tuple[str, ...]
 
-# 0..1. Tuned on the first half of benchmarks/naming_rows.csv.
-_LEAST_MAKE = 0.7  # to be taken for a make by its name alone
-_LEAST_MAKE_ALONE = 0.82  # without a model to confirm it
+# 0..1. Set on benchmarks/naming_rows.csv, with one and two letters of it changed, and on 45,000
+# rows of words, people, places and codes: looser ones let more of these through or find less,
+# and none that is stricter keeps more of these out without finding less.
+_LEAST_MAKE = 0.75  # to be taken for a make whose model is but near
+_LEAST_MAKE_ALONE = 0.88  # without a model to confirm it
 _LEAST_MAKE_WORDS = 0.8  # for words joined, which resemble more
-_LEAST_MAKE_WITH_MODEL = 0.45  # to be taken for the make of a model that is written right
+_LEAST_MAKE_WITH_MODEL = 0.66  # to be taken for the make of a model that is written right
+_LEAST_MAKE_WITH_WORD = 0.5  # and is a word, with nothing else beside it
 _LEAST_MODEL = 0.7
-_LEAST_TELLING = 0.8  # for a near name to tell its make
 _LEAST_LONGER = 0.85  # for a near name to be meant and not the shorter one in it
-_LEAST_LIKENESS = 0.4  # of a make, for a near model to tell it
-_PREFIX = 0.9  # for a name cut short, or with a trim joined to it
+_LEAST_BEFORE = 0.83  # for a near name to be meant and not the one after it
+_LOOKS_LIKE = 0.95  # for a name with letters like its digits, or a trim joined to it
+_PREFIX = 0.9  # for a name cut short, or one that sounds the same
+_CUT_MAKE = 0.8  # for a make cut short, which only its model confirms
 _LEAST_ALTERNATIVE = 0.3
 
 _MODEL_SHARE = 0.6
+_MOST_LONGER = 64  # names that begin with one, looked at
 _WINDOW = 5
 
 
@@ -76,10 +83,16 @@ class _Model:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A make's text: the makes it may be, best first."""
+    """A make's text: its words, and the makes it may be, best first."""
 
+    tokens: Tokens
     makes: tuple[_Make, ...]
     foreign: bool  # surely a make, and none of the table
+
+    @property
+    def sure(self) -> bool:
+        """Tell whether a make is written right."""
+        return bool(self.makes) and self.makes[0].score == 1.0
 
 
 class Matcher:
@@ -95,22 +108,28 @@ class Matcher:
 
     def __init__(self, entries: Sequence[Entry], words: Words) -> None:
         self._words = words
+        self._series = {word for word in words.means.values() if not word.isdigit()}
         self._entries: list[Entry] = []
         self._makes: list[str] = []
         make_ids: dict[str, int] = {}
         models: list[dict[str, int]] = []
         self._make_of: list[int] = []
+        written: list[Tokens] = []
+        key_of_make = lru_cache(None)(key)
         for entry in entries:
-            make_key = key(entry.make)
+            make_key = key_of_make(entry.make)
             make = make_ids.get(make_key)
             if make is None:
                 make = make_ids[make_key] = len(models)
                 models.append({})
                 self._makes.append(entry.make)
-            if key(entry.model) not in models[make]:
-                models[make][key(entry.model)] = len(self._entries)
+            tokens = tokenize(entry.model)
+            if "".join(tokens) not in models[make]:
+                models[make]["".join(tokens)] = len(self._entries)
                 self._entries.append(entry)
                 self._make_of.append(make)
+                written.append(tokens)
+        self._make_keys = list(make_ids)
         canonical = dict(make_ids)
         for alias, make_key in words.makes.items():
             if make_key in canonical:
@@ -118,32 +137,47 @@ class Matcher:
         self._foreign = frozenset(
             name for pair in words.makes.items() for name in pair if name not in make_ids
         )
-        for make_name, written, model in words.models:
+        for make_name, alias, model in words.models:
             make = make_ids.get(key(make_name))
             if make is not None and key(model) in models[make]:
-                models[make].setdefault(key(written), models[make][key(model)])
+                models[make].setdefault(key(alias), models[make][key(model)])
         for names in models:
             for entry_id in list(names.values()):
-                for other in _series_forms(tokenize(self._entries[entry_id].model), words):
+                for other in _series_forms(written[entry_id], words):
                     names.setdefault(other, entry_id)
         self._make_names = Names(make_ids)
         self._models = [Names(names) for names in models]
+        self._longer = dict(self._longer_names(map("".join, written)))
         owners: dict[str, set[int]] = {}
         for names in models:
-            for written, entry_id in names.items():
-                owners.setdefault(written, set()).add(entry_id)
+            for name, entry_id in names.items():
+                owners.setdefault(name, set()).add(entry_id)
         # A name without letters, or a short one, tells nothing: 500 is a Fiat, a Mercedes ...
         self._telling = Names(
             {
-                written: next(iter(ids))
-                for written, ids in owners.items()
+                name: next(iter(ids))
+                for name, ids in owners.items()
                 if len(ids) == 1
-                and sum(map(str.isalpha, written)) >= 4
-                and written not in make_ids
-                and written not in words.noise
+                and sum(map(str.isalpha, name)) >= 4
+                and name not in make_ids
+                and name not in words.noise
             }
         )
         self._read_make = lru_cache(4096)(self._make_candidates)
+
+    def _longer_names(self, written: Iterable[str]) -> Iterator[tuple[int, dict[str, int]]]:
+        """Give the words that make another model of a model: `COUPE` of a GLC."""
+        for entry_id, (model, make) in enumerate(zip(written, self._make_of, strict=True)):
+            names = self._models[make]
+            words = {
+                name.removeprefix(model): names.keys[name]
+                for name in names.starting(model, most=_MOST_LONGER)
+                if names.keys[name] != entry_id
+            }
+            # A letter further on is a trim: `500 1.2 C` is no 500C.
+            words = {w: longer for w, longer in words.items() if len(w) > 1 and w.isalpha()}
+            if words:
+                yield entry_id, words
 
     def match(self, make: str, model: str, *, top_k: int = 1) -> Match:
         """Find what a make and model mean.
@@ -156,8 +190,11 @@ class Matcher:
             How many entries to give: the match and `top_k - 1` alternatives.
         """
         tokens = self._words.translate(tokenize(model))
-        read = self._read_make(self._words.translate(tokenize(make)))
-        made, found = self._decide(read, tokens, make)
+        read = self._read_make(make[:MAX_CHARS])
+        made, found = self._decide(read, tokens)
+        if (made is None or made.id < 0) and self._kept(tokens) and not self._kept(read.tokens):
+            # Both may stand in the model's field, the make misspelled.
+            made, found = self._decide(self._make_candidates(model), ())
         answer = self._answer(made, found)
         if top_k > 1:
             others = self._alternatives(made, read, tokens, found, top_k - 1)
@@ -171,53 +208,79 @@ class Matcher:
             )
         return answer
 
-    def _decide(self, read: _Read, tokens: Tokens, make: str) -> tuple[_Make | None, _Model | None]:
+    def _decide(self, read: _Read, tokens: Tokens) -> tuple[_Make | None, _Model | None]:
+        if inside := self._decide_inside(read, tokens):
+            return inside
+        best = self._best(read.makes, tokens)
+        if best and best[1]:
+            beside = best[0].rest + tokens
+            if best[0].score >= self._least_make(best[1], beside):
+                return best
+        if not read.foreign and (told := self._tell(read, tokens)):
+            return told
+        if best is None:
+            return None, None
+        made = best[0]
+        if made.score >= _LEAST_MAKE_ALONE and not self._is_something_else(made, tokens):
+            return made, None
+        return _Make(-1, made.score), None
+
+    def _decide_inside(self, read: _Read, tokens: Tokens) -> tuple[_Make, _Model | None] | None:
+        """Find a make in the model's text: `, RENAULT CLIO`, or the two fields swapped."""
+        inside = self._make_inside(tokens)
+        if inside is None:
+            return None
+        if read.makes and read.makes[0].score >= _LEAST_MAKE:
+            make = read.makes[0]
+            if make.id == inside.id or self._model_of(make, tokens):
+                return None
+        beside = read.makes[0].rest if read.sure else read.tokens
+        model = self._find(inside.id, inside.rest + beside)
+        # `Make: bumper, model: for Honda` is no Honda.
+        if model or not (self._kept(read.tokens) or self._is_another_word(inside, inside.rest)):
+            return inside, model
+        return None
+
+    def _best(self, makes: tuple[_Make, ...], tokens: Tokens) -> tuple[_Make, _Model | None] | None:
         best: tuple[_Make, _Model | None] | None = None
         best_score = -1.0
-        candidates = list(read.makes)
-        # A make in the model's text: `, RENAULT CLIO`, or the two fields swapped.
-        sure = bool(candidates) and candidates[0].score == 1.0
-        inside = self._make_inside(tokens)
-        if inside and not (sure and inside.id == candidates[0].id):
-            written = self._words.translate(tokenize(make))
-            rest = inside.rest + (candidates[0].rest if sure else written)
-            if not sure or not self._model_of(candidates[0], tokens):
-                model = self._find(inside.id, rest)
-                if model or not sure:
-                    return inside, model
-        for candidate in candidates:
-            model = self._model_of(candidate, tokens)
-            total = (1 - _MODEL_SHARE) * candidate.score + _MODEL_SHARE * (
-                model.score if model else 0.0
-            )
-            if total > best_score:
-                best, best_score = (candidate, model), total
-            if candidate.score == 1.0:
+        for make in makes:
+            model = self._model_of(make, tokens)
+            score = _both(make, model)
+            if score > best_score:
+                best, best_score = (make, model), score
+            if make.score == 1.0 and model:
                 break
-        if best is not None:
-            candidate, model = best
-            if candidate.score >= _LEAST_MAKE and model:
-                return best
-            if model and model.score >= _PREFIX and candidate.score >= _LEAST_MAKE_WITH_MODEL:
-                return best
-        if not read.foreign:
-            told = self._tell(tokens, make, sure=sure)
-            if told:
-                return told
-        if best is not None and best[0].score >= _LEAST_MAKE_ALONE:
-            return best[0], None
-        return (_Make(-1, best[0].score), None) if best else (None, None)
+        return best
+
+    def _least_make(self, model: _Model, beside: Tokens) -> float:
+        """Give how like a make must be for its model to confirm it."""
+        name = model.name
+        # A letter or a small number confirms nothing.
+        if model.score < _LOOKS_LIKE or len(name) <= 1 + name.isdigit():
+            return _LEAST_MAKE
+        if len(name) < 3 or name.isdigit() or self._says_more(beside, model):
+            return _LEAST_MAKE_WITH_MODEL
+        return _LEAST_MAKE_WITH_WORD
+
+    def _is_something_else(self, make: _Make, tokens: Tokens) -> bool:
+        """Tell a make alone from other things: `Dacia Maraini`, `Lotus` `papier toilette`."""
+        known = self._make_names.keys
+        if any(len(token) > 2 and token not in known for token in self._kept(make.rest)):
+            return True
+        return self._is_another_word(make, tokens)
+
+    def _is_another_word(self, make: _Make, beside: Tokens) -> bool:
+        """Tell whether words beside a make make it an everyday word: `mini debuginfo`."""
+        return self._make_keys[make.id] in self._words.everyday and bool(self._kept(beside))
 
     def _answer(self, made: _Make | None, found: _Model | None) -> Match:
-        score_make = made.score if made else 0.0
-        score_model = found.score if found else 0.0
-        both = (1 - _MODEL_SHARE) * score_make + _MODEL_SHARE * score_model
         return Match(
             self._makes[made.id] if made and made.id >= 0 else "",
             self._entries[found.id].model if found else "",
-            round(100 * score_make),
-            round(100 * score_model),
-            round(100 * both),
+            round(100 * made.score) if made else 0,
+            round(100 * found.score) if found else 0,
+            round(100 * _both(made, found)),
         )
 
     def _alternatives(
@@ -227,7 +290,7 @@ class Matcher:
         scores: dict[int, float] = {}
         for candidate in makes:
             names = self._models[candidate.id]
-            for written in dict.fromkeys(_windows_text(tokens or candidate.rest)):
+            for _, _, written in _windows(tokens or candidate.rest, starts=2, longest=3):
                 for name, score in names.near(written, least=_LEAST_ALTERNATIVE, limit=count + 1):
                     total = (1 - _MODEL_SHARE) * candidate.score + _MODEL_SHARE * score
                     entry = names.keys[name]
@@ -237,36 +300,46 @@ class Matcher:
         ranked = sorted(scores.items(), key=lambda item: -item[1])[:count]
         return ((self._entries[entry], round(100 * score)) for entry, score in ranked)
 
-    def _make_candidates(self, tokens: Tokens) -> _Read:
+    def _make_candidates(self, make: str) -> _Read:
+        tokens = self._words.translate(tokenize(make))
         names = self._make_names
         whole = "".join(tokens)
-        best: tuple[int, int, int] | None = None
-        for start, end in _windows(len(tokens)):
-            written = "".join(tokens[start:end])
+        exact: list[tuple[int, int, int]] = []
+        for start, end, written in _windows(tokens):
             if written in names.keys and (len(written) > 1 or len(tokens) == 1):
-                best = max(best or (0, 0, 0), (len(written), -start, end))
-        if best:
-            start, end = -best[1], best[2]
-            written = "".join(tokens[start:end])
-            return _Read((_Make(names.keys[written], 1.0, tokens[:start] + tokens[end:]),), False)
+                exact.append((-len(written), start, end))
+        if exact:
+            makes = list(self._apart(tokens, sorted(exact)))
+            if self._kept(makes[0].rest):  # `LNAD ROVER` is no Rover
+                makes += self._near_makes(tokens)
+            return _Read(tokens, tuple(makes), False)
+        if glued := self._glued(tokens):
+            return _Read(tokens, (glued,), False)
         if whole in self._foreign or any(
             len(token) > 2 and token in self._foreign for token in tokens
         ):
-            return _Read((), True)
+            return _Read(tokens, (), True)
+        return _Read(tokens, tuple(self._near_makes(tokens)), False)
+
+    def _near_makes(self, tokens: Tokens) -> list[_Make]:
+        names = self._make_names
         found: dict[int, _Make] = {}
-        for start, end in _windows(len(tokens), starts=3, longest=3):
+        # People write a make first; a near one further on is some other word.
+        start = self._first_kept(tokens)
+        for end in range(start + 1, min(len(tokens), start + 3) + 1):
             written = "".join(tokens[start:end])
             if len(written) < 3 or written in self._words.noise:
                 continue
             rest = tokens[:start] + tokens[end:]
-            least = _LEAST_MAKE_WITH_MODEL if end == start + 1 else _LEAST_MAKE_WORDS
+            least = _LEAST_MAKE_WITH_WORD if end == start + 1 else _LEAST_MAKE_WORDS
             near = names.near(written, least=least, limit=4)
             if sounds := names.sounding(written):
-                near.append((sounds, _PREFIX))
+                # A short one sounds like many a word: `link` is no Lynk.
+                near.append((sounds, _PREFIX if len(sounds) > 4 else _CUT_MAKE))
             begins = names.starting(written) if len(written) >= 4 else []
             owners = {names.keys[name] for name in begins}
             if len(owners) == 1:
-                near.append((begins[0], _PREFIX))
+                near.append((begins[0], _CUT_MAKE))
             for name, score in near:
                 # Three letters with one wrong are another word.
                 if len(name) < 4 and score < 1:
@@ -274,15 +347,37 @@ class Matcher:
                 known = found.get(names.keys[name])
                 if known is None or score > known.score:
                     found[names.keys[name]] = _Make(names.keys[name], score, rest)
-        ranked = sorted(found.values(), key=lambda candidate: -candidate.score)
-        return _Read(tuple(ranked[:4]), False)
+        return sorted(found.values(), key=lambda make: -make.score)[:4]
+
+    def _apart(self, tokens: Tokens, windows: list[tuple[int, int, int]]) -> Iterator[_Make]:
+        """Give the makes of a text that share no word: two in `Chrysler Jeep`."""
+        taken: set[int] = set()
+        for _, start, end in windows:
+            if taken.isdisjoint(range(start, end)):
+                taken.update(range(start, end))
+                make = self._make_names.keys["".join(tokens[start:end])]
+                yield _Make(make, 1.0, tokens[:start] + tokens[end:])
+
+    def _glued(self, tokens: Tokens) -> _Make | None:
+        """Find a make and its model in one word: `OPELCORSA`, `VOLVOS60`."""
+        first, rest = (tokens[0], tokens[1:]) if tokens else ("", ())
+        for end in range(len(first) - 1, 1, -1):
+            make = self._make_names.keys.get(first[:end])
+            if make is not None:
+                model = first[end:]
+                names = self._models[make].keys
+                # A letter is a model of many a make: `MERT` is no Mercedes T.
+                if any(len(m) > 1 and m in names for m in (model, model + "".join(rest[:1]))):
+                    return _Make(make, 1.0, (model, *rest))
+        return None
 
     def _make_inside(self, tokens: Tokens) -> _Make | None:
         names = self._make_names.keys
         for start in range(min(3, len(tokens))):
             for end in range(min(start + 4, len(tokens)), start, -1):
                 written = "".join(tokens[start:end])
-                if len(written) >= 2 and written in names and not written.isdigit():
+                least = 2 if start == 0 else 3  # `5DR` is no DR
+                if len(written) >= least and written in names and not written.isdigit():
                     return _Make(names[written], 1.0, tokens[:start] + tokens[end:])
         return None
 
@@ -295,8 +390,8 @@ class Matcher:
         names = self._models[make]
         exact = self._exact(names, tokens)
         if exact:
-            return self._better(names, tokens, exact)
-        stripped = strip_make(tokens, {key(self._makes[make])}, self._words)
+            return self._extended(tokens, self._better(names, tokens, exact))
+        stripped = strip_make(tokens, {self._make_keys[make]}, self._words)
         if stripped != tokens:
             return self._find(make, stripped)
         return self._near(names, tokens, _LEAST_MODEL) or self._cut_short(names, tokens)
@@ -305,19 +400,20 @@ class Matcher:
         noise = self._words.is_noise(tokens)
         first = next((i for i, nothing in enumerate(noise) if not nothing), 0)
         best: tuple[tuple[bool, int, int], _Model] | None = None
-        for start, end in _windows(len(tokens)):
-            written = "".join(tokens[start:end])
+        for start, end, written in _windows(tokens):
             entry = names.keys.get(written)
             score = 1.0
+            if entry is None and start in (0, first) and (looks := names.looking(written)):
+                written, entry, score = looks, names.keys[looks], _LOOKS_LIKE
             if entry is None:
                 written, entry = self._joined(names, written) if end == start + 1 else ("", None)
-                score = 0.95
+                score = _LOOKS_LIKE
             if entry is None:
                 continue
             # Late in the text a number or a letter or two is no name: 206 1.4 HDI 90.
-            if (len(written) <= 2 or written.isdigit()) and start not in (0, first):
+            if (len(written) <= 2 or written[0].isdigit()) and start not in (0, first):
                 continue
-            if written.isdigit() and noise[start]:
+            if written.isdigit() and all(noise[start:end]):
                 continue
             rank = (not all(noise[start:end]), len(written), -start)
             if best is None or rank > best[0]:
@@ -326,8 +422,7 @@ class Matcher:
 
     def _better(self, names: Names, tokens: Tokens, exact: _Model) -> _Model:
         """Prefer a longer near name (`XSARA PICASO`), or one before (`KANGOU EXPRESS`)."""
-        series = self._words.means.values()
-        kept = tuple(token for token in self._kept(tokens) if token not in series)
+        kept = tuple(token for token in self._kept(tokens) if token not in self._series)
         if len(kept) < 2 or not any(
             token.isalpha() and len(token) > 3 and token not in exact.name for token in kept
         ):
@@ -337,15 +432,47 @@ class Matcher:
             return near
         if exact.first or kept[0] in names.keys:
             return exact
-        return self._near(names, kept[:1], _LEAST_TELLING) or exact
+        return self._near(names, kept[:1], _LEAST_BEFORE) or exact
+
+    def _extended(self, tokens: Tokens, model: _Model) -> _Model:
+        """Prefer the model that a word further on makes of it: `320D GRAN TURISMO`."""
+        longer = self._longer.get(model.id)
+        if longer is None:
+            return model
+        words = (written for _, _, written in _windows(tokens) if written in longer)
+        word = max(words, key=len, default="")
+        return replace(model, id=longer[word]) if word else model
+
+    def _first_kept(self, tokens: Tokens) -> int:
+        noise = self._words.is_noise(tokens)
+        return next((i for i, nothing in enumerate(noise) if not nothing), 0)
 
     def _kept(self, tokens: Tokens) -> Tokens:
         noise = self._words.is_noise(tokens)
         return tuple(token for token, nothing in zip(tokens, noise, strict=True) if not nothing)
 
+    def _says_more(self, tokens: Tokens, model: _Model) -> bool:
+        """Tell whether a model's name is but a word of a text: `Karl Ramm`, `alto contraste`.
+
+        It is where fewer words beside it are known of cars than are not.
+        """
+        kept = self._kept(tokens)
+        unknown = [
+            token
+            for token in kept
+            if len(token) > 2
+            and token.isalpha()
+            and token not in model.name
+            and token not in self._make_names.keys
+        ]
+        return len(unknown) > len(tokens) - len(kept)
+
     def _joined(self, names: Names, written: str) -> tuple[str, int | None]:
         """Find a model with a trim joined to it: `CLIORT`."""
-        for end in range(len(written) - 1, 3, -1):
+        if written in self._words.noise:  # not `CROSS` in `CROSSWAGON`
+            return "", None
+        # One letter more is a wrong letter, or another word: `FORMAT` is no Forma T.
+        for end in range(len(written) - 2, 3, -1):
             entry = names.keys.get(written[:end])
             if entry is not None and written[end:] in self._words.noise:
                 return written[:end], entry
@@ -354,8 +481,7 @@ class Matcher:
     def _near(self, names: Names, tokens: Tokens, least: float) -> _Model | None:
         kept = self._kept(tokens)
         best: tuple[float, _Model] | None = None
-        for start, end in _windows(len(kept), starts=3, longest=3):
-            written = "".join(kept[start:end])
+        for start, _, written in _windows(kept, starts=3, longest=3):
             if sum(map(str.isalpha, written)) < 4:
                 continue
             found = names.near(written, least=least)
@@ -375,37 +501,47 @@ class Matcher:
             return None
         begins = names.starting(written)
         name = min(begins, key=len, default="")
-        if len({names.keys[name] for name in begins}) != 1 or len(written) < 0.6 * len(name):
+        if len({names.keys[name] for name in begins}) != 1 or len(written) < 0.5 * len(name):
             return None
         return _Model(names.keys[name], _PREFIX, name, True)
 
-    def _tell(self, tokens: Tokens, make: str, *, sure: bool) -> tuple[_Make, _Model] | None:
-        """Find the model that names its own make, in either field."""
-        written = self._words.translate(tokenize(make))
-        for text, other in ((tokens, written), (written, tokens)):
+    def _tell(self, read: _Read, tokens: Tokens) -> tuple[_Make, _Model] | None:
+        """Find the model that names its own make, in either field.
+
+        Only a name that is written right does: near ones are mostly other words.
+        """
+        for text, other in ((tokens, read.tokens), (read.tokens, tokens)):
             model = self._exact(self._telling, text)
-            near = model or self._near(self._telling, text, _LEAST_TELLING)
-            if near is None:
+            if model is None:
                 continue
-            make_id = self._make_of[near.id]
-            if not other:
-                return _Make(make_id, near.score), near
-            likeness = OSA.normalized_similarity("".join(other), key(self._makes[make_id]))
-            # Against another make, only a name that is written right counts, and alone.
-            alone = model and text is tokens and "".join(self._kept(text)) == model.name
-            if alone or (not sure and likeness >= _LEAST_LIKENESS):
-                return _Make(make_id, likeness), near
+            make = self._make_of[model.id]
+            likeness = OSA.normalized_similarity("".join(other), self._make_keys[make])
+            if not self._kept(other):
+                told = not self._says_more(text, model)
+            elif read.sure:
+                # Against another make, only a name alone counts.
+                told = text is tokens and "".join(self._kept(text)) == model.name
+            else:
+                told = likeness >= _LEAST_MAKE_WITH_MODEL
+            if told:
+                return _Make(make, likeness if other else model.score), model
         return None
 
 
-def _windows(count: int, *, starts: int = 8, longest: int = _WINDOW) -> Iterator[tuple[int, int]]:
-    for start in range(min(count, starts)):
-        for end in range(start + 1, min(count, start + longest) + 1):
-            yield start, end
+def _both(make: _Make | None, model: _Model | None) -> float:
+    score_make, score_model = make.score if make else 0.0, model.score if model else 0.0
+    return (1 - _MODEL_SHARE) * score_make + _MODEL_SHARE * score_model
 
 
-def _windows_text(tokens: Tokens) -> Iterable[str]:
-    return ("".join(tokens[s:e]) for s, e in _windows(len(tokens), starts=2, longest=3))
+def _windows(
+    tokens: Tokens, *, starts: int = 8, longest: int = _WINDOW
+) -> Iterator[tuple[int, int, str]]:
+    """Give the runs of words, each with its start, its end and its text without spaces."""
+    for start in range(min(len(tokens), starts)):
+        written = ""
+        for end, token in enumerate(tokens[start : start + longest], start + 1):
+            written += token
+            yield start, end, written
 
 
 def _series_forms(tokens: Tokens, words: Words) -> list[str]:

@@ -59,6 +59,12 @@ class Names:
         """Give the only key that sounds like `written`: `OKTAVIA` is `OCTAVIA`."""
         return self._by_sound.get(_sound(written))
 
+    def looking(self, written: str) -> str | None:
+        """Give the only key with digits that looks like `written`: `XC6O` is `XC60`."""
+        if written.isdigit() or not 2 <= len(written) <= 6:
+            return None
+        return self._by_look.get(written.translate(_LOOKS))
+
     def starting(self, written: str, *, most: int = 8) -> list[str]:
         """Give keys that begin with `written`, at most `most` of them."""
         first = bisect_left(self._sorted, written)
@@ -67,6 +73,16 @@ class Names:
     @cached_property
     def _sorted(self) -> list[str]:
         return sorted(self.keys)
+
+    @cached_property
+    def _by_look(self) -> dict[str, str | None]:
+        found: dict[str, str | None] = {}
+        for name, named in self.keys.items():
+            if digits(name):
+                other = found.setdefault(name.translate(_LOOKS), name)
+                if other is None or self.keys[other] != named:
+                    found[name.translate(_LOOKS)] = None
+        return found
 
     @cached_property
     def _by_sound(self) -> dict[str, str | None]:
@@ -98,6 +114,7 @@ def digits(name: str) -> str:
     return "" if name.isalpha() else "".join(filter(str.isdigit, name))
 
 
+_LOOKS = str.maketrans("OIL", "011")
 _SOUNDS = str.maketrans("YKQW", "ICCV")
 _TWICE = re.compile(r"([A-Z])\1+")
 

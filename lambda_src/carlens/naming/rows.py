@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from carlens.errors import BadRequest, MalformedBody, PayloadTooLarge, UnsupportedMediaType
+from carlens.errors import MalformedBody, NoRows, TooManyRows, UnsupportedMediaType
 from carlens.gateway import Request, media_type
 from carlens.naming.cleaning import MAX_CHARS, key
 from carlens.naming.matching import Match
@@ -26,18 +26,6 @@ _MAKE = frozenset(
 _MODEL = frozenset(("MODEL", "MODELE", "MODELL", "MODELO", "MODELLO", "GAMME"))
 
 _ACCEPTED = "text/csv, multipart/form-data with a field 'file', or application/json"
-
-
-class NoRows(BadRequest):
-    """The body holds nothing to match."""
-
-    code = "no_rows"
-
-
-class TooManyRows(PayloadTooLarge):
-    """More rows, or alternatives, than one request may have."""
-
-    code = "too_many_rows"
 
 
 @dataclass(frozen=True)
@@ -130,28 +118,12 @@ def names(french: bool) -> tuple[str, str]:
 
 
 def _file_of(body: bytes, content_type: str) -> bytes:
-    import multipart  # only a form pays for it
+    from carlens.forms import read_form  # only a form pays for it
 
-    boundary = multipart.parse_options_header(content_type)[1].get("boundary")
-    if not boundary:
-        raise MalformedBody(
-            "Content-Type multipart/form-data lacks its boundary; let the HTTP client set it."
-        )
-    try:
-        with multipart.PushMultipartParser(boundary, max_segment_count=100) as parser:
-            name, chunks, file = "", list[bytes](), None
-            for event in parser.parse(body):
-                if isinstance(event, multipart.MultipartSegment):
-                    name, chunks = event.name, []
-                elif event is not None:
-                    chunks.append(bytes(event))
-                elif name == "file" and file is None:
-                    file = b"".join(chunks)
-    except multipart.MultipartError as error:
-        raise MalformedBody(f"The multipart body cannot be read: {error}.") from error
-    if file is None:
+    files = [content for field, content in read_form(body, content_type) if field.name == "file"]
+    if not files:
         raise NoRows("No file found; name the form field 'file'.")
-    return file
+    return files[0]
 
 
 def _from_csv(data: bytes) -> Rows:
@@ -164,10 +136,11 @@ def _from_csv(data: bytes) -> Rows:
     except csv.Error as error:
         raise MalformedBody(f"The CSV cannot be read: {error}.") from error
     make, model, header = _columns(cells[0])
-    french = header and key(cells[0][make]) == "MARQUE" and key(cells[0][model]) == "MODELE"
+    headings = {key(_cell(cells[0], make)), key(_cell(cells[0], model))}
+    french = header and headings <= {"MARQUE", "MODELE", ""}
     body = cells[1:] if header else cells
     if len(body) > MAX_ROWS:
-        raise TooManyRows(f"More than {MAX_ROWS} rows in one request; send them in several.")
+        raise TooManyRows(f"More than {MAX_ROWS:,} rows in one request; send them in several.")
     return Rows([(_cell(row, make), _cell(row, model)) for row in body], french, delimiter, header)
 
 
@@ -202,9 +175,12 @@ def _columns(first: Sequence[str]) -> tuple[int, int, bool]:
     found = [key(cell) for cell in first]
     make = next((i for i, name in enumerate(found) if name in _MAKE), None)
     model = next((i for i, name in enumerate(found) if name in _MODEL), None)
-    if make is None or model is None:
-        return (0, 1, False) if len(first) > 1 else (1, 0, False)
-    return make, model, True
+    if make is not None and model is not None:
+        return make, model, True
+    if len(first) > 1:
+        return 0, 1, False
+    # A single column is read as the model's, in which a make may stand too.
+    return 1, 0, any(name in _MAKE | _MODEL for name in found)
 
 
 def _cell(row: Sequence[str], index: int) -> str:
@@ -219,7 +195,7 @@ def _from_json(body: bytes) -> Rows:
     if not isinstance(items, list):
         raise MalformedBody('The JSON body must be a list: [{"make": …, "model": …}, …].')
     if len(items) > MAX_ROWS:
-        raise TooManyRows(f"More than {MAX_ROWS} rows in one request; send them in several.")
+        raise TooManyRows(f"More than {MAX_ROWS:,} rows in one request; send them in several.")
     first = items[0] if items else None
     french = isinstance(first, dict) and "marque" in first
     return Rows([_pair(item, index, french) for index, item in enumerate(items)], french)

@@ -1,0 +1,56 @@
+"""The function that finds the reference make and model of written ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.live_function import LiveFunction
+from infra.model_store import TABLES, bucket_export
+from infra.settings import Settings
+
+
+class NamingFunction(LiveFunction):
+    """The function of the routes that read words; it knows of no picture and no model."""
+
+    def __init__(
+        self, scope: Construct, *, settings: Settings, bucket: s3.IBucket, **shared: Any
+    ) -> None:
+        readable = f"arn:<AWS::Partition>:s3:::{bucket_export(settings)}/{TABLES}/*"
+        super().__init__(
+            scope,
+            "naming",
+            description="Finds the reference make and model of written ones.",
+            settings=settings,
+            handler="norm_handler.lambda_handler",
+            memory=settings.naming_memory,
+            environment=_tables_at(bucket) if settings.tables else {},
+            allow=_read_tables(bucket) if settings.tables else {},
+            meant={
+                f"AwsSolutions-IAM5[Resource::{readable}]": (
+                    "All tables: their owner adds to them without a deploy."
+                )
+            },
+            **shared,
+        )
+
+
+def _tables_at(bucket: s3.IBucket) -> dict[str, str]:
+    return {"CARLENS_TABLES": f"s3://{bucket.bucket_name}/{TABLES}"}
+
+
+def _read_tables(bucket: s3.IBucket) -> dict[str, iam.PolicyStatement]:
+    return {
+        "ReadTables": iam.PolicyStatement(
+            actions=["s3:GetObject"], resources=[bucket.arn_for_objects(f"{TABLES}/*")]
+        ),
+        # Without it S3 says of a table that is not there that it may not be read.
+        "ListTables": iam.PolicyStatement(
+            actions=["s3:ListBucket"],
+            resources=[bucket.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": f"{TABLES}/*"}},
+        ),
+    }
