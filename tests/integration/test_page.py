@@ -148,6 +148,13 @@ def test_two_photos_and_an_address_in_one_request(
         assert np.abs(np.subtract((left, top, right, bottom), SKODA_CAR)).max() <= TOLERANCE
 
 
+def test_the_whole_frame_opens_the_file_chooser(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        page.on("filechooser", lambda chooser: chooser.set_files(SKODA))
+        page.locator("#drop").click(position={"x": 10, "y": 50})
+        expect(page.locator("#tray li")).to_have_count(1)
+
+
 def test_pointing_at_a_box_lights_its_row(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         choose_and_send(page, PASSAT)
@@ -164,6 +171,31 @@ def test_pointing_at_a_box_lights_its_row(api: str, browser: Browser) -> None:
         expect(page.locator(".shape.active")).to_have_count(0)
         row.locator("summary").hover()
         expect(page.locator(".shape.active")).to_have_count(1)
+
+
+def test_pointing_at_a_box_shows_its_names_for_as_long(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given more objects than have their names open from the start
+        choose_and_send(page, SKODA)
+        page.mouse.move(0, 0)
+        opened = page.locator("details.row-of[open]")
+        expect(opened).to_have_count(0)
+
+        # When a box is pointed at, then its five names show, and go again with the pointer
+        page.locator(".hit:visible").last.hover()
+        expect(opened.locator(".bars li")).to_have_count(5)
+        page.mouse.move(0, 0)
+        expect(opened).to_have_count(0)
+
+        # And with the focus
+        page.locator('.hit[tabindex="0"]').focus()
+        expect(opened).to_have_count(1)
+        # And they stay when the box is chosen
+        page.keyboard.press("Enter")
+        page.keyboard.press("ArrowRight")
+        expect(opened).to_have_count(2)
+        page.keyboard.press("Tab")
+        expect(opened).to_have_count(1)
 
 
 def test_filters_act_at_once_without_a_request(api: str, browser: Browser) -> None:
@@ -280,8 +312,16 @@ def test_a_picture_of_another_site_is_drawn_on_only_where_that_site_lets_it(
         send(page)
 
         # When the site sends no CORS header, as this one does not
-        page.get_by_role("button", name="Download annotated PNG").click()
-        expect(page.locator(".card [role=status]")).to_contain_text("does not let other pages")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download annotated PNG").click()
+        # Then the boxes are given without the picture, and the page says why and what to do
+        with Image.open(download.value.path()) as drawn:
+            assert drawn.size == (518, 331)
+            alpha = np.asarray(drawn.getchannel("A"))
+        assert 0.5 < (alpha == 0).mean() < 1
+        said = page.locator(".card [role=status]")
+        expect(said).to_contain_text("may not copy a picture of that site")
+        expect(said).to_contain_text("save the picture and send its file")
 
         # And when it does
         cors = {"Access-Control-Allow-Origin": "*", "Content-Type": "image/png"}
@@ -292,6 +332,26 @@ def test_a_picture_of_another_site_is_drawn_on_only_where_that_site_lets_it(
             assert drawn.size == (518, 331)
 
 
+def test_a_file_the_browser_cannot_show_has_its_boxes_drawn_alone(
+    api: str, browser: Browser
+) -> None:
+    with visit(browser, api) as page:
+        # Given a TIFF, which Carlens reads and Chromium does not
+        pixels = np.asarray(Image.open(SKODA).convert("RGB"))
+        photo: FilePayload = {
+            "name": "scan.tiff", "mimeType": "image/tiff", "buffer": encode(pixels, "TIFF")
+        }  # fmt: skip
+        choose_and_send(page, photo)
+        expect(page.locator(".no-preview")).to_contain_text("cannot show this file")
+
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download annotated PNG").click()
+
+        with Image.open(download.value.path()) as drawn:
+            assert drawn.size == (518, 331)
+        expect(page.locator(".card [role=status]")).to_contain_text("cannot show this file")
+
+
 def test_json_is_copied_as_it_was_answered(api: str, browser: Browser) -> None:
     permissions = ["clipboard-read", "clipboard-write"]
     with visit(browser, api, permissions=permissions) as page:
@@ -299,8 +359,14 @@ def test_json_is_copied_as_it_was_answered(api: str, browser: Browser) -> None:
 
         page.get_by_role("button", name="Copy JSON").click()
 
-        expect(page.get_by_role("button", name="Copied")).to_be_visible()
+        button = page.locator("#copy-json")
+        expect(button).to_have_text("Copied")
         assert json.loads(page.evaluate("navigator.clipboard.readText()")) == answer
+        # And the button has its name again, though pressed twice, and in either language
+        button.click()
+        expect(button).to_have_text("Copy JSON")
+        page.get_by_role("button", name="Français").click()
+        expect(button).to_have_text("Copier le JSON")
 
 
 @pytest.fixture(scope="module")
@@ -453,6 +519,34 @@ def test_on_a_slow_network_progress_is_shown_and_cancel_works(api: str, browser:
         send(page)
 
 
+def test_cancel_while_a_photo_is_scaled_sends_nothing(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given a photo too large to be sent, and a browser that takes its time over it
+        page.evaluate(
+            """() => {
+                const read = createImageBitmap;
+                window.createImageBitmap = async (file) => {
+                    await new Promise((done) => (window.goOn = done));
+                    return read(file);
+                };
+            }"""
+        )
+        sent: list[str] = []
+        page.on("request", lambda r: sent.append(r.url) if r.method == "POST" else None)
+        noise = np.random.default_rng(7).integers(0, 256, (1400, 1400, 3), np.uint8)
+        choose(page, {"name": "a.png", "mimeType": "image/png", "buffer": encode(noise, "PNG")})
+        page.locator("#send").click()
+        expect(page.locator("#status")).to_have_text("Scaling down picture 1 of 1…")
+
+        # When it is canceled meanwhile
+        page.get_by_role("button", name="Cancel").click()
+        page.evaluate("goOn()")
+
+        # Then nothing is sent
+        expect(page.locator("#status")).to_have_text("Canceled.")
+        assert sent == []
+
+
 @pytest.mark.parametrize(("wish", "moving"), [("reduce", False), ("no-preference", True)])
 def test_nothing_moves_for_who_wants_no_motion(
     api: str, browser: Browser, wish: str, moving: bool
@@ -534,16 +628,22 @@ def _axe() -> str:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("view", ["photos", "api"])
+@pytest.mark.parametrize("view", ["photos", "names", "api"])
 def test_axe_finds_nothing_serious(api: str, browser: Browser, scheme: str, view: str) -> None:
     axe = _axe()
     with visit(browser, api, color_scheme=scheme) as page:
         if view == "photos":
             page.get_by_text("All objects", exact=True).click()
             choose_and_send(page, SKODA, junk(), PASSAT)
+        elif view == "names":
+            page.get_by_role("link", name="Names", exact=True).click()
+            write_name(page, "lamborgini", "galardo")
+            page.set_input_files("#rows", rows_file("vw,golf\n"))
+            expect(page.locator("#others li").first).to_be_visible()
+            expect(page.locator("#file-start")).to_be_visible()
         else:
             page.get_by_role("link", name="API", exact=True).click()
-            expect(page.locator(".operation")).to_have_count(8)
+            expect(page.locator(".operation")).to_have_count(12)
             for details in page.locator(".operation").first.locator("details").all():
                 details.evaluate("element => element.open = true")
         page.evaluate(axe)
@@ -566,6 +666,13 @@ def test_nothing_is_cut_off_at_any_width(
     viewport = {"width": width, "height": 800}
     with visit(browser, api, locale=locale, viewport=viewport) as page:
         choose_and_send(page, SKODA, junk("n" * 80 + ".png"))
+        assert _overflow(page) <= 0
+        page.locator('[data-view="names"]').click()
+        page.locator("#make").fill("lamborgini")
+        page.locator("#model").fill("galardo")
+        page.set_input_files("#rows", rows_file("n" * 300 + ",golf\nvw,golf\n"))
+        page.wait_for_selector("#others li")
+        page.wait_for_selector("#file-start:visible")
         assert _overflow(page) <= 0
         page.locator('[data-view="api"]').click()
         page.wait_for_selector(".operation")
@@ -613,7 +720,7 @@ def test_french_for_who_reads_french(api: str, browser: Browser) -> None:
         expect(page.locator("#results-title")).to_have_text(
             f"{shown} véhicules dans 1 image, 1 en échec"
         )
-        expect(page.locator(".card").first).to_contain_text("détecté à 91\u202f%")
+        expect(page.locator(".card").first).to_contain_text("détection 91\u202f%")
         expect(page.locator(".failed")).to_contain_text("ne peut pas lire")
         # What the classifier cannot know is shown as its manifest says it
         expect(page.locator("#knows [lang=en]")).to_contain_text("It knows 196 cars")
@@ -644,6 +751,32 @@ def test_french_stays_across_the_views(api: str, browser: Browser) -> None:
         expect(page.locator("html")).to_have_attribute("lang", "fr")
 
 
+def test_a_change_of_language_keeps_what_was_entered(api: str, browser: Browser) -> None:
+    with visit(browser, f"{api}/#api") as page:
+        # Given a form half filled, another with its answer, and a part opened
+        form = page.get_by_role("form", name="Try it: POST /predict", exact=True)
+        form.get_by_label("top_k").fill("2")
+        form.get_by_label("format").select_option("detailed")
+        form.get_by_label("Photo files").set_input_files(PASSAT)
+        health = page.get_by_role("form", name="Try it: GET /health", exact=True)
+        health.get_by_role("button", name="Send").click()
+        expect(health.locator("pre")).to_contain_text('"status": "ok"')
+        page.locator(".errors summary").first.click()
+
+        page.get_by_role("button", name="Français").click()
+
+        # Then the words are French, and all else is as it was
+        form = page.get_by_role("form", name="Essayer: POST /predict", exact=True)
+        expect(form.get_by_role("button", name="Envoyer")).to_be_visible()
+        expect(form.get_by_label("top_k")).to_have_value("2")
+        expect(form.get_by_label("format")).to_have_value("detailed")
+        files = form.get_by_label("Fichiers photo")
+        assert files.evaluate("input => input.files[0].name") == PASSAT.name
+        health = page.get_by_role("form", name="Essayer: GET /health", exact=True)
+        expect(health.locator("pre")).to_contain_text('"status": "ok"')
+        expect(page.locator(".errors[open]")).to_have_count(1)
+
+
 # The view of the API -----------------------------------------------------------------------
 
 
@@ -651,7 +784,7 @@ def test_every_route_parameter_and_error_of_the_contract_is_documented(
     api: str, browser: Browser
 ) -> None:
     with visit(browser, f"{api}/#api") as page:
-        expect(page.locator(".operation")).to_have_count(8)
+        expect(page.locator(".operation")).to_have_count(12)
         contract = page.request.get(f"{api}/openapi.json").json()
         for path, methods in contract["paths"].items():
             for operation in (o for o in methods.values() if "responses" in o):
@@ -677,25 +810,26 @@ def test_every_route_parameter_and_error_of_the_contract_is_documented(
 def test_every_route_can_be_tried(api: str, photo_host: str, browser: Browser) -> None:
     with visit(browser, f"{api}/#api", failing=True) as page:
         for path, expected in {
+            "/norm": '"europe"',
             "/health": '"status": "ok"',
             "/models": '"classes"',
             "/openapi.json": '"openapi": "3.0.1"',
             "/": "<!doctype html>",
         }.items():
-            form = page.get_by_role("form", name=f"Try it: {path}", exact=True)
+            form = page.get_by_role("form", name=f"Try it: GET {path}", exact=True)
             form.get_by_role("button", name="Send").click()
             expect(form.locator("pre")).to_contain_text(expected)
         for path, expected in {
             "/shape": "[331, 518, 4]",
             "/size": str(SKODA.stat().st_size),
         }.items():
-            form = page.get_by_role("form", name=f"Try it: {path}", exact=True)
+            form = page.get_by_role("form", name=f"Try it: POST {path}", exact=True)
             form.get_by_label("Photo files").set_input_files(SKODA)
             form.get_by_role("button", name="Send").click()
             expect(form.locator("pre")).to_contain_text(expected)
 
         # Parameters, files and addresses in one request
-        form = page.get_by_role("form", name="Try it: /predict", exact=True)
+        form = page.get_by_role("form", name="Try it: POST /predict", exact=True)
         form.get_by_label("top_k").fill("2")
         form.get_by_label("format").select_option("detailed")
         form.get_by_label("Photo files").set_input_files(PASSAT)
@@ -708,7 +842,7 @@ def test_every_route_can_be_tried(api: str, photo_host: str, browser: Browser) -
         expect(form.get_by_role("status")).to_contain_text(answer["request_id"])
 
         # A raw body and JSON
-        form = page.get_by_role("form", name="Try it: /object_detection", exact=True)
+        form = page.get_by_role("form", name="Try it: POST /object_detection", exact=True)
         form.get_by_label("Body as").select_option("application/octet-stream")
         form.get_by_label("Photo file", exact=True).set_input_files(SKODA)
         form.get_by_role("button", name="Send").click()
@@ -718,6 +852,211 @@ def test_every_route_can_be_tried(api: str, photo_host: str, browser: Browser) -
         form.get_by_role("button", name="Send").click()
         expect(form.locator("pre")).to_contain_text("malformed_body")
         expect(form.get_by_role("status")).to_contain_text("400")
+
+
+def test_written_names_can_be_tried(api: str, browser: Browser) -> None:
+    permissions = ["clipboard-read", "clipboard-write"]
+    with visit(browser, f"{api}/#api", permissions=permissions, failing=True) as page:
+        # Given a table in the path, which is filled in, and names in the query
+        form = page.get_by_role("form", name="Try it: GET /norm/{table}", exact=True)
+        expect(form.get_by_label("table", exact=True)).to_have_value("europe")
+        form.get_by_label("make", exact=True).fill("reneau")
+        form.get_by_label("model", exact=True).fill("clioRT")
+        form.get_by_label("top_k").fill("2")
+        with page.expect_response("**/norm/europe?make=reneau&model=clioRT&top_k=2"):
+            form.get_by_role("button", name="Send").click()
+        expect(form.locator("pre")).to_contain_text('"model": "Clio"')
+
+        # Whatever is written there stays one segment of the path, and none is not sent
+        form.get_by_label("table", exact=True).fill("../health")
+        with page.expect_response("**/norm/..%2Fhealth?*"):
+            form.get_by_role("button", name="Send").click()
+        expect(form.get_by_role("status")).to_contain_text("404")
+        form.get_by_label("table", exact=True).fill("")
+        form.get_by_role("button", name="Send").click()
+        expect(form.get_by_label("table", exact=True)).to_be_focused()
+
+        form = page.get_by_role("form", name="Try it: GET /clean", exact=True)
+        form.get_by_label("marque").fill("V.W.")
+        form.get_by_label("modele").fill("golf 1.6 TDI")
+        form.get_by_role("button", name="Send").click()
+        expect(form.locator("pre")).to_contain_text('"modele": "GOLF"')
+
+        # When rows are sent as text, as a file and as JSON
+        form = page.get_by_role("form", name="Try it: POST /norm/{table}", exact=True)
+        form.get_by_label("Body as").select_option("text/csv")
+        form.get_by_role("button", name="Copy curl").click()
+        curl = page.evaluate("navigator.clipboard.readText()")
+        form.get_by_role("button", name="Send").click()
+        expect(form.locator("pre")).to_contain_text("Renault,Clio,")
+        as_text = form.locator("pre").inner_text()
+        form.get_by_label("Body as").select_option("multipart/form-data")
+        form.get_by_label("CSV file").set_input_files(rows_file("marque;modele\nvw;golf\n"))
+        form.get_by_role("button", name="Send").click()
+        expect(form.locator("pre")).to_contain_text("marque;modele;score\nVolkswagen;Golf;100")
+        form.get_by_label("Body as").select_option("application/json")
+        form.get_by_role("button", name="Send").click()
+        expect(form.locator("pre")).to_contain_text('"make": "Volkswagen"')
+
+    # Then CSV is shown as it came, and the copied line says the same in a shell
+    ran = subprocess.run(["sh", "-c", curl], capture_output=True, timeout=30, check=True)
+    assert ran.stdout.decode().split() == as_text.split()
+
+
+# Written names -----------------------------------------------------------------------------
+
+
+def rows_file(text: str) -> FilePayload:
+    return {"name": "cars.csv", "mimeType": "text/csv", "buffer": text.encode()}
+
+
+def write_name(page: Page, make: str, model: str) -> None:
+    page.get_by_label("Make", exact=True).fill(make)
+    page.get_by_label("Model", exact=True).fill(model)
+
+
+def test_a_written_name_is_matched_as_one_types(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        asked: list[str] = []
+        page.on("request", lambda r: asked.append(r.url) if "make=" in r.url else None)
+        # Given the view of names, with the tables of the server
+        page.get_by_role("link", name="Names", exact=True).click()
+        expect(page.locator("#names-title")).to_be_focused()
+        expect(page.get_by_label("Table").locator("option")).to_have_text(
+            ["europe", "stanford_cars"]
+        )
+
+        # When somebody types with a keyboard alone
+        _tab_to(page, "#make")
+        page.keyboard.type("lamborgini", delay=20)
+        page.keyboard.press("Tab")
+        page.keyboard.type("galardo", delay=20)
+
+        # Then the match is said, with its scores and alternatives, and not asked at each key
+        expect(page.locator("#match")).to_have_text("Lamborghini Gallardo")
+        expect(page.locator("#match")).to_have_attribute("role", "status")
+        answer = page.request.get(asked[-1]).json()
+        expect(page.locator("#scores .bars:first-child .share")).to_have_text(
+            [str(answer[score]) for score in ("score_make", "score_model", "score")]
+        )
+        others = [f"{other['make']} {other['model']}" for other in answer["alternatives"]]
+        assert 1 <= len(others) <= 5
+        expect(page.locator("#others li span:first-child")).to_have_text(others)
+        assert len(asked) <= 3
+
+        # And what resembles nothing is said to be nothing
+        write_name(page, "zzzz", "qqqqq")
+        expect(page.locator("#match")).to_contain_text("Nothing in this table is similar enough.")
+        # And another table answers at once, here one that knows the make alone
+        write_name(page, "renault", "clio")
+        expect(page.locator("#match")).to_have_text("Renault Clio")
+        write_name(page, "fiat", "panda")
+        expect(page.locator("#match")).to_have_text("Fiat Panda")
+        page.get_by_label("Table").select_option("stanford_cars")
+        expect(page.locator("#match")).to_contain_text("No model of it is similar enough.")
+        expect(page.locator("#match strong")).to_have_text("FIAT")
+        # And half a name is no question
+        page.get_by_label("Model", exact=True).fill(" ")
+        expect(page.locator("#match")).to_have_text("Write both a make and a model.")
+        expect(page.locator("#scores")).to_be_hidden()
+
+
+def test_only_the_last_that_was_typed_is_shown(api: str, browser: Browser) -> None:
+    with visit(browser, f"{api}/#names") as page:
+        # Given a server that takes its time over the first question
+        waiting: list[Route] = []
+        page.route("**/norm/europe?make=vw&*", lambda route: waiting.append(route))
+        with page.expect_request("**/norm/europe?make=vw&*"):
+            write_name(page, "vw", "golf")
+        # When another is typed meanwhile
+        write_name(page, "renault", "clio")
+        expect(page.locator("#match")).to_have_text("Renault Clio")
+        for route in waiting:
+            route.continue_()
+        page.wait_for_timeout(300)
+        # Then the first comes too late
+        expect(page.locator("#match")).to_have_text("Renault Clio")
+
+
+def test_a_file_of_names_is_answered_for_download(api: str, browser: Browser) -> None:
+    with visit(browser, f"{api}/#names", failing=True) as page:
+        page.on(
+            "filechooser",
+            lambda chooser: chooser.set_files(rows_file("make,model\nreneau,clioRT\nvw,golf\n")),
+        )
+        page.get_by_text("Choose a CSV file").click()
+        expect(page.locator("#file-status")).to_contain_text("cars.csv")
+
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download the answer").click()
+
+        assert download.value.suggested_filename == "cars-carlens.csv"
+        assert [(r["make"], r["model"]) for r in rows_of(download.value)] == [
+            ("Renault", "Clio"),
+            ("Volkswagen", "Golf"),
+        ]
+        expect(page.locator("#file-start")).to_contain_text("Volkswagen,Golf,100")
+
+        # And a file that holds none says so, and offers nothing
+        page.set_input_files("#rows", rows_file("make,model\n"))
+        expect(page.locator("#file-status")).to_contain_text("HTTP 400")
+        expect(page.get_by_role("button", name="Download the answer")).to_be_hidden()
+
+
+def test_names_that_fail_say_why_and_a_key_opens_them(api: str, browser: Browser) -> None:
+    refusal = {"error": {"code": "forbidden", "message": "Send a key.", "request_id": "id-3"}}
+
+    def lock(route: Route) -> None:
+        if route.request.headers.get("x-api-key") == KEY:
+            route.continue_()
+        else:
+            route.fulfill(status=403, json=refusal)
+
+    with visit(browser, f"{api}/#names", failing=True) as page:
+        # Given a locked API
+        page.route("**/norm**", lock)
+        page.route("**/norm/**", lock)
+        write_name(page, "vw", "golf")
+        expect(page.locator("#match")).to_contain_text("Send a key.")
+        expect(page.locator("#match")).to_contain_text("enter it under “API key”")
+        # When the key is entered where the page points, it answers what was written
+        page.locator("#key").fill(KEY)
+        page.locator("#key").press("Tab")
+        expect(page.locator("#match")).to_have_text("Volkswagen Golf")
+        # And without a connection it says so
+        page.unroute_all()
+        page.route("**/norm/**", lambda route: route.abort())
+        page.get_by_label("Model", exact=True).fill("polo")
+        expect(page.locator("#match")).to_contain_text("could not be reached")
+        expect(page.locator("#scores")).to_be_hidden()
+
+
+def test_names_speak_french(api: str, browser: Browser) -> None:
+    with visit(browser, f"{api}/#fr/names") as page:
+        assert page.title() == "Carlens : les noms"
+        page.get_by_label("Marque", exact=True).fill("zzzz")
+        page.get_by_label("Modèle", exact=True).fill("qqqqq")
+        expect(page.locator("#match")).to_contain_text("Rien dans cette table")
+        page.get_by_role("button", name="English").click()
+        assert page.url.endswith("#en/names")
+        expect(page.locator("#match")).to_contain_text("Nothing in this table")
+        expect(page.get_by_label("Make", exact=True)).to_have_value("zzzz")
+
+
+def test_a_certain_name_shows_its_reference(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given a photo whose cars the classifier names, with all that it names certain
+        answer = choose_and_send(page, SKODA, PASSAT)
+        named = [
+            o["reference"]
+            for image in answer["images"]
+            for o in image["objects"]
+            if o["confidence"] >= 0.4 and o["certain"] and o["reference"]
+        ]
+        assert named
+        # Then each of them, and no other, has its reference in its row
+        rows = [f"Reference: {r['make']} {r['model']}" for r in named]
+        expect(page.locator(".row-of:visible .reference-name")).to_have_text(rows)
 
 
 # Where it is deployed ----------------------------------------------------------------------
@@ -732,9 +1071,12 @@ def test_below_a_stage(staged: str, browser: Browser, slash: str) -> None:
         assert shown_boxes(page) == len(objects_above(answer, 0.4))
         assert f"'{staged}/predict?" in page.locator("#snippet").inner_text()
 
-        # And the other view is no other page: the results are still there
+        # And the other views are no other pages: the results are still there
+        page.get_by_role("link", name="Names", exact=True).click()
+        write_name(page, "vw", "golf")
+        expect(page.locator("#match")).to_have_text("Volkswagen Golf")
         page.get_by_role("link", name="API", exact=True).click()
-        form = page.get_by_role("form", name="Try it: /health", exact=True)
+        form = page.get_by_role("form", name="Try it: GET /health", exact=True)
         form.get_by_role("button", name="Send").click()
         expect(form.locator("pre")).to_contain_text('"status": "ok"')
         page.get_by_role("link", name="Photos", exact=True).click()
@@ -772,7 +1114,7 @@ def test_an_api_key_opens_a_locked_api(api: str, browser: Browser) -> None:
         assert KEY not in page.locator("#snippet").inner_text()
         assert "$CARLENS_API_KEY" in page.locator("#snippet").inner_text()
         page.get_by_role("link", name="API", exact=True).click()
-        form = page.get_by_role("form", name="Try it: /models", exact=True)
+        form = page.get_by_role("form", name="Try it: GET /models", exact=True)
         form.get_by_role("button", name="Send").click()
         expect(form.locator("pre")).to_contain_text('"classes"')
 

@@ -34,8 +34,16 @@ function readHash() {
   const words = location.hash.slice(1).split("/");
   const chosen = ["en", "fr"].find((code) => words.includes(code));
   const preferred = navigator.language.startsWith("fr") ? "fr" : "en";
-  return { chosen: chosen ?? preferred, view: words.includes("api") ? "api" : "photos" };
+  const other = Object.keys(VIEWS).find((name) => words.includes(name));
+  return { chosen: chosen ?? preferred, view: other ?? "photos" };
 }
+
+// The title of each view, and where it has the API key.
+const VIEWS = {
+  photos: ["Carlens: see the vehicles in your photos", "options"],
+  names: ["Carlens: names", "names-key"],
+  api: ["Carlens: the API", "api-key"],
+};
 
 let view = "";
 
@@ -45,21 +53,20 @@ function follow() {
   const spoken = language !== chosen;
   view = next;
   setLanguage(chosen);
-  document.title = t(
-    view === "api" ? "Carlens: the API" : "Carlens: see the vehicles in your photos",
-  );
+  const [title, keyPlace] = VIEWS[view];
+  document.title = t(title);
   $("language").textContent = chosen === "fr" ? "English" : "Français";
   $("language").lang = chosen === "fr" ? "en" : "fr";
   for (const link of document.querySelectorAll("[data-view]")) {
     if (link.dataset.view === view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  $("photos").hidden = view !== "photos";
-  $("api").hidden = view !== "api";
-  $(view === "api" ? "api-key" : "options").append($("key-panel"));
+  for (const name of Object.keys(VIEWS)) document.getElementById(name).hidden = name !== view;
+  document.getElementById(keyPlace).append($("key-panel"));
   $("english").hidden = chosen === "en";
   if (spoken || !shownOnce) redraw();
-  if (view === "api" && (moved || spoken)) showContract();
+  if (view === "api" && moved) showContract();
+  if (view === "names" && moved) match();
   if (moved && shownOnce) {
     scrollTo(0, 0);
     $(`${view}-title`).focus({ preventScroll: true });
@@ -75,14 +82,16 @@ function redraw() {
   changeTray(tray);
   if (last) showAnswer(last.asked, last.answer);
   if (problem) showProblem(problem);
+  showMatch();
+  showFile();
   showSnippets();
   lit(0);
   say(said);
 }
 
 /** A plain hash would be a link to the base address; this stays on the page as it is. */
-function go(words) {
-  location.hash = words.filter(Boolean).join("/");
+function goToView(chosen, next) {
+  location.hash = [chosen, next === "photos" ? "" : next].filter(Boolean).join("/");
 }
 
 // Controls ----------------------------------------------------------------------------------
@@ -93,6 +102,9 @@ for (const input of [$("files"), $("camera")]) {
     input.value = "";
   });
 }
+$("drop").addEventListener("click", (event) => {
+  if (!event.target.closest("label, input")) $("files").click();
+});
 $("add").addEventListener("click", takeField);
 $("addresses").addEventListener("input", showTray);
 $("clear").addEventListener("click", () => {
@@ -108,9 +120,18 @@ $("save-csv").addEventListener("click", saveCsv);
 $("copy-snippet").addEventListener("click", () =>
   copy($("snippet").textContent, $("copy-snippet")),
 );
+for (const input of [$("make"), $("model")]) input.addEventListener("input", matchSoon);
+$("table").addEventListener("change", match);
+$("rows").addEventListener("change", () => {
+  const [file] = $("rows").files;
+  if (file) matchFile(file);
+  $("rows").value = "";
+});
+$("save-rows").addEventListener("click", saveRows);
 $("key").addEventListener("change", () => {
   loadModels();
   if (view === "api" && !contract) showContract();
+  if (view === "names") match();
 });
 for (const radio of document.querySelectorAll('input[name="mode"]')) {
   radio.addEventListener("change", showTray);
@@ -120,11 +141,11 @@ for (const link of document.querySelectorAll("[data-view]")) {
     event.preventDefault();
     const { chosen } = readHash();
     const said = location.hash.slice(1).split("/").includes(chosen) ? chosen : "";
-    go([said, link.dataset.view === "api" ? "api" : ""]);
+    goToView(said, link.dataset.view);
   });
 }
 $("language").addEventListener("click", () => {
-  go([language === "fr" ? "en" : "fr", view === "api" ? "api" : ""]);
+  goToView(language === "fr" ? "en" : "fr", view);
 });
 addEventListener("hashchange", follow);
 

@@ -2,9 +2,9 @@
 
 let contract = null;
 
-/** Load the contract when the view is first opened, and show it. */
+/** Load the contract when the view is first opened, and show it: once, as it holds forms. */
 async function showContract() {
-  if (contract) return drawContract();
+  if (contract) return;
   $("contract").replaceChildren(make("p.hint", { role: "status" }, t("Loading the contract…")));
   try {
     const response = await fetch("openapi.json", { headers: keyHeaders() });
@@ -30,7 +30,7 @@ function drawContract() {
     return { name, description, own };
   });
   $("contract").replaceChildren(
-    make("nav.contents", { "aria-label": t("On this page") }, contents(groups, guide)),
+    named(make("nav.contents", {}, contents(groups, guide)), () => t("On this page")),
     make(
       "div.chapters",
       {},
@@ -38,7 +38,7 @@ function drawContract() {
         "section.preface",
         { lang: "en" },
         ...markdown(intro),
-        make("p.hint", {}, t("version {version}", { version: contract.info.version })),
+        make("p.hint", {}, words("version {version}", "span", { version: contract.info.version })),
       ),
       ...groups.map(({ name, description, own }) =>
         make(
@@ -52,6 +52,24 @@ function drawContract() {
       make("section.panel.guide", { lang: "en" }, ...guide.flatMap(drawChapter)),
     ),
   );
+}
+
+/** Words of the page among the contract's English: they follow the page's language. */
+function words(english, tag = "span", values = {}) {
+  const element = make(tag);
+  inLanguage(() => {
+    element.lang = language;
+    element.textContent = t(english, values);
+  });
+  return element;
+}
+
+function named(element, label) {
+  inLanguage(() => {
+    element.lang = language;
+    element.setAttribute("aria-label", label());
+  });
+  return element;
 }
 
 const anchor = (text) => text.toLowerCase().replace(/[^a-z0-9]+/g, "-");
@@ -114,7 +132,7 @@ function drawOperation(operation) {
   );
 }
 
-const part = (english) => make("h4", { lang: language }, t(english));
+const part = (english) => words(english, "h4");
 
 function drawParameter({ name, description, schema, required }) {
   return [
@@ -138,7 +156,7 @@ function drawBody({ description, content }) {
         {},
         make("summary", {}, ...types.flatMap((type) => [make("code", {}, type), " "])),
         fields(schema),
-        example ? code(JSON.stringify(example, null, 2), t("Example")) : null,
+        example ? code(asText(example)) : null,
       ),
     ),
   ];
@@ -155,7 +173,7 @@ function drawAnswers(responses) {
     make(
       "details.errors",
       {},
-      make("summary", {}, make("span", { lang: language }, t("Errors")), " ", ...labels),
+      make("summary", {}, words("Errors"), " ", ...labels),
       ...bad.map((answer) => drawAnswer(...answer)),
     ),
   ];
@@ -164,8 +182,11 @@ function drawAnswers(responses) {
 const mark = (status) => make(`span.code.${status < 400 ? "good" : "bad"}`, {}, status);
 
 function drawAnswer(status, { description, content = {} }) {
-  const [media = {}] = Object.values(content);
-  const examples = Object.entries(media.examples ?? (media.example ? { "": { value: media.example } } : {}));
+  const media = Object.values(content);
+  const examples = media.flatMap(({ examples: several, example }) =>
+    Object.entries(several ?? (example ? { "": { value: example } } : {})),
+  );
+  const formats = contract.components.parameters.Format.schema.enum;
   return make(
     "details",
     {},
@@ -178,26 +199,24 @@ function drawAnswer(status, { description, content = {} }) {
     ),
     ...examples.map(([name, found]) => {
       const { summary, value } = resolve(found);
-      const label = [name && `format=${name}`, summary].filter(Boolean).join(": ");
-      return code(JSON.stringify(value, null, 2), label || t("Example"));
+      const label = [formats.includes(name) && `format=${name}`, summary].filter(Boolean).join(": ");
+      return code(asText(value), label);
     }),
-    media.schema && status < 400
-      ? make(
-          "details.inner",
-          {},
-          make("summary", { lang: language }, t("Fields")),
-          fields(media.schema),
-        )
-      : null,
+    ...media
+      .filter(({ schema }) => schema && status < 400)
+      .map(({ schema }) => make("details.inner", {}, words("Fields", "summary"), fields(schema))),
   );
 }
 
+const asText = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
+
 function code(text, label) {
+  const shown = make("pre", { tabindex: "0", role: "group" }, make("code", {}, text));
   return make(
     "figure",
     {},
-    make("figcaption", {}, label),
-    make("pre", { tabindex: "0", role: "group", "aria-label": label }, make("code", {}, text)),
+    label ? make("figcaption", {}, label) : words("Example", "figcaption"),
+    named(shown, () => label || t("Example")),
   );
 }
 
@@ -244,8 +263,13 @@ function wordsFor(found) {
 }
 
 function kindOf(schema, required) {
-  const by = schema.default === undefined ? "" : `, ${t("default")} ${schema.default}`;
-  return make("span.kind-of", {}, wordsFor(schema) + by + (required ? `, ${t("required")}` : ""));
+  return make(
+    "span.kind-of",
+    {},
+    wordsFor(schema),
+    ...(schema.default === undefined ? [] : [", ", words("default"), ` ${schema.default}`]),
+    ...(required ? [", ", words("required")] : []),
+  );
 }
 
 /** The fields of a schema, those of its parts below them. */
@@ -291,38 +315,36 @@ function hasFields(found) {
 const TEXT = 200_000; // characters of an answer that are shown
 
 /** A form that sends the request, and shows the answer as it came. */
-function trial({ path, method, operationId }, parameters, body) {
-  const inputs = parameters.map((parameter) => field(operationId, parameter));
-  const types = body ? bodyFields(operationId, body) : null;
+function trial({ path, method }, parameters, body) {
+  const inputs = parameters.map(field);
+  const types = body ? bodyFields(body) : null;
+  const called = `${method.toUpperCase()} ${path}`;
   const status = make("p.trial-status", { role: "status" });
   const shown = make("code");
-  const answer = make(
-    "pre",
-    {
-      tabindex: "0",
-      role: "group",
-      hidden: true,
-      "aria-label": t("Answer to {route}", { route: path }),
-    },
-    shown,
+  const answer = named(
+    make("pre", { tabindex: "0", role: "group", hidden: true }, shown),
+    () => t("Answer to {route}", { route: called }),
   );
   const request = () => {
     const query = new URLSearchParams();
-    for (const { name, input } of inputs) if (input.value) query.set(name, input.value);
-    const route = path.slice(1) + (query.size ? `?${query}` : "");
+    let route = path.slice(1);
+    for (const { name, place, input } of inputs) {
+      if (place === "path") route = route.replace(`{${name}}`, () => encodeURIComponent(input.value));
+      else if (input.value) query.set(name, input.value);
+    }
+    if (query.size) route += `?${query}`;
     return { route, ...(types?.build() ?? { curl: [] }) };
   };
-  const send = make("button.button.primary", {}, t("Send"));
+  const send = make("button.button.primary", {}, words("Send"));
+  const copied = words("Copy curl");
   const curl = make(
     "button.button",
-    { type: "button", onclick: () => copy(curlFor(request()), curl) },
-    t("Copy curl"),
+    { type: "button", onclick: () => copy(curlFor(request()), copied) },
+    copied,
   );
-  return make(
+  const form = make(
     "form.trial",
     {
-      lang: language,
-      "aria-label": `${t("Try it")}: ${path}`,
       onsubmit: async (event) => {
         event.preventDefault();
         if (send.getAttribute("aria-disabled") === "true") return;
@@ -351,21 +373,20 @@ function trial({ path, method, operationId }, parameters, body) {
           shown.textContent = pretty(text);
           answer.hidden = false;
         } catch {
-          status.textContent = t(
-            "The server could not be reached. Check the connection and try again.",
-          );
+          status.textContent = t(UNREACHED);
           answer.hidden = true;
         }
         send.removeAttribute("aria-disabled");
       },
     },
-    make("h4", {}, t("Try it")),
+    part("Try it"),
     ...inputs.map(({ row }) => row),
     ...(types?.rows ?? []),
     make("div.row", {}, send, curl),
     status,
     answer,
   );
+  return named(form, () => `${t("Try it")}: ${called}`);
 }
 
 /** JSON laid out for reading, with the short lists (boxes, probabilities) on one line. */
@@ -381,18 +402,20 @@ function pretty(text) {
   return text.length > TEXT ? `${text.slice(0, TEXT)}…` : text;
 }
 
-function labeled(label, input, code = false) {
-  return make("label.field", {}, make("span", {}, code ? make("code", {}, label) : label), input);
+function labeled(label, input) {
+  return make("label.field", {}, make("span", {}, label), input);
 }
 
-function field(id, { name, schema, example }) {
+/** A field for a parameter: one of the path is always needed, so it starts with its example. */
+function field({ name, in: place, schema, example, required }) {
   const values = schema.enum;
   const input = values
     ? make(
         "select",
         { name },
-        make("option", { value: "" }, schema.default ? `${schema.default} (${t("default")})` : ""),
-        ...values.map((value) => make("option", { value }, value)),
+        ...values.map((value) =>
+          make("option", { value, selected: value === schema.default }, value),
+        ),
       )
     : make("input", {
         name,
@@ -401,63 +424,94 @@ function field(id, { name, schema, example }) {
         max: schema.maximum,
         step: schema.type === "number" ? "any" : null,
         placeholder: String(example ?? ""),
+        value: place === "path" ? example : null,
+        required: Boolean(required),
         autocomplete: "off",
       });
-  return { name, input, row: labeled(name, input, true) };
+  return { name, place, input, row: labeled(make("code", {}, name), input) };
 }
 
-function bodyFields(id, { content }) {
-  const files = make("input", { type: "file", name: "image", multiple: true, accept: "image/*" });
-  const urls = make("textarea", { name: "url", rows: "2", spellcheck: "false", wrap: "off" });
-  const json = make("textarea", { name: "json", rows: "7", spellcheck: "false" });
-  const example = content["application/json"]?.example;
-  json.value = example ? JSON.stringify(example, null, 2) : "";
-  const photo = make("input", { type: "file", name: "body", accept: "image/*" });
-  const forms = {
-    "multipart/form-data": [
-      labeled(t("Photo files"), files),
-      labeled(t("Addresses, one a line"), urls),
-    ],
-    "application/json": [labeled("JSON", json)],
-    "application/octet-stream": [labeled(t("Photo file"), photo)],
-  };
+/** The fields of a body: a choice of types, and for each its own fields. */
+function bodyFields({ content }) {
+  const forms = { ...("text/csv" in content ? rowForms(content) : pictureForms()), ...jsonForm(content) };
   const known = Object.keys(forms).filter((type) => type in content);
   const choice = make("select", {}, ...known.map((type) => make("option", { value: type }, type)));
   const show = () => {
-    for (const [type, rows] of Object.entries(forms)) {
+    for (const [type, { rows }] of Object.entries(forms)) {
       for (const row of rows) row.hidden = type !== choice.value;
     }
   };
   choice.addEventListener("change", show);
   show();
-  const lines = () => urls.value.split("\n").map((line) => line.trim()).filter(Boolean);
-  const builders = {
-    "multipart/form-data": () => {
-      const form = new FormData();
-      for (const file of files.files) form.append("image", file);
-      for (const url of lines()) form.append("url", url);
-      const pictures = [...files.files, ...lines().map((url) => ({ address: url }))];
-      const curl = pictures.length ? pictures.map(curlPart) : ["-F url="];
-      return { content: form, curl };
-    },
-    "application/json": () => ({
-      content: json.value,
-      type: "application/json",
-      curl: ["-H 'Content-Type: application/json'", `-d ${quote(json.value)}`],
-    }),
-    "application/octet-stream": () => ({
-      content: photo.files[0] ?? "",
-      type: "application/octet-stream",
-      curl: [
-        "-H 'Content-Type: application/octet-stream'",
-        `--data-binary ${quote(`@${photo.files[0]?.name ?? "street.jpg"}`)}`,
-      ],
-    }),
-  };
   return {
-    rows: [labeled(t("Body as"), choice), ...Object.values(forms).flat()],
-    build: () => builders[choice.value](),
+    rows: [labeled(words("Body as"), choice), ...Object.values(forms).flatMap(({ rows }) => rows)],
+    build: () => forms[choice.value].build(),
   };
+}
+
+function pictureForms() {
+  const files = make("input", { type: "file", name: "image", multiple: true, accept: "image/*" });
+  const urls = make("textarea", { name: "url", rows: "2", spellcheck: "false", wrap: "off" });
+  const photo = make("input", { type: "file", name: "body", accept: "image/*" });
+  const lines = () => urls.value.split("\n").map((line) => line.trim()).filter(Boolean);
+  return {
+    "multipart/form-data": {
+      rows: [labeled(words("Photo files"), files), labeled(words("Addresses, one a line"), urls)],
+      build: () => {
+        const form = new FormData();
+        for (const file of files.files) form.append("image", file);
+        for (const url of lines()) form.append("url", url);
+        const pictures = [...files.files, ...lines().map((url) => ({ address: url }))];
+        const curl = pictures.length ? pictures.map(curlPart) : ["-F url="];
+        return { content: form, curl };
+      },
+    },
+    "application/octet-stream": {
+      rows: [labeled(words("Photo file"), photo)],
+      build: () =>
+        raw(
+          "application/octet-stream",
+          photo.files[0] ?? "",
+          `--data-binary ${quote(`@${photo.files[0]?.name ?? "street.jpg"}`)}`,
+        ),
+    },
+  };
+}
+
+function rowForms(content) {
+  const file = make("input", { type: "file", name: "file", accept: ".csv,.tsv,.txt,text/csv" });
+  const text = make("textarea", { name: "csv", rows: "5", spellcheck: "false", wrap: "off" });
+  text.value = content["text/csv"].example;
+  return {
+    "multipart/form-data": {
+      rows: [labeled(words("CSV file"), file)],
+      build: () => {
+        const form = new FormData();
+        for (const chosen of file.files) form.append("file", chosen);
+        return { content: form, curl: [curlFile("file", file.files[0]?.name ?? "cars.csv")] };
+      },
+    },
+    "text/csv": {
+      rows: [labeled("CSV", text)],
+      build: () => raw("text/csv", text.value),
+    },
+  };
+}
+
+function jsonForm(content) {
+  const json = make("textarea", { name: "json", rows: "7", spellcheck: "false" });
+  json.value = asText(content["application/json"]?.example ?? "");
+  return {
+    "application/json": {
+      rows: [labeled("JSON", json)],
+      build: () => raw("application/json", json.value),
+    },
+  };
+}
+
+/** A body that is the content itself, as the page and as curl send it. */
+function raw(type, content, curl = `--data-raw ${quote(content)}`) {
+  return { content, type, curl: [`-H 'Content-Type: ${type}'`, curl] };
 }
 
 function curlFor({ route, curl }) {

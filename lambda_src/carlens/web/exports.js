@@ -34,14 +34,15 @@ const toJson = () => JSON.stringify(last.answer, null, 2);
 
 async function savePicture(card, word) {
   const name = `${shortName(card.picture).replace(/\.\w+$/, "")}-carlens.png`;
-  try {
-    save(await annotate(card), name);
-    word.textContent = t("{name} saved.", { name });
-  } catch {
-    word.textContent = t(
-      "The site of this picture does not let other pages read it, so it cannot be drawn on.",
-    );
-  }
+  const photo = await readable(card);
+  const alone = card.picture.file
+    ? "{name} saved, with the boxes alone: this browser cannot show this file."
+    : "{name} saved, with the boxes alone: this page may not copy a picture of that site. For both in one, save the picture and send its file.";
+  const blob = await annotate(card, photo);
+  if (blob) save(blob, name);
+  word.textContent = blob
+    ? t(photo ? "{name} saved." : alone, { name })
+    : t("The PNG could not be made: the picture is too large for this browser.");
 }
 
 const COLORS = {
@@ -51,16 +52,17 @@ const COLORS = {
 };
 const MOST_PIXELS = 16_000_000; // what a canvas holds on every phone
 
-/** Draw the picture with the boxes and names that are shown, as a PNG. */
-async function annotate({ picture, photo, entry, views }) {
-  const source = picture.file ? photo : await readable(picture.address);
-  const [naturalWide, naturalHigh] = [source.naturalWidth, source.naturalHeight];
+/** Draw the boxes and names that are shown as a PNG: on the photo, or on nothing without one. */
+async function annotate({ entry, views }, photo) {
+  const [naturalWide, naturalHigh] = photo
+    ? [photo.naturalWidth, photo.naturalHeight]
+    : [entry.width, entry.height];
   const shrunk = Math.min(1, Math.sqrt(MOST_PIXELS / (naturalWide * naturalHigh)));
   const wide = Math.round(naturalWide * shrunk);
   const high = Math.round(naturalHigh * shrunk);
   const canvas = make("canvas", { width: wide, height: high });
   const pen = canvas.getContext("2d");
-  pen.drawImage(source, 0, 0, wide, high);
+  if (photo) pen.drawImage(photo, 0, 0, wide, high);
 
   const scale = wide / entry.width;
   const unit = Math.max(1, Math.max(wide, high) / 1000);
@@ -92,17 +94,19 @@ async function annotate({ picture, photo, entry, views }) {
     pen.fillStyle = COLORS[name.how].ink;
     pen.fillText(name.title, spot.x + 5 * unit, spot.y + spot.height / 2);
   }
-  const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
-  if (!blob) throw new Error("The canvas gave no PNG.");
-  return blob;
+  return new Promise((done) => canvas.toBlob(done, "image/png"));
 }
 
-/** A picture of another site that this page may read; fails where that site does not let it. */
-async function readable(source) {
-  const photo = new Image();
-  photo.crossOrigin = "anonymous";
-  photo.referrerPolicy = "no-referrer";
-  photo.src = source;
-  await photo.decode();
-  return photo;
+/** The photo to draw on; null where the browser cannot show it, or its site lets no page read it. */
+async function readable({ picture, photo }) {
+  const source = picture.file ? photo : new Image();
+  if (picture.address) {
+    source.crossOrigin = "anonymous";
+    source.referrerPolicy = "no-referrer";
+    source.src = picture.address;
+  }
+  return source.decode().then(
+    () => source,
+    () => null,
+  );
 }

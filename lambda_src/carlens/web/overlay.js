@@ -23,7 +23,7 @@ class Overlay {
     this.width = width;
     this.height = height;
     this.views = [];
-    this.pinned = this.pointed = this.active = null;
+    this.pinned = this.peeked = this.active = null;
     this.svg = makeSvg("svg", {
       viewBox: `0 0 ${width} ${height}`,
       preserveAspectRatio: "none",
@@ -71,7 +71,10 @@ class Overlay {
       tabindex: "-1",
       "aria-label": `${number}: ${name.title}, ${name.subtitle}`,
       onclick: () => this.pin(view),
-      ...point,
+      onpointerenter: () => this.peek(view),
+      onpointerleave: () => this.peek(null),
+      onfocus: () => this.peek(view),
+      onblur: () => this.peek(null),
     });
     style(view.hit, view.area);
     view.tag = make(
@@ -104,11 +107,19 @@ class Overlay {
   }
 
   point(view) {
-    this.pointed = view;
     this.light(view ?? this.pinned);
   }
 
+  /** Point at a box, its row open as long as it is pointed at. */
+  peek(view) {
+    if (this.peeked) this.peeked.row.open = false;
+    this.peeked = view?.row.open === false ? view : null;
+    if (this.peeked) this.peeked.row.open = true;
+    this.point(view);
+  }
+
   pin(view) {
+    this.peeked = null;
     this.pinned = view;
     this.light(view);
     if (!view) return;
@@ -160,7 +171,7 @@ class Overlay {
   arrange() {
     const shown = this.views.filter((view) => view.shown);
     if (!shown.some((view) => view.hit.tabIndex === 0)) this.stop(shown[0]);
-    if (this.active && !this.active.shown) this.light((this.pinned = this.pointed = null));
+    if (this.active && !this.active.shown) this.light((this.pinned = null));
     const wide = this.stage.clientWidth;
     const high = this.stage.clientHeight;
     if (!wide || !high) return;
@@ -240,7 +251,15 @@ function makeRow(view, number, point) {
   const headline = [
     make("span.number", {}, number),
     view.crop,
-    make("span", {}, make("span.title", {}, name.title), make("span.subtitle", {}, name.subtitle)),
+    make(
+      "span",
+      {},
+      make("span.title", {}, name.title),
+      make("span.subtitle", {}, name.subtitle),
+      object.certain && object.reference
+        ? make("span.subtitle.reference-name", {}, t("Reference: {name}", { name: fullName(object.reference) }))
+        : null,
+    ),
   ];
   if (!object.pred) {
     const listeners = { ...point, onclick: () => view.hit.click() };
@@ -251,18 +270,21 @@ function makeRow(view, number, point) {
   const chevron = make("span.chevron", { "aria-hidden": "true" });
   const row = make(`details.row-of.${name.how}`, pointing);
   row.append(make("summary.headline", { onfocus, onblur }, ...headline, chevron));
-  const bars = object.pred.map((text, i) =>
-    make(
-      "li",
-      {},
-      make("span", {}, text),
-      make("span.share", {}, percent(object.prob[i])),
-      style(make("span.bar", { "aria-hidden": "true" }), { "--share": object.prob[i] }),
-    ),
-  );
+  const bars = object.pred.map((text, i) => bar(text, percent(object.prob[i]), object.prob[i]));
   if (name.how !== "sure") row.append(make("p.bars-name", {}, t("Not sure. The nearest names:")));
   row.append(make("ol.bars", { role: "list" }, ...bars));
   return row;
+}
+
+/** A line of a list with bars: what it is, and how much of the whole. */
+function bar(text, shown, share) {
+  return make(
+    "li",
+    {},
+    make("span", {}, text),
+    make("span.share", {}, shown),
+    style(make("span.bar", { "aria-hidden": "true" }), { "--share": share }),
+  );
 }
 
 /** The object cut out of the photo, to find it again in the list. */

@@ -19,6 +19,8 @@ const MODES = {
   },
 };
 
+const UNREACHED = "The server could not be reached. Check the connection and try again.";
+
 let cancel = null; // AbortController of the request under way
 let problem = null; // what went wrong with the last one
 let said = () => "";
@@ -44,9 +46,9 @@ async function fit(pictures, signal) {
   }
   for (let step = 0; step < SIDES.length;) {
     for (const [i, part] of files.entries()) {
-      signal.throwIfAborted();
       say(() => t("Scaling down picture {i} of {n}…", { i: i + 1, n: files.length }));
       await shrink(part, SIDES[step]);
+      signal.throwIfAborted();
     }
     const size = total(files.map((part) => part.blob.size));
     if (size <= room) return parts;
@@ -139,7 +141,7 @@ async function send() {
     end(() => "");
     return showProblem(error);
   }
-  end(() => $("results-title").textContent);
+  end(() => t("Done."));
   $("results-title").focus({ preventScroll: true });
   $("results").scrollIntoView();
 }
@@ -176,8 +178,7 @@ function post(path, form, headers, signal) {
     };
     request.upload.onload = waiting;
     request.onload = () => resolve({ status: request.status, text: request.responseText });
-    request.onerror = () =>
-      reject(new Problem("The server could not be reached. Check the connection and try again."));
+    request.onerror = () => reject(new Problem(UNREACHED));
     request.onabort = () => reject(signal.reason);
     signal.addEventListener("abort", () => request.abort());
     say(() => t("Sending…"));
@@ -199,15 +200,17 @@ function waiting() {
   tick();
 }
 
+const hasImages = (answer) => Array.isArray(answer?.images);
+
 /** The answer, or the Problem it tells of. */
-function read(status, text) {
+function read(status, text, isAnswer = hasImages) {
   let answer = null;
   try {
     answer = JSON.parse(text);
   } catch {
     // The message below says it.
   }
-  if (status >= 200 && status < 300 && Array.isArray(answer?.images)) return answer;
+  if (status >= 200 && status < 300 && isAnswer(answer)) return answer;
   const { code, message, request_id: reference } = answer?.error ?? answer ?? {};
   const words = typeof message === "string" ? message : status >= 400 ? text.slice(0, 300) : "";
   throw new Problem(words || "The server's answer could not be understood.", {
@@ -221,6 +224,13 @@ function showProblem(error) {
   problem = error;
   $("problem").hidden = !error;
   if (!error) return;
+  const below = t("The results below are from the request before.");
+  $("problem").replaceChildren(...explain(error, cards.length ? below : ""));
+  $("problem").scrollIntoView({ block: "nearest" });
+}
+
+/** What went wrong and what to do about it, as paragraphs. */
+function explain(error, note = "") {
   const known = error instanceof Problem;
   if (!known) console.error(error);
   const { status = 0, reference = "", values, code } = error;
@@ -228,24 +238,19 @@ function showProblem(error) {
     ? t(error.message, values)
     : t("Something in this page broke. Reload it and try again.");
   const french = language === "fr" && FRENCH_ERRORS[code];
-  const lines = [
-    make("p", {}, make("strong", {}, t("The request failed.")), " ", french || words),
-    french ? make("p", { lang: "en" }, words) : null,
-  ];
-  if (status === 401 || status === 403) {
-    $("key-panel").open = true;
-    const hint = "If this API asks for a key, enter it under “API key” and try again.";
-    lines.push(make("p", {}, t(hint)));
-  }
-  if (cards.length) {
-    lines.push(make("p", {}, t("The results below are from the request before.")));
-  }
+  const locked = status === 401 || status === 403;
+  if (locked) $("key-panel").open = true;
+  const hint = "If this API asks for a key, enter it under “API key” and try again.";
   const facts = [
     status ? `HTTP ${status}` : "",
     reference ? t("request {id}", { id: reference }) : "",
   ];
   const shown = facts.filter(Boolean).join(", ");
-  if (shown) lines.push(make("p.reference", {}, shown));
-  $("problem").replaceChildren(...lines.filter(Boolean));
-  $("problem").scrollIntoView({ block: "nearest" });
+  return [
+    make("p", {}, make("strong", {}, t("The request failed.")), " ", french || words),
+    french ? make("p", { lang: "en" }, words) : null,
+    locked ? make("p", {}, t(hint)) : null,
+    note ? make("p", {}, note) : null,
+    shown ? make("p.reference", {}, shown) : null,
+  ].filter(Boolean);
 }

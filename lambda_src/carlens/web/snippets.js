@@ -90,10 +90,14 @@ const NOTES = {
 
 function curlPart(picture) {
   if (picture.address) return `--form-string ${quote(`url=${picture.address}`)}`;
+  return curlFile("image", picture.name);
+}
+
+function curlFile(field, name) {
   // curl gives , ; and " in a file's name a meaning unless the name is in double quotes.
-  const plain = /^[^",;\\]+$/.test(picture.name);
-  const name = plain ? picture.name : `"${picture.name.replace(/["\\]/g, "\\$&")}"`;
-  return `-F ${quote(`image=@${name}`)}`;
+  const plain = /^[^",;\\]+$/.test(name);
+  const safe = plain ? name : `"${name.replace(/["\\]/g, "\\$&")}"`;
+  return `-F ${quote(`${field}=@${safe}`)}`;
 }
 
 function fetching(path, headers, key) {

@@ -42,9 +42,11 @@ const keyHeaders = () => {
 };
 
 async function copy(text, button) {
-  const label = button.textContent;
-  button.textContent = t((await toClipboard(text)) ? "Copied" : "Copying is not allowed here");
-  setTimeout(() => (button.textContent = label), 2000);
+  const copied = await toClipboard(text);
+  const outcome = () => t(copied ? "Copied" : "Copying is not allowed here");
+  button.firstChild.data = outcome(); // the very text that a change of language writes again
+  say(outcome);
+  setTimeout(() => setLanguage(language), 2000);
 }
 
 async function toClipboard(text) {

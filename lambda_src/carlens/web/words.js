@@ -4,10 +4,11 @@ const FRENCH = {
   // The frame
   "Carlens: see the vehicles in your photos": "Carlens : les véhicules de vos photos",
   "Carlens: the API": "Carlens : l’API",
+  "Carlens: names": "Carlens : les noms",
   Photos: "Photos",
   "See the vehicles in your photos": "Voyez les véhicules de vos photos",
   "Send several photos at once. Every car and truck comes back boxed, with its make and model where the picture shows enough, and plainly marked as a guess where it does not.":
-    "Envoyez plusieurs photos à la fois. Chaque voiture et chaque camion revient encadré, avec sa marque et son modèle quand la photo suffit, et clairement signalé comme une supposition sinon.",
+    "Envoyez plusieurs photos à la fois. Chaque voiture, chaque camion revient encadré, avec marque et modèle quand la photo suffit, et signalé comme une supposition sinon.",
   "Pictures to look at": "Images à examiner",
   "Drop or paste photos here": "Déposez ou collez des photos ici",
   "Let go to add": "Relâchez pour ajouter",
@@ -46,6 +47,32 @@ const FRENCH = {
   Health: "État",
   Views: "Vues",
 
+  // Written names
+  Names: "Noms",
+  "Find what people mean": "Trouvez ce que les gens veulent dire",
+  "Makes and models as people write them, with typos, trims and engines, become the names of a reference table. What resembles nothing there stays empty.":
+    "Marques et modèles comme les gens les écrivent, avec fautes, finitions et moteurs, deviennent les noms d’une table de référence. Ce qui n’y ressemble à rien reste vide.",
+  "One name, as you type": "Un nom, pendant la frappe",
+  Table: "Table",
+  Make: "Marque",
+  Model: "Modèle",
+  "A whole file": "Un fichier entier",
+  "CSV with commas, semicolons or tabs, a make and a model in each row; up to 10,000 rows. The answer has one row for each, in the same order, from the table chosen here.":
+    "CSV à virgules, points-virgules ou tabulations, une marque et un modèle par ligne ; 10 000 lignes au plus. La réponse a une ligne pour chacune, dans le même ordre, selon la table choisie ici.",
+  "Choose a CSV file": "Choisir un fichier CSV",
+  "Download the answer": "Télécharger la réponse",
+  "The first rows of the answer": "Les premières lignes de la réponse",
+  "Write both a make and a model.": "Écrivez une marque et un modèle.",
+  "Nothing in this table is similar enough.": "Rien dans cette table n’est assez semblable.",
+  "No model of it is similar enough.": "Aucun de ses modèles n’est assez semblable.",
+  Together: "Ensemble",
+  Alternatives: "Autres possibilités",
+  "Matching {name}…": "Recherche pour {name}…",
+  "{name} is answered.": "{name} a sa réponse.",
+  "This file is more than {most}. Split it, and send the parts one by one.":
+    "Ce fichier dépasse {most}. Divisez-le et envoyez les parties une à une.",
+  "Reference: {name}": "Référence : {name}",
+
   // The tray
   "{n} photo added.": "{n} photo ajoutée.",
   "{n} photos added.": "{n} photos ajoutées.",
@@ -81,6 +108,7 @@ const FRENCH = {
   "{sent} of {all}": "{sent} sur {all}",
   "Looking at the pictures…": "Examen des images…",
   "Canceled.": "Annulé.",
+  "Done.": "Terminé.",
   "The server could not be reached. Check the connection and try again.":
     "Le serveur est injoignable. Vérifiez la connexion et réessayez.",
   "The server's answer could not be understood.": "La réponse du serveur est incompréhensible.",
@@ -116,7 +144,7 @@ const FRENCH = {
   "Nothing found in this picture that the detector knows.":
     "Rien dans cette image que le détecteur connaisse.",
   "Nothing here passes the filters above; {n} hidden.":
-    "Rien ici ne passe les filtres ci-dessus ; {n} masqué(s).",
+    "Les filtres ci-dessus masquent tout ici : {n} en tout.",
   "Found in this picture": "Trouvés dans cette image",
   "This browser cannot show this file.": "Ce navigateur ne sait pas afficher ce fichier.",
   "This address shows no picture here.": "Cette adresse n’affiche pas d’image ici.",
@@ -125,17 +153,21 @@ const FRENCH = {
   "Scaled down from {from} to {to} pixels before sending ({before} to {after}), so that all pictures fit into {most}. The boxes are mapped back to the original.":
     "Réduite de {from} à {to} pixels avant l’envoi ({before} à {after}), pour que toutes les images tiennent dans {most}. Les cadres sont ramenés à l’original.",
   "The answer holds nothing for it.": "La réponse ne contient rien pour elle.",
-  "detected {share}": "détecté à {share}",
-  "{kind}, detected {share}": "{kind}, détecté à {share}",
+  "detected {share}": "détection {share}",
+  "{kind}, detected {share}": "{kind}, détection {share}",
   "; make {share}": " ; marque {share}",
   "Boxes in {name}; arrow keys move between them":
     "Cadres dans {name} ; les flèches passent de l’un à l’autre",
   "Not sure. The nearest names:": "Pas sûr. Les noms les plus proches :",
   Copied: "Copié",
   "Copying is not allowed here": "La copie n’est pas permise ici",
-  "The site of this picture does not let other pages read it, so it cannot be drawn on.":
-    "Le site de cette image ne laisse pas d’autres pages la lire : impossible de dessiner dessus.",
   "{name} saved.": "{name} enregistré.",
+  "{name} saved, with the boxes alone: this page may not copy a picture of that site. For both in one, save the picture and send its file.":
+    "{name} enregistré, avec les cadres seuls : cette page n’a pas le droit de copier une image de ce site. Pour avoir les deux, enregistrez l’image et envoyez son fichier.",
+  "{name} saved, with the boxes alone: this browser cannot show this file.":
+    "{name} enregistré, avec les cadres seuls : ce navigateur ne sait pas afficher ce fichier.",
+  "The PNG could not be made: the picture is too large for this browser.":
+    "Le PNG n’a pas pu être fait : l’image est trop grande pour ce navigateur.",
 
   // The code
   "Put your API key into the variable CARLENS_API_KEY first.":
@@ -165,6 +197,7 @@ const FRENCH = {
   "Body as": "Corps en",
   "Photo files": "Fichiers photo",
   "Photo file": "Fichier photo",
+  "CSV file": "Fichier CSV",
   "Addresses, one a line": "Adresses, une par ligne",
   Send: "Envoyer",
   default: "par défaut",
@@ -186,16 +219,19 @@ const FRENCH_ERRORS = {
   malformed_body: "Le corps de la requête n’est pas ce qu’il annonce.",
   invalid_parameter: "Un paramètre est hors de ses limites.",
   no_pictures: "La requête ne contient aucune image.",
+  no_rows: "La requête ne contient ni marque ni modèle : mettez-en une ligne au moins.",
   forbidden: "Le pare-feu ou la clé d’API de ce déploiement refuse.",
-  not_found: "Cette route n’existe pas.",
+  not_found: "Cette route ou cette table n’existe pas.",
   method_not_allowed: "Cette route ne prend pas cette méthode.",
   payload_too_large: "La requête est trop grande : envoyez moins d’images, ou de plus petites.",
   too_many_pictures: "Trop d’images dans une requête : envoyez-en moins à la fois.",
+  too_many_rows: "Trop de lignes, ou de possibilités, dans une requête : envoyez-les en plusieurs.",
   unsupported_media_type: "Carlens ne lit pas ce type de corps.",
   throttled: "Trop de requêtes en ce moment : attendez une seconde et réessayez.",
   quota_exceeded: "Le quota de la clé d’API est épuisé.",
   internal_error: "Quelque chose s’est cassé côté serveur : réessayez.",
   models_unavailable: "Les modèles ne peuvent être chargés : réessayez dans une minute.",
+  table_unavailable: "La table ne peut être lue maintenant, ou elle est fausse : réessayez.",
   timeout: "La réponse a pris trop de temps : envoyez moins d’images, ou de plus petites.",
 };
 
@@ -278,9 +314,15 @@ function duration(ms) {
   return ms < 999.5 ? `${Math.round(ms)} ms` : `${decimal(ms / 1000, ms < 9950 ? 2 : 1)} s`;
 }
 
-// What index.html says in English, found once: text nodes, and attributes that are read aloud.
-const written = [];
+const written = []; // what writes the words on the page again, in the language of now
 
+/** Write something now, and again when the language changes. */
+function inLanguage(write) {
+  written.push(write);
+  write();
+}
+
+/** Find what index.html says in English: text nodes, and labels that are read aloud. */
 function findWritten() {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
