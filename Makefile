@@ -1,12 +1,19 @@
 # Every target makes .venv when it is not there; running one again is fast.
+# What does not wait for another is made side by side: most waits for the network, or uses one core.
+MAKEFLAGS += --jobs
 PORT ?= 8000
 STAGE ?= dev
 VENV := .venv
 PY := $(VENV)/bin/python
 CDK := node_modules/.bin/cdk
+# Two files at a time, as each starts servers that use all cores; in order, for the long come first.
+PYTEST := $(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+PIP := -m pip install --quiet --disable-pip-version-check --no-compile
 # What tests and examples say in the place of a secret.
 NO_SECRETS := ^(none|true|pass|hunter2|secret|secret-of-owner|48afa4710000000049454e44ae426082)$$$$
 export PYTHONPATH := lambda_src
+# Bytecode is made of what is imported, once, and not of all that is installed, which takes a minute.
+unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
@@ -15,14 +22,14 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-serve: $(VENV)/.ready ## Run the API and its page on this machine [PORT=8000]
+serve: $(VENV)/.serve ## Run the API and its page on this machine [PORT=8000]
 	@$(PY) -m local --port $(PORT)
 
 test: $(VENV)/.ready browser ## Run the tests
-	@$(PY) -m pytest -m "not slow"
+	@$(PYTEST) -m "not slow"
 
-test-all: $(VENV)/.integration node_modules/.ready browser ## Run the tests, the slow ones too
-	@$(PY) -m pytest
+test-all: $(VENV)/.integration node_modules/.ready build/tools/.localstack build/tools/.ready browser ## Run the tests, the slow ones too
+	@$(PYTEST)
 
 check: $(VENV)/.ready ## Lint, format, types, and no secrets
 	@$(VENV)/bin/ruff check .
@@ -31,8 +38,8 @@ check: $(VENV)/.ready ## Lint, format, types, and no secrets
 	@git ls-files -z | PATH="$(CURDIR)/$(VENV)/bin:$$PATH" xargs -0 detect-secrets-hook \
 		--exclude-lines '"(sha256|integrity)"' --exclude-secrets '$(NO_SECRETS)'
 
-audit: $(VENV)/.ready ## Ask the advisory database about the function's packages
-	@$(PY) -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+audit: $(VENV)/.ready ## Ask the advisory database about the functions' packages
+	@$(PY) $(PIP) pip-audit==2.10.1
 	@$(VENV)/bin/pip-audit --strict --no-deps --disable-pip -r lambda_src/requirements.txt
 
 format: $(VENV)/.ready ## Format the code
@@ -41,7 +48,9 @@ format: $(VENV)/.ready ## Format the code
 
 eval: $(VENV)/.ready ## Measure the models: ANNOTATIONS=instances.json IMAGES=folder [SLICES=n], or CLASSES=folder
 	@$(if $(CLASSES),$(PY) -m benchmarks.evaluate classifier $(CLASSES),\
-	$(PY) -m benchmarks.evaluate detector $(or $(ANNOTATIONS),../shared/evalset/instances_val.json) \
+	$(PY) -m benchmarks.evaluate detector \
+		$(or $(ANNOTATIONS),$(wildcard ../shared/evalset/instances_val.json),$(error Name what to \
+		measure on: ANNOTATIONS=instances.json IMAGES=folder, or CLASSES=folder)) \
 		$(or $(IMAGES),../shared/evalset/images) $(if $(SLICES),--slices $(SLICES)))
 
 synth: $(VENV)/.ready node_modules/.ready ## Write the CloudFormation templates to cdk.out [STAGE=dev]
@@ -54,29 +63,30 @@ deploy: $(VENV)/.ready node_modules/.ready ## Put Carlens on AWS [STAGE=dev]
 diff: $(VENV)/.ready node_modules/.ready ## Show what a deploy would change [STAGE=dev]
 	@$(CDK) diff -c stage=$(STAGE)
 
-destroy: $(VENV)/.ready node_modules/.ready ## Take Carlens off AWS; prod keeps its models and logs [STAGE=dev]
+destroy: $(VENV)/.ready node_modules/.ready ## Take Carlens off AWS; for prod see docs/deploy.md first [STAGE=dev]
 	@$(CDK) destroy --all -c stage=$(STAGE)
 
-bench: $(VENV)/.ready ## Measure what a thousand pictures cost, and the peak memory
-	@$(PY) -m benchmarks.cost
-	@$(PY) -m benchmarks.memory
+bench: build/bench/.ready ## Measure speed, memory and price beside a floor and rivals (15 minutes)
+	@build/bench/bin/python -m benchmarks.speed
 
 lock: $(VENV)/.ready ## Pin the layers' wheels by hash, after a change of lambda_src/requirements.txt
 	@$(PY) -m infra.layers lock
 
-# The browser tests use Debian's Chromium; where it is not and cannot be installed they are skipped.
+# The browser tests use Chromium, at half the cost without its windows. Where there is none and none
+# can be installed they are skipped.
 browser:
-	@command -v chromium chromium-browser google-chrome >/dev/null || \
-		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-		echo "Installing Chromium for the browser tests" && \
-		apt-get update -qq >/dev/null && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -qqy chromium >/dev/null; } || \
-		echo "No Chromium: the browser tests will be skipped. Install it to run them."
+	@for name in chromium-headless-shell chromium chromium-browser google-chrome; do \
+		command -v $$name >/dev/null && exit; done; \
+	[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		echo "Installing Chromium for the browser tests" && apt-get update -qq >/dev/null && \
+		for name in chromium-headless-shell chromium; do \
+			DEBIAN_FRONTEND=noninteractive apt-get install -qqy $$name >/dev/null && exit; done; \
+	echo "No Chromium: the browser tests will be skipped. Install it to run them."
 
 # Every package is named there: some of them ask for versions that clash with ours.
 $(VENV)/.integration: $(VENV)/.ready requirements-integration.txt
 	@echo "Installing real clients and oracles for the integration tests"
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-integration.txt
+	@$(PY) $(PIP) --no-deps -r requirements-integration.txt
 	@touch $@
 
 node_modules/.ready: package-lock.json
@@ -84,12 +94,36 @@ node_modules/.ready: package-lock.json
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
-$(VENV)/.ready: requirements.txt lambda_src/requirements.txt
+build/tools/.ready: $(VENV)/.serve tests/integration/tools.txt $(wildcard infra/layers/*.py infra/locks/*)
+	@echo "Fetching Lambda's emulator and an S3 server, and building the layers"
+	@$(PY) -m tests.integration.tools
+	@$(PY) -m infra.layers build
+	@mkdir -p $(@D) && touch $@
+
+build/tools/.localstack: $(VENV)/.serve requirements-localstack.txt
+	@echo "Installing LocalStack, an AWS on this machine (a minute or two)"
+	@$(PY) -m tests.integration.tools localstack
+	@mkdir -p $(@D) && touch $@
+
+# The rivals ask for other versions than ours, so they get an environment of their own.
+build/bench/.ready: $(VENV)/.ready benchmarks/requirements.txt lambda_src/requirements.txt
+	@echo "Installing what Carlens is measured against"
+	@$(PY) -m venv build/bench
+	@build/bench/bin/python $(PIP) -r benchmarks/requirements.txt
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.serve requirements.txt
+	@echo "Installing what tests, checks and the AWS CDK need (a minute or two, the first time)"
+	@$(PY) $(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.serve: local/requirements.txt lambda_src/requirements.txt
 	@python=$$(for p in python3.13 python3.12 python3.11 python3 python; do \
 		$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 		&& echo $$p && break; done); \
 	[ -n "$$python" ] || { echo "Carlens needs Python 3.11, 3.12 or 3.13 on the PATH."; exit 1; }; \
 	[ -x $(PY) ] || $$python -m venv $(VENV)
-	@echo "Installing Carlens into $(VENV) (a minute, the first time)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@echo "Installing Carlens into $(VENV) (half a minute, the first time)"
+	@$(PY) $(PIP) -r local/requirements.txt
 	@touch $@
+

@@ -67,6 +67,5 @@ def _seen(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "event": event,
         "context": {name: getattr(context, name) for name in names},
         "remaining": context.get_remaining_time_in_millis(),
-        "threads": os.environ["CARLENS_THREADS"],
         "pid": os.getpid(),
     }

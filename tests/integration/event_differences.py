@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ _MAPS_OF_HEADERS = ("headers", "multiValueHeaders")
 
 # What a field is where it is not.
 ABSENT = "(absent)"
+
+# What both have in each field that differs.
+Pairs = dict[str, tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def fields_of(got: Got) -> dict[str, Any]:
     return {"status": got.status, **(_flat(event) if event else {})}
 
 
-def differences(ours: Got, theirs: Got) -> dict[str, tuple[Any, Any]]:
+def differences(ours: Got, theirs: Got) -> Pairs:
     """Give the fields that differ; the status alone where one has no event."""
     a, b = fields_of(ours), fields_of(theirs)
     names = a.keys() | b.keys() if ours.status == theirs.status else {"status"}
@@ -65,10 +68,26 @@ def differences(ours: Got, theirs: Got) -> dict[str, tuple[Any, Any]]:
     }
 
 
-def explanation(
+def unexplained(sent: Sent, found: Pairs, known: Mapping[str, Difference]) -> Pairs:
+    """Give the differences that are not known."""
+    return {
+        field: pair for field, pair in found.items() if not _explanation(field, sent, pair, known)
+    }
+
+
+def outdated(everything: Iterable[tuple[Sent, Pairs]], known: Mapping[str, Difference]) -> set[str]:
+    """Name the known differences that are none any more."""
+    seen = {
+        _explanation(field, sent, pair, known)
+        for sent, found in everything
+        for field, pair in found.items()
+    }
+    return known.keys() - seen
+
+
+def _explanation(
     field: str, sent: Sent, pair: tuple[Any, Any], known: Mapping[str, Difference]
 ) -> str | None:
-    """Name the known difference that this one is."""
     for name, difference in known.items():
         if re.fullmatch(difference.field, field) and difference.holds(sent, *pair):
             return name

@@ -1,6 +1,6 @@
 """A copy of the function as in Lambda: its asset, its layers, the real runtime and emulator.
 
-    with running_function(lay_out(folder), tools) as function:
+    with running_function(lay_out(folder, "x86_64"), tools) as function:
         answer = function.invoke(event)
 
 Nothing else is on the path: no site-packages, and no variables but those that Lambda sets.
@@ -24,8 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.layers import Architecture, build_layers
-from infra.layers.contents import PYTHON, ROOT
+from infra.layers import Architecture, build_layers, stage_code
+from infra.layers import Function as Name
+from infra.layers.contents import PYTHON
 from tests.integration.tools import Tools
 
 _PATH = "/2015-03-31/functions/function/invocations"
@@ -49,21 +50,24 @@ class Image:
     opt: Path
 
 
-def lay_out(folder: Path, architecture: Architecture, *more: Path) -> Image:
-    """Lay the function and its layers out in an empty folder.
+def lay_out(
+    folder: Path, architecture: Architecture, *more: Path, function: Name = "recognition"
+) -> Image:
+    """Lay a function and its layers out in an empty folder.
 
     Parameters
     ----------
     architecture : {"x86_64", "arm64"}
+    function : {"recognition", "naming"}
+        Whose layers.
     more : Path
         Modules to put beside the function's own.
     """
     image = Image(folder / "var" / "task", folder / "opt")
-    left_out = shutil.ignore_patterns("requirements.txt", "__pycache__")
-    shutil.copytree(ROOT / "lambda_src", image.task, ignore=left_out)
+    shutil.copytree(stage_code(), image.task)
     for module in more:
         shutil.copy(module, image.task)
-    for layer in build_layers(architecture):
+    for layer in build_layers(architecture, function):
         shutil.copytree(layer.path, image.opt, copy_function=_link, dirs_exist_ok=True)
     return image
 

@@ -11,7 +11,6 @@ the code with its layers and models. It does not prove permissions, limits, or h
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -31,13 +30,9 @@ import boto3
 from botocore.config import Config
 
 from infra.layers.contents import ROOT
-from infra.layers.interpreter import find_python
 from tests.integration.lambda_runtime import free_ports
-from tests.integration.tools import CACHE, UnavailableError
+from tests.integration.tools import UnavailableError, find_localstack
 
-PINS = ROOT / "requirements-localstack.txt"
-# Lambda's image for Node has it, and the CDK's own functions use it.
-_NODE_SDK = "@aws-sdk/client-s3@3.1169.0"
 _CDK = ROOT / "node_modules" / ".bin" / "cdk"
 
 ACCOUNT = "000000000000"
@@ -46,62 +41,6 @@ REGION = "eu-west-3"
 _START_SECONDS = 60
 _STOP_SECONDS = 15
 _CDK_SECONDS = 180
-
-
-@dataclass(frozen=True)
-class Home:
-    """Where LocalStack is installed."""
-
-    python: Path
-    node_modules: Path
-
-
-def find_localstack() -> Home:
-    """Give LocalStack; installed, when it is not there (a minute).
-
-    Raises
-    ------
-    UnavailableError
-        This machine cannot run it, or has no CDK.
-    CalledProcessError
-        pip or npm cannot fetch it.
-    """
-    python = find_python()
-    if python is None:
-        raise UnavailableError("there is no Python 3.13 on this machine, which LocalStack needs")
-    if shutil.which("npm") is None or not _CDK.exists():
-        raise UnavailableError("the CDK is not installed; `make test-all` installs it, with npm")
-    content = hashlib.sha256(PINS.read_bytes() + _NODE_SDK.encode()).hexdigest()[:16]
-    home = CACHE / f"localstack-{content}"
-    ready = home / "ready"
-    if not ready.exists():
-        # Not moved into place when whole, as a virtual environment cannot be moved.
-        shutil.rmtree(home, ignore_errors=True)
-        pip: list[str | Path] = [
-            home / "venv/bin/python",
-            "-m",
-            "pip",
-            "--disable-pip-version-check",
-            "install",
-        ]
-        npm: list[str | Path] = [
-            "npm",
-            "install",
-            "--silent",
-            "--no-audit",
-            "--no-fund",
-            "--no-save",
-            "--prefix",
-        ]
-        commands: list[list[str | Path]] = [
-            [python, "-m", "venv", home / "venv"],
-            [*pip, "--quiet", "--requirement", PINS],
-            [*npm, home, _NODE_SDK],
-        ]
-        for command in commands:
-            subprocess.run(command, check=True, timeout=600)
-        ready.touch()
-    return Home(home / "venv/bin/python", home / "node_modules")
 
 
 @dataclass(frozen=True)
@@ -138,10 +77,12 @@ def running_localstack() -> Iterator[LocalStack]:
     Raises
     ------
     UnavailableError
-        See `find_localstack`.
+        There is no CDK, or see `find_localstack`.
     AssertionError
         It did not start; the message has what it printed.
     """
+    if not _CDK.exists():
+        raise UnavailableError("the CDK is not installed; `make test-all` installs it, with npm")
     home = find_localstack()
     [port] = free_ports(1)
     # Where the layers are, so that functions are laid out without copying.
@@ -152,7 +93,7 @@ def running_localstack() -> Iterator[LocalStack]:
         cloud = LocalStack(f"http://127.0.0.1:{port}", folder / "log.txt")
         with cloud.log.open("wb") as log:
             process = subprocess.Popen(
-                [home.python, "-P", "-m", "tests.integration.localstack_host"],
+                [home / "bin" / "python", "-P", "-m", "tests.integration.localstack_host"],
                 cwd=ROOT,
                 env=_environment(home, folder, port),
                 stdin=subprocess.DEVNULL,
@@ -168,15 +109,14 @@ def running_localstack() -> Iterator[LocalStack]:
             _stop(process)
 
 
-def _environment(home: Home, folder: Path, port: int) -> dict[str, str]:
+def _environment(home: Path, folder: Path, port: int) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(folder / "home"),
         "TMPDIR": str(folder / "tmp"),
         "FILESYSTEM_ROOT": str(folder / "files"),
         "PYTHONPATH": str(ROOT),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "NODE_PATH": str(home.node_modules),
+        "NODE_PATH": str(home / "node_modules"),
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "LOCALSTACK_HOST": f"127.0.0.1:{port}",
         # Nothing to the outside, and no name server.

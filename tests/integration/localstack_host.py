@@ -69,7 +69,7 @@ class FunctionRunner:
 
     @classmethod
     def cleanup_version(cls, function_version: Any) -> None:
-        function_version.config.code.destroy_cached()
+        """Leave its code: the version after it, which may run by now, has the same folder."""
 
     @staticmethod
     def _archives(config: Any) -> list[Any]:

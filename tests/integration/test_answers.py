@@ -135,7 +135,11 @@ def test_answers_are_as_the_contract_says(api: str, path: str, form: str) -> Non
     answer = predict(api, fields, path, format=form)
 
     response = CONTRACT["paths"][path]["post"]["responses"]["200"]
-    schema = response["content"]["application/json"]["schema"]
+    validate(answer, response["content"]["application/json"]["schema"])
+
+
+def validate(answer: object, schema: dict[str, Any]) -> None:
+    """Check an answer against a schema of the contract."""
     jsonschema.validate(
         answer, {**_as_json_schema(schema), "components": _as_json_schema(CONTRACT["components"])}
     )

@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -43,22 +45,49 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_a_second_synth_is_the_same_byte_for_byte(stage: str, tmp_path: Path) -> None:
-    # The first builds the layers where they are not built, and takes long; a second never does.
-    slow = ["-c", "@aws-cdk/core.slowSynthThreshold=0"]
-    runs = [
-        synth(tmp_path / "one", "-c", f"stage={stage}", *slow),
-        synth(tmp_path / "two", "-c", f"stage={stage}"),
-    ]
+@pytest.fixture(scope="module", params=["dev", "prod"])
+def stage(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
-    assert [run.returncode for run in runs] == [0, 0], runs[0].stderr + runs[1].stderr
-    one, two = contents(tmp_path / "one"), contents(tmp_path / "two")
-    shutil.rmtree(tmp_path)  # half a gigabyte of layers
+
+@pytest.fixture(scope="module")
+def synthesized(stage: str) -> Iterator[Path]:
+    """Synthesise a stage."""
+    # The first builds the layers where they are not built, and takes long; a second never does.
+    slow = ("-c", "@aws-cdk/core.slowSynthThreshold=0")
+    # Not pytest's, which stays, as there is half a gigabyte of layers in it.
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "cdk.out")
+        run = synth(out, "-c", f"stage={stage}", *slow)
+        assert run.returncode == 0, run.stderr
+        yield out
+
+
+def test_a_second_synth_is_the_same_byte_for_byte(synthesized: Path, stage: str) -> None:
+    again = synthesized.with_name("again")
+    run = synth(again, "-c", f"stage={stage}")
+
+    assert run.returncode == 0, run.stderr
+    one, two = contents(synthesized), contents(again)
     assert {f"carlens-{stage}-models.template.json", f"carlens-{stage}-api.template.json"} <= set(
         one
     )
     assert one == two
+
+
+def test_the_templates_are_clean_to_cfn_lint(synthesized: Path) -> None:
+    assert len(list(synthesized.glob("*.template.json"))) == 2
+
+    lint = subprocess.run(
+        [Path(sys.executable).with_name("cfn-lint"), "--config-file", ROOT / ".cfnlintrc.yaml"],
+        cwd=synthesized.parent,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert (lint.returncode, lint.stdout + lint.stderr) == (0, "")
 
 
 def test_a_wrong_setting_is_told_in_one_line(tmp_path: Path) -> None:
@@ -67,21 +96,3 @@ def test_a_wrong_setting_is_told_in_one_line(tmp_path: Path) -> None:
     assert run.returncode != 0
     assert "carlens: memory is '64'; it must be a whole number from 512 to 10240." in run.stderr
     assert "Traceback" not in run.stderr
-
-
-@pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_the_templates_are_clean_to_cfn_lint(stage: str, tmp_path: Path) -> None:
-    run = synth(tmp_path / "cdk.out", "-c", f"stage={stage}")
-    assert run.returncode == 0, run.stderr
-    assert len(list(tmp_path.glob("cdk.out/*.template.json"))) == 2
-
-    lint = subprocess.run(
-        [Path(sys.executable).with_name("cfn-lint"), "--config-file", ROOT / ".cfnlintrc.yaml"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-    assert (lint.returncode, lint.stdout + lint.stderr) == (0, "")

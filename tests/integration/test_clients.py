@@ -267,9 +267,9 @@ def test_node_keeps_its_connection(api: str) -> None:
 
 
 def test_chromium_keeps_its_connection(api: str, browser: Browser) -> None:
-    # Given a page of the API itself, which may read its own timings
+    # Given a page of the API itself, which may read its own timings, and asks for nothing any more
     page = browser.new_page()
-    page.goto(f"{api}/")
+    page.goto(f"{api}/", wait_until="networkidle")
 
     timing = page.evaluate(
         """async () => {

@@ -1,4 +1,4 @@
-"""The function as AWS runs it: its asset and layers under the real runtime and its emulator."""
+"""The functions as AWS runs them: their asset and layers under the real runtime and its emulator."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import queue
 import shutil
 import statistics
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,14 +20,18 @@ import pytest
 
 from carlens.app import App
 from carlens.config import Config
+from carlens.naming import routes as naming
+from carlens.naming.app import NamingApp
 from carlens.routes import ROUTES, respond
 from infra.layers.contents import ROOT
+from tests.conftest import Note
 from tests.integration.lambda_runtime import (
     Answer,
     Function,
     Image,
     Process,
     environment,
+    lay_out,
     running_function,
     runtime_command,
 )
@@ -219,6 +224,148 @@ def test_only_what_lambda_has_is_on_the_path(lambda_image: Image, tools: Tools) 
     assert not [f for f in told["files"] if "site-packages" in f]
     # Then a prediction has paid for nothing that only other requests need
     assert not {"boto3", "ssl", "yaml", "carlens.remote", "carlens.web"} & set(modules)
+
+
+# --- the function of names ------------------------------------------------------------------
+
+NAMING = "norm_handler.lambda_handler"
+CLIO = event("GET", "/norm/europe", query={"make": "renault", "model": "clio5portes turbo"})
+
+
+@pytest.fixture(scope="module")
+def naming_image(tools: Tools) -> Iterator[Image]:
+    """Give the function of names with its own layers, and so without any of pictures."""
+    with tempfile.TemporaryDirectory(prefix="image-", dir=ROOT / "build") as folder:
+        yield lay_out(Path(folder), tools.architecture, function="naming")
+
+
+@pytest.fixture(scope="module")
+def names(naming_image: Image, tools: Tools) -> Iterator[Function]:
+    """One copy, for all tests that leave it as it was."""
+    env = {"CARLENS_METRICS": "Carlens"}
+    with running_function(naming_image, tools, env=env, handler=NAMING) as running:
+        yield running
+
+
+def _names() -> Iterator[tuple[str, dict[str, Any]]]:
+    rows = "make;model\nreneau;clioRT\nPeugeot;2O6\n;Škoda Octavia\nx;y\n"
+    path = "/norm/europe"
+    for route, methods in naming.ROUTES.items():
+        there = route.replace("{table}", "europe")
+        yield f"OPTIONS {route}", event("OPTIONS", there, headers={"Origin": "https://example.com"})
+        yield f"PUT {route}", event("PUT", there)
+        if "GET" in methods:
+            yield f"GET {route}", event("GET", there)
+            yield f"HEAD {route}", event("HEAD", there)
+    asked = {"make": "renault", "model": "clio5portes turbo"}
+    yield "a make and model", CLIO
+    yield "with alternatives", event("GET", path, query={**asked, "top_k": "3"})
+    yield "in French", event("GET", path, query={"marque": "renault", "modele": "clio"})
+    yield "cleaned", event("GET", "/clean", query=asked)
+    yield "CSV", event("POST", path, body=rows.encode(), content_type="text/csv")
+    yield (
+        "Latin-1",
+        event(
+            "POST",
+            path,
+            body="marque;modèle\nCitroën;C3".encode("latin-1"),
+            content_type="text/csv",
+        ),
+    )
+    yield "a form", multipart_event(path, [("file", ("x.csv", rows.encode(), "text/csv"))])
+    yield (
+        "JSON",
+        event(
+            "POST",
+            path,
+            body=b'[{"make": "vw", "model": "golf 7"}]',
+            content_type=JSON,
+            binary=False,
+        ),
+    )
+    yield "no rows", event("POST", path)
+    yield "an unknown table", event("GET", "/norm/nothing", query=asked)
+    yield "a table elsewhere", event("GET", "/norm/..%2F..%2Fwords", query=asked)
+    yield "a wrong parameter", event("GET", path, query={**asked, "top_k": "0"})
+    yield "a route of pictures", event("GET", "/health")  # fmt: skip
+
+
+def test_names_are_answered_as_here(names: Function) -> None:
+    here = NamingApp(Config(metrics="Carlens"))
+
+    for name, given in _names():
+        expected = _told(naming.respond(given, None, here))
+        assert _told(names.invoke(given).proxy) == expected, name
+
+
+def test_a_make_and_model_are_found(names: Function) -> None:
+    found = names.invoke(CLIO).body
+
+    assert (found["make"], found["model"]) == ("Renault", "Clio")
+
+
+def test_tables_of_ones_own_come_before_ours(
+    naming_image: Image, tools: Tools, tmp_path: Path
+) -> None:
+    (tmp_path / "europe.csv").write_text("make,model\nRenault,CLIO\n")
+    (tmp_path / "fleet.csv").write_text("make,model\nDacia,Duster\n")
+    env = {"CARLENS_TABLES": str(tmp_path)}
+
+    with running_function(naming_image, tools, env=env, handler=NAMING) as function:
+        tables = function.invoke(event("GET", "/norm")).body["tables"]
+        found = function.invoke(CLIO).body
+        fleet = function.invoke(
+            event("GET", "/norm/fleet", query={"make": "dacia", "model": "dustr"})
+        )
+
+    assert {"europe", "fleet", "stanford_cars"} <= set(tables)
+    assert found["model"] == "CLIO"
+    assert fleet.body["model"] == "Duster"
+
+
+def test_a_snapshot_of_the_function_of_names_holds_its_table(
+    naming_image: Image, tools: Tools, tmp_path: Path
+) -> None:
+    # Given a version that was initialized until its snapshot
+    (tmp_path / "europe.csv").write_text("make,model\nRenault,CLIO\n")
+    env = {"CARLENS_TABLES": str(tmp_path)}
+    with (
+        RuntimeApi(CLIO).serving() as api,
+        snapshotted(api, naming_image, tools, NAMING, env) as runtime,
+    ):
+        assert api.snapshot.wait(20), runtime.output
+
+        # When its table goes, and the snapshot is restored
+        (tmp_path / "europe.csv").unlink()
+        api.restore.set()
+
+        # Then it answers from memory
+        assert api.answers.get(timeout=20).body["model"] == "CLIO"
+
+
+def test_init_and_call_time_of_the_function_of_names(
+    naming_image: Image, tools: Tools, note: Note
+) -> None:
+    written = (f"reneau;clio {i} RT\nVW;golf {i} TDI" for i in range(5_000))
+    rows = "\n".join(["make;model", *written])
+    many = event("POST", "/norm/europe", body=rows.encode(), content_type="text/csv")
+    inits, warm, bulk = [], [], []
+    for _ in range(3):
+        with running_function(naming_image, tools, handler=NAMING) as function:
+            function.invoke(CLIO)
+            warm += [function.invoke(CLIO).seconds for _ in range(5)]
+            bulk.append(function.invoke(many))
+            inits += function.init_seconds()
+            memory = function.peak_memory()
+
+    note(
+        f"Names: init {min(inits):.2f} to {max(inits):.2f} s, a warm call"
+        f" {statistics.median(warm) * 1000:.0f} ms, 10,000 rows"
+        f" {statistics.median(answer.seconds for answer in bulk):.1f} s,"
+        f" memory {memory / 1e6:.0f} MB"
+    )
+    assert {answer.proxy["statusCode"] for answer in bulk} == {200}
+    assert memory < 512 * 1024 * 1024
 
 
 # --- settings -------------------------------------------------------------------------------
@@ -440,20 +587,25 @@ class RuntimeApi:
 
 
 @contextmanager
-def snapshotted(api: RuntimeApi, image: Image, tools: Tools, models: Path) -> Iterator[Process]:
+def snapshotted(
+    api: RuntimeApi, image: Image, tools: Tools, handler: str, env: Mapping[str, str]
+) -> Iterator[Process]:
     """Start the runtime as Lambda does to publish a version with SnapStart."""
     env = {
         **environment(image, tools),
-        **MODELS,
-        "CARLENS_MODELS": str(models),
+        **env,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
         "AWS_LAMBDA_RUNTIME_API": api.address,
     }
-    runtime = Process(runtime_command(tools, PROBE), env, image.task)
+    runtime = Process(runtime_command(tools, handler), env, image.task)
     try:
         yield runtime
     finally:
         runtime.stop()
+
+
+def models_in(folder: Path) -> dict[str, str]:
+    return {**MODELS, "CARLENS_MODELS": str(folder)}
 
 
 def test_a_snapshot_holds_the_models_and_its_hooks_are_called_in_order(
@@ -463,7 +615,7 @@ def test_a_snapshot_holds_the_models_and_its_hooks_are_called_in_order(
     shutil.copytree(ROOT / "models", models)
     with (
         RuntimeApi(PREDICT).serving() as api,
-        snapshotted(api, lambda_image, tools, models) as runtime,
+        snapshotted(api, lambda_image, tools, PROBE, models_in(models)) as runtime,
     ):
         # Given a version that was initialized until its snapshot
         assert api.snapshot.wait(20), runtime.output
@@ -490,7 +642,7 @@ def test_a_version_that_cannot_load_its_models_is_not_published(
 ) -> None:
     with (
         RuntimeApi(PREDICT).serving() as api,
-        snapshotted(api, lambda_image, tools, tmp_path) as runtime,
+        snapshotted(api, lambda_image, tools, PROBE, models_in(tmp_path)) as runtime,
     ):
         kind, error = api.errors.get(timeout=20)
         exit_code = runtime.wait(10)
@@ -524,9 +676,7 @@ def test_the_emulator_takes_the_snapshot_and_refuses_the_publish(
 # --- time and memory ------------------------------------------------------------------------
 
 
-def test_init_time_and_memory(
-    lambda_image: Image, tools: Tools, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_init_time_and_memory(lambda_image: Image, tools: Tools, note: Note) -> None:
     # Given the largest picture that is taken: 50 megapixels
     large = encode(np.full((5773, 8660, 3), 90, np.uint8), "JPEG", quality=90)
     largest = multipart_event("/predict", [("image", ("large.jpg", large, "image/jpeg"))])
@@ -540,12 +690,11 @@ def test_init_time_and_memory(
             assert function.invoke(largest).proxy["statusCode"] == 200
             most = function.peak_memory()
 
-    with capsys.disabled():
-        print(
-            f"\nLambda runtime: init {min(inits):.2f} to {max(inits):.2f} s,"
-            f" a warm /predict of one photo {statistics.median(warm) * 1000:.0f} ms,"
-            f" memory {usual / 1e6:.0f} MB, with 50 megapixels {most / 1e6:.0f} MB"
-        )
+    note(
+        f"Lambda runtime: init {min(inits):.2f} to {max(inits):.2f} s,"
+        f" a warm /predict of one photo {statistics.median(warm) * 1000:.0f} ms,"
+        f" memory {usual / 1e6:.0f} MB, with 50 megapixels {most / 1e6:.0f} MB"
+    )
     assert max(inits) < 5
     assert usual < 600e6
     assert most < 1e9

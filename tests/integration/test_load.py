@@ -25,6 +25,7 @@ from benchmarks import memory
 from carlens.routes import respond
 from carlens.vision.classification import BATCH
 from tests import hostile
+from tests.conftest import Note
 from tests.integration.serving import RunningServer, start_server
 from tests.support import PASSAT, encode, multipart_event, real_app
 
@@ -99,7 +100,9 @@ TRAFFIC: list[tuple[str, Send, int, set[int]]] = [
 
 @pytest.fixture
 def server() -> Iterator[RunningServer]:
-    with start_server("--workers", "2", env={"CARLENS_THREADS": "1"}) as running:
+    # One pass a picture: what is tested stays the same, and takes a third of the time.
+    settings = {"CARLENS_THREADS": "1", "CARLENS_SLICES": "1"}
+    with start_server("--workers", "2", env=settings) as running:
         yield running
 
 
@@ -117,7 +120,7 @@ def megabytes(pids: list[int]) -> int:
 
 
 @pytest.mark.slow
-def test_two_thousand_mixed_requests(server: RunningServer) -> None:
+def test_two_thousand_mixed_requests(server: RunningServer, note: Note) -> None:
     # Given traffic in which every third request is hostile, and a worker that is killed
     chance = random.Random(5)
     kinds = chance.choices(TRAFFIC, [weight for _, _, weight, _ in TRAFFIC], k=REQUESTS)
@@ -150,8 +153,8 @@ def test_two_thousand_mixed_requests(server: RunningServer) -> None:
     elapsed = time.monotonic() - started
 
     # Then each got its own kind of answer, and none a 5xx
-    print(
-        f"\n{REQUESTS / elapsed:.0f} requests/s; median {np.median(seconds) * 1000:.0f} ms, "
+    note(
+        f"Load: {REQUESTS / elapsed:.0f} requests/s; median {np.median(seconds) * 1000:.0f} ms, "
         f"99 % {np.percentile(seconds, 99) * 1000:.0f} ms, most {max(seconds) * 1000:.0f} ms; "
         f"MB after each 200: {sizes}; {dict(Counter(lost))}"
     )
@@ -211,7 +214,7 @@ def test_clients_that_never_finish_do_not_keep_others_waiting(server: RunningSer
 
 
 def test_a_request_is_answered_before_its_time_is_up() -> None:
-    # Given the real models, one second beyond the reserve, a photo, a URL that never
+    # Given the real models, three seconds beyond the reserve, photos, a URL that never
     # answers, and more photos than there is time for
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"localhost:{silent.getsockname()[1]}"
@@ -220,7 +223,7 @@ def test_a_request_is_answered_before_its_time_is_up() -> None:
         photos = [("image", (f"{i}.webp", CAR, "image/webp")) for i in range(BATCH)]
         fields = [*photos, ("url", f"http://{host}/slow.jpg"), *photos]
         given = multipart_event("/predict", fields, query={"format": "detailed"})
-        limit = time.monotonic() + 4
+        limit = time.monotonic() + 6
         context = SimpleNamespace(
             get_remaining_time_in_millis=lambda: (limit - time.monotonic()) * 1000,
             aws_request_id="id",

