@@ -3,8 +3,8 @@
 import os
 from typing import Any
 
-import cv2  # noqa: F401
-import numpy  # noqa: F401 - ICN001
+import cv2  # noqa: F401 - it is here to be loaded
+import numpy  # noqa: F401 - likewise
 import onnxruntime as ort
 
 _OPTIONS = ort.SessionOptions()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from carlens.telemetry import Outcome, metric_lines
 from tests.support import color_blocks, encode, multipart_event, real_app
 
 
-def lines(outcome: Outcome | None) -> list[dict[str, object]]:
+def lines(outcome: Outcome | None) -> list[dict[str, Any]]:
     request = {"request_id": "id", "status": 200}
     found = metric_lines(namespace="Carlens", function="fn", request=request, outcome=outcome)
     return [json.loads(line) for line in found]
@@ -33,7 +34,7 @@ def test_a_request_with_pictures_becomes_metrics() -> None:
 
 def test_every_metric_that_is_declared_is_there() -> None:
     for line in lines(Outcome(1, 1, ("not_an_image",), {"read": 1.0, "total": 2.0})):
-        (directive,) = line["_aws"]["CloudWatchMetrics"]  # type: ignore[index]
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
         names = [metric["Name"] for metric in directive["Metrics"]]
 
         assert directive["Namespace"] == "Carlens"
