@@ -408,11 +408,11 @@ def test_a_junk_color_profile_changes_nothing(profile: bytes) -> None:
 
 def test_the_shape_needs_no_pixels_of_a_png() -> None:
     # Given a giant within the limits whose pixels are missing
-    data = png(7000, 7000, rows=b"")
+    data = png(7000, 7000, rows=b"")[:60]
+    with pytest.raises(NotAnImage):
+        read_pixels(data, LIMITS)
 
-    start = time.process_time()
-    assert read_shape(data[:60], LIMITS) == Shape(7000, 7000, 3)
-    assert time.process_time() - start < 0.1
+    assert read_shape(data, LIMITS) == Shape(7000, 7000, 3)
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "RGB", "L"])
