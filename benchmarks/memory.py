@@ -9,17 +9,13 @@ makes them, so that each fits a request or the answer of a URL. Needs Linux.
 from __future__ import annotations
 
 import argparse
-import functools
-import http.server
 import io
 import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from tests import hostile
-from tests.support import event, multipart_event, real_app
+from tests.support import event, multipart_event, real_app, serving_folder
 
 # 50 megapixels, the default limit.
 _WIDTH, _HEIGHT = 8000, 6250
@@ -87,7 +83,7 @@ def measure(name: str) -> tuple[int, float, str]:
         if name == URLS:
             noise = np.random.default_rng(0).integers(0, 255, (2600, 2600, 3), np.uint8)
             path.write_bytes(hostile.png(2600, 2600, rows=_unfiltered(noise)))
-            with _serving(folder) as host:
+            with serving_folder(path.parent) as host:
                 return _in_a_process(path, f"http://{host}/picture")
         path.write_bytes(CASES[name]())
         return _in_a_process(path, "")
@@ -96,21 +92,6 @@ def measure(name: str) -> tuple[int, float, str]:
 def _unfiltered(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
     rows = pixels.reshape(len(pixels), -1)
     return np.hstack([np.zeros((len(rows), 1), np.uint8), rows]).tobytes()
-
-
-@contextmanager
-def _serving(folder: str) -> Iterator[str]:
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    handler = functools.partial(Quiet, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"localhost:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 def _in_a_process(path: Path, url: str) -> tuple[int, float, str]:

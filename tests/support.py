@@ -1,11 +1,15 @@
-"""What many tests build: events, pictures and a copy of Carlens to send them to."""
+"""What many tests build: events, pictures, a host of them, and a copy of Carlens to send them to."""
 
 from __future__ import annotations
 
 import base64
+import functools
+import http.server
 import io
 import json
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,25 @@ PASSAT = PHOTOS / "vw_passat_cc_mit.webp"
 EVENTS = Path(__file__).parent / "events"
 
 Fields = Sequence[tuple[str, Any]]
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serving_folder(folder: Path) -> Iterator[str]:
+    """Serve a folder over HTTP and give the host's name and port."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"localhost:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def golden(name: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Run it when a client changes what it sends; the unit tests then read the new bod
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from playwright.sync_api import sync_playwright
 
 from carlens.gateway import read_request
 from tests.forms import BODIES, FORM, captured_name
-from tests.integration.clients import CLIENTS, Around
+from tests.integration.clients import CLIENTS, Around, find_chromium
 from tests.integration.serving import running_server
 
 ECHO = "tests.integration.echo_handler:echo"
@@ -27,9 +26,7 @@ def main() -> None:
         sync_playwright() as playwright,
         tempfile.TemporaryDirectory() as folder,
     ):
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
         around = Around(Path(folder), lambda: browser, origin=url)
         for client, send in CLIENTS.items():
             request = read_request(send(f"{url}/predict", FORM, around).json)

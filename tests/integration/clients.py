@@ -37,6 +37,12 @@ _SEND = """async ([url, parts]) => {
 }"""
 
 
+def find_chromium() -> str | None:
+    """Give the path of this machine's Chromium; None without one."""
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the client has got."""

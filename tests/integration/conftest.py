@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
-import shutil
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,27 +10,18 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from infra.layers.contents import ROOT
+from tests.integration.clients import find_chromium
 from tests.integration.lambda_runtime import Image, lay_out
 from tests.integration.serving import running_server
 from tests.integration.tools import Tools, UnavailableError, find_tools
-from tests.support import PHOTOS
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+from tests.support import PHOTOS, serving_folder
 
 
 @pytest.fixture(scope="session")
 def photo_host() -> Iterator[str]:
     """Serve tests/photos over HTTP and give the host's name and port."""
-    handler = functools.partial(_Quiet, directory=str(PHOTOS))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"localhost:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving_folder(PHOTOS) as host:
+        yield host
 
 
 @pytest.fixture(scope="session")
@@ -48,8 +35,7 @@ def api(photo_host: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Give a real Chromium."""
-    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, names)), None)
+    program = find_chromium()
     if program is None:
         pytest.skip("no Chromium on this machine; `make browser` installs it")
     with sync_playwright() as playwright:
