@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import json
 import os
 import statistics
@@ -21,6 +20,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from benchmarks.speed.contestants import event
+from benchmarks.speed.pictures import Case
 
 MB_PER_VCPU = 1769
 # us-east-1, x86_64, in dollars, as AWS's price lists had them in 2026.
@@ -32,7 +34,6 @@ SIZES = (512, 1024, 1769, 2654, 3538)
 RUNS = 15
 PICTURES = 4
 PERIOD_US = 100_000
-PHOTO = Path(__file__).resolve().parents[1] / "tests" / "photos" / "skoda_citigo_mit.png"
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ class Row:
 
 def price(memory: int, ms_per_picture: float) -> float:
     """Give the dollars that a thousand pictures cost, four in each request."""
-    seconds = ms_per_picture / 1000 * 1000
     requests = 1000 / PICTURES
-    compute = seconds * memory / 1024 * DOLLARS_PER_GB_SECOND
+    # A thousand take as many seconds as one takes milliseconds.
+    compute = ms_per_picture * memory / 1024 * DOLLARS_PER_GB_SECOND
     return compute + requests * (DOLLARS_PER_INVOCATION + DOLLARS_PER_API_REQUEST)
 
 
@@ -59,11 +60,9 @@ def measure(memory: int, runs: int) -> Row:
     with _share(vcpus) as group:
         command = [sys.executable, "-m", "benchmarks.cost", "--worker", str(runs)]
         environment = {**os.environ, "CARLENS_THREADS": str(max(1, round(vcpus)))}
-        prepare = None
-        if group is not None:
 
-            def prepare() -> None:
-                (group / "cgroup.procs").write_text(str(os.getpid()))
+        def prepare() -> None:
+            (group / "cgroup.procs").write_text(str(os.getpid()))
 
         run = subprocess.run(
             command, env=environment, check=True, capture_output=True, text=True, preexec_fn=prepare
@@ -73,8 +72,8 @@ def measure(memory: int, runs: int) -> Row:
 
 
 @contextlib.contextmanager
-def _share(vcpus: float) -> Iterator[Path | None]:
-    """Make a control group with a share of the CPUs, where the machine lets us."""
+def _share(vcpus: float) -> Iterator[Path]:
+    """Make a control group with a share of the CPUs."""
     root, second = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
     base = root if root.is_dir() else second
     group = base / f"carlens-{os.getpid()}"
@@ -93,29 +92,13 @@ def _share(vcpus: float) -> Iterator[Path | None]:
 
 def _worker(runs: int) -> None:
     """Print the median milliseconds a picture of warm requests."""
-    import base64
-
-    from PIL import Image
-    from requests_toolbelt import MultipartEncoder
-
     import handler
 
-    buffer = io.BytesIO()
-    with Image.open(PHOTO) as photo:
-        photo.convert("RGB").resize((1280, 818)).save(buffer, "JPEG", quality=90)
-    files = [("image", (f"{i}.jpg", buffer.getvalue(), "image/jpeg")) for i in range(PICTURES)]
-    form = MultipartEncoder(files)
-    event = {
-        "httpMethod": "POST",
-        "path": "/predict",
-        "headers": {"Content-Type": form.content_type},
-        "body": base64.b64encode(form.to_string()).decode(),
-        "isBase64Encoded": True,
-    }
+    given = event(Case(PICTURES, 1), slices=2)
     times = []
     for _ in range(runs + 2):
         start = time.perf_counter()
-        answer = handler.lambda_handler(event, None)
+        answer = handler.lambda_handler(given, None)
         times.append((time.perf_counter() - start) * 1000)
         assert answer["statusCode"] == 200
         assert len(json.loads(answer["body"])) == PICTURES
