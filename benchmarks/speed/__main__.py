@@ -11,7 +11,7 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ CASES = (Case(1, 1), Case(4, 1.5), Case(8, 1), Case(1, 12))
 PICTURES = (1, 2, 4, 8, 16, 32)
 MEGAPIXELS = (0.1, 0.3, 1, 3, 12, 25, 50)
 _CLIENTS = 4
+_MODULES = 20
 
 
 def against_floor(rounds: int) -> list[dict[str, Any]]:
@@ -80,6 +81,14 @@ def cold_starts(rounds: int) -> list[dict[str, Any]]:
     return rows
 
 
+def init_profile() -> list[dict[str, Any]]:
+    """Tell on which modules the init spends most."""
+    rows = [{"module": name, "ms": ms} for name, ms in cold.profile(threads=1, most=_MODULES)]
+    for row in rows:
+        report.say(row)
+    return rows
+
+
 def scaling(rounds: int) -> dict[str, list[tuple[float, float]]]:
     """Measure the handler against the number and the size of the pictures, on all CPUs."""
     cpus = os.cpu_count() or 1
@@ -107,12 +116,15 @@ def _medians(times: Times) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     parser.add_argument("--rounds", type=int, default=11, help="of each comparison (11)")
-    parser.add_argument("--only", choices=("floor", "rivals", "cold", "scaling", "cost", "memory"))
+    parser.add_argument(
+        "--only", choices=("floor", "rivals", "cold", "profile", "scaling", "cost", "memory")
+    )
     options = parser.parse_args()
     parts: Mapping[str, Any] = {
         "floor": lambda: against_floor(options.rounds),
         "rivals": lambda: against_rivals(options.rounds, 3.0),
-        "cold": lambda: _cold(options.rounds),
+        "cold": lambda: _as_on_lambda(lambda: cold_starts(options.rounds)),
+        "profile": lambda: _as_on_lambda(init_profile),
         "scaling": lambda: scaling(max(3, options.rounds // 3)),
         "cost": cost.table,
         "memory": memory.table,
@@ -130,9 +142,9 @@ def main() -> None:
         report.write(results)
 
 
-def _cold(rounds: int) -> list[dict[str, Any]] | str:
+def _as_on_lambda(measure: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]] | str:
     try:
-        return cold_starts(rounds)
+        return measure()
     except UnavailableError as error:
         return f"not measured: {error}"
 
