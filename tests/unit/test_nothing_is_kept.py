@@ -1,0 +1,100 @@
+"""Whatever is sent, this process writes none of it anywhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carlens.config import Config
+from carlens.naming.app import NamingApp
+from carlens.naming.routes import respond
+from tests.support import (
+    PASSAT,
+    PHOTOS,
+    SKODA,
+    call,
+    color_blocks,
+    encode,
+    event,
+    multipart_event,
+    photo,
+    real_app,
+    serving_folder,
+)
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+
+
+@contextmanager
+def watching() -> Iterator[list[object]]:
+    """Give a list that fills with what is opened for writing inside the `with` block."""
+    opened: list[object] = []
+    watches = True
+
+    def hook(name: str, arguments: tuple[Any, ...]) -> None:
+        if watches and name == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR):
+            opened.append(arguments[0])
+
+    sys.addaudithook(hook)
+    try:
+        yield opened
+    finally:
+        watches = False  # a hook cannot be taken away
+
+
+@pytest.fixture(autouse=True)
+def _no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the modules that a request imports first from leaving theirs."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+
+def test_the_watch_sees_what_is_written(tmp_path: Path) -> None:
+    with watching() as opened:
+        (tmp_path / "one").write_text("one")
+        os.close(os.open(tmp_path / "two", os.O_RDWR | os.O_CREAT))
+        (tmp_path / "one").read_text()
+    (tmp_path / "three").write_text("three")
+
+    assert opened == [str(tmp_path / "one"), str(tmp_path / "two")]
+
+
+def test_pictures_are_written_nowhere() -> None:
+    # Given both photos, a picture of each format, one that is none, and one behind a URL
+    files = [photo(SKODA), photo(PASSAT), ("junk", b"junk", "image/png")]
+    files += [(kind, encode(color_blocks(), kind), "image/x") for kind in FORMATS]
+    with serving_folder(PHOTOS) as host:
+        urls = [("url", f"http://{host}/{SKODA.name}")]
+        fields = [*(("image", file) for file in files), *urls]
+        given = multipart_event("/predict", fields, query={"format": "detailed"})
+        app = real_app(allowed_hosts=frozenset({host}))
+
+        # When
+        with watching() as opened:
+            _, answer = call(given, app)
+
+    # Then
+    assert [image["name"] for image in answer["images"] if image["error"]] == ["junk"]
+    assert opened == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        event("GET", "/norm/europe", query={"make": "reneau", "model": "clio"}),
+        event("POST", "/norm/europe", body=b"make,model\nvw,golf\n", content_type="text/csv"),
+        multipart_event("/norm/europe", [("file", ("cars.csv", b"vw;golf\n", "text/csv"))]),
+    ],
+    ids=["one", "rows", "a file"],
+)
+def test_names_are_written_nowhere(given: dict[str, Any]) -> None:
+    with watching() as opened:
+        answer = respond(given, None, NamingApp(Config()))
+
+    assert answer["statusCode"] == 200
+    assert opened == []
