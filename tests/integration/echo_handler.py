@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
+
+_COUNT = itertools.count()
 
 print("echo handler loads")
 time.sleep(float(os.environ.get("ECHO_LOAD_SECONDS", "0")))
@@ -18,6 +22,10 @@ def lambda_handler(event: dict[str, Any], context: Any) -> Any:
     match event["resource"]:
         case "/echo":
             return _json(_seen(event, context))
+        case "/count":
+            return _json(next(_COUNT))
+        case "/door":
+            _wait_at(Path(query["door"]))
         case "/sleep":
             time.sleep(float(query["s"]))
         case "/answer":
@@ -44,6 +52,12 @@ def echo(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if event["httpMethod"] == "HEAD":
         answer["headers"]["X-Event"] = base64.b64encode(answer["body"].encode()).decode()
     return answer
+
+
+def _wait_at(door: Path) -> None:
+    (door / str(os.getpid())).touch()
+    while not (door / "open").exists():
+        time.sleep(0.01)
 
 
 def _json(value: object) -> dict[str, Any]:

@@ -12,11 +12,11 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ from aiohttp import web
 
 from local.gateway import RECOGNITION, Gateway
 from local.server import Server
+from local.workers import Pool
 from tests.integration.serving import ROOT, RunningServer, running_server, start_server
 
 BODY_LIMIT = 10_485_760
@@ -46,7 +47,10 @@ def _gateway_response(code: str, **more: str) -> dict[str, Any]:
     }
 
 
-PATHS = ["/", "/echo", "/sleep", "/answer", "/big", "/raise", "/exit", "/kill", "/spin", "/print"]
+PATHS = [
+    "/", "/echo", "/sleep", "/door", "/count", "/answer", "/big", "/raise", "/exit", "/kill", "/spin",
+    "/print",
+]  # fmt: skip
 CONTRACT = {
     "paths": {path: {} for path in PATHS},
     "x-amazon-apigateway-binary-media-types": ["multipart/form-data", "image/png"],
@@ -86,6 +90,38 @@ def api(start: Start) -> Iterator[RunningServer]:
     """One server with two workers, for all tests that leave it as it was."""
     with start("--workers", "2") as server:
         yield server
+
+
+class Door:
+    """A handler that has come to it waits until it is opened."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def knock(self, server: RunningServer) -> requests.Response:
+        return requests.get(f"{server.url}/door", {"door": str(self.folder)}, timeout=20)
+
+    def waiting(self) -> set[int]:
+        """Give the processes that have come."""
+        return {int(path.name) for path in self.folder.iterdir()}
+
+    def wait_for(self, count: int) -> set[int]:
+        """Wait until so many processes have come."""
+        end = time.monotonic() + 20
+        while len(self.waiting()) < count:
+            assert time.monotonic() < end, f"only {self.waiting()} came"
+            time.sleep(0.01)
+        return self.waiting()
+
+    def open(self) -> None:
+        (self.folder / "open").touch()
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Door:
+    folder = tmp_path / "door"
+    folder.mkdir()
+    return Door(folder)
 
 
 def connection(server: RunningServer) -> http.client.HTTPConnection:
@@ -511,38 +547,34 @@ def test_an_answer_over_lambdas_limit_is_a_502(api: RunningServer) -> None:
 # --- workers --------------------------------------------------------------------------------
 
 
-def test_two_workers_work_at_once(api: RunningServer) -> None:
-    # Given a warm server
-    requests.get(f"{api.url}/echo", timeout=20)
-    started = time.monotonic()
-
-    # When two requests of half a second come together
+def test_two_workers_work_at_once(api: RunningServer, door: Door) -> None:
     with ThreadPoolExecutor(2) as clients:
-        answers = list(
-            clients.map(lambda _: requests.get(f"{api.url}/sleep?s=0.5", timeout=20), range(2))
-        )
+        # When two requests come, and neither can end before both have begun
+        answers = [clients.submit(door.knock, api) for _ in range(2)]
+        pids = door.wait_for(2)
+        door.open()
 
-    # Then they run side by side, each in a process of its own
-    assert time.monotonic() - started < 0.9
-    assert len({answer.json()["pid"] for answer in answers}) == 2
+        # Then each has a process of its own
+        assert {answer.result().json()["pid"] for answer in answers} == pids
 
 
-def test_first_come_first_served(start: Start) -> None:
-    with start("--workers", "1") as server:
-        order: list[int] = []
+def test_first_come_first_served(start: Start, door: Door) -> None:
+    with start("--workers", "1") as server, ThreadPoolExecutor(1) as client, ExitStack() as wires:
+        # Given a worker that is busy
+        busy = client.submit(door.knock, server)
+        door.wait_for(1)
 
-        def ask(n: int) -> None:
-            requests.get(f"{server.url}/sleep?s=0.1", timeout=20)
-            order.append(n)
+        # When others come, one after the other
+        others = [wires.enter_context(wire(server)) for _ in range(5)]
+        for other in others:
+            other.sendall(b"GET /count HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        time.sleep(0.2)  # for all to be waiting; were it too short, less would be proven
+        door.open()
 
-        clients = [threading.Thread(target=ask, args=(n,)) for n in range(5)]
-        for client in clients:
-            client.start()
-            time.sleep(0.03)
-        for client in clients:
-            client.join()
-
-    assert order == [0, 1, 2, 3, 4]
+        # Then they are served as they came
+        served = [int(read_all(other).partition(b"\r\n\r\n")[2]) for other in others]
+        assert served == [0, 1, 2, 3, 4]
+        assert busy.result().status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/exit", "/kill"])
@@ -576,32 +608,56 @@ def test_a_request_out_of_time_is_a_504(start: Start, path: str) -> None:
 
         answer = requests.get(server.url + path, timeout=20)
 
-        assert 0.4 < time.monotonic() - started < 1.5
+        # Then not before its time, and before the client's is up
+        assert time.monotonic() - started > 0.4
         assert (answer.status_code, answer.json()["code"]) == (504, "timeout")
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
-        # Then the worker is gone, and a new one has its place
+        # And the worker is gone, and a new one has its place
         assert pid_of_a_worker(server) != before
         wait_until_gone({before}, 5)
 
 
-def test_waiting_counts_towards_the_time(start: Start) -> None:
-    with start("--workers", "1", "--timeout", "1") as server, ThreadPoolExecutor(1) as other:
-        # Given a worker that is busy for most of the time
-        busy = other.submit(requests.get, f"{server.url}/sleep?s=0.7", timeout=20)
-        time.sleep(0.2)
+def test_waiting_counts_towards_the_time(door: Door) -> None:
+    async def converse() -> None:
+        async with Pool(1, ECHO, {**os.environ, "PYTHONPATH": str(ROOT)}, timeout=20) as pool:
+            # Given a worker that is busy
+            busy = asyncio.create_task(pool.invoke(event("/door", door=str(door.folder))))
+            await asyncio.to_thread(door.wait_for, 1)
 
-        # When a request waits for it, then what is left is told to the handler
-        waited = requests.get(f"{server.url}/echo", timeout=20).json()
-        assert 300 < waited["remaining"] < 700
-        assert busy.result().status_code == 200
+            # When an event waits for it
+            late = asyncio.create_task(pool.invoke(event("/echo")))
+            await asyncio.sleep(0)
+            started = time.monotonic()
+            await asyncio.sleep(0.3)
+            waited = time.monotonic() - started
+            door.open()
 
-        # And one that waits until its time is up gets its 504, and leaves the worker alone
-        busy = other.submit(requests.get, f"{server.url}/sleep?s=0.9", timeout=20)
-        time.sleep(0.2)
-        late = requests.get(f"{server.url}/sleep?s=0.5", timeout=20)
-        assert late.status_code == 504
-        assert busy.result().status_code == 200
-        assert pid_of_a_worker(server) > 0
+            # Then what is left is told to the handler
+            remaining = json.loads(json.loads(await late)["body"])["remaining"]
+            assert remaining <= 20_000 - waited * 1000 + 1
+            await busy
+
+    def event(resource: str, **query: str) -> bytes:
+        return json.dumps({"resource": resource, "queryStringParameters": query}).encode()
+
+    asyncio.run(converse())
+
+
+def test_requests_that_give_up_waiting_leave_the_worker_alone(contract: Path) -> None:
+    # Given a worker that takes longer to load than a request may take
+    options = ("--handler", ECHO, "--openapi", str(contract), "--workers", "1", "--timeout", "0.5")
+    with start_server(*options, env={"ECHO_LOAD_SECONDS": "2"}) as server:
+
+        def status(path: str) -> int:
+            return requests.get(server.url + path, timeout=20).status_code
+
+        # When one has to be replaced, and requests come and go meanwhile
+        assert status("/spin") == 504
+        refused = list(islice(iter(lambda: status("/echo"), 200), 20))
+
+        # Then the new one comes up all the same
+        assert set(refused) == {504}
+        assert len(refused) < 20
 
 
 def test_a_client_that_leaves_frees_its_worker(start: Start) -> None:
@@ -652,21 +708,22 @@ def test_a_stage_is_part_of_the_address(start: Start) -> None:
     assert outside.status_code == 404
 
 
-def test_functions_have_workers_of_their_own(tmp_path: Path) -> None:
+def test_functions_have_workers_of_their_own(tmp_path: Path, door: Door) -> None:
     # Given a contract whose paths lead to two functions
     contract = tmp_path / "openapi.yaml"
     naming = {"x-carlens-function": "naming"}
-    contract.write_text(yaml.safe_dump({"paths": {"/spin": {}, "/echo": naming, "/exit": naming}}))
-    options = ("--handler", ECHO, "--openapi", str(contract), "--workers", "1", "--timeout", "3")
+    contract.write_text(yaml.safe_dump({"paths": {"/door": {}, "/echo": naming, "/exit": naming}}))
+    options = ("--handler", ECHO, "--openapi", str(contract), "--workers", "1")
     with start_server(*options) as server, ThreadPoolExecutor(1) as client:
         # When the only worker of the one is busy
-        busy = client.submit(requests.get, f"{server.url}/spin", timeout=20)
-        time.sleep(0.2)
+        busy = client.submit(door.knock, server)
+        door.wait_for(1)
         # Then the other answers, and when it dies the first goes on
-        assert requests.get(f"{server.url}/echo", timeout=1).status_code == 200
-        assert requests.get(f"{server.url}/exit", timeout=1).status_code == 502
-        assert requests.get(f"{server.url}/echo", timeout=2).status_code == 200
-        assert busy.result().status_code == 504
+        assert requests.get(f"{server.url}/echo", timeout=20).status_code == 200
+        assert requests.get(f"{server.url}/exit", timeout=20).status_code == 502
+        assert requests.get(f"{server.url}/echo", timeout=20).status_code == 200
+        door.open()
+        assert busy.result().status_code == 200
         assert f"Carlens is at {server.url} (1 worker)\n" in server.lines
 
 
