@@ -6,9 +6,8 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-T = TypeVar("T", int, float)
+from carlens.numbers import T, read_number
 
 _MODELS_BESIDE_THE_CODE = Path(__file__).resolve().parents[2] / "models"
 
@@ -124,9 +123,6 @@ def _number(
     if not text:
         return None
     try:
-        value = parse(text)
-    except ValueError:
-        value = None
-    if value is None or not low <= value <= high:
-        raise ValueError(f"CARLENS_{name} is {text!r}; it must be a number from {low} to {high}.")
-    return value
+        return read_number(text, parse, low, high)
+    except ValueError as error:
+        raise ValueError(f"CARLENS_{name} is {text!r}; {error}.") from error

@@ -120,6 +120,13 @@ class ModelsUnavailable(CarlensError):
     code = "models_unavailable"
 
 
+class TableUnavailable(CarlensError):
+    """A reference table cannot be read now, or is wrong."""
+
+    status = 503
+    code = "table_unavailable"
+
+
 class OutOfTime(CarlensError):
     """The time of the request ran out; to the client it is the gateway's own timeout."""
 
@@ -129,8 +136,6 @@ class OutOfTime(CarlensError):
 
 class PictureError(CarlensError):
     """Fails one picture; its neighbors still answer."""
-
-    status = 200
 
     def freed(self) -> Self:
         """Let go of the frames that led here: they hold the picture's bytes and pixels."""

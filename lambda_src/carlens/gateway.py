@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import json
 import re
 from collections.abc import Mapping
@@ -129,6 +128,22 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+def read_json(body: bytes) -> Any:
+    """Read a JSON body.
+
+    Raises
+    ------
+    MalformedBody
+        It is not JSON, or nested too deep.
+    """
+    try:
+        return json.loads(body)
+    except RecursionError as error:
+        raise MalformedBody("The JSON body is nested too deep; send a flat one.") from error
+    except ValueError as error:
+        raise MalformedBody(f"The body is not JSON: {error}.") from error
+
+
 def strict_base64(text: str | bytes) -> bytes:
     """Decode standard base64 with its padding and nothing else in it.
 
@@ -170,7 +185,7 @@ def _body(event: Mapping[str, Any], content_type: str) -> bytes:
     if event.get("isBase64Encoded"):
         try:
             return strict_base64(body)
-        except (binascii.Error, ValueError) as error:
+        except ValueError as error:
             raise MalformedBody("The body is flagged as base64 and is not base64.") from error
     raw: bytes = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
     if media_type(content_type) == "multipart/form-data" and not raw.lstrip(b"\r\n").startswith(
@@ -180,7 +195,7 @@ def _body(event: Mapping[str, Any], content_type: str) -> bytes:
         # base64 letter, so a body that begins with its boundary is never mistaken.
         try:
             return strict_base64(raw)
-        except (binascii.Error, ValueError) as error:
+        except ValueError as error:
             raise MalformedBody(
                 "The multipart body does not begin with its boundary, nor is it base64."
             ) from error

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 from carlens.errors import InvalidParameter
+from carlens.numbers import T, read_number
 
-T = TypeVar("T", int, float)
 Query = Mapping[str, tuple[str, ...]]
 
 
@@ -89,15 +88,10 @@ def number(query: Query, name: str, parse: Callable[[str], T], low: T, high: T) 
     text = _last(query, name)
     if text is None:
         return None
-    kind = "a whole number" if parse is int else "a number"
     try:
-        value = parse(text)
-    except ValueError:
-        value = None
-    # Written so that NaN fails too.
-    if value is None or not low <= value <= high:
-        raise InvalidParameter(f"{name} is {text[:40]!r}; it must be {kind} from {low} to {high}.")
-    return value
+        return read_number(text, parse, low, high)
+    except ValueError as error:
+        raise InvalidParameter(f"{name} is {text[:40]!r}; {error}.") from error
 
 
 def _classes(query: Query, allowed: tuple[str, ...]) -> frozenset[str] | None:

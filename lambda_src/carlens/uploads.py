@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,12 +17,10 @@ from carlens.errors import (
     UnsupportedMediaType,
 )
 from carlens.forms import read_form
-from carlens.gateway import Request, media_type, strict_base64
+from carlens.gateway import Request, media_type, read_json, strict_base64
 
 Field = Literal["image", "url", "body"]
 
-# Text beside a picture (a URL, a file name) is never long; a picture has its own limit.
-_MAX_URL_BYTES = 8192
 _MAX_NAME = 256
 
 _ACCEPTED = "multipart/form-data, application/json, image/* or application/octet-stream"
@@ -106,7 +103,7 @@ def _from_field(segment: multipart.MultipartSegment, content: bytes) -> Upload |
         empty_input = not content and not segment.filename
         return None if empty_input else Upload("image", _name(segment.filename), content)
     if segment.name == "url" and content.strip():
-        return _from_url(content[: _MAX_URL_BYTES + 1].decode("utf-8", "replace").strip())
+        return _from_url(content.decode("utf-8", "replace").strip())
     return None
 
 
@@ -124,12 +121,7 @@ def _name(text: str | None) -> str | None:
 
 
 def _from_json(body: bytes) -> Iterator[Upload]:
-    try:
-        document = json.loads(body)
-    except RecursionError as error:
-        raise MalformedBody("The JSON body is nested too deep; send a flat one.") from error
-    except ValueError as error:
-        raise MalformedBody(f"The body is not JSON: {error}.") from error
+    document = read_json(body)
     items = document.get("images") if isinstance(document, dict) else None
     if not isinstance(items, list):
         raise MalformedBody('The JSON body must be {"images": [{"url": …} or {"data": …}]}.')

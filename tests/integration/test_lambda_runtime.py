@@ -402,8 +402,8 @@ def test_settings_are_honored(lambda_image: Image, tools: Tools, photo_host: str
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("CARLENS_MAX_PICTURES", "many", "CARLENS_MAX_PICTURES is 'many'; it must be a number from 1 to 1000."),
-        ("CARLENS_CONFIDENCE", "2", "CARLENS_CONFIDENCE is '2'; it must be a number from 0.0 to 1.0."),
+        ("CARLENS_MAX_PICTURES", "many", "CARLENS_MAX_PICTURES is 'many'; it must be a whole number from 1 to 1000."),
+        ("CARLENS_CONFIDENCE", "2", "CARLENS_CONFIDENCE is '2'; it must be a number from 0 to 1."),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_fails_the_init_and_is_told(

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from carlens.config import Config
+from carlens.errors import TableUnavailable
 from carlens.naming.app import NamingApp
 from carlens.naming.routes import ROUTES, respond
-from carlens.naming.tables import TableUnavailable
 from tests.support import event
 from tests.unit.test_attack_bodies import JUNK, MEMBERS, well_formed
 

@@ -106,6 +106,11 @@ def test_a_form_has_its_rows_in_file() -> None:
         read(form, "multipart/form-data")
 
 
+def test_json_nested_too_deep_is_refused_in_words_for_the_client() -> None:
+    with pytest.raises(MalformedBody, match="nested too deep; send a flat one"):
+        read("[" * 200_000, "application/json")
+
+
 def test_no_rows_and_other_types_are_refused() -> None:
     with pytest.raises(NoRows):
         read("")

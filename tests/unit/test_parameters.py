@@ -33,12 +33,12 @@ def test_the_last_of_a_repeated_parameter_counts() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
-        ("confidence", "1.01", "0.0 to 1.0"),
-        ("confidence", "-0.1", "0.0 to 1.0"),
-        ("confidence", "nan", "0.0 to 1.0"),
-        ("confidence", "inf", "0.0 to 1.0"),
-        ("confidence", "", "0.0 to 1.0"),
-        ("confidence", "half", "0.0 to 1.0"),
+        ("confidence", "1.01", "a number from 0 to 1."),
+        ("confidence", "-0.1", "a number from 0 to 1."),
+        ("confidence", "nan", "a number from 0 to 1."),
+        ("confidence", "inf", "a number from 0 to 1."),
+        ("confidence", "", "a number from 0 to 1."),
+        ("confidence", "half", "a number from 0 to 1."),
         ("top_k", "0", "1 to 20"),
         ("top_k", "21", "1 to 20"),
         ("top_k", "5.5", "1 to 20"),

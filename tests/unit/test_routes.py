@@ -109,7 +109,7 @@ def test_a_picture_that_cannot_be_measured_is_let_go(
 def test_the_detailed_answer_gives_the_reference_of_the_first_name() -> None:
     # Given a classifier whose first label is in the table, and whose second is not
     copy = Copy()
-    copy.app.recognizer().__dict__["references"] = {"RENAULT CLIO": Entry("Renault", "Clio", 1990)}
+    copy.app.recognizer().__dict__["references"] = {"RENAULT CLIO": Entry("Renault", "Clio")}
     fields = form(PICTURE)
 
     # When

@@ -150,6 +150,14 @@ def test_a_raw_body_is_one_picture(kind: str) -> None:
     assert read(b"data", kind) == [Upload("body", None, b"data")]
 
 
+def test_a_long_url_is_whole_so_that_no_other_one_is_fetched() -> None:
+    url = "https://example.com/" + "車" * 5000
+
+    [upload] = read_form(part('name="url"', url.encode()) + END)
+
+    assert upload.content == url
+
+
 def test_json_carries_urls_and_base64() -> None:
     data = base64.b64encode(b"data").decode()
     items = [

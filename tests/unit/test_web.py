@@ -129,6 +129,13 @@ def test_page_needs_nothing_from_elsewhere() -> None:
     assert not re.search(r"@import|url\(", document.inlined["style"][0])
 
 
+def test_markup_says_nothing_that_headers_say_otherwise() -> None:
+    html, _ = web.page("/prod")
+
+    names = [attrs.get("name") for attrs in _Document(html).attributes("meta")]
+    assert "referrer" not in names
+
+
 def test_markup_has_no_inline_code_that_the_policy_would_block() -> None:
     html, _ = web.page("")
     for tag, attrs in _Document(html).tags:

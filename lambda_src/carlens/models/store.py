@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from carlens import s3
 from carlens.models.manifest import (
     Manifest,
     ManifestError,
@@ -112,9 +113,9 @@ class S3Store(ModelStore):
     """
 
     def __init__(self, address: str, hashes: Mapping[str, str], client: Any = None) -> None:
-        self._bucket, _, self._prefix = address.removeprefix("s3://").partition("/")
+        self._bucket, self._prefix = s3.split(address)
         self._hashes = hashes
-        self._client = client or _s3_client()
+        self._client = client or s3.client(read_timeout=2)  # three tries fit into init
 
     def _read(self, name: str, file: str, max_bytes: int) -> bytes:
         key = "/".join(filter(None, (self._prefix, name, self._hashes[name], file)))
@@ -148,12 +149,3 @@ def check_weights(manifest: Manifest, data: bytes) -> None:
         )
     if hashlib.sha256(data).hexdigest() != manifest.sha256:
         raise ManifestError(f"{manifest.name}: sha256 is not that of {manifest.file}")
-
-
-def _s3_client() -> Any:
-    import boto3  # Lambda's own copy; a laptop with its models in a folder needs none
-    from botocore.config import Config
-
-    # Init has 10 seconds; three tries of these fit in them.
-    limits = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 3})
-    return boto3.client("s3", config=limits)

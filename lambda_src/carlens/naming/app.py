@@ -8,13 +8,12 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 
 from carlens.config import Config
-from carlens.errors import CarlensError, NotFound
+from carlens.errors import CarlensError, NotFound, TableUnavailable
 from carlens.naming.cleaning import Words, read_words
 from carlens.naming.matching import Matcher
 from carlens.naming.tables import (
     FolderTables,
     TableSource,
-    TableUnavailable,
     is_name,
     parse_table,
     source_of,

@@ -139,15 +139,17 @@ def fold(text: str) -> str:
 def tokenize(text: str) -> tuple[str, ...]:
     """Cut `text` into words and numbers.
 
-    Engine sizes (`1.9`) go, as do punctuation and control characters; a letter O among
-    digits is a zero (`2O6`), a 0 or 1 among letters is an O or I (`P0LO`, `CL1O`), and `+`
-    after a name is a word of it (`206+`).
+    Engine sizes (`1.9`) go, unless there is nothing else (DR has a `3.0`), as do punctuation
+    and control characters; a letter O among digits is a zero (`2O6`), a 0 or 1 among letters
+    is an O or I (`P0LO`, `CL1O`), and `+` after a name is a word of it (`206+`).
     """
     folded = fold(text)
     if "+" in folded:
         folded = _PLUS.sub(" PLUS ", folded)
     if _DIGIT.search(folded):
         if "." in folded or "," in folded:
+            if alone := _LITERS.fullmatch(folded.strip()):
+                return (alone[0].replace(",", "."),)
             folded = _LITERS.sub(" ", folded)
         if "O" in folded:
             folded = _OF_ZEROS.sub(lambda found: found[0].replace("O", "0"), folded)

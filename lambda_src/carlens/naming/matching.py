@@ -129,6 +129,7 @@ class Matcher:
                 self._entries.append(entry)
                 self._make_of.append(make)
                 written.append(tokens)
+        self._longest = max(_WINDOW, *map(len, written), 0)
         self._make_keys = list(make_ids)
         canonical = dict(make_ids)
         for alias, make_key in words.makes.items():
@@ -198,14 +199,7 @@ class Matcher:
         answer = self._answer(made, found)
         if top_k > 1:
             others = self._alternatives(made, read, tokens, found, top_k - 1)
-            answer = Match(
-                answer.make,
-                answer.model,
-                answer.score_make,
-                answer.score_model,
-                answer.score,
-                tuple(others),
-            )
+            answer = replace(answer, alternatives=tuple(others))
         return answer
 
     def _decide(self, read: _Read, tokens: Tokens) -> tuple[_Make | None, _Model | None]:
@@ -400,7 +394,7 @@ class Matcher:
         noise = self._words.is_noise(tokens)
         first = next((i for i, nothing in enumerate(noise) if not nothing), 0)
         best: tuple[tuple[bool, int, int], _Model] | None = None
-        for start, end, written in _windows(tokens):
+        for start, end, written in _windows(tokens, longest=self._longest):
             entry = names.keys.get(written)
             score = 1.0
             if entry is None and start in (0, first) and (looks := names.looking(written)):

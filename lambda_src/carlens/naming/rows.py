@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from carlens.errors import MalformedBody, NoRows, TooManyRows, UnsupportedMediaType
-from carlens.gateway import Request, media_type
+from carlens.gateway import Request, media_type, read_json
 from carlens.naming.cleaning import MAX_CHARS, key
 from carlens.naming.matching import Match
 
@@ -188,10 +187,7 @@ def _cell(row: Sequence[str], index: int) -> str:
 
 
 def _from_json(body: bytes) -> Rows:
-    try:
-        items = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise MalformedBody(f"The body is not JSON: {error}.") from error
+    items = read_json(body)
     if not isinstance(items, list):
         raise MalformedBody('The JSON body must be a list: [{"make": …, "model": …}, …].')
     if len(items) > MAX_ROWS:

@@ -6,24 +6,19 @@ import csv
 import io
 import re
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from carlens.errors import CarlensError
+from carlens import s3
+from carlens.errors import TableUnavailable
 
 TABLES = Path(__file__).resolve().parent / "tables"
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_TABLE_BYTES = 20_000_000
 _MAX_NAMES = 100_000
-
-
-class TableUnavailable(CarlensError):
-    """A reference table cannot be read now, or is wrong."""
-
-    status = 503
-    code = "table_unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +29,10 @@ class Entry:
     ----------
     make, model : str
         As the answer gives them.
-    year_from, year_to : int or None
-        First and last year of sale; None where it is not sure, or goes on.
     """
 
     make: str
     model: str
-    year_from: int | None = None
-    year_to: int | None = None
 
 
 class TableSource(Protocol):
@@ -62,7 +53,7 @@ class FolderTables:
 
     def names(self) -> list[str]:
         """Give the names of the tables in the folder."""
-        return sorted(path.stem for path in self._root.glob("*.csv"))
+        return sorted(filter(is_name, (path.stem for path in self._root.glob("*.csv"))))
 
     def read(self, name: str) -> bytes | None:
         """Read a table, or give None when it is not here.
@@ -92,8 +83,8 @@ class BucketTables:
     """
 
     def __init__(self, address: str, client: Any = None) -> None:
-        self._bucket, _, prefix = address.removeprefix("s3://").partition("/")
-        self._prefix = prefix.rstrip("/") + "/" if prefix.rstrip("/") else ""
+        self._bucket, prefix = s3.split(address)
+        self._prefix = f"{prefix}/" if prefix else ""
         self._given = client
 
     def names(self) -> list[str]:
@@ -127,8 +118,8 @@ class BucketTables:
             return None
         try:
             found = self._client.get_object(Bucket=self._bucket, Key=f"{self._prefix}{name}.csv")
-            size, body = found["ContentLength"], found["Body"]
-            data = body.read() if size <= _MAX_TABLE_BYTES else None
+            with closing(found["Body"]) as body:
+                data = body.read() if found["ContentLength"] <= _MAX_TABLE_BYTES else None
         except Exception as error:
             if _error_code(error) == "NoSuchKey":
                 return None
@@ -140,11 +131,7 @@ class BucketTables:
     @property
     def _client(self) -> Any:
         if self._given is None:
-            import boto3  # Lambda's own copy; only tables in a bucket need it
-            from botocore.config import Config
-
-            limits = Config(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 3})
-            self._given = boto3.client("s3", config=limits)
+            self._given = s3.client(read_timeout=5)
         return self._given
 
 
@@ -164,8 +151,8 @@ def parse_table(name: str, data: bytes) -> list[Entry]:
     Parameters
     ----------
     data : bytes
-        CSV in UTF-8 with the columns `make` and `model`, and `year_from` and `year_to` if
-        it has them; other columns are left to whom they concern.
+        CSV in UTF-8 with the columns `make` and `model`; other columns are left to whom they
+        concern.
 
     Raises
     ------
@@ -177,13 +164,9 @@ def parse_table(name: str, data: bytes) -> list[Entry]:
         make, model = row["make"].strip(), row["model"].strip()
         if not make or not model:
             raise TableUnavailable(f"Table {name}, line {line}: make and model must be given.")
-        try:
-            years = [int(row.get(column) or 0) or None for column in ("year_from", "year_to")]
-        except ValueError as error:
-            raise TableUnavailable(f"Table {name}, line {line}: a year is no number.") from error
-        entries.append(Entry(make, model, *years))
+        entries.append(Entry(make, model))
     if len(entries) > _MAX_NAMES:
-        raise TableUnavailable(f"Table {name} has more than {_MAX_NAMES} rows.")
+        raise TableUnavailable(f"Table {name} has more than {_MAX_NAMES:,} rows; split it.")
     return entries
 
 
@@ -200,18 +183,13 @@ def read_references(name: str, source: TableSource | None = None) -> dict[str, E
     Returns
     -------
     dict
-        By label; labels without a reference are not in it. Years are the label's own.
+        By label; labels without a reference are not in it.
     """
     data = (source or FolderTables()).read(name)
     if data is None:
         return {}
     return {
-        row["label"]: Entry(
-            row["reference_make"],
-            row["reference_model"],
-            int(row.get("year_from") or 0) or None,
-            int(row.get("year_to") or 0) or None,
-        )
+        row["label"]: Entry(row["reference_make"], row["reference_model"])
         for _, row in _rows(name, data, {"label", "reference_make", "reference_model"})
         if row["reference_make"] and row["reference_model"]
     }
@@ -235,4 +213,4 @@ def _error_code(error: Exception) -> str:
 
 
 def _too_large(name: str) -> TableUnavailable:
-    return TableUnavailable(f"Table {name} has more than {_MAX_TABLE_BYTES} bytes.")
+    return TableUnavailable(f"Table {name} has more than {_MAX_TABLE_BYTES:,} bytes; split it.")

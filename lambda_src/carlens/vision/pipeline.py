@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from carlens.errors import DeadlineExceeded, PictureError
 from carlens.images import Pixels
@@ -167,11 +167,7 @@ def _with_names(
             continue
         end = at + len(result.objects)
         complete = end <= len(names)
-        named.append(
-            Sight(result.width, result.height, result.objects, tuple(names[at:end]))
-            if complete
-            else _too_late()
-        )
+        named.append(replace(result, names=tuple(names[at:end])) if complete else _too_late())
         at = end
     return named
 
