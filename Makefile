@@ -8,6 +8,7 @@ PY := $(VENV)/bin/python
 CDK := node_modules/.bin/cdk
 # Two files at a time, as each starts servers that use all cores; in order, for the long come first.
 PYTEST := $(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+SLOW_TESTS_NEED := $(VENV)/.integration node_modules/.ready build/tools/.localstack build/tools/.ready
 PIP := -m pip install --quiet --disable-pip-version-check --no-compile
 # What tests and examples say in the place of a secret.
 NO_SECRETS := ^(none|true|pass|hunter2|secret|secret-of-owner|48afa4710000000049454e44ae426082)$$$$
@@ -17,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check audit format eval synth deploy diff destroy bench lock browser
+.PHONY: help serve test check audit format eval synth deploy diff destroy bench lock browser
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,11 +26,8 @@ help: ## Show this help
 serve: $(VENV)/.serve ## Run the API and its page on this machine [PORT=8000]
 	@$(PY) -m local --port $(PORT)
 
-test: $(VENV)/.ready browser ## Run the tests
-	@$(PYTEST) -m "not slow"
-
-test-all: $(VENV)/.integration node_modules/.ready build/tools/.localstack build/tools/.ready browser ## Run the tests, the slow ones too
-	@$(PYTEST)
+test: $(VENV)/.ready browser $(if $(SLOW),$(SLOW_TESTS_NEED)) ## Run the tests [SLOW=yes for the slow ones too]
+	@$(PYTEST) $(if $(SLOW),,-m "not slow")
 
 check: $(VENV)/.ready ## Lint, format, types, and no secrets
 	@$(VENV)/bin/ruff check .

@@ -64,7 +64,8 @@ class Settings:
     architecture : str
         Of the processor; x86_64 is where onnxruntime is known to run.
     memory : int
-        MB, 512 to 10,240, of the function of pictures; a vCPU comes with every 1,769.
+        MB, 1,024 to 10,240, of the function of pictures; a vCPU comes with every 1,769. The
+        hungriest request takes 860 (SECURITY.md).
     timeout : int
         Seconds, 5 to 29: the gateway waits no longer.
     snap_start : bool
@@ -113,7 +114,7 @@ class Settings:
     account: Annotated[str | None, optional(_ACCOUNT)] = None
     region: Annotated[str | None, optional(_REGION)] = None
     architecture: Annotated[Architecture, one_of(*get_args(Architecture))] = "x86_64"
-    memory: Annotated[int, whole(512, 10_240)] = _MB_PER_VCPU
+    memory: Annotated[int, whole(1024, 10_240)] = _MB_PER_VCPU
     timeout: Annotated[int, whole(5, 29)] = 29
     snap_start: Annotated[bool, flag()] = True
     reserved_concurrency: Annotated[int | None, optional(whole(1, 100_000))] = None

@@ -121,7 +121,7 @@ def respond(event: object, context: Any, app: A, routes: Routes[A]) -> dict[str,
         response = _of_error(error, request_id)
     except Exception as error:  # noqa: BLE001 - the client gets an answer whatever it is
         log.error("request %s failed\n%s", request_id, _where(error))
-        message = "Carlens failed on this request; report it with the request_id."
+        message = "Something broke on our side. Try again; if it stays, report the request_id."
         response = _of_error(InternalError(message), request_id)
     if app.config.metrics:
         method = request_context(event).get("httpMethod")
@@ -145,7 +145,7 @@ def _find(routes: Routes[A], request: Request) -> tuple[str, Mapping[str, str]]:
     for template in routes:
         if "{" in template and (found := _pattern(template).fullmatch(path)):
             return template, {**found.groupdict(), **request.values}
-    raise NotFound("No such route; GET /openapi.json lists them.")
+    raise NotFound("There is no such route. GET /openapi.json lists the routes.")
 
 
 @cache

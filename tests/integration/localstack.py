@@ -82,7 +82,9 @@ def running_localstack() -> Iterator[LocalStack]:
         It did not start; the message has what it printed.
     """
     if not _CDK.exists():
-        raise UnavailableError("the CDK is not installed; `make test-all` installs it, with npm")
+        raise UnavailableError(
+            "the CDK is not installed; `make test SLOW=yes` installs it, with npm"
+        )
     home = find_localstack()
     [port] = free_ports(1)
     # Where the layers are, so that functions are laid out without copying.

@@ -18,6 +18,8 @@ from carlens.answering import SECURITY_HEADERS
 from carlens.config import Config
 from carlens.naming import cleaning, operations, rows
 from carlens.naming import routes as naming_routes
+from tests.fakes import Copy
+from tests.support import event, multipart_event
 
 CONTRACT: dict[str, Any] = yaml.safe_load(
     (Path(__file__).parents[2] / "lambda_src" / "openapi.yaml").read_text("utf-8")
@@ -399,6 +401,38 @@ def test_what_is_changed_into_a_wrong_message_was_a_right_one() -> None:
 )
 def test_a_wrong_message_is_told_from_a_right_one(schema: str, wrong: object) -> None:
     assert violations(wrong, ref(schema)) != []
+
+
+def test_the_examples_of_errors_are_what_the_code_says() -> None:
+    # Given requests that fail as the examples tell
+    carlens = Copy()
+    path = "/predict"
+    events = {
+        "BadRequest": event("POST", path, body=b"a", query={"confidence": "2"}),
+        "NotFound": event("GET", "/nowhere"),
+        "MethodNotAllowed": event("PUT", path),
+        "TooLarge": multipart_event(path, [("url", "https://example.com")] * 33),
+        "UnsupportedMediaType": event("POST", path, body=b"a", content_type="text/html"),
+    }
+
+    for name, given in events.items():
+        # When each is answered
+        _, answer = carlens.send(given)
+
+        # Then it has the code and the message of the example
+        example = CONTRACT["components"]["responses"][name]["content"]["application/json"]
+        del answer["error"]["request_id"]
+        assert answer["error"].items() <= example["example"]["error"].items()
+
+
+def test_the_example_of_a_file_that_is_no_picture_is_what_the_code_says() -> None:
+    given = multipart_event("/object_detection", [("image", ("notes.txt", b"notes", "text/plain"))])
+    given["queryStringParameters"] = {"format": "detailed"}
+
+    _, answer = Copy().send(given)
+
+    example = CONTRACT["components"]["examples"]["DetectionDetailed"]["value"]
+    assert answer["images"][0]["error"] == example["images"][1]["error"]
 
 
 def test_schemas_can_become_models_of_api_gateway() -> None:

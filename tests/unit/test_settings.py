@@ -72,8 +72,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("account", 123456789012, "12 digits"),
     ("region", "Paris", "eu-west-3"),
     ("architecture", "riscv", "x86_64, arm64"),
-    ("memory", 511, "512 to 10240"),
-    ("memory", "10241", "512 to 10240"),
+    ("memory", 1023, "1024 to 10240"),
+    ("memory", "10241", "1024 to 10240"),
     ("memory", 1024.5, "whole number"),
     ("memory", True, "whole number"),
     ("memory", "2 GB", "whole number"),
@@ -236,7 +236,7 @@ def test_a_domain_needs_its_certificate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("memory", "threads"), [(512, 1), (1769, 1), (2048, 1), (3008, 2), (5307, 3), (10240, 6)]
+    ("memory", "threads"), [(1024, 1), (1769, 1), (2048, 1), (3008, 2), (5307, 3), (10240, 6)]
 )
 def test_threads_follow_the_vcpus_of_the_memory(memory: int, threads: int) -> None:
     assert Settings(stage="dev", memory=memory).threads == threads

@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
+S = TypeVar("S", bound=str)
 
 Task = Literal["detect", "classify"]
 Decoder = Literal["ssd", "nanodet", "yolox", "yolo", "detr", "softmax"]
@@ -187,13 +188,13 @@ def build_manifest(document: Mapping[str, Any], labels_text: str) -> Manifest:
         Naming the field that is missing, unknown, of the wrong type or out of its range.
     """
     top = _Reader(document, "")
-    task = top.choice("task", ("detect", "classify"))
+    task: Task = top.choice("task", ("detect", "classify"))
     labels, makes = _labels(labels_text)
     top.take("labels", str)
     manifest = Manifest(
         name=top.take("name", str),
         version=top.take("version", str),
-        task=cast(Task, task),
+        task=task,
         file=_file_name(top, "file"),
         sha256=top.take("sha256", str).lower(),
         bytes=top.take("bytes", int),
@@ -217,16 +218,14 @@ def _input(reader: _Reader) -> InputSpec:
         name=reader.take("name", str),
         width=reader.integer("width", 8, 4096),
         height=reader.integer("height", 8, 4096),
-        layout=cast(Any, reader.choice("layout", ("NCHW", "NHWC"))),
-        color=cast(Any, reader.choice("color", ("RGB", "BGR"))),
-        resize=cast(Any, reader.choice("resize", ("stretch", "letterbox", "crop"))),
+        layout=reader.choice("layout", ("NCHW", "NHWC")),
+        color=reader.choice("color", ("RGB", "BGR")),
+        resize=reader.choice("resize", ("stretch", "letterbox", "crop")),
         mean=reader.triple("mean"),
         std=reader.triple("std"),
-        align=cast(Any, reader.choice("align", ("center", "top_left"), InputSpec.align)),
+        align=reader.choice("align", ("center", "top_left"), InputSpec.align),
         pad=reader.integer("pad", 0, 255, InputSpec.pad),
-        interpolation=cast(
-            Any, reader.choice("interpolation", ("linear", "area"), InputSpec.interpolation)
-        ),
+        interpolation=reader.choice("interpolation", ("linear", "area"), InputSpec.interpolation),
         margin=reader.number("margin", 0, 1, InputSpec.margin),
     )
     if min(map(abs, spec.std)) < _SMALLEST_STD:
@@ -236,16 +235,14 @@ def _input(reader: _Reader) -> InputSpec:
 
 
 def _output(reader: _Reader, decoders: tuple[Decoder, ...]) -> OutputSpec:
-    decoder = cast(Decoder, reader.choice("decoder", decoders))
+    decoder = reader.choice("decoder", decoders)
     needs_strides = decoder in ("nanodet", "yolox")
     spec = OutputSpec(
         decoder=decoder,
         names=tuple(reader.items("names", str)),
         strides=tuple(reader.items("strides", int)) if needs_strides else (),
         reg_max=reader.integer("reg_max", 1, 64, OutputSpec.reg_max),
-        activation=cast(
-            Any, reader.choice("activation", ("softmax", "sigmoid"), OutputSpec.activation)
-        ),
+        activation=reader.choice("activation", ("softmax", "sigmoid"), OutputSpec.activation),
     )
     wanted = 2 if decoder in ("ssd", "detr") else 1
     if len(spec.names) != wanted:
@@ -330,13 +327,12 @@ class _Reader:
     def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
         return int(self._within(key, self.take(key, int, default), low, high))
 
-    def choice(self, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
+    def choice(self, key: str, allowed: tuple[S, ...], default: S | None = None) -> S:
         value = self.take(key, str, default)
-        if value not in allowed:
-            raise ManifestError(
-                f"{self._path}{key} must be one of {', '.join(allowed)}, not {value!r}"
-            )
-        return value
+        for option in allowed:
+            if option == value:
+                return option
+        raise ManifestError(f"{self._path}{key} must be one of {', '.join(allowed)}, not {value!r}")
 
     def finish(self) -> None:
         unknown = sorted(set(self._document) - self._taken)
