@@ -169,7 +169,9 @@ class Monitoring(Construct):
         cloudwatch.Dashboard(
             self,
             "Dashboard",
-            dashboard_name=f"carlens-{self._settings.stage}",
+            # Dashboards are of the account: without the region, the same stage of another region
+            # would write over it.
+            dashboard_name=f"carlens-{self._settings.stage}-{Aws.REGION}",
             default_interval=Duration.days(1),
             widgets=[
                 [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=24, height=3)],

@@ -107,6 +107,14 @@ def gif_with(extension: bytes) -> bytes:
     return data[:at] + extension + data[at:]
 
 
+def bmp_of_runs(width: int, height: int, runs: bytes) -> bytes:
+    """Give a BMP of 8 bits and 256 grays, its runs (RLE8) as they are given, bottom row first."""
+    grays = b"".join(bytes((gray, gray, gray, 0)) for gray in range(256))
+    head = struct.pack("<2sIII", b"BM", 1078 + len(runs), 0, 1078)
+    info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    return head + info + grays + runs
+
+
 def exif(tags: Sequence[tuple[int, str, int, int]], size: int = 0) -> bytes:
     """Give an EXIF block, which is a TIFF behind six bytes."""
     return b"Exif\0\0" + tiff(tags, size=size)

@@ -1,8 +1,8 @@
 """What a picture file says of itself, read without decoding its pixels.
 
 JPEG and WebP are read here and not by Pillow, whose readers spend minutes and gigabytes on
-headers made for that; what Pillow opens of a GIF is made anew, and the directory of a TIFF
-is checked before.
+headers made for that; what Pillow opens of a GIF and a PNG is made anew without all that is
+nothing to their pixels, and the directory of a TIFF is checked before.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
 # Real files have dozens. Decoders take quadratic time in them.
 _MAX_SEGMENTS = 1000
@@ -20,18 +22,28 @@ _MAX_BLOCKS = 10_000
 _MAX_CHUNKS = 50_000
 # A TIFF with a strip for each row of each band has 80,000.
 _MAX_VALUES = 100_000
+# Decoders make room for a whole tile, however small the picture; common ones have 256 x 256.
+_MAX_TILE = 1 << 24
+# Between two segments of a JPEG, where decoders skip all that is no marker.
+_MAX_PADDING = 1 << 16
 # Each scan of a progressive JPEG goes over all its pixels; encoders write about ten.
 _MAX_SCANS = 64
 
 _EXIF = b"Exif\0\0"
 _GIF_FRAME, _GIF_EXTENSION, _GIF_CONTROL = 0x2C, 0x21, 0xF9
 _ORIENTATION_TAG = 0x0112
-_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+_TILE_TAGS = frozenset({0x0142, 0x0143})  # width and length
+_MARKER = re.compile(rb"(?:[^\xff]++|\xff++[\x00\xd0-\xd7])*+\xff++([^\x00\xd0-\xd7\xff])")
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # not DHT, JPG, DAC
 _BARE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
 _SCAN, _END = 0xDA, 0xD9
 _METADATA = {*range(0xE0, 0xF0), 0xFE} - {0xEE}  # all but Adobe's, which says how colors are stored
 
+# What is nothing to the pixels of a PNG has a small first letter; this one is, all the same.
+_PNG_TRANSPARENCY = b"tRNS"
+
+# The bytes of a TIFF's whole numbers, by type.
+_WHOLE = {1: 1, 3: 2, 4: 4, 16: 8}
 # TIFF types that Pillow makes a Python number of each value of; the others stay bytes.
 _NUMBERS = frozenset({3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 16})
 
@@ -71,17 +83,18 @@ def read_jpeg(data: bytes) -> Header:
     ------
     BrokenHeader
     """
-    at, frame, orientation = 2, None, 1
+    at, frame, orientation = 2, None, None
     for _ in range(_MAX_SEGMENTS):
-        marker, start, end = _segment(data, at)
+        marker, begin, start, end = _segment(data, at)
         if marker == _SCAN:
             if frame is None:
                 break
-            return Header(*frame, orientation, at)
+            return Header(*frame, orientation or 1, begin)
         if marker in _FRAMES and frame is None:
             height, width, channels = struct.unpack_from(">HHB", data[start:end].ljust(6), 1)
             frame = (width, height, channels)
-        elif marker == 0xE1 and data.startswith(_EXIF, start):
+        elif marker == 0xE1 and orientation is None and data.startswith(_EXIF, start):
+            # What is longer than a segment goes on in others; its first directory is in the first.
             orientation = read_orientation(data[start:end])
         at = end
     raise BrokenHeader(f"it has no pixels within {_MAX_SEGMENTS:,} segments")
@@ -91,9 +104,9 @@ def bare_jpeg(data: bytes, scan: int) -> bytes:
     """Give a JPEG without its metadata, which is nothing to the decoder; its colors stay."""
     kept, at = [data[:2]], 2
     while at < scan:
-        marker, _, end = _segment(data, at)
+        marker, begin, _, end = _segment(data, at)
         if marker not in _METADATA:
-            kept.append(data[at:end])
+            kept.append(data[begin:end])
         at = end
     return b"".join((*kept, data[scan:]))
 
@@ -154,6 +167,9 @@ def bare_gif(data: bytes) -> bytes:
             kind, label = data[at], data[at + 1]
             if kind == _GIF_FRAME:
                 return data[:start] + control + data[at:]
+            if kind == 0:  # a terminator too many
+                at += 1
+                continue
             if kind != _GIF_EXTENSION:
                 raise BrokenHeader("it has no block where there must be one")
             if label == _GIF_CONTROL and data[at + 2] == 4:
@@ -167,20 +183,31 @@ def bare_gif(data: bytes) -> bytes:
     raise BrokenHeader(f"it has no frame within {_MAX_BLOCKS:,} blocks")
 
 
-def check_png(data: bytes) -> None:
-    """Refuse a PNG of more chunks than any encoder writes: Pillow reads each, with its checksum.
+def bare_png(data: bytes) -> tuple[bytes, int]:
+    """Give a PNG with nothing but its pixels, and its orientation, 1..8.
 
-    Source: ISO/IEC 15948, 5.3.
+    Pillow unpacks each text and profile, and refuses the picture where one is large.
+
+    Source: ISO/IEC 15948, 5.3 and 5.4.
 
     Raises
     ------
     BrokenHeader
+        It has more chunks than any encoder writes.
     """
+    view = memoryview(data)
+    kept, orientation = [view[:8]], None
     at = 8
     for _ in range(_MAX_CHUNKS):
-        if at >= len(data) or data[at + 4 : at + 8] == b"IEND":
-            return
-        at += 12 + int.from_bytes(data[at : at + 4], "big")
+        kind = data[at + 4 : at + 8]
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if kind[:1].isupper() or kind == _PNG_TRANSPARENCY:
+            kept.append(view[at:end])
+        elif kind == b"eXIf" and orientation is None:
+            orientation = read_orientation(data[at + 8 : end - 4])
+        if end >= len(data) or kind == b"IEND":
+            return b"".join(kept), orientation or 1
+        at = end
     raise BrokenHeader(f"it has more than {_MAX_CHUNKS:,} chunks")
 
 
@@ -191,9 +218,16 @@ def check_tiff(data: bytes) -> None:
     ------
     BrokenHeader
     """
-    for _tag, kind, count, _value in _directory(data):
+    tile = 1
+    for index, (tag, kind, count, value) in enumerate(_directory(data)):
+        if index == _MAX_TAGS:
+            raise BrokenHeader(f"it has more than {_MAX_TAGS:,} tags")
         if count > _MAX_VALUES and kind in _NUMBERS:
             raise BrokenHeader(f"a tag of it has more than {_MAX_VALUES:,} values")
+        if tag in _TILE_TAGS:
+            tile *= value
+    if tile > _MAX_TILE:
+        raise BrokenHeader(f"its tiles have more than {_MAX_TILE:,} pixels")
 
 
 def read_orientation(exif: bytes) -> int:
@@ -201,34 +235,31 @@ def read_orientation(exif: bytes) -> int:
 
     Source: TIFF 6.0, tag 274.
     """
-    try:
-        for tag, kind, _count, value in _directory(exif.removeprefix(_EXIF)):
+    with suppress(BrokenHeader):
+        for tag, kind, _count, value in islice(_directory(exif.removeprefix(_EXIF)), _MAX_TAGS):
             if tag == _ORIENTATION_TAG and kind == 3:
-                found = value >> 16 if exif.removeprefix(_EXIF)[:2] == b"MM" else value & 0xFFFF
-                return found if 1 <= found <= 8 else 1
-    except BrokenHeader:
-        pass
+                return value if 1 <= value <= 8 else 1
     return 1
 
 
-def _segment(data: bytes, at: int) -> tuple[int, int, int]:
-    """Give a segment's marker, and where what it holds begins and ends."""
-    found = _MARKER.match(data, at, at + _MAX_SEGMENTS)
+def _segment(data: bytes, at: int, padding: int = _MAX_PADDING) -> tuple[int, int, int, int]:
+    """Give a segment's marker, where it begins, and where what it holds begins and ends."""
+    found = _MARKER.match(data, at, at + padding)
     if found is None:
         raise BrokenHeader("it has no marker where there must be one")
-    marker, start = data[found.end() - 1], found.end()
+    marker, start = data[found.start(1)], found.end()
     if marker in _BARE:
-        return marker, start, start
+        return marker, start - 2, start, start
     length = int.from_bytes(data[start : start + 2], "big")
     if length < 2 or start + length > len(data):
         raise BrokenHeader("a segment of it is cut")
-    return marker, start + 2, start + length
+    return marker, start - 2, start + 2, start + length
 
 
 def _count_scans(data: bytes, at: int) -> None:
     scans = 0
-    while (found := _MARKER.search(data, at)) and data[found.end() - 1] != _END:
-        marker, _, at = _segment(data, found.start())
+    while (found := _MARKER.match(data, at)) and data[found.start(1)] != _END:
+        marker, _, _, at = _segment(data, at, len(data))
         scans += marker == _SCAN
         if scans > _MAX_SCANS:
             raise BrokenHeader(f"it has more than {_MAX_SCANS} scans")
@@ -247,19 +278,21 @@ def _webp_orientation(data: bytes) -> int:
 
 
 def _directory(tiff: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Give tag, type, count and value (or where the values are) of the first directory."""
+    """Give tag, type, count and value of the first directory; 0 for what is no whole number."""
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:
         raise BrokenHeader("it does not say its byte order")
+    little = order == "<"
     try:
         (version,) = struct.unpack_from(f"{order}H", tiff, 2)
         big = version == 43
         (at,) = struct.unpack_from(f"{order}Q" if big else f"{order}I", tiff, 8 if big else 4)
         (tags,) = struct.unpack_from(f"{order}Q" if big else f"{order}H", tiff, at)
-        if tags > _MAX_TAGS:
-            raise BrokenHeader(f"it has more than {_MAX_TAGS:,} tags")
-        entry = struct.Struct(f"{order}HHQQ" if big else f"{order}HHII")
+        entry = struct.Struct(f"{order}HHQ8s" if big else f"{order}HHI4s")
         for index in range(tags):
-            yield entry.unpack_from(tiff, at + (8 if big else 2) + index * entry.size)
+            where = at + (8 if big else 2) + index * entry.size
+            tag, kind, count, value = entry.unpack_from(tiff, where)
+            size = _WHOLE.get(kind, 0) if count == 1 else 0
+            yield tag, kind, count, int.from_bytes(value[:size], "little" if little else "big")
     except struct.error as error:
         raise BrokenHeader("its directory is cut") from error

@@ -1,8 +1,8 @@
 """Encoded bytes -> a picture: upright RGB pixels, within limits.
 
 The header is read and the limits are checked before any pixel is decoded. JPEG and WebP are
-decoded by OpenCV, twice and ten times as fast; everything else, and CMYK, by Pillow, which
-knows palettes and 16 bits.
+decoded by OpenCV, twice and ten times as fast; nearly everything else, and CMYK, by Pillow,
+which knows palettes and 16 bits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carlens.errors import NotAnImage, PictureError, PictureTooLarge
+from carlens.errors import NotAnImage, PictureError, PictureTooLarge, UnsupportedImage
 from carlens.headers import BrokenHeader, Header, jpeg_ends, read_jpeg, read_webp
 
 if TYPE_CHECKING:
@@ -26,6 +26,23 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 
 _READ = "JPEG, PNG, WebP, GIF, BMP or TIFF"
+
+# How other pictures begin, perhaps behind a length of four bytes.
+_OTHERS = {
+    b"ftypavi": "an AVIF picture",
+    b"ftyphe": "a HEIC picture",
+    b"ftypmif1": "a HEIC or AVIF picture",
+    b"ftypmsf1": "a HEIC or AVIF picture",
+    b"ftyp": "a video",
+    b"\xff\x0a": "a JPEG XL picture",
+    b"JXL ": "a JPEG XL picture",
+    b"jP  ": "a JPEG 2000 picture",
+    b"\xff\x4f\xff\x51": "a JPEG 2000 picture",
+    b"8BPS": "a Photoshop file",
+    b"\0\0\1\0": "an icon",
+    b"%PDF": "a PDF file",
+    b"<svg": "an SVG drawing",
+}
 
 # EXIF orientation -> how to set the picture upright: the flip code of cv2.flip, then
 # the code of cv2.rotate. Source: TIFF 6.0, tag 274.
@@ -38,6 +55,7 @@ _UPRIGHT: dict[int, tuple[int | None, int | None]] = {
     7: (1, cv2.ROTATE_90_CLOCKWISE),
     8: (None, cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
+_COLOR = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 
 # What it has to say of a stranger's file, the client is told, and not the log.
@@ -134,8 +152,10 @@ def read_pixels(data: bytes, limits: Limits) -> Pixels:
             pixels = pillow.decode(image)
         elif header.body:
             pixels = _of_jpeg(data, header)
+        elif header.channels == 4:
+            pixels = _of_transparent_webp(data)
         else:
-            pixels = _of_webp(data, header)
+            pixels = _decode(data, _COLOR)
     except PictureError:
         raise
     except BrokenHeader as error:
@@ -166,7 +186,7 @@ def _open(data: bytes, limits: Limits) -> tuple[Header, Image.Image | None]:
     except BrokenHeader as error:
         raise _unreadable(error) from error
     except Exception as error:  # header readers raise anything on hostile bytes
-        raise NotAnImage(f"Not a picture that Carlens reads; send {_READ}.") from error
+        raise _unread(data) from error
     width, height = header.width, header.height
     if width * height == 0:
         raise NotAnImage(f"The picture says it is {width} x {height}; send {_READ}.")
@@ -176,6 +196,13 @@ def _open(data: bytes, limits: Limits) -> tuple[Header, Image.Image | None]:
             f"and {limits.max_side:,} a side. Scale it down first."
         )
     return header, image
+
+
+def _unread(data: bytes) -> PictureError:
+    for start, kind in _OTHERS.items():
+        if data.startswith(start) or data.startswith(start, 4):
+            return UnsupportedImage(f"This is {kind}, which Carlens does not read; send {_READ}.")
+    return NotAnImage(f"Not a picture that Carlens reads; send {_READ}.")
 
 
 def _unreadable(error: BrokenHeader) -> NotAnImage:
@@ -204,12 +231,10 @@ def _of_jpeg(data: bytes, header: Header) -> Pixels:
         from carlens import pillow
 
         return pillow.decode(pillow.open_jpeg(data, header.body))
-    return _decode(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    return _decode(data, _COLOR)
 
 
-def _of_webp(data: bytes, header: Header) -> Pixels:
-    if header.channels == 3:
-        return _decode(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+def _of_transparent_webp(data: bytes) -> Pixels:
     from carlens import pillow
 
     pixels = _decode(data, cv2.IMREAD_UNCHANGED)

@@ -9,12 +9,16 @@ from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from carlens.errors import UnsupportedImage
-from carlens.headers import Header, bare_gif, bare_jpeg, check_png, check_tiff, read_orientation
+from carlens.headers import Header, bare_gif, bare_jpeg, bare_png, check_tiff
 from carlens.images import Pixels
 
 _FORMATS = ("PNG", "GIF", "BMP", "TIFF")
+
+_BMP_RUNS = (1, 2)  # BI_RLE8, BI_RLE4
+_BITS_TAG, _PHOTOMETRIC_TAG = 258, 262
 
 # Pixels that are converted at a time: few enough to be little beside a whole picture.
 _STRIP = 1 << 20
@@ -26,22 +30,25 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
-def read_header(data: bytes) -> tuple[Header, Image.Image]:
-    """Read a picture's header; the picture is for `decode`, or to be closed."""
+def read_header(data: bytes) -> tuple[Header, Image.Image | None]:
+    """Read a picture's header; the picture is for `decode`, or to be closed.
+
+    There is none for a BMP of runs, which OpenCV decodes: Pillow does so in Python, byte by byte.
+    """
+    orientation = 1  # Pillow itself sets a TIFF upright, its header's size too
     if data.startswith(b"GIF8"):
         data = bare_gif(data)
     elif data.startswith(b"\x89PNG"):
-        check_png(data)
+        data, orientation = bare_png(data)
     elif data.startswith((b"II", b"MM")):
         check_tiff(data)
     with warnings.catch_warnings(action="ignore"):
         image = Image.open(io.BytesIO(data), formats=_FORMATS)
-    orientation = 1  # Pillow itself sets a TIFF upright, its header's size too
-    if image.format == "PNG":
-        # Behind the pixels too, where Pillow sees it no sooner than it has decoded them.
-        at = max(data.rfind(b"eXIfII*\0"), data.rfind(b"eXIfMM\0*"))
-        orientation = read_orientation(data[at + 4 : at + (1 << 16)]) if at > 0 else 1
-    return Header(*image.size, len(image.getbands()), orientation), image
+    header = Header(*image.size, len(image.getbands()), orientation)
+    if image.format == "BMP" and image.info.get("compression") in _BMP_RUNS:
+        image.close()
+        return header, None
+    return header, image
 
 
 def open_jpeg(data: bytes, body: int) -> Image.Image:
@@ -79,9 +86,10 @@ def decode(image: Image.Image) -> Pixels:
         image.load()
         width, height = image.size
         pixels = np.empty((height, width, 3), np.uint8)
+        deep = _depth(image) if image.mode.startswith("I") else None
         for rows in _strips(height, width):
             strip = image.crop((0, rows.start, width, rows.stop))
-            pixels[rows] = np.asarray(_to_rgb(strip))
+            pixels[rows] = np.asarray(_from_integers(strip, *deep) if deep else _to_rgb(strip))
     return pixels
 
 
@@ -91,8 +99,6 @@ def _strips(height: int, width: int) -> Iterator[slice]:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        return _from_integers(image)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
@@ -100,9 +106,17 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _from_integers(image: Image.Image) -> Image.Image:
+def _depth(image: Image.Image) -> tuple[int, bool]:
+    """Give the value of white, or of black where 0 is white, and whether it is."""
+    tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
+    bits = min(16, max(tags.get(_BITS_TAG, (16,))))
+    return (1 << bits) - 1, tags.get(_PHOTOMETRIC_TAG) == 0
+
+
+def _from_integers(image: Image.Image, most: int, inverted: bool) -> Image.Image:
     # Pillow's own conversion clips 16 bits to 255 instead of scaling them.
     values = np.asarray(image)
-    if values.min() < 0 or values.max() > 0xFFFF:
+    if values.min() < 0 or values.max() > most:
         raise UnsupportedImage("Pictures of more than 16 bits are not read; save it with 8 or 16.")
-    return Image.fromarray((values // 257).astype(np.uint8)).convert("RGB")
+    scaled = (values.astype(np.int32) * 255 // most).astype(np.uint8)
+    return Image.fromarray(255 - scaled if inverted else scaled).convert("RGB")

@@ -38,10 +38,15 @@ _MAX_URL = 4096  # signed S3 URLs take about 2,000
 _MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PORTS = {"http": 80, "https": 443}
-_BINARY = frozenset({"application/octet-stream", "binary/octet-stream"})
+# Pages and messages in a picture's place. All other types may be a server's guess; what it is,
+# its bytes tell.
+_NO_PICTURE = re.compile(r"(?!image/)(text/(html|css)|.*[/+](json|xml|javascript))")
+_COMPRESSED = frozenset({"gzip", "x-gzip", "compress", "x-compress", "deflate", "br", "zstd"})
 _CHUNK = 64 * 1024
 _REQUEST = (
-    "GET {path} HTTP/1.1\r\nHost: {site}\r\nAccept: image/*, */*;q=0.1\r\n"
+    "GET {path} HTTP/1.1\r\nHost: {site}\r\n"
+    # Some servers answer `image/*` with an AVIF.
+    "Accept: image/jpeg, image/png, image/webp, image/*;q=0.5, */*;q=0.1\r\n"
     "Accept-Encoding: identity\r\nUser-Agent: carlens/0.1\r\nConnection: close\r\n\r\n"
 )
 
@@ -294,9 +299,10 @@ def _body(response: HTTPResponse, max_bytes: int) -> bytes:
     if response.status != 200:
         raise UrlFailed(f"The server says {response.status}, not 200; check that the URL is right.")
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind and not kind.startswith("image/") and kind not in _BINARY:
+    if _NO_PICTURE.fullmatch(kind):
         raise UrlFailed(f"Not an image: the server says {kind[:60]}; give the picture's own URL.")
-    if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+    encodings = response.headers.get("Content-Encoding", "").lower().split(",")
+    if _COMPRESSED.intersection(map(str.strip, encodings)):
         raise UrlFailed("The server compresses the picture; give the URL of a plain file.")
     if (response.length or 0) > max_bytes:
         _too_large()

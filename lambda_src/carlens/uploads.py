@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import multipart
-
 from carlens.errors import (
     InvalidBase64,
     MalformedBody,
@@ -91,23 +89,17 @@ def read_uploads(request: Request, *, max_pictures: int) -> list[Upload]:
 
 
 def _from_multipart(body: bytes, content_type: str) -> Iterator[Upload]:
-    for segment, content in read_form(body, content_type):
-        upload = _from_field(segment, content)
-        if upload is not None:
-            yield upload
-
-
-def _from_field(segment: multipart.MultipartSegment, content: bytes) -> Upload | None:
-    if segment.name == "image":
+    for field in read_form(body, content_type):
         # A browser sends an empty, nameless part for a file input left empty.
-        empty_input = not content and not segment.filename
-        return None if empty_input else Upload("image", _name(segment.filename), content)
-    if segment.name == "url" and content.strip():
-        return _from_url(content.decode("utf-8", "replace").strip())
-    return None
+        if field.name == "image" and (field.content or field.filename):
+            yield Upload("image", _name(field.filename), field.content)
+        elif field.name == "url" and field.content.strip():
+            yield _from_url(field.content.decode("utf-8", "replace").strip(), "url")
 
 
-def _from_url(url: str) -> Upload:
+def _from_url(url: str, where: str) -> Upload:
+    if _is_data(url):
+        return _from_base64(url, None, where)
     bare = url.partition("?")[0].partition("#")[0]
     scheme, separator, rest = bare.partition("://")
     authority, slash, path = rest.partition("/")
@@ -137,14 +129,18 @@ def _from_item(item: Any, where: str) -> Upload:
     if not isinstance(source, str) or not isinstance(name, str | None):
         raise MalformedBody(f"{where}: 'url', 'data' and 'name' must be strings.")
     if "url" in item:
-        return _from_url(source.strip())
-    if source.startswith("data:"):
-        source = source.partition(",")[2]
+        return _from_url(source.strip(), f"{where}.url")
+    return _from_base64(source, name, f"{where}.data")
+
+
+def _is_data(url: str) -> bool:
+    return url[:5].lower() == "data:"
+
+
+def _from_base64(text: str, name: str | None, where: str) -> Upload:
+    content: bytes | PictureError
     try:
-        return Upload("image", _name(name), strict_base64(source))
+        content = strict_base64(text.partition(",")[2] if _is_data(text) else text)
     except ValueError:
-        return Upload(
-            "image",
-            _name(name),
-            InvalidBase64(f"{where}.data is not base64; send it without line breaks or spaces."),
-        )
+        content = InvalidBase64(f"{where} is not base64; send it without line breaks or spaces.")
+    return Upload("image", _name(name), content)

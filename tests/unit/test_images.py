@@ -185,13 +185,31 @@ def test_a_cut_picture_is_refused(file_format: str, share: float) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"hello", b"%PDF-1.7", b"<svg/>", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a"],
+    [b"", b"hello", b"<html>", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a"],
 )
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
     with pytest.raises(NotAnImage, match="send"):
         read_pixels(data, LIMITS)
     with pytest.raises(NotAnImage, match="send"):
         read_shape(data, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"\0\0\0\x18ftypheic", "a HEIC picture"),
+        (b"\0\0\0\x20ftypavif", "an AVIF picture"),
+        (b"\0\0\0\x20ftypisom", "a video"),
+        (b"\0\0\0\x0cJXL \r\n", "a JPEG XL picture"),
+        (b"\0\0\0\x0cjP  \r\n", "a JPEG 2000 picture"),
+        (b"%PDF-1.7", "a PDF file"),
+        (b"<svg/>", "an SVG drawing"),
+        (b"\0\0\1\0\1\0", "an icon"),
+    ],
+)
+def test_a_picture_of_another_kind_is_refused_by_its_name(data: bytes, kind: str) -> None:
+    with pytest.raises(UnsupportedImage, match=f"^This is {kind}, .* send JPEG, PNG"):
+        read_pixels(data + bytes(99), LIMITS)
 
 
 def test_a_jpeg_with_bytes_after_its_end_is_read() -> None:

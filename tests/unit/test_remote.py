@@ -334,7 +334,8 @@ def test_asks_for_exactly_the_picture(
     # Then the host itself is asked, with nothing that tells who asks
     assert net.dialed[0][1] == port
     assert net.requests() == [
-        f"GET {line} HTTP/1.1\r\nHost: {host}\r\nAccept: image/*, */*;q=0.1\r\n"
+        f"GET {line} HTTP/1.1\r\nHost: {host}\r\n"
+        "Accept: image/jpeg, image/png, image/webp, image/*;q=0.5, */*;q=0.1\r\n"
         "Accept-Encoding: identity\r\nUser-Agent: carlens/0.1\r\nConnection: close\r\n\r\n"
     ]
 
@@ -556,7 +557,13 @@ def test_a_redirect_loop_ends(net: Net) -> None:
         ["content-type: IMAGE/PNG; charset=binary"],
         ["Content-Type: application/octet-stream"],
         ["Content-Type: binary/octet-stream"],
+        ["Content-Type: text/plain; charset=UTF-8"],
+        ["Content-Type: application/x-download"],
+        ["Content-Type: image/svg+xml"],
+        ["Content-Type: jpg"],
         ["Content-Encoding: Identity"],
+        ["Content-Encoding: "],
+        ["Content-Encoding: utf-8"],
     ],
 )
 def test_a_picture_comes_back_whole(net: Net, headers: list[str]) -> None:
@@ -577,7 +584,8 @@ def test_a_picture_comes_back_whole(net: Net, headers: list[str]) -> None:
         (answer(204, body=b""), "204"),
         (answer(200, "Content-Type: text/html; x=y"), "Not an image: the server says text/html;"),
         (answer(200, "Content-Type: application/json"), "application/json"),
-        (answer(200, "Content-Type: x" + "y" * 500), "says xy{59};"),
+        (answer(200, "Content-Type: x/" + "y" * 500 + "+json"), "says x/y{58};"),
+        (answer(200, "Content-Type: application/rss+xml"), "rss"),
         (answer(200, "Content-Encoding: gzip"), "compresses"),
         (answer(200, "Content-Encoding: br, identity"), "compresses"),
         (answer(body=b""), "empty"),

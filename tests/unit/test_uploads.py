@@ -21,6 +21,7 @@ from carlens.gateway import Request
 from carlens.uploads import Upload, read_uploads
 
 CRLF = b"\r\n"
+JSON = "application/json"
 
 
 def read(body: bytes, content_type: str | None, max_pictures: int = 32) -> list[Upload]:
@@ -156,6 +157,29 @@ def test_a_long_url_is_whole_so_that_no_other_one_is_fetched() -> None:
     [upload] = read_form(part('name="url"', url.encode()) + END)
 
     assert upload.content == url
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        (b"na\xefve.png", "na\ufffdve.png"),  # Windows-1252
+        ("naïve 車.png".encode(), "naïve 車.png"),
+    ],
+)
+def test_a_file_name_in_an_old_code_page_is_no_reason_to_refuse(raw: bytes, name: str) -> None:
+    body = part('name="image"; filename="FILENAME"').replace(b"FILENAME", raw) + END
+
+    assert read_form(body) == [Upload("image", name, b"data")]
+
+
+def test_a_data_url_is_a_picture_wherever_it_stands() -> None:
+    data = "DATA:image/png;base64," + base64.b64encode(b"png").decode()
+
+    form = read_form(part('name="url"', data.encode()) + END)
+    listed = read(json.dumps({"images": [{"url": data}, {"data": data}]}).encode(), JSON)
+
+    assert form == [Upload("image", None, b"png")]
+    assert listed == [Upload("image", None, b"png")] * 2
 
 
 def test_json_carries_urls_and_base64() -> None:

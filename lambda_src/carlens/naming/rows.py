@@ -119,7 +119,7 @@ def names(french: bool) -> tuple[str, str]:
 def _file_of(body: bytes, content_type: str) -> bytes:
     from carlens.forms import read_form  # only a form pays for it
 
-    files = [content for field, content in read_form(body, content_type) if field.name == "file"]
+    files = [field.content for field in read_form(body, content_type) if field.name == "file"]
     if not files:
         raise NoRows("No file found; name the form field 'file'.")
     return files[0]
