@@ -22,7 +22,8 @@ def read_number(text: str, parse: Callable[[str], T], low: T, high: T) -> T:
         It is no such number; the message says which are.
     """
     try:
-        value = parse(text)
+        # Python reads 1_0 as 10 and the digits of every script; who writes them means no number.
+        value = parse(text) if text.isascii() and "_" not in text else None
     except ValueError:
         value = None
     # Written so that NaN fails too.
