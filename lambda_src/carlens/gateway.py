@@ -140,8 +140,12 @@ def read_json(body: bytes) -> Any:
         return json.loads(body)
     except RecursionError as error:
         raise MalformedBody("The JSON body is nested too deep; send a flat one.") from error
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise MalformedBody(f"The body is not JSON: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise MalformedBody("The JSON body is not UTF-8; send it in that encoding.") from error
+    except ValueError as error:  # Python reads numbers of 4300 digits at most
+        raise MalformedBody("A number in the JSON body has too many digits; shorten it.") from error
 
 
 def strict_base64(text: str | bytes) -> bytes:
@@ -168,7 +172,8 @@ def _query(event: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     single = event.get("queryStringParameters") or {}
     query: dict[str, tuple[str, ...]] = {name: (str(value),) for name, value in single.items()}
     for name, values in (event.get("multiValueQueryStringParameters") or {}).items():
-        query[name] = tuple(map(str, values))
+        if texts := tuple(map(str, values)):
+            query[name] = texts
     return query
 
 

@@ -166,6 +166,14 @@ def test_tables_of_ones_own_come_first(tmp_path: Path) -> None:
     assert send(event("GET", "/norm/europe", query=ONE), app)[1]["model"] == ""
 
 
+def test_a_parameter_without_values_is_none() -> None:
+    given = event("GET", "/norm/europe", query=ONE)
+
+    status, answer = send({**given, "multiValueQueryStringParameters": {"make": [], "top_k": []}})
+
+    assert (status, answer["make"]) == (200, "Volkswagen")
+
+
 def test_a_wrong_table_is_unavailable_and_the_next_call_tries_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
