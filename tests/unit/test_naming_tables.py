@@ -12,6 +12,7 @@ import pytest
 from carlens.errors import TableUnavailable
 from carlens.naming.cleaning import read_words
 from carlens.naming.matching import Matcher
+from carlens.naming.sheets import read_heading
 from carlens.naming.tables import (
     TABLES,
     BucketTables,
@@ -50,6 +51,15 @@ def test_the_years_in_our_tables_are_years() -> None:
 
 
 @pytest.mark.parametrize("table", ["europe", "stanford_cars"])
+def test_no_row_of_our_tables_is_taken_for_a_header(table: str) -> None:
+    rows = [[entry.make, entry.model] for entry in ours(table)]
+
+    found = [row for row in rows if read_heading(row) or read_heading([" ".join(row)])]
+
+    assert found == []
+
+
+@pytest.mark.parametrize("table", ["europe", "stanford_cars"])
 def test_each_row_of_our_tables_finds_itself(table: str) -> None:
     entries = ours(table)
     matcher = Matcher(entries, read_words())
@@ -78,14 +88,42 @@ def test_every_label_of_the_classifier_is_a_row_and_its_reference_is_in_europe()
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"make,name\na,b\n", "lacks the column model"),
+        (b"make,name\na,b\n", "lacks the column model: its first line holds make, name; name the"),
+        (b"VW,Golf\n", "lacks the column make: its first line holds VW, Golf; name the columns"),
+        (b"make and model\nVW Golf\n", "lacks the column make"),
+        (b"\n\n", "lacks the column make: its first line holds nothing"),
         (b"make,model\na,\n", "line 2: make and model"),
-        (b"make,model\n\xff,b\n", "no CSV in UTF-8"),
+        (b'make,model\n"a\nb",c\n,d\n', "line 4: make and model"),
+        (b'make,model\nVW,"Golf\nVW,Polo\n', "Line 2 .* close each quote"),
+        (b"make,model\n,\n", "has no rows; give it one for each model"),
+        (b"PK\x03\x04", "save it as CSV"),
+        (b"make,model\n" + b"a,b\n" * 100_001, "more than 100,000 rows; split it"),
+        (b"make,model\n,\n,\n" + b"a,b\n" * 100_000, "more than 100,000 rows; split it"),
     ],
 )
 def test_a_wrong_table_says_what_is_wrong(data: bytes, message: str) -> None:
     with pytest.raises(TableUnavailable, match=message):
         parse_table("mine", data)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("heading", ["make,model", "Marque;Modèle", "Car Make\tCar Model"])
+def test_a_table_is_read_as_a_request_is(encoding: str, heading: str) -> None:
+    delimiter = next(mark for mark in ",;\t" if mark in heading)
+    lines = f"{heading}\nCitroën, C3 \n\n,\nŠkoda,Fabia\n".replace(",", delimiter)
+
+    entries = parse_table("mine", lines.encode(encoding))
+
+    assert entries == [Entry("Citroën", "C3"), Entry("Škoda", "Fabia")]
+
+
+def test_only_files_are_tables(tmp_path: Path) -> None:
+    # Given what is called like a table, and is none
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "dangling.csv").symlink_to(tmp_path / "nothing.csv")
+    (tmp_path / "boats.csv").write_text("make,model\na,b\n")
+
+    assert FolderTables(tmp_path).names() == ["boats"]
 
 
 def test_a_name_cannot_leave_its_folder(tmp_path: Path) -> None:

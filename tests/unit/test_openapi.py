@@ -16,7 +16,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 from carlens import errors, routes
 from carlens.answering import SECURITY_HEADERS
 from carlens.config import Config
-from carlens.naming import cleaning, operations, rows
+from carlens.naming import cleaning, operations, rows, sheets
 from carlens.naming import routes as naming_routes
 from tests.fakes import Copy
 from tests.support import event, multipart_event
@@ -234,8 +234,15 @@ def test_the_description_gives_the_limits_of_the_code() -> None:
     assert f"{operations._MAX_ANSWERS:,} answers: rows times `top_k`" in text
 
 
+def test_the_description_gives_the_headings_that_the_code_knows() -> None:
+    said = re.findall(r"`(\w+)`", CONTRACT["info"]["description"])
+    words = {word for name in said for word in cleaning.tokenize(name)}
+
+    assert words >= sheets._MAKE | sheets._MODEL
+
+
 def test_lists_and_texts_are_as_long_as_the_code_takes_them() -> None:
-    for name in ("NameList", "FrenchNameList", "PairList"):
+    for name in ("NameList", "PairList"):
         assert SCHEMAS[name]["maxItems"] == rows.MAX_ROWS
     for name in ("Make", "Model", "Marque", "Modele"):
         schema = CONTRACT["components"]["parameters"][name]["schema"]
@@ -367,6 +374,8 @@ MATCH = {"make": "VW", "model": "Golf", "score_make": 100, "score_model": 100, "
 def test_what_is_changed_into_a_wrong_message_was_a_right_one() -> None:
     assert violations([[BOX]], ref("Detection")) == []
     assert violations(MATCH, ref("AnyMatch")) == []
+    assert violations([{"make": "vw"}, {"make": None, "model": 208}], ref("RowList")) == []
+    assert violations([["vw", None], ["Peugeot", 208]], ref("RowList")) == []
 
 
 @pytest.mark.parametrize(
@@ -389,7 +398,9 @@ def test_what_is_changed_into_a_wrong_message_was_a_right_one() -> None:
         ("Shapes", [[853, 1280, 3, 1]]),
         ("Sizes", [[]]),
         ("RowList", []),
-        ("RowList", [{"make": "vw"}]),
+        ("RowList", [{}]),
+        ("RowList", [{"make": "vw", "model": 1.5}]),
+        ("RowList", [{"make": ["vw"]}]),
         ("RowList", [["vw", "golf", "5p"]]),
         ("RowList", {"make": "vw", "model": "golf"}),
         ("AnyName", {"make": "VW", "modele": "GOLF"}),

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from carlens.errors import MalformedBody, NoRows, TooManyRows, UnsupportedMediaType
 from carlens.gateway import Request, media_type, read_json
-from carlens.naming.cleaning import MAX_CHARS, key
+from carlens.naming.cleaning import MAX_CHARS
 from carlens.naming.matching import Match
+from carlens.naming.sheets import Sheet, read_sheet
 
 MAX_ROWS = 10_000
-_MAX_COLUMNS = 200
-_DELIMITERS = ("\t", ";", ",")
-_SAMPLE = 20
 
-_MAKE = frozenset(
-    ("MAKE", "MARQUE", "BRAND", "MARKE", "HERSTELLER", "MARCA", "MERK", "MARKA", "CONSTRUCTEUR")
-)
-_MODEL = frozenset(("MODEL", "MODELE", "MODELL", "MODELO", "MODELLO", "GAMME"))
-
+_NUMBER = re.compile(r"\s*\d[\d.,]*\s*")
 _ACCEPTED = "text/csv, multipart/form-data with a field 'file', or application/json"
 
 
@@ -116,74 +110,71 @@ def names(french: bool) -> tuple[str, str]:
     return ("marque", "modele") if french else ("make", "model")
 
 
+def in_french(given: Collection[str]) -> bool:
+    """Tell whether names are the original's; where both are given, the English ones count."""
+    english, french = (not set(given).isdisjoint(names(each)) for each in (False, True))
+    return french and not english
+
+
 def _file_of(body: bytes, content_type: str) -> bytes:
     from carlens.forms import read_form  # only a form pays for it
 
-    files = [field.content for field in read_form(body, content_type) if field.name == "file"]
+    files = [field for field in read_form(body, content_type) if field.name == "file"]
     if not files:
         raise NoRows("No file found; name the form field 'file'.")
-    return files[0]
+    if len(files) > 1:
+        called = files[1].filename or ""
+        raise MalformedBody(
+            f"The form has a second field 'file' ({called[:80]!r}); send each file in a request "
+            "of its own."
+        )
+    return files[0].content
 
 
 def _from_csv(data: bytes) -> Rows:
-    text = _decode(data).rstrip("\r\n")
-    if not text:
-        return Rows([])
-    delimiter = _delimiter(text)
     try:
-        cells = list(islice(_records(text, delimiter), MAX_ROWS + 2))
-    except csv.Error as error:
-        raise MalformedBody(f"The CSV cannot be read: {error}.") from error
-    make, model, header = _columns(cells[0])
-    headings = {key(_cell(cells[0], make)), key(_cell(cells[0], model))}
-    french = header and headings <= {"MARQUE", "MODELE", ""}
-    body = cells[1:] if header else cells
-    if len(body) > MAX_ROWS:
-        raise TooManyRows(f"More than {MAX_ROWS:,} rows in one request; send them in several.")
-    return Rows([(_cell(row, make), _cell(row, model)) for row in body], french, delimiter, header)
+        sheet = read_sheet(data, MAX_ROWS)
+    except ValueError as error:
+        raise MalformedBody(str(error)) from error
+    if len(sheet.rows) > MAX_ROWS:
+        raise _too_many()
+    make, model = _columns(sheet)
+    pairs = [(_cell(cells, make), _cell(cells, model)) for _, cells in sheet.rows]
+    heading = sheet.heading
+    return Rows(pairs, bool(heading and heading.french), sheet.delimiter, heading is not None)
 
 
-def _decode(data: bytes) -> str:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+def _columns(sheet: Sheet) -> tuple[int | None, int | None]:
+    """Give the columns of make and model; what the header does not say is guessed.
+
+    A single column is read as the model's, in which a make may stand too.
+    """
+    width, heading = len(sheet.first), sheet.heading
+    if heading is None:
+        if width > 2 and _NUMBER.fullmatch(sheet.first[0]):
+            raise MalformedBody(
+                "The first column holds numbers; name the columns in a first line, make and "
+                "model among them."
+            )
+        return (0, 1) if any(len(cells) > 1 for _, cells in sheet.rows) else (None, 0)
+    make, model = heading.make, heading.model
+    if width == 1 or make == model:
+        return None, model if model is not None else make
+    if model is None and make is not None:
+        return make, _neighbor(make, width, after=True)
+    if make is None and model is not None:
+        return _neighbor(model, width, after=False), model
+    return make, model
 
 
-def _delimiter(text: str) -> str:
-    """Give what cuts most of the first lines in two or more."""
-    lines = text[:10_000].splitlines()[:_SAMPLE]
-    return max(_DELIMITERS, key=lambda mark: sum(mark in line for line in lines))
+def _neighbor(column: int, width: int, *, after: bool) -> int:
+    """Give the column after `column`, or before it; the other when there is none."""
+    wanted = column + 1 if after else column - 1
+    return wanted if 0 <= wanted < width else 2 * column - wanted
 
 
-def _records(text: str, delimiter: str) -> Iterator[list[str]]:
-    # Strict, for an open quote would make one row of all that follows it.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        for row in reader:
-            if len(row) > _MAX_COLUMNS:
-                raise csv.Error(f"it has {len(row)} columns; at most {_MAX_COLUMNS} are read")
-            yield row
-    except csv.Error as error:
-        raise csv.Error(f"line {reader.line_num}: {error}") from error
-
-
-def _columns(first: Sequence[str]) -> tuple[int, int, bool]:
-    found = [key(cell) for cell in first]
-    make = next((i for i, name in enumerate(found) if name in _MAKE), None)
-    model = next((i for i, name in enumerate(found) if name in _MODEL), None)
-    if make is not None and model is not None:
-        return make, model, True
-    if len(first) > 1:
-        return 0, 1, False
-    # A single column is read as the model's, in which a make may stand too.
-    return 1, 0, any(name in _MAKE | _MODEL for name in found)
-
-
-def _cell(row: Sequence[str], index: int) -> str:
-    return row[index][:MAX_CHARS] if index < len(row) else ""
+def _cell(cells: Sequence[str], column: int | None) -> str:
+    return cells[column][:MAX_CHARS] if column is not None and column < len(cells) else ""
 
 
 def _from_json(body: bytes) -> Rows:
@@ -191,15 +182,34 @@ def _from_json(body: bytes) -> Rows:
     if not isinstance(items, list):
         raise MalformedBody('The JSON body must be a list: [{"make": …, "model": …}, …].')
     if len(items) > MAX_ROWS:
-        raise TooManyRows(f"More than {MAX_ROWS:,} rows in one request; send them in several.")
-    first = items[0] if items else None
-    french = isinstance(first, dict) and "marque" in first
+        raise _too_many()
+    french = bool(items) and isinstance(items[0], dict) and in_french(items[0])
     return Rows([_pair(item, index, french) for index, item in enumerate(items)], french)
 
 
 def _pair(item: Any, index: int, french: bool) -> tuple[str, str]:
     make, model = names(french)
-    pair = [item.get(make), item.get(model)] if isinstance(item, dict) else item
-    if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(t, str) for t in pair):
-        raise MalformedBody(f"[{index}] must have {make!r} and {model!r}, both strings.")
-    return pair[0], pair[1]
+    cells: list[Any] = []
+    if isinstance(item, dict) and (make in item or model in item):
+        # Those that do not count must be right too: the contract cannot say which count.
+        cells = [item.get(name) for name in (*names(french), *names(not french))]
+    elif isinstance(item, list) and len(item) == 2:
+        cells = item
+    if not cells or not all(map(_is_cell, cells)):
+        raise MalformedBody(
+            f"[{index}] must have {make!r} or {model!r} or both, or be a list of the two; each is "
+            "a text, a whole number or null."
+        )
+    return _text(cells[0]), _text(cells[1])
+
+
+def _is_cell(value: Any) -> bool:
+    return value is None or type(value) in (str, int)  # True is an int too
+
+
+def _text(value: str | int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _too_many() -> TooManyRows:
+    return TooManyRows(f"More than {MAX_ROWS:,} rows in one request; send them in several.")

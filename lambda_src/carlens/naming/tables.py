@@ -9,10 +9,13 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from carlens import s3
 from carlens.errors import TableUnavailable
+
+if TYPE_CHECKING:
+    from carlens.naming.sheets import Sheet
 
 TABLES = Path(__file__).resolve().parent / "tables"
 
@@ -53,7 +56,8 @@ class FolderTables:
 
     def names(self) -> list[str]:
         """Give the names of the tables in the folder."""
-        return sorted(filter(is_name, (path.stem for path in self._root.glob("*.csv"))))
+        files = (path for path in self._root.glob("*.csv") if path.is_file())
+        return sorted(filter(is_name, (path.stem for path in files)))
 
     def read(self, name: str) -> bytes | None:
         """Read a table, or give None when it is not here.
@@ -151,22 +155,30 @@ def parse_table(name: str, data: bytes) -> list[Entry]:
     Parameters
     ----------
     data : bytes
-        CSV in UTF-8 with the columns `make` and `model`; other columns are left to whom they
-        concern.
+        CSV as `sheets.read_sheet` reads it, with a header that names make and model; other
+        columns are left to whom they concern. Empty rows are none.
 
     Raises
     ------
     TableUnavailable
-        It is not such a table; the message names the line.
+        It is not such a table; the message says where and what to do.
     """
-    entries: list[Entry] = []
-    for line, row in _rows(name, data, {"make", "model"}):
-        make, model = row["make"].strip(), row["model"].strip()
-        if not make or not model:
-            raise TableUnavailable(f"Table {name}, line {line}: make and model must be given.")
-        entries.append(Entry(make, model))
-    if len(entries) > _MAX_NAMES:
+    from carlens.naming.sheets import read_sheet  # the references do without it
+
+    try:
+        sheet = read_sheet(data, _MAX_NAMES)
+    except ValueError as error:
+        raise TableUnavailable(f"Table {name} is no CSV. {error}") from error
+    if len(sheet.rows) > _MAX_NAMES:
         raise TableUnavailable(f"Table {name} has more than {_MAX_NAMES:,} rows; split it.")
+    make, model = _columns(name, sheet)
+    entries = [
+        _entry(name, line, cells, make, model)
+        for line, cells in sheet.rows
+        if any(map(str.strip, cells))
+    ]
+    if not entries:
+        raise TableUnavailable(f"Table {name} has no rows; give it one for each model.")
     return entries
 
 
@@ -193,6 +205,27 @@ def read_references(name: str, source: TableSource | None = None) -> dict[str, E
         for _, row in _rows(name, data, {"label", "reference_make", "reference_model"})
         if row["reference_make"] and row["reference_model"]
     }
+
+
+def _columns(name: str, sheet: Sheet) -> tuple[int, int]:
+    # Nothing is guessed: a table is written once, and a wrong guess stays.
+    heading = sheet.heading
+    make, model = (heading.make, heading.model) if heading else (None, None)
+    if make is None or model is None or make == model:
+        lacking = "model" if make is not None and model is None else "make"
+        first = ", ".join(sheet.first)[:200] or "nothing"
+        raise TableUnavailable(
+            f"Table {name} lacks the column {lacking}: its first line holds {first}; name the "
+            "columns there, one make and one model."
+        )
+    return make, model
+
+
+def _entry(name: str, line: int, cells: list[str], make: int, model: int) -> Entry:
+    found = [cells[column].strip() if column < len(cells) else "" for column in (make, model)]
+    if not all(found):
+        raise TableUnavailable(f"Table {name}, line {line}: make and model must be given.")
+    return Entry(*found)
 
 
 def _rows(name: str, data: bytes, columns: set[str]) -> Iterable[tuple[int, dict[str, str]]]:
