@@ -8,7 +8,7 @@ from carlens.config import Config
 from carlens.naming.app import NamingApp
 from carlens.naming.routes import respond
 
-# At init and not at the first call, so that SnapStart's snapshot holds the usual table.
+# At init and not at the first call, so that SnapStart's snapshot holds our usual table.
 app = NamingApp(Config.from_env())
 app.warm_up()
 

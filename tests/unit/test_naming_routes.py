@@ -166,6 +166,35 @@ def test_tables_of_ones_own_come_first(tmp_path: Path) -> None:
     assert send(event("GET", "/norm/europe", query=ONE), app)[1]["model"] == ""
 
 
+def test_a_table_that_comes_after_the_start_takes_the_place_of_ours(tmp_path: Path) -> None:
+    # Given a copy that has started, as in a snapshot, before the user's own table was there
+    app = NamingApp(Config(tables=str(tmp_path)))
+    app.warm_up()
+    (tmp_path / "europe.csv").write_text("make,model\nVolkswagen,Passat\n")
+
+    # When it is first called
+    _, answer = send(event("GET", "/norm/europe", query={"make": "vw", "model": "passat"}), app)
+
+    # Then the answer is of that table
+    assert (answer["model"], send(event("GET", "/norm/europe", query=ONE), app)[1]["model"]) == (
+        "Passat",
+        "",
+    )
+
+
+@pytest.mark.parametrize("tables", ["", "somewhere"])
+def test_our_table_is_read_before_the_first_call_and_once(
+    tables: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Given a copy that has started
+    app = NamingApp(Config(tables=tables and str(tmp_path)))
+    app.warm_up()
+    monkeypatch.setattr("carlens.naming.app.parse_table", None)
+
+    # Then its first call parses nothing
+    assert send(event("GET", "/norm/europe", query=ONE), app)[1]["model"] == "Golf"
+
+
 def test_a_parameter_without_values_is_none() -> None:
     given = event("GET", "/norm/europe", query=ONE)
 
@@ -189,7 +218,7 @@ def test_a_wrong_table_is_unavailable_and_the_next_call_tries_again(
 
     # Then it says so, and the log too
     assert (status, answer["error"]["code"]) == (503, "table_unavailable")
-    assert caplog.text.count("tables cannot be read: Table europe lacks the column model") == 2
+    assert caplog.text.count("tables cannot be read: Table europe lacks the column model") == 1
     # And once the table is mended, all is well
     table.write_text("make,model\nVolkswagen,Golf\n")
     assert send(event("GET", "/norm/europe", query=ONE), app)[0] == 200

@@ -14,7 +14,6 @@ from carlens.naming.matching import Matcher
 from carlens.naming.tables import (
     FolderTables,
     TableSource,
-    is_name,
     parse_table,
     source_of,
 )
@@ -34,15 +33,19 @@ class NamingApp:
 
     def __init__(self, config: Config, source: Callable[[str], TableSource] = source_of) -> None:
         self.config = config
-        # A user's own tables come first, and may replace ours.
-        own = [source(config.tables)] if config.tables else []
-        self._sources: list[TableSource] = [*own, FolderTables()]
+        self._own = source(config.tables) if config.tables else None
+        self._ours = FolderTables()
         self._matchers: dict[str, Matcher] = {}
+        self._shipped: dict[str, Matcher] = {}
 
     def warm_up(self) -> None:
-        """Read the usual table before the first call; a failure is logged and left to that call."""
-        with suppress(CarlensError):
-            self.matcher("europe")
+        """Read our usual table before the first call; a failure is logged and left to that call.
+
+        A user's own in its place is looked for at that call: what was there when a snapshot
+        was made is not what is there now.
+        """
+        with suppress(CarlensError), _logged():
+            self._of_ours("europe")
 
     def tables(self) -> list[str]:
         """Give the names of the tables.
@@ -53,7 +56,8 @@ class NamingApp:
             They cannot be listed now; the log says why.
         """
         with _logged():
-            return sorted({name for source in self._sources for name in source.names()})
+            own = self._own.names() if self._own else []
+            return sorted({*own, *self._ours.names()})
 
     def matcher(self, table: str) -> Matcher:
         """Give the matcher of a table.
@@ -67,8 +71,9 @@ class NamingApp:
         """
         if table not in self._matchers:
             with _logged():
-                data = self._read(table)
-                self._matchers[table] = Matcher(parse_table(table, data), self.words)
+                # A user's own come first, and may replace ours.
+                own = self._read(self._own, table) if self._own else None
+                self._matchers[table] = self._of_ours(table) if own is None else own
         return self._matchers[table]
 
     @cached_property
@@ -76,12 +81,17 @@ class NamingApp:
         """Other names, and words without meaning."""
         return read_words()
 
-    def _read(self, table: str) -> bytes:
-        for source in self._sources if is_name(table) else ():
-            data = source.read(table)
-            if data is not None:
-                return data
-        raise NotFound(f"No table {table[:64]!r}; GET /norm lists them.")
+    def _of_ours(self, table: str) -> Matcher:
+        if table not in self._shipped:
+            found = self._read(self._ours, table)
+            if found is None:
+                raise NotFound(f"No table {table[:64]!r}; GET /norm lists them.")
+            self._shipped[table] = found
+        return self._shipped[table]
+
+    def _read(self, source: TableSource, table: str) -> Matcher | None:
+        data = source.read(table)
+        return None if data is None else Matcher(parse_table(table, data), self.words)
 
 
 @contextmanager
