@@ -63,8 +63,10 @@ def test_the_originals_defects_are_not_kept() -> None:
     _, answer, _ = call("GET", "/norm/europe", marque="alfa-romeo", modele="147")
     assert answer["marque"] == "Alfa Romeo"
     status, answer, _ = call("GET", "/norm/europe", marque="renault")
+    assert (status, answer["marque"], answer["modele"]) == (200, "Renault", "")
+    status, answer, _ = call("GET", "/norm/europe", marque="", modele=" ")
     assert (status, answer["error"]["code"]) == (400, "invalid_parameter")
-    assert "modele" in answer["error"]["message"]
+    assert "marque and modele" in answer["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_the_originals_defects_are_not_kept() -> None:
         ("GET", "/norm/..%2Feurope", {"make": "a", "model": "b"}, 404, "not_found"),
         ("GET", "/nothing", {}, 404, "not_found"),
         ("DELETE", "/norm/europe", {}, 405, "method_not_allowed"),
-        ("GET", "/norm/europe", {"make": "a", "model": " "}, 400, "invalid_parameter"),
+        ("GET", "/norm/europe", {"make": "", "model": " "}, 400, "invalid_parameter"),
         ("GET", "/norm/europe", {"make": "a" * 201, "model": "b"}, 400, "invalid_parameter"),
         (
             "GET",
@@ -215,6 +217,8 @@ def test_the_reference_of_a_photo_is_in_the_table_of_names(api: str) -> None:
         ("latin-1", "text/plain"),
         ("latin-1", "text/tab-separated-values"),
         ("latin-1", "application/csv"),
+        ("cp1252", "text/csv"),
+        ("utf-16-le", "text/csv"),
     ],
 )
 def test_a_file_of_any_encoding_comes_through(api: str, encoding: str, kind: str) -> None:
@@ -264,7 +268,9 @@ def test_a_folder_of_tables_is_served_below_a_stage_too(tmp_path: Path) -> None:
         ("/norm/..%2Feurope?make=vw&model=golf", 404, "not_found"),
         ("/norm/europe%00?make=vw&model=golf", 404, "not_found"),
         ("/norm/europe/more", 404, "not_found"),
-        ("/norm/europe?make=vw", 400, "invalid_parameter"),
+        ("/norm/europe?make=vw", 200, ""),
+        ("/norm/europe?make=&model=vw+golf", 200, ""),
+        ("/norm/europe?make=&model=", 400, "invalid_parameter"),
         ("/norm/europe?make=vw&model=golf&top_k=21", 400, "invalid_parameter"),
     ],
 )
@@ -286,6 +292,7 @@ def test_addresses_are_read_as_the_gateway_does(
         (b'a,"b', "text/csv", 400, "malformed_body"),
         (b"{}", "application/json", 400, "malformed_body"),
         (b"[]", "application/json", 400, "no_rows"),
+        (b"PK\x03\x04", "text/csv", 400, "malformed_body"),
         (b"junk", "multipart/form-data; boundary=x", 400, "malformed_body"),
         (b"a,b\n" * 10_001, "text/csv", 413, "too_many_rows"),
         (b"a,b", "image/png", 415, "unsupported_media_type"),

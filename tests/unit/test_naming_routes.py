@@ -195,6 +195,28 @@ def test_our_table_is_read_before_the_first_call_and_once(
     assert send(event("GET", "/norm/europe", query=ONE), app)[1]["model"] == "Golf"
 
 
+@pytest.mark.parametrize("path", ["/norm/europe", "/clean"])
+def test_one_of_make_and_model_is_enough(path: str) -> None:
+    # Given a name that holds all, as a CSV row may
+    whole = send(event("GET", path, query={"make": "", "model": "renault clio"}))[1]
+    assert whole == send(event("GET", path, query={"model": "renault clio"}))[1]
+    assert whole["model"].upper().endswith("CLIO")
+    assert send(event("GET", path, query={"marque": "vw"}))[1]["marque"].startswith("V")
+
+    # Then only nothing at all is refused
+    for query in ({}, {"make": " "}, {"make": "", "model": ""}, {"marque": ""}):
+        status, answer = send(event("GET", path, query=query))
+        assert (status, answer["error"]["code"]) == (400, "invalid_parameter")
+        assert "give both, or one of the two" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["make", "modele"])
+def test_what_is_too_long_is_refused_though_it_may_not_count(name: str) -> None:
+    _, answer = send(event("GET", "/clean", query={**ONE, name: "a" * 201}))
+
+    assert answer["error"]["message"] == f"{name} has 201 characters; send at most 200."
+
+
 def test_a_parameter_without_values_is_none() -> None:
     given = event("GET", "/norm/europe", query=ONE)
 

@@ -8,7 +8,7 @@ from carlens.gateway import Request, Response
 from carlens.naming import cleaning
 from carlens.naming.app import NamingApp
 from carlens.naming.matching import Match
-from carlens.naming.rows import as_json, names, read_rows, write_csv
+from carlens.naming.rows import as_json, in_french, names, read_rows, write_csv
 from carlens.parameters import number
 
 _MAX_BYTES = 6_000_000
@@ -65,21 +65,19 @@ def clean(request: Request, call: Call[NamingApp]) -> Response:
 
 
 def _written(request: Request) -> tuple[str, str, bool]:
-    query = request.query
-    french = not {"make", "model"} & set(query) and bool({"marque", "modele"} & set(query))
-    make, model = (_text(request, name) for name in names(french))
+    given = {name: values[-1] for name, values in request.query.items()}
+    french = in_french(given)
+    # Those that do not count must be right too: the contract cannot say which count.
+    for name in (*names(french), *names(not french)):
+        if len(given.get(name, "")) > cleaning.MAX_CHARS:
+            raise InvalidParameter(
+                f"{name} has {len(given[name]):,} characters; send at most {cleaning.MAX_CHARS}."
+            )
+    make, model = (given.get(name, "") for name in names(french))
+    if not make.strip() and not model.strip():
+        missing = " and ".join(names(french))
+        raise InvalidParameter(f"{missing} are missing or empty; give both, or one of the two.")
     return make, model, french
-
-
-def _text(request: Request, name: str) -> str:
-    text = request.query.get(name, ("",))[-1]
-    if not text.strip():
-        raise InvalidParameter(f"{name} is missing or empty; give both make and model.")
-    if len(text) > cleaning.MAX_CHARS:
-        raise InvalidParameter(
-            f"{name} has {len(text)} characters; at most {cleaning.MAX_CHARS} are read."
-        )
-    return text
 
 
 def _top_k(request: Request) -> int:
