@@ -1,4 +1,4 @@
-"""One line a request for the log, from which CloudWatch makes metrics.
+"""A line a request for the log, and one for each reason that failed pictures: CloudWatch's metrics.
 
 The line is JSON in CloudWatch's embedded metric format. It is written here and not by
 Powertools, whose import costs every cold start 34 ms for the same line.
