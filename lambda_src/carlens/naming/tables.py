@@ -213,10 +213,9 @@ def _columns(name: str, sheet: Sheet) -> tuple[int, int]:
     make, model = (heading.make, heading.model) if heading else (None, None)
     if make is None or model is None or make == model:
         lacking = "model" if make is not None and model is None else "make"
-        first = ", ".join(sheet.first)[:200] or "nothing"
         raise TableUnavailable(
-            f"Table {name} lacks the column {lacking}: its first line holds {first}; name the "
-            "columns there, one make and one model."
+            f"Table {name} lacks the column {lacking}; name the columns in its first line, one "
+            "make and one model."
         )
     return make, model
 
