@@ -104,6 +104,24 @@ def objects_above(answer: Any, confidence: float) -> list[dict[str, Any]]:
     ]
 
 
+def crowd(page: Page, count: int, *, kinds: int = 1) -> None:
+    """Let the next answers hold `count` objects in each picture, side by side, of so many kinds."""
+
+    def answer(route: Route) -> None:
+        answer = route.fetch().json()
+        for image in answer["images"]:
+            [first, *_] = image["objects"]
+            step = image["width"] // count
+            image["objects"] = [
+                {**first, "class_name": f"vehicle {i % kinds}", "confidence": 0.9}
+                | {"x1": i * step, "x2": (i + 1) * step - 1, "y1": 90, "y2": 200}
+                for i in range(count)
+            ]
+        route.fulfill(json=answer)
+
+    page.route("**/predict?*", answer)
+
+
 @pytest.fixture(scope="module")
 def staged() -> Iterator[str]:
     """Run the API below a stage, as API Gateway does."""
@@ -198,6 +216,104 @@ def test_pointing_at_a_box_shows_its_names_for_as_long(api: str, browser: Browse
         expect(opened).to_have_count(1)
 
 
+def test_the_chosen_object_stays_lit(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given many objects, and a box chosen by a mouse that then stays where it is
+        crowd(page, 24)
+        choose_and_send(page, SKODA)
+        page.locator(".stage").first.scroll_into_view_if_needed()
+        page.locator(".hit").nth(20).click()
+        row = page.locator(".row-of").nth(20)
+        expect(row).to_have_class(re.compile(r"\bactive\b"))
+
+        # When the page moves below it
+        page.evaluate("scrollBy({top: 60, behavior: 'instant'})")
+        page.wait_for_timeout(300)
+
+        # Then it is still the one that is lit, until the mouse moves
+        expect(row).to_have_class(re.compile(r"\bactive\b"))
+        expect(page.locator(".row-of.active")).to_have_count(1)
+        page.locator(".hit").nth(3).hover()
+        expect(page.locator(".row-of").nth(3)).to_have_class(re.compile(r"\bactive\b"))
+        # And chosen again, it is let go
+        page.locator(".hit").nth(20).click()
+        page.mouse.move(0, 0)
+        expect(page.locator(".row-of.active")).to_have_count(0)
+
+
+@pytest.mark.parametrize("count", [5, 24])
+def test_pointing_at_a_box_brings_its_row_into_sight_and_moves_nothing_else(
+    api: str, browser: Browser, count: int
+) -> None:
+    with visit(browser, api) as page:
+        # Given two pictures, the second below the first
+        crowd(page, count)
+        choose_and_send(page, SKODA, PASSAT)
+        high = page.evaluate("document.documentElement.scrollHeight")
+        top = page.evaluate("scrollY")
+
+        # When boxes of the first are pointed at, one after the other
+        for i in range(count):
+            page.locator(".card").first.locator(".hit").nth(i).hover()
+            row = page.locator(".card").first.locator(".row-of").nth(i)
+            expect(row).to_have_class(re.compile(r"\bactive\b"))
+            # Then its row is to be seen
+            at = row.locator("summary").bounding_box()
+            assert at
+            frame = page.locator(".found").first.bounding_box()
+            assert frame
+            assert at["y"] >= frame["y"] - 1
+            assert at["y"] + at["height"] <= min(800, frame["y"] + frame["height"]) + 1
+        # And the page is where it was
+        assert page.evaluate("document.documentElement.scrollHeight") == high
+        assert page.evaluate("scrollY") == top
+
+
+def test_a_finger_chooses_and_sees_both_the_picture_and_the_row(api: str, browser: Browser) -> None:
+    phone: dict[str, Any] = {
+        "viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True,
+    }  # fmt: skip
+    with visit(browser, api, **phone) as page:
+        crowd(page, 24)
+        choose_and_send(page, SKODA)
+
+        page.locator(".hit").nth(20).tap()
+
+        # Then its names are in sight, below the picture that is still there
+        row = page.locator(".row-of").nth(20)
+        expect(row).to_have_class(re.compile(r"\bactive\b"))
+        expect(row).to_have_attribute("open", "")
+        seen = row.locator(".bars").bounding_box()
+        picture = page.locator(".stage").bounding_box()
+        assert seen
+        assert picture
+        assert picture["y"] >= 0
+        assert picture["y"] + picture["height"] <= seen["y"]
+        assert seen["y"] + seen["height"] <= 845
+        expect(page.locator(".row-of.active")).to_have_count(1)
+
+
+def test_a_picture_removed_during_its_request_is_in_the_results(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given a server that takes its time
+        waiting: list[Route] = []
+        page.route("**/predict?*", lambda route: waiting.append(route))
+        choose(page, SKODA, PASSAT)
+        page.locator("#send").click()
+        expect(page.locator("#status")).to_have_text("Sending…")
+
+        # When a picture is taken out of the tray meanwhile
+        page.locator(".remove").first.click()
+        waiting[0].continue_()
+
+        # Then the results show both
+        expect(page.locator(".card")).to_have_count(2)
+        expect(page.locator(".no-preview")).to_have_count(0)
+        for photo in page.locator(".stage > img").all():
+            assert photo.evaluate("img => img.decode().then(() => img.naturalWidth)") > 0
+        expect(page.locator("#tray li")).to_have_count(1)
+
+
 def test_filters_act_at_once_without_a_request(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         # Given all objects of two photos
@@ -222,7 +338,9 @@ def test_filters_act_at_once_without_a_request(api: str, browser: Browser) -> No
         assert [url for url in requests if not url.startswith("blob:")] == []
 
 
-def test_a_large_photo_is_scaled_here_and_its_boxes_mapped_back(api: str, browser: Browser) -> None:
+def test_a_large_photo_is_scaled_here_and_its_boxes_mapped_back(
+    api: str, photo_host: str, browser: Browser, tmp_path: Path
+) -> None:
     # Given a photo of more bytes than the gateway takes
     factor = 8
     small = Image.open(SKODA).convert("RGB")
@@ -255,7 +373,26 @@ def test_a_large_photo_is_scaled_here_and_its_boxes_mapped_back(api: str, browse
         row = rows_of(download.value)[0]
         box = [int(row[side]) / factor for side in ("x1", "y1", "x2", "y2")]
         assert np.abs(np.subtract(box, SKODA_CAR)).max() <= TOLERANCE
-        expect(page.locator("#snippet-note")).to_contain_text("scaled down")
+
+        # And the code says what would become of the file as it is, or scales it too
+        page.get_by_role("tab", name="curl").click()
+        expect(page.locator("#snippet-note")).to_contain_text("will be refused (413)")
+        page.get_by_role("tab", name="Python").click()
+        python = page.locator("#snippet").inner_text()
+        page.get_by_role("tab", name="JavaScript").click()
+        javascript = page.locator("#snippet").inner_text()
+    (tmp_path / "large.jpg").write_bytes(large)
+    ran = subprocess.run(
+        [sys.executable, "-c", python], cwd=tmp_path, capture_output=True, timeout=60, check=True
+    )
+    assert len(json.loads(ran.stdout)["images"][0]["objects"]) > 0
+    with visit(browser, f"http://{photo_host}/", failing=True) as page:
+        page.set_content('<input type="file" multiple>')
+        page.set_input_files("input", tmp_path / "large.jpg")
+        with page.expect_console_message() as said:
+            page.add_script_tag(type="module", content=javascript)
+        shown = json.loads(said.value.text)["images"][0]
+    assert (shown["name"], shown["width"]) == ("large.jpg", answer["images"][0]["width"])
 
 
 # What a person takes away ------------------------------------------------------------------
@@ -302,6 +439,35 @@ def test_annotated_png_is_the_photo_with_its_boxes(api: str, browser: Browser) -
         assert changed[car["y2"] - 1 : car["y2"] + 2, middle].max() > 60
         assert changed[250:260, 250:260].max() < 12
         assert abs(car["y2"] - PASSAT_CAR[3]) <= TOLERANCE
+
+
+def test_names_in_the_annotated_png_cover_no_other_name(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given more objects side by side than names have room
+        crowd(page, 24)
+        choose_and_send(page, SKODA)
+        page.evaluate(
+            """() => {
+                window.drawn = [];
+                const draw = CanvasRenderingContext2D.prototype.fillRect;
+                CanvasRenderingContext2D.prototype.fillRect = function (...box) {
+                    window.drawn.push(box);
+                    return draw.apply(this, box);
+                };
+            }"""
+        )
+
+        with page.expect_download():
+            page.get_by_role("button", name="Download annotated PNG").click()
+
+        drawn = page.evaluate("drawn")
+    assert 10 < len(drawn) <= 24
+    for i, (x, y, width, height) in enumerate(drawn):
+        assert x >= 0
+        assert x + width <= 518
+        for left, top, wide, high in drawn[:i]:
+            apart = left >= x + width or x >= left + wide or top >= y + height or y >= top + high
+            assert apart
 
 
 def test_a_picture_of_another_site_is_drawn_on_only_where_that_site_lets_it(
@@ -677,6 +843,19 @@ def test_nothing_is_cut_off_at_any_width(
         page.locator('[data-view="api"]').click()
         page.wait_for_selector(".operation")
         assert _overflow(page) <= 0
+
+
+@pytest.mark.parametrize("width", [320, 481, 864, 1280, 2560])
+def test_many_kinds_are_not_cut_off_at_any_width(api: str, browser: Browser, width: int) -> None:
+    with visit(browser, api, viewport={"width": width, "height": 800}) as page:
+        crowd(page, 24, kinds=24)
+        choose_and_send(page, SKODA)
+        expect(page.locator("#kinds label")).to_have_count(24)
+        assert _overflow(page) <= 0
+        # And the filters leave room for what they filter
+        bar = page.locator("#filter").bounding_box()
+        assert bar
+        assert bar["height"] <= 230
 
 
 def _overflow(page: Page) -> int:

@@ -50,6 +50,8 @@ const COLORS = {
   likely: { line: "#2df5dc", paper: "#eafffb", ink: "#03201d" },
   kind: { line: "#ffffff", paper: "rgb(10 16 18 / 82%)", ink: "#ffffff" },
 };
+const WEIGHTS = { sure: "600", likely: "italic 600", kind: "500" };
+const fontOf = ({ how }, unit) => `${WEIGHTS[how]} ${13 * unit}px system-ui, sans-serif`;
 const MOST_PIXELS = 16_000_000; // what a canvas holds on every phone
 
 /** Draw the boxes and names that are shown as a PNG: on the photo, or on nothing without one. */
@@ -79,20 +81,26 @@ async function annotate({ entry, views }, photo) {
     pen.lineWidth = thick;
     pen.strokeRect(...box);
   }
-  const taken = [];
-  for (const { object, name } of shown) {
-    const weight = { sure: "600", likely: "italic 600", kind: "500" }[name.how];
-    pen.font = `${weight} ${13 * unit}px system-ui, sans-serif`;
-    pen.textBaseline = "middle";
-    const width = pen.measureText(name.title).width + 10 * unit;
-    const spots = places(object, width, 20 * unit, scale, wide, high);
-    const free = (spot) => spot.inside && !taken.some((other) => overlap(other, spot));
-    const spot = spots.find(free) ?? spots.find(({ inside }) => inside) ?? spots[1];
-    taken.push(spot);
+  pen.textBaseline = "middle";
+  // On copies: the screen keeps its own places.
+  const names = shown.map(({ object, name, number }) => {
+    pen.font = fontOf(name, unit);
+    const width = (text) => pen.measureText(text).width + 10 * unit;
+    const text = `${number} ${name.title}`;
+    return {
+      ...{ object, name, number, text },
+      size: { full: width(text), short: width(number), height: 20 * unit },
+    };
+  });
+  placeNames(names, scale, wide, high);
+  for (const { name, number, text, spot, size } of names) {
+    if (!spot) continue;
+    pen.font = fontOf(name, unit);
     pen.fillStyle = COLORS[name.how].paper;
     pen.fillRect(spot.x, spot.y, spot.width, spot.height);
     pen.fillStyle = COLORS[name.how].ink;
-    pen.fillText(name.title, spot.x + 5 * unit, spot.y + spot.height / 2);
+    const said = spot.width === size.full ? text : number;
+    pen.fillText(said, spot.x + 5 * unit, spot.y + spot.height / 2);
   }
   return new Promise((done) => canvas.toBlob(done, "image/png"));
 }

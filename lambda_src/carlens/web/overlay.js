@@ -16,6 +16,9 @@ function naming(object) {
   return { how: "kind", title: kind, subtitle: detected };
 }
 
+// From here on the list stands beside the picture and scrolls by itself.
+const beside = matchMedia("(min-width: 54rem)");
+
 /** The boxes over one picture, and the rows of the list that go with them. */
 class Overlay {
   constructor(stage, { width, height }, picture) {
@@ -23,7 +26,7 @@ class Overlay {
     this.width = width;
     this.height = height;
     this.views = [];
-    this.pinned = this.peeked = this.active = null;
+    this.pinned = this.peeked = this.opened = this.active = null;
     this.svg = makeSvg("svg", {
       viewBox: `0 0 ${width} ${height}`,
       preserveAspectRatio: "none",
@@ -52,13 +55,13 @@ class Overlay {
     const { x1, y1, x2, y2 } = object;
     const rect = (part) =>
       makeSvg(`rect.${part}`, { x: x1, y: y1, width: x2 - x1, height: y2 - y1 });
-    const view = { object, name, shown: true };
-    const point = {
-      onpointerenter: () => this.point(view),
-      onpointerleave: () => this.point(null),
-      onfocus: () => this.point(view),
-      onblur: () => this.point(null),
-    };
+    const view = { object, name, number, shown: true };
+    const pointing = (to) => ({
+      onpointermove: (event) => this.byHand(event) && to(view),
+      onpointerleave: (event) => this.byHand(event) && to(null),
+      onfocus: () => to(view),
+      onblur: () => to(null),
+    });
     view.area = {
       left: `${(x1 / this.width) * 100}%`,
       top: `${(y1 / this.height) * 100}%`,
@@ -70,11 +73,8 @@ class Overlay {
       type: "button",
       tabindex: "-1",
       "aria-label": `${number}: ${name.title}, ${name.subtitle}`,
-      onclick: () => this.pin(view),
-      onpointerenter: () => this.peek(view),
-      onpointerleave: () => this.peek(null),
-      onfocus: () => this.peek(view),
-      onblur: () => this.peek(null),
+      onclick: (event) => this.pin(view === this.pinned ? null : view, event),
+      ...pointing((to) => this.peek(to)),
     });
     style(view.hit, view.area);
     view.tag = make(
@@ -86,7 +86,7 @@ class Overlay {
     const density = Math.max(2, Math.ceil(devicePixelRatio));
     const size = { width: 56 * density, height: 42 * density };
     view.crop = make("canvas.crop", { ...size, "aria-hidden": "true" });
-    view.row = makeRow(view, number, point);
+    view.row = makeRow(view, pointing((to) => this.point(to)));
     view.show = (shown) => {
       view.shown = shown;
       view.hit.hidden = view.tag.hidden = view.row.parentElement.hidden = !shown;
@@ -110,21 +110,41 @@ class Overlay {
     this.light(view ?? this.pinned);
   }
 
-  /** Point at a box, its row open as long as it is pointed at. */
-  peek(view) {
-    if (this.peeked) this.peeked.row.open = false;
-    this.peeked = view?.row.open === false ? view : null;
-    if (this.peeked) this.peeked.row.open = true;
-    this.point(view);
+  /** A finger points at nothing, nor does a mouse at rest when the page moves under it. */
+  byHand({ pointerType, screenX, screenY }) {
+    return pointerType !== "touch" && `${[screenX, screenY]}` !== this.rest;
   }
 
-  pin(view) {
-    this.peeked = null;
+  /** Point at a box, its row open as long as it is pointed at, where that moves nothing else. */
+  peek(view) {
+    this.point(view);
+    if (!beside.matches || view === this.peeked) return;
+    this.peeked = view;
+    if (this.opened) this.opened.row.open = false;
+    this.opened = view?.row.open === false ? view : null;
+    if (this.opened) this.opened.row.open = true;
+    if (view) this.reveal(view);
+  }
+
+  pin(view, { screenX, screenY } = {}) {
+    this.rest = `${[screenX, screenY]}`;
+    this.opened = null;
     this.pinned = view;
     this.light(view);
     if (!view) return;
     view.row.open = true;
-    view.row.scrollIntoView({ block: "nearest" });
+    this.reveal(view);
+  }
+
+  /** Bring a row into sight: within its list, or below the picture that stays above it. */
+  reveal({ row }) {
+    const list = row.closest(".found");
+    const [at, frame, view] = [row, list, this.stage].map((part) => part.getBoundingClientRect());
+    const bar = $("filter").offsetHeight;
+    const above = beside.matches ? Math.max(frame.top, bar) : bar + view.height;
+    const below = beside.matches ? Math.min(frame.bottom, innerHeight) : innerHeight;
+    const by = Math.min(0, at.top - above) || Math.max(0, Math.min(at.bottom - below, at.top - above));
+    (beside.matches ? list : window).scrollBy(0, by);
   }
 
   light(view) {
@@ -164,10 +184,6 @@ class Overlay {
     for (const view of this.views) view.hit.tabIndex = view === chosen ? 0 : -1;
   }
 
-  /**
-   * Find a place for every name: above its box, in it or below, where it covers no other name.
-   * Where there is none only the number is shown, and the name when the box is pointed at.
-   */
   arrange() {
     const shown = this.views.filter((view) => view.shown);
     if (!shown.some((view) => view.hit.tabIndex === 0)) this.stop(shown[0]);
@@ -180,31 +196,18 @@ class Overlay {
       style(tag, { left: "0", top: "0" }); // a place at the edge would squeeze it
     }
     for (const view of shown) {
-      view.full = [view.tag.offsetWidth, view.tag.offsetHeight];
-      view.short = view.tag.firstChild.offsetWidth;
+      const { offsetWidth: full, offsetHeight: height, firstChild } = view.tag;
+      view.size = { full, height, short: firstChild.offsetWidth };
     }
-    const taken = [];
-    const scale = wide / this.width; // the stage has the picture's shape
-    for (const view of shown) {
-      const [width, height] = view.full;
-      const free = (spot) => spot.inside && !taken.some((other) => overlap(other, spot));
-      const spots = (w) => places(view.object, w, height, scale, wide, high);
-      const full = spots(width);
-      // A long name over a small box on a small screen would hide more than it tells.
-      const boxWide = (view.object.x2 - view.object.x1) * scale;
-      const fits = width <= Math.max(1.2 * boxWide, 0.4 * wide);
-      view.spot = (fits && full.find(free)) || spots(view.short).find(free);
-      view.wide = full.find((spot) => spot.inside) ?? full[0];
-      if (view.spot) taken.push(view.spot);
-      this.place(view);
-    }
+    placeNames(shown, wide / this.width, wide, high); // the stage has the picture's shape
+    for (const view of shown) this.place(view);
   }
 
   place(view) {
     const active = view.tag.classList.contains("active");
     const spot = active ? view.wide : view.spot;
     view.tag.classList.toggle("off", !spot);
-    view.tag.classList.toggle("short", !active && spot?.width === view.short);
+    view.tag.classList.toggle("short", !active && spot?.width === view.size.short);
     if (!spot) return;
     style(view.tag, {
       left: `${(spot.x / this.stage.clientWidth) * 100}%`,
@@ -214,6 +217,25 @@ class Overlay {
 
   close() {
     this.watch.disconnect();
+  }
+}
+
+/**
+ * Find a place for every name: above its box, in it or below, where it covers no other name.
+ * Where there is none only the number is shown, or nothing where not even that has a place.
+ */
+function placeNames(views, scale, wide, high) {
+  const taken = [];
+  for (const view of views) {
+    const { full, short, height } = view.size;
+    const free = (spot) => spot.inside && !taken.some((other) => overlap(other, spot));
+    const spots = (width) => places(view.object, width, height, scale, wide, high);
+    // A long name over a small box on a small screen would hide more than it tells.
+    const boxWide = (view.object.x2 - view.object.x1) * scale;
+    const fits = full <= Math.max(1.2 * boxWide, 0.4 * wide);
+    view.spot = (fits && spots(full).find(free)) || spots(short).find(free);
+    view.wide = spots(full).find((spot) => spot.inside) ?? spots(full)[0];
+    if (view.spot) taken.push(view.spot);
   }
 }
 
@@ -246,8 +268,8 @@ function overlap(a, b) {
 }
 
 /** One row of the list: what it is, and under it the five best names with their probabilities. */
-function makeRow(view, number, point) {
-  const { object, name } = view;
+function makeRow(view, point) {
+  const { object, name, number } = view;
   const headline = [
     make("span.number", {}, number),
     view.crop,

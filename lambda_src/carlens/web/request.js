@@ -22,6 +22,7 @@ const MODES = {
 const UNREACHED = "The server could not be reached. Check the connection and try again.";
 
 let cancel = null; // AbortController of the request under way
+let sending = []; // its pictures
 let problem = null; // what went wrong with the last one
 let said = () => "";
 
@@ -120,6 +121,7 @@ async function send() {
   const asked = { mode: mode(), pictures, headers: keyHeaders() };
   asked.path = `${asked.mode}?format=detailed&confidence=${FLOOR}`;
   cancel = new AbortController();
+  sending = pictures;
   const { signal } = cancel;
   begin();
   try {
@@ -158,6 +160,8 @@ function end(words) {
   clearInterval(clock);
   $("clock").textContent = "";
   cancel = null;
+  sending = [];
+  forgetUnused();
   if (document.activeElement === $("cancel")) $("send").focus();
   $("cancel").hidden = true;
   $("progress").hidden = true;

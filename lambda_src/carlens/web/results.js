@@ -86,6 +86,11 @@ function filter() {
     (failed ? t(", {n} failed", { n: failed }) : "");
 }
 
+// What scrolls to a place must not end below the filters, however many lines they take.
+new ResizeObserver(() => {
+  style(document.documentElement, { "--filter-height": `${$("filter").offsetHeight}px` });
+}).observe($("filter"));
+
 /** One picture with its boxes, and beside it the list of what was found. */
 function makeCard(part, entry, inMode) {
   const { picture } = part;

@@ -22,16 +22,20 @@ const SNIPPETS = {
     return lines.join(" \\\n  ");
   },
 
-  python({ path, pictures, headers }) {
+  python({ path, pictures, headers, parts: sent }) {
     const key = headers["x-api-key"];
-    const parts = pictures.map((picture) =>
-      picture.address
-        ? `    ("url", (None, ${literal(picture.address)})),`
-        : `    ("image", open(${literal(picture.name)}, "rb")),`,
-    );
+    const parts = pictures.map(({ name, address: url }, i) => {
+      if (url) return `    ("url", (None, ${literal(url)})),`;
+      const side = sideOf(sent?.[i]);
+      const file = side ? `scaled(${literal(name)}, ${side})` : `open(${literal(name)}, "rb")`;
+      return `    ("image", ${file}),`;
+    });
+    const scales = sent?.some(sideOf);
+    const modules = [...(scales ? ["import io"] : []), ...(key ? ["import os"] : [])];
     return [
-      ...(key ? ["import os", ""] : []),
+      ...(modules.length ? [...modules, ""] : []),
       "import requests",
+      ...(scales ? PYTHON_SCALED : []),
       "",
       "pictures = [",
       ...parts,
@@ -47,15 +51,19 @@ const SNIPPETS = {
     ].join("\n");
   },
 
-  javascript({ path, pictures, headers }) {
+  javascript({ path, pictures, headers, parts }) {
     const files = pictures.filter((picture) => !picture.address);
-    const appends = pictures.map((picture) =>
-      picture.address
-        ? `form.append("url", ${literal(picture.address)});`
-        : `form.append("image", input.files[${files.indexOf(picture)}]); // ${oneLine(picture.name)}`,
-    );
-    const all = files.length === pictures.length;
+    const appends = pictures.map((picture, i) => {
+      if (picture.address) return `form.append("url", ${literal(picture.address)});`;
+      const file = `input.files[${files.indexOf(picture)}]`;
+      const side = sideOf(parts?.[i]);
+      const sent = side ? `await scaled(${file}, ${side}), ${literal(picture.name)}` : file;
+      return `form.append("image", ${sent}); // ${oneLine(picture.name)}`;
+    });
+    const scales = parts?.some(sideOf);
+    const all = files.length === pictures.length && !scales;
     return [
+      ...(scales ? [JAVASCRIPT_SCALED, ""] : []),
       ...(files.length
         ? [`const input = document.querySelector('input[type="file"]');`]
         : []),
@@ -87,6 +95,37 @@ const NOTES = {
   javascript: ["For a page with a file field that takes several files."],
   node: ["Save as carlens.mjs; Node.js 20 or later."],
 };
+
+const TOO_LARGE =
+  "As they are, these files are more than the {most} of one request, and will be refused (413): scale them down first, as this page did.";
+const SCALED_NOTES = {
+  curl: TOO_LARGE,
+  python: "It scales the large files down, as this page did, with pip install pillow.",
+  javascript: "It scales the large files down, as this page did.",
+  node: TOO_LARGE,
+};
+
+/** The longest side a picture was scaled down to, if it was. */
+const sideOf = (part) => part?.scaled && Math.max(...part.scaled.to);
+
+const PYTHON_SCALED = [
+  "from PIL import Image, ImageOps",
+  "",
+  "def scaled(name, side):",
+  '    picture = ImageOps.exif_transpose(Image.open(name)).convert("RGB")',
+  "    picture.thumbnail((side, side))",
+  "    jpeg = io.BytesIO()",
+  '    picture.save(jpeg, "JPEG", quality=90)',
+  "    return name, jpeg.getvalue()",
+];
+
+const JAVASCRIPT_SCALED = `async function scaled(file, side) {
+  const photo = await createImageBitmap(file);
+  const scale = Math.min(1, side / Math.max(photo.width, photo.height));
+  const canvas = new OffscreenCanvas(photo.width * scale, photo.height * scale);
+  canvas.getContext("2d").drawImage(photo, 0, 0, canvas.width, canvas.height);
+  return canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 });
+}`;
 
 function curlPart(picture) {
   if (picture.address) return `--form-string ${quote(`url=${picture.address}`)}`;
@@ -130,8 +169,7 @@ function showSnippets(asked = shownRequest) {
         : "Put your API key into the variable CARLENS_API_KEY first.",
     );
   }
-  if (asked.parts?.some((part) => part.scaled)) {
-    notes.push("It sends the files as they are; this page sent some of them scaled down.");
-  }
-  $("snippet-note").textContent = notes.map((note) => t(note)).join(" ");
+  if (asked.parts?.some(sideOf)) notes.push(SCALED_NOTES[snippetIn]);
+  const most = bytes(MAX_BYTES);
+  $("snippet-note").textContent = notes.map((note) => t(note, { most })).join(" ");
 }

@@ -137,10 +137,12 @@ function showTray() {
   );
 }
 
-/** Give back the memory of pictures that are neither in the tray nor among the results. */
+/** Give back the memory of pictures that nothing shows and no request will show. */
 const held = new Set();
 function forgetUnused() {
-  const used = new Set([...tray, ...cards.map((card) => card.picture)].map((p) => p.source));
+  const used = new Set(
+    [...tray, ...sending, ...cards.map((card) => card.picture)].map((p) => p.source),
+  );
   for (const picture of tray) if (picture.file) held.add(picture.source);
   for (const source of held) {
     if (used.has(source)) continue;

@@ -173,8 +173,12 @@ const FRENCH = {
   "Put your API key into the variable CARLENS_API_KEY first.":
     "Mettez d’abord votre clé d’API dans la variable CARLENS_API_KEY.",
   "Put your API key in place of YOUR_API_KEY.": "Mettez votre clé d’API à la place de YOUR_API_KEY.",
-  "It sends the files as they are; this page sent some of them scaled down.":
-    "Il envoie les fichiers tels quels ; cette page en a envoyé certains réduits.",
+  "As they are, these files are more than the {most} of one request, and will be refused (413): scale them down first, as this page did.":
+    "Tels quels, ces fichiers dépassent les {most} d’une requête et seront refusés (413) : réduisez-les d’abord, comme cette page.",
+  "It scales the large files down, as this page did.":
+    "Il réduit les grands fichiers, comme cette page.",
+  "It scales the large files down, as this page did, with pip install pillow.":
+    "Il réduit les grands fichiers, comme cette page, avec pip install pillow.",
   "Needs pip install requests.": "Demande pip install requests.",
   "For a page with a file field that takes several files.":
     "Pour une page avec un champ de fichiers multiples.",
