@@ -166,6 +166,27 @@ def test_two_photos_and_an_address_in_one_request(
         assert np.abs(np.subtract((left, top, right, bottom), SKODA_CAR)).max() <= TOLERANCE
 
 
+def test_without_a_photo_at_hand_the_example_shows_what_comes_back(
+    api: str, browser: Browser
+) -> None:
+    with visit(browser, api) as page:
+        # When a newcomer takes the example, with one click
+        with page.expect_response(lambda r: r.request.method == "POST") as response:
+            page.get_by_role("button", name="Try an example").click()
+
+        # Then its cars are boxed, the large one where it stands
+        expect(page.locator("#results-title")).to_have_text("3 vehicles in 1 picture")
+        expect(page.locator("#results-title")).to_be_focused()
+        [image] = response.value.json()["images"]
+        assert (image["name"], image["width"]) == ("example.webp", 350)
+        car = image["objects"][0]
+        box = np.multiply([car[side] for side in ("x1", "y1", "x2", "y2")], 518 / 350)
+        assert np.abs(box - SKODA_CAR).max() <= 2 * TOLERANCE
+        # And it is a picture of the tray as any other
+        expect(page.locator("#tray li")).to_have_count(1)
+        expect(page.locator("#example")).to_be_hidden()
+
+
 def test_the_whole_frame_opens_the_file_chooser(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         page.on("filechooser", lambda chooser: chooser.set_files(SKODA))
@@ -619,6 +640,136 @@ def test_a_picture_that_fails_says_why_and_the_others_answer(api: str, browser: 
         assert shown_boxes(page) > 0
 
 
+def test_a_file_that_cannot_be_scaled_is_named(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given a TIFF of more bytes than the gateway takes, which Chromium does not read
+        noise = np.random.default_rng(7).integers(0, 256, (1250, 1250, 3), np.uint8)
+        scan = encode(noise, "TIFF")
+        assert len(scan) > 4_600_000
+        choose(page, SKODA, {"name": "scan.tiff", "mimeType": "image/tiff", "buffer": scan})
+
+        page.locator("#send").click()
+
+        expect(page.get_by_role("alert")).to_contain_text(
+            "scan.tiff (4.7 MB) cannot be scaled down by this browser; convert it to JPEG"
+        )
+
+
+def test_only_as_many_photos_are_scaled_as_must_be(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given a large photo and small ones, together just too large
+        noise = np.random.default_rng(7).integers(0, 256, (1100, 1300, 3), np.uint8)
+        large = encode(noise, "PNG")
+        middle = encode(noise[:500, :500], "PNG")
+        files: list[FilePayload] = [
+            {"name": name, "mimeType": "image/png", "buffer": photo}
+            for name, photo in (("large.png", large), ("a.png", middle), ("b.png", middle))
+        ]
+        assert len(large) < 4_500_000 < len(large) + 2 * len(middle)
+
+        choose_and_send(page, *files)
+
+        # Then the large one alone is
+        expect(page.locator(".note")).to_have_count(1)
+        expect(page.locator(".card").first.locator(".note")).to_be_visible()
+
+
+def test_a_photo_of_too_many_pixels_is_scaled_however_small_its_file(
+    api: str, browser: Browser
+) -> None:
+    with visit(browser, api) as page:
+        # Given a panorama longer than a photo may be
+        photo = Image.open(SKODA).convert("RGB")
+        wide = Image.new("RGB", (20_400, 331))
+        for x in range(0, wide.width, photo.width):
+            wide.paste(photo, (x, 0))
+        upload = encode(np.asarray(wide), "JPEG", quality=30)
+        assert len(upload) < 4_000_000
+
+        answer = choose_and_send(
+            page, {"name": "wide.jpg", "mimeType": "image/jpeg", "buffer": upload}
+        )
+
+        # Then it is answered, in its own pixels
+        assert answer["images"][0]["width"] == 1600
+        expect(page.locator(".meta")).to_have_text("20400 × 331 pixels")
+
+
+def test_more_pictures_than_a_request_takes_are_said_at_once(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        sent: list[str] = []
+        page.on("request", lambda r: sent.append(r.url) if r.method == "POST" else None)
+        # When a picture too many is added
+        choose(page, *[junk(f"{i}.png") for i in range(33)])
+        # Then the page says so before anything is sent
+        expect(page.locator("#size")).to_have_text("One request takes 32 pictures: remove 1.")
+        page.locator("#send").press("Enter")
+        expect(page.locator("#status")).to_have_text("One request takes 32 pictures: remove 1.")
+        assert sent == []
+        # And one less can be sent
+        page.locator(".remove").first.click()
+        expect(page.locator("#size")).to_be_hidden()
+        expect(page.locator("#send")).to_have_attribute("aria-disabled", "false")
+        send(page)
+        # And where all fail, the headline says that and nothing else
+        expect(page.locator("#results-title")).to_have_text("32 pictures failed")
+        expect(page.locator("#legend")).to_be_hidden()
+
+
+def test_the_headline_tells_a_strict_filter_from_an_empty_picture(
+    api: str, browser: Browser
+) -> None:
+    with visit(browser, api) as page:
+        crowd(page, 6, kinds=2)
+        choose_and_send(page, SKODA)
+        expect(page.locator("#results-title")).to_have_text("6 vehicles in 1 picture")
+        set_slider(page, 95)
+        expect(page.locator("#results-title")).to_have_text("0 of 6 vehicles pass the filters")
+        # And a class switched off is heard
+        set_slider(page, 40)
+        page.locator("#kinds label").first.click()
+        expect(page.locator("#status")).to_have_text("3 of 6 shown")
+
+
+def test_who_writes_while_the_answer_comes_keeps_the_focus(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        waiting: list[Route] = []
+        page.route("**/predict?*", lambda route: waiting.append(route))
+        choose(page, SKODA)
+        page.locator("#send").click()
+        expect(page.locator("#status")).to_have_text("Sending…")
+
+        # When somebody goes on to an address meanwhile
+        page.locator("#addresses").press_sequentially("https://exam")
+        before = page.evaluate("scrollY")
+        waiting[0].continue_()
+
+        # Then they stay there, and hear that it is done
+        expect(page.locator("#results")).to_be_visible()
+        expect(page.locator("#status")).to_have_text("Done.")
+        expect(page.locator("#addresses")).to_be_focused()
+        assert page.evaluate("scrollY") == before
+
+
+def test_what_is_no_address_is_said_until_it_is_corrected(api: str, browser: Browser) -> None:
+    permissions = ["clipboard-read", "clipboard-write"]
+    with visit(browser, api, permissions=permissions) as page:
+        # Given a line that is none
+        page.locator("#addresses").fill("street.jpg")
+        page.locator("#add").click()
+        expect(page.locator("#addresses-problem")).to_contain_text("no address")
+        # When it is corrected, then nothing is said any more
+        page.locator("#addresses").press("End")
+        page.keyboard.type("!")
+        expect(page.locator("#addresses-problem")).to_be_empty()
+        assert page.locator("#addresses").get_attribute("aria-invalid") is None
+        # And text pasted beside the field is no silent nothing either
+        page.evaluate("navigator.clipboard.writeText('a street')")
+        page.locator("#photos-title").focus()
+        page.keyboard.press("ControlOrMeta+v")
+        expect(page.locator("#status")).to_contain_text("This line is no address.")
+
+
 @pytest.mark.parametrize(
     ("status", "body", "shown"),
     [
@@ -786,6 +937,40 @@ def _tab_to(page: Page, selector: str) -> None:
     raise AssertionError(f"Tab does not reach {selector}")
 
 
+@pytest.mark.parametrize("size", [(390, 844), (1280, 800), (844, 390)])
+def test_what_has_the_focus_is_not_below_the_filters(
+    api: str, browser: Browser, size: tuple[int, int]
+) -> None:
+    viewport = {"width": size[0], "height": size[1]}
+    with visit(browser, api, viewport=viewport) as page:
+        crowd(page, 24, kinds=24)
+        choose_and_send(page, SKODA, PASSAT)
+        # When the keyboard goes backwards from the end
+        page.locator(".card").last.locator(".png").focus()
+        for _ in range(40):
+            page.keyboard.press("Shift+Tab")
+            # Then what it comes to is to be seen, whole or at its start
+            hidden = page.evaluate(
+                """() => {
+                    const on = document.activeElement.getBoundingClientRect();
+                    const bar = document.getElementById("filter").getBoundingClientRect();
+                    const own = document.activeElement.closest("#filter");
+                    return !own && on.top < bar.bottom - 1 && on.bottom > bar.top + 1;
+                }"""
+            )
+            assert not hidden, page.evaluate("document.activeElement.outerHTML")
+
+
+def test_forced_colors_show_how_to_remove_a_picture(api: str, browser: Browser) -> None:
+    with visit(browser, api, forced_colors="active") as page:
+        choose(page, SKODA)
+        colors = page.locator(".remove").evaluate(
+            "b => [getComputedStyle(b).backgroundColor, "
+            "getComputedStyle(b, '::before').backgroundColor]"
+        )
+        assert colors[0] != colors[1]
+
+
 def _axe() -> str:
     found = importlib.util.find_spec("axe_playwright_python")
     if found is None or found.origin is None:
@@ -910,6 +1095,13 @@ def test_french_for_who_reads_french(api: str, browser: Browser) -> None:
             f"{shown} vehicles in 1 picture, 1 failed"
         )
         expect(page.locator(".card")).to_have_count(2)
+        # And what was opened still is
+        opened = page.locator("details.row-of").first
+        opened.locator("summary").click()
+        page.get_by_role("button", name="Français").click()
+        expect(opened).to_have_attribute("open", "")
+        expect(page.locator("#save-csv")).to_have_attribute("title", "Ce que montrent les filtres")
+        page.get_by_role("button", name="English").click()
         # And the choice is in the address, and nowhere else
         assert page.url.endswith("#en")
         page.reload()
@@ -986,6 +1178,51 @@ def test_every_route_parameter_and_error_of_the_contract_is_documented(
         assert "`" not in page.locator(".guide").inner_text()
 
 
+def test_each_route_has_an_address_and_the_guide_that_of_this_server(
+    api: str, browser: Browser
+) -> None:
+    with visit(browser, f"{api}/#api", failing=True) as page:
+        contract = page.request.get(f"{api}/openapi.json").json()
+        route = contract["paths"]["/norm/{table}"]["post"]["operationId"]
+        # Given a link to a route
+        page.goto(f"{api}/#fr/api/{route}")
+        # Then the page opens there, in its language
+        expect(page.locator(f"#{route}")).to_be_focused()
+        expect(page.locator(f"#{route}")).to_be_in_viewport()
+        # And who goes to another can hand on its address
+        page.locator(".contents button", has_text="/health").first.click()
+        assert re.search(r"#fr/api/\w+$", page.url)
+        focused = page.evaluate("document.activeElement.id")
+        assert page.url.endswith(focused)
+        # And examples can be pasted as they are
+        assert f"{api}/predict" in page.locator(".preface").inner_text()
+
+
+def test_a_locked_contract_shows_the_way_out(api: str, browser: Browser) -> None:
+    refusal = {"error": {"code": "forbidden", "message": "Send a key.", "request_id": "id-4"}}
+    with visit(browser, f"{api}/#api", failing=True) as page:
+        expect(page.locator(".operation")).to_have_count(12)
+        # Given an API that is locked
+        page.route("**/openapi.json", lambda route: route.fulfill(status=403, json=refusal))
+        page.reload()
+        problem = page.locator("#contract [role=alert]")
+        expect(problem).to_contain_text("Send a key.")
+        expect(problem).to_contain_text("enter it under “API key”")
+        # When French is chosen, then it is said in French
+        page.get_by_role("button", name="Français").click()
+        expect(problem).to_contain_text("Si cette API demande une clé")
+        # And without a connection it says so, in no words of the browser
+        page.unroute_all()
+        page.route("**/openapi.json", lambda route: route.abort())
+        page.get_by_role("button", name="English").click()
+        expect(problem).to_contain_text("The server could not be reached.")
+        # And a key opens it
+        page.unroute_all()
+        page.locator("#key").fill(KEY)
+        page.locator("#key").press("Tab")
+        expect(page.locator(".operation")).to_have_count(12)
+
+
 def test_every_route_can_be_tried(api: str, photo_host: str, browser: Browser) -> None:
     with visit(browser, f"{api}/#api", failing=True) as page:
         for path, expected in {
@@ -1019,6 +1256,7 @@ def test_every_route_can_be_tried(api: str, photo_host: str, browser: Browser) -
         assert len(answer["images"]) == 2
         assert {len(o["pred"]) for image in answer["images"] for o in image["objects"]} == {2}
         expect(form.get_by_role("status")).to_contain_text(answer["request_id"])
+        assert form.get_by_role("status").inner_text().startswith("200 ")
 
         # A raw body and JSON
         form = page.get_by_role("form", name="Try it: POST /object_detection", exact=True)
@@ -1169,12 +1407,18 @@ def test_a_file_of_names_is_answered_for_download(api: str, browser: Browser) ->
         with page.expect_download() as download:
             page.get_by_role("button", name="Download the answer").click()
 
-        assert download.value.suggested_filename == "cars-carlens.csv"
+        assert download.value.suggested_filename == "cars-europe-carlens.csv"
         assert [(r["make"], r["model"]) for r in rows_of(download.value)] == [
             ("Renault", "Clio"),
             ("Volkswagen", "Golf"),
         ]
         expect(page.locator("#file-start")).to_contain_text("Volkswagen,Golf,100")
+        expect(page.locator("#file-status")).to_contain_text("from the table europe")
+
+        # And another table answers anew
+        page.get_by_label("Table").select_option("stanford_cars")
+        expect(page.locator("#file-status")).to_contain_text("from the table stanford_cars")
+        expect(page.locator("#file-start")).not_to_contain_text("Renault,Clio")
 
         # And a file that holds none says so, and offers nothing
         page.set_input_files("#rows", rows_file("make,model\n"))

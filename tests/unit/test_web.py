@@ -191,7 +191,7 @@ def test_all_that_is_written_in_the_document_is_there_in_french() -> None:
         r"<noscript>.*?</noscript>|<code>.*?</code>|<title>.*?</title>", "<>", html, flags=re.S
     )
     texts = {" ".join(text.split()) for text in re.findall(r">([^<>]+)<", html)}
-    texts |= set(re.findall(r'aria-label="([^"]+)"', html))
+    texts |= set(re.findall(r'(?:aria-label|title)="([^"]+)"', html))
     names = {"", "API", "Carlens", "curl", "Python", "JavaScript", "Node.js", "Français"}
     # Then
     assert texts - names - set(_french()) == set()

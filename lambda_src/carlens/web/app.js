@@ -35,7 +35,8 @@ function readHash() {
   const chosen = ["en", "fr"].find((code) => words.includes(code));
   const preferred = navigator.language.startsWith("fr") ? "fr" : "en";
   const other = Object.keys(VIEWS).find((name) => words.includes(name));
-  return { chosen: chosen ?? preferred, view: other ?? "photos" };
+  const place = words[words.indexOf("api") + 1]; // as in #api/predict
+  return { chosen: chosen ?? preferred, view: other ?? "photos", place };
 }
 
 // The title of each view, and where it has the API key.
@@ -48,7 +49,7 @@ const VIEWS = {
 let view = "";
 
 function follow() {
-  const { chosen, view: next } = readHash();
+  const { chosen, view: next, place } = readHash();
   const moved = view !== next;
   const spoken = language !== chosen;
   view = next;
@@ -65,7 +66,7 @@ function follow() {
   document.getElementById(keyPlace).append($("key-panel"));
   $("english").hidden = chosen === "en";
   if (spoken || !shownOnce) redraw();
-  if (view === "api" && moved) showContract();
+  if (view === "api") showContract().then(() => $(place)?.closest("#contract") && goTo(place));
   if (view === "names" && moved) match();
   if (moved && shownOnce) {
     scrollTo(0, 0);
@@ -89,6 +90,9 @@ function redraw() {
   say(said);
 }
 
+/** The language that the address names; without, the browser's holds. */
+const saidLanguage = () => location.hash.match(/\b(en|fr)\b/)?.[0];
+
 /** A plain hash would be a link to the base address; this stays on the page as it is. */
 function goToView(chosen, next) {
   location.hash = [chosen, next === "photos" ? "" : next].filter(Boolean).join("/");
@@ -103,10 +107,20 @@ for (const input of [$("files"), $("camera")]) {
   });
 }
 $("drop").addEventListener("click", (event) => {
-  if (!event.target.closest("label, input")) $("files").click();
+  if (!event.target.closest("label, input, button")) $("files").click();
+});
+$("example").addEventListener("click", () => {
+  const [, data] = $("example").firstElementChild.src.split(",");
+  const content = Uint8Array.from(atob(data), (byte) => byte.charCodeAt(0));
+  addFiles([new File([content], "example.webp", { type: "image/webp" })]);
+  send();
 });
 $("add").addEventListener("click", takeField);
-$("addresses").addEventListener("input", showTray);
+$("addresses").addEventListener("input", () => {
+  $("addresses").removeAttribute("aria-invalid");
+  $("addresses-problem").textContent = "";
+  showTray();
+});
 $("clear").addEventListener("click", () => {
   changeTray([]);
   say(() => t("All removed."));
@@ -121,7 +135,10 @@ $("copy-snippet").addEventListener("click", () =>
   copy($("snippet").textContent, $("copy-snippet")),
 );
 for (const input of [$("make"), $("model")]) input.addEventListener("input", matchSoon);
-$("table").addEventListener("change", match);
+$("table").addEventListener("change", () => {
+  match();
+  if (fileAsked) matchFile(fileAsked.file);
+});
 $("rows").addEventListener("change", () => {
   const [file] = $("rows").files;
   if (file) matchFile(file);
@@ -139,9 +156,7 @@ for (const radio of document.querySelectorAll('input[name="mode"]')) {
 for (const link of document.querySelectorAll("[data-view]")) {
   link.addEventListener("click", (event) => {
     event.preventDefault();
-    const { chosen } = readHash();
-    const said = location.hash.slice(1).split("/").includes(chosen) ? chosen : "";
-    goToView(said, link.dataset.view);
+    goToView(saidLanguage(), link.dataset.view);
   });
 }
 $("language").addEventListener("click", () => {
@@ -153,8 +168,9 @@ document.addEventListener("paste", (event) => {
   if (view !== "photos") return;
   const { files } = event.clipboardData;
   const typing = event.target.closest?.("textarea, input");
-  if (files.length) addFiles(files);
-  else if (typing || addAddresses(event.clipboardData.getData("text")).length) return;
+  if (!files.length && typing) return;
+  const rest = files.length ? addFiles(files) : addAddresses(event.clipboardData.getData("text"));
+  if (rest?.length) say(() => notAddresses(rest));
   event.preventDefault();
 });
 

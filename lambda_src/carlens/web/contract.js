@@ -7,12 +7,10 @@ async function showContract() {
   if (contract) return;
   $("contract").replaceChildren(make("p.hint", { role: "status" }, t("Loading the contract…")));
   try {
-    const response = await fetch("openapi.json", { headers: keyHeaders() });
-    if (!response.ok) throw new Error(`HTTP ${response.status}`);
-    contract = await response.json();
-  } catch ({ message }) {
-    const why = t("The contract could not be loaded: {why}", { why: message });
-    $("contract").replaceChildren(make("p.problem", { role: "alert" }, why));
+    const response = await ask("openapi.json", {});
+    contract = read(response.status, await response.text(), (answer) => answer?.paths);
+  } catch (error) {
+    $("contract").replaceChildren(make("div.problem", { role: "alert" }, ...explain(error)));
     return;
   }
   drawContract();
@@ -76,8 +74,13 @@ const anchor = (text) => text.toLowerCase().replace(/[^a-z0-9]+/g, "-");
 
 function contents(groups, guide) {
   // Not links: with a base element, a link to a fragment may be a link to another page.
-  const entry = (id, ...label) =>
-    make("li", {}, make("button", { type: "button", onclick: () => goTo(id) }, ...label));
+  const entry = (id, ...label) => {
+    const onclick = () => {
+      goToView(saidLanguage(), `api/${id}`);
+      goTo(id);
+    };
+    return make("li", {}, make("button", { type: "button", onclick }, ...label));
+  };
   return make(
     "ul",
     {},
@@ -362,6 +365,7 @@ function trial({ path, method }, parameters, body) {
           const text = await response.text();
           status.replaceChildren(
             mark(response.status),
+            " ",
             [
               duration(performance.now() - started),
               bytes(new Blob([text]).size),
@@ -527,7 +531,7 @@ function markdown(text) {
   return blocks.map((block) => {
     const lines = block.trim().split("\n");
     if (block.startsWith("```")) {
-      const source = lines.slice(1, -1).join("\n");
+      const source = lines.slice(1, -1).join("\n").replaceAll("…/", document.baseURI);
       return code(source, { js: "JavaScript", sh: "Shell" }[lines[0].slice(3)] ?? "");
     }
     if (lines[0].startsWith("|")) return table(lines);

@@ -52,14 +52,14 @@ const COLORS = {
 };
 const WEIGHTS = { sure: "600", likely: "italic 600", kind: "500" };
 const fontOf = ({ how }, unit) => `${WEIGHTS[how]} ${13 * unit}px system-ui, sans-serif`;
-const MOST_PIXELS = 16_000_000; // what a canvas holds on every phone
+const CANVAS_PIXELS = 16_000_000; // what a canvas holds on every phone
 
 /** Draw the boxes and names that are shown as a PNG: on the photo, or on nothing without one. */
 async function annotate({ entry, views }, photo) {
   const [naturalWide, naturalHigh] = photo
     ? [photo.naturalWidth, photo.naturalHeight]
     : [entry.width, entry.height];
-  const shrunk = Math.min(1, Math.sqrt(MOST_PIXELS / (naturalWide * naturalHigh)));
+  const shrunk = Math.min(1, Math.sqrt(CANVAS_PIXELS / (naturalWide * naturalHigh)));
   const wide = Math.round(naturalWide * shrunk);
   const high = Math.round(naturalHigh * shrunk);
   const canvas = make("canvas", { width: wide, height: high });

@@ -6,7 +6,7 @@ const MOST_SHOWN = 6; // the match and five alternatives
 let asking = new AbortController(); // the last question
 let pause = 0;
 let matched = null; // {answer} or {error} of it
-let fileAsked = null; // {file}, and {blob, start} or {error} when it is answered
+let fileAsked = null; // {file}, and {table, blob, start} or {error} when it is answered
 
 const fullName = ({ make: maker, model }) => `${maker} ${model}`.trim();
 const isText = (text) => typeof text === "string";
@@ -83,6 +83,7 @@ function showMatch() {
   const others = answer.alternatives.map((other) => [fullName(other), other.score]);
   $("scores").replaceChildren(
     scoreBars(scores),
+    make("p.hint", {}, t("Scores are out of 100.")),
     ...(others.length ? [make("h3", {}, t("Alternatives")), scoreBars(others, "others")] : []),
   );
 }
@@ -103,6 +104,7 @@ async function matchFile(file) {
       });
     }
     await loadTables();
+    asked.table = $("table").value;
     const body = new FormData();
     body.append("file", file);
     const response = await ask(tableRoute(), { method: "POST", body });
@@ -116,14 +118,17 @@ async function matchFile(file) {
 }
 
 function showFile() {
-  const { file, blob, start, error } = fileAsked ?? {};
+  const { file, table, blob, start, error } = fileAsked ?? {};
   $("file-status").classList.toggle("problem", Boolean(error));
   $("save-rows").hidden = $("file-start").hidden = !blob;
   $("file-start").textContent = start ?? "";
   if (!file) return;
-  const words = t(blob ? "{name} is answered." : "Matching {name}…", { name: file.name });
+  const said = blob ? "{name} is answered from the table {table}." : "Matching {name}…";
+  const words = t(said, { name: file.name, table });
   $("file-status").replaceChildren(...(error ? explain(error) : [words]));
 }
 
-const saveRows = () =>
-  save(fileAsked.blob, `${fileAsked.file.name.replace(/\.\w+$/, "")}-carlens.csv`);
+function saveRows() {
+  const { file, table, blob } = fileAsked;
+  save(blob, `${file.name.replace(/\.\w+$/, "")}-${table}-carlens.csv`);
+}

@@ -101,7 +101,8 @@ class Overlay {
     const area = ({ object: o }) => (o.x2 - o.x1) * (o.y2 - o.y1);
     const ordered = [...this.views].sort((a, b) => area(b) - area(a));
     this.svg.append(...ordered.map((view) => view.shape));
-    this.hits.append(...ordered.map((view) => view.hit));
+    this.hits.append(...this.views.map((view) => view.hit));
+    for (const [i, view] of ordered.entries()) style(view.hit, { "z-index": i });
     this.tags.append(...this.views.map((view) => view.tag));
     if (this.views.length <= 3) for (const view of this.views) view.row.open = true;
   }

@@ -2,6 +2,9 @@
 
 // API Gateway hands a function 6 MB of event, base64 included: about 4.5 MB of form.
 const MAX_BYTES = 4_500_000;
+const MOST_PICTURES = 32;
+const MOST_PIXELS = 50_000_000; // of one picture
+const MOST_SIDE = 20_000;
 const PART_BYTES = 300; // the headers of one form part, generously
 const SIDES = [1600, 1280, 1024, 800, 640, 512, 400, 320]; // longest side in pixels, when shrinking
 const FLOOR = 0.2; // the weakest detection asked for; the slider filters from here without asking
@@ -33,35 +36,58 @@ function say(words) {
 }
 
 /**
- * Decide what is sent for each picture: its file as it is, or scaled down where all together
- * are too large. Small files keep their bytes; the large ones share what room is left.
+ * Decide what is sent for each picture: its file as it is, or scaled down where it has too many
+ * pixels, or where all together are too large: the largest first, and no more than must be.
  */
 async function fit(pictures, signal) {
   const parts = pictures.map((picture) => ({ picture, blob: picture.file, scaled: null }));
-  let room = MAX_BYTES - total(pictures.map((p) => PART_BYTES + 3 * p.name.length));
-  const files = parts.filter((part) => part.blob).sort((a, b) => a.blob.size - b.blob.size);
-  if (total(files.map((part) => part.blob.size)) <= room) return parts;
-
-  while (files.length && files[0].blob.size <= room / files.length) {
-    room -= files.shift().blob.size;
+  const room = MAX_BYTES - total(pictures.map((p) => PART_BYTES + 3 * p.name.length));
+  const files = parts.filter((part) => part.blob);
+  const size = (some = files) => total(some.map((part) => part.blob.size));
+  for (const part of files) {
+    if (await isVast(part.picture)) await shrink(part, SIDES[0]);
+    signal.throwIfAborted();
   }
-  for (let step = 0; step < SIDES.length;) {
+  for (let step = 0; step < SIDES.length; ) {
+    files.sort((a, b) => b.blob.size - a.blob.size);
     for (const [i, part] of files.entries()) {
+      if (size() <= room) return parts;
       say(() => t("Scaling down picture {i} of {n}…", { i: i + 1, n: files.length }));
       await shrink(part, SIDES[step]);
       signal.throwIfAborted();
+      if (size(files.filter(({ stuck }) => stuck)) > room) throw tooLarge(files);
     }
-    const size = total(files.map((part) => part.blob.size));
-    if (size <= room) return parts;
+    if (size() <= room) return parts;
     // Bytes grow about as the square of the side: skip the steps that cannot fit.
-    const likely = SIDES[step] * Math.sqrt(room / size) * 1.1;
+    const likely = SIDES[step] * Math.sqrt(room / size()) * 1.1;
     do step += 1;
     while (step < SIDES.length - 1 && SIDES[step] > likely);
   }
-  throw new Problem(
-    "These pictures are more than {most} even when scaled down. Send fewer at once, or smaller ones.",
-    { values: { most: bytes(MAX_BYTES) } },
+  throw tooLarge(files);
+}
+
+/** Say what does not fit: the file that could not be made smaller, if there is one. */
+function tooLarge(files) {
+  const stuck = files.find((part) => part.stuck);
+  if (!stuck) {
+    return new Problem(
+      "These pictures are more than {most} even when scaled down. Send fewer at once, or smaller ones.",
+      { values: { most: bytes(MAX_BYTES) } },
+    );
+  }
+  return new Problem(
+    "{name} ({size}) cannot be scaled down by this browser; convert it to JPEG or remove it.",
+    { values: { name: stuck.picture.name, size: bytes(stuck.blob.size) } },
   );
+}
+
+/** Whether a picture has more pixels than are taken, as far as this browser can tell. */
+async function isVast({ source }) {
+  const photo = new Image();
+  photo.src = source;
+  await new Promise((done) => (photo.onload = photo.onerror = done));
+  const [wide, high] = [photo.naturalWidth, photo.naturalHeight];
+  return wide * high > MOST_PIXELS || Math.max(wide, high) > MOST_SIDE;
 }
 
 /** Re-encode one picture with its longest side at most `side`, when that makes it smaller. */
@@ -71,7 +97,8 @@ async function shrink(part, side) {
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    return; // not a picture for this browser; the server may know better
+    part.stuck = true; // not a picture for this browser; the server may know better
+    return;
   }
   const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
   const width = Math.max(1, Math.round(bitmap.width * scale));
@@ -117,6 +144,7 @@ class Problem extends Error {
 async function send() {
   if (cancel || !takeField()) return;
   if (!tray.length) return say(() => t("Add a photo or an address first."));
+  if (tray.length > MOST_PICTURES) return say(tooMany);
   const pictures = tray;
   const asked = { mode: mode(), pictures, headers: keyHeaders() };
   asked.path = `${asked.mode}?format=detailed&confidence=${FLOOR}`;
@@ -143,10 +171,19 @@ async function send() {
     end(() => "");
     return showProblem(error);
   }
+  // Who went on to something else meanwhile stays there, and hears that it is done.
+  const waited = [$("send"), $("cancel"), document.body].includes(document.activeElement);
   end(() => t("Done."));
+  if (!waited) return;
   $("results-title").focus({ preventScroll: true });
   $("results").scrollIntoView();
 }
+
+const tooMany = () =>
+  t("One request takes {most} pictures: remove {n}.", {
+    most: MOST_PICTURES,
+    n: tray.length - MOST_PICTURES,
+  });
 
 function begin() {
   showProblem(null);

@@ -5,13 +5,18 @@ let last = null; // {asked, answer}
 const dropped = new Set(); // classes that the person has switched off
 
 function showAnswer(asked, answer) {
-  if (answer !== last?.answer) dropped.clear();
+  const again = answer === last?.answer; // in the other language
+  const opened = again ? cards.map((card) => card.views.map((view) => view.row.open)) : [];
+  if (!again) dropped.clear();
   last = { asked, answer };
   for (const card of cards) card.close();
   cards = asked.parts.map((part, i) => makeCard(part, answer.images[i], asked.mode));
   $("cards").replaceChildren(...cards.map((card) => card.element));
-  $("legend").hidden = asked.mode !== "predict";
+  for (const [i, rows] of opened.entries()) {
+    for (const [j, open] of rows.entries()) cards[i].views[j].row.open = open;
+  }
   $("filter").hidden = !cards.some((card) => card.views.length);
+  $("legend").hidden = asked.mode !== "predict" || $("filter").hidden;
   $("results").hidden = false;
   $("facts").replaceChildren(...facts(answer, asked).map((fact) => make("span", {}, fact)));
   showKinds();
@@ -51,6 +56,7 @@ function showKinds() {
           if (box.checked) dropped.delete(kind);
           else dropped.add(kind);
           filter();
+          say(() => $("shown").textContent);
         },
       });
       const name = make("span", {}, `${kindName(kind)} `, make("b"));
@@ -79,11 +85,22 @@ function filter() {
   $("kinds").hidden = counts.size < 2 && dropped.size === 0;
   const failed = cards.filter((card) => card.failed).length;
   const [one, many, none] = MODES[cards[0].mode].found;
-  const sum = shown ? plural(shown, one, many) : t(none);
+  $("results-title").textContent = headline(shown, all, failed);
+}
+
+/** What came of the request, in a line: an empty picture is not the same as a strict filter. */
+function headline(shown, all, failed) {
+  const seen = cards.length - failed;
+  if (!seen) return plural(failed, "{n} picture failed", "{n} pictures failed");
+  const [one, many, none] = MODES[cards[0].mode].found;
+  const count = (n) => (n ? plural(n, one, many) : t(none));
+  const hidden = ["0 of {found} passes the filters", "0 of {found} pass the filters"];
   const form = ["{found} in {n} picture", "{found} in {n} pictures"];
-  $("results-title").textContent =
-    plural(cards.length - failed, ...form, { found: sum }) +
-    (failed ? t(", {n} failed", { n: failed }) : "");
+  const sum =
+    all && !shown
+      ? plural(all, ...hidden, { found: count(all) })
+      : plural(seen, ...form, { found: count(shown) });
+  return sum + (failed ? t(", {n} failed", { n: failed }) : "");
 }
 
 // What scrolls to a place must not end below the filters, however many lines they take.
@@ -161,10 +178,11 @@ function makeCard(part, entry, inMode) {
 function failure(error) {
   const message = error?.message ?? t("The answer holds nothing for it.");
   const french = language === "fr" && FRENCH_ERRORS[error?.code];
+  const title = PICTURE_ERRORS[error?.code] ?? PICTURE_ERRORS.unknown;
   return make(
     "div.failed",
     {},
-    make("strong", {}, t(PICTURE_ERRORS[error?.code] ?? PICTURE_ERRORS.unknown)),
+    make("strong", {}, title[language === "fr" ? 1 : 0]),
     french ? make("p", {}, french) : null,
     make("p", { lang: error?.message ? "en" : null }, message),
   );
@@ -174,8 +192,8 @@ function scaledNote({ picture, blob, scaled }) {
   const size = ([width, height]) => `${width} × ${height}`;
   const same = size(scaled.from) === size(scaled.to);
   const note = same
-    ? "Compressed before sending ({before} to {after}), so that all pictures fit into {most}."
-    : "Scaled down from {from} to {to} pixels before sending ({before} to {after}), so that all pictures fit into {most}. The boxes are mapped back to the original.";
+    ? "Compressed before sending ({before} to {after}), to fit into one request."
+    : "Scaled down from {from} to {to} pixels before sending ({before} to {after}), to fit into one request. The boxes are mapped back to the original.";
   return make(
     "p.note",
     {},
@@ -184,7 +202,6 @@ function scaledNote({ picture, blob, scaled }) {
       to: size(scaled.to),
       before: bytes(picture.file.size),
       after: bytes(blob.size),
-      most: bytes(MAX_BYTES),
     }),
   );
 }

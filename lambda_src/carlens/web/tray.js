@@ -49,16 +49,17 @@ function takeField() {
   const rest = addAddresses(field.value);
   field.value = rest.join("\n");
   field.setAttribute("aria-invalid", String(rest.length > 0));
-  $("addresses-problem").textContent = rest.length
-    ? plural(
-        rest.length,
-        "This line is no address. An address begins with https:// or http://.",
-        "These lines are no addresses. An address begins with https:// or http://.",
-      )
-    : "";
+  $("addresses-problem").textContent = rest.length ? notAddresses(rest) : "";
   if (rest.length) field.focus();
   return rest.length === 0;
 }
+
+const notAddresses = ({ length }) =>
+  plural(
+    length,
+    "This line is no address. An address begins with https:// or http://.",
+    "These lines are no addresses. An address begins with https:// or http://.",
+  );
 
 function changeTray(pictures) {
   tray = pictures;
@@ -123,18 +124,20 @@ function image(picture, alt, onerror) {
 function showTray() {
   const size = total(tray.map((picture) => picture.file?.size ?? 0));
   $("tray").hidden = tray.length === 0;
+  $("example").hidden = tray.length > 0;
   $("clear").hidden = tray.length === 0 || cancel !== null;
   const nothing = !tray.length && !$("addresses").value.trim();
-  $("send").setAttribute("aria-disabled", String(nothing || cancel !== null));
+  const many = tray.length > MOST_PICTURES;
+  $("send").setAttribute("aria-disabled", String(nothing || many || cancel !== null));
   const verb = MODES[mode()].verb;
   $("send").textContent = tray.length
     ? plural(tray.length, `${verb} in {n} picture`, `${verb} in {n} pictures`)
     : t(verb);
-  $("size").hidden = size <= MAX_BYTES;
-  $("size").textContent = t(
-    "{size} in all. The large ones will be scaled down, as one request holds {most}.",
-    { size: bytes(size), most: bytes(MAX_BYTES) },
-  );
+  $("size").hidden = !many && size <= MAX_BYTES;
+  const large = "{size} in all. The large ones will be scaled down, as one request holds {most}.";
+  $("size").textContent = many
+    ? tooMany()
+    : t(large, { size: bytes(size), most: bytes(MAX_BYTES) });
 }
 
 /** Give back the memory of pictures that nothing shows and no request will show. */

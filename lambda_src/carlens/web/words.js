@@ -14,6 +14,7 @@ const FRENCH = {
   "Let go to add": "Relâchez pour ajouter",
   "Choose photos": "Choisir des photos",
   "Take a photo": "Prendre une photo",
+  "Try an example": "Essayer un exemple",
   "JPEG, PNG, WebP, GIF, BMP or TIFF": "JPEG, PNG, WebP, GIF, BMP ou TIFF",
   "Or picture addresses, one a line": "Ou des adresses d’images, une par ligne",
   "Add addresses": "Ajouter les adresses",
@@ -36,6 +37,8 @@ const FRENCH = {
   "Show only": "Afficher seulement",
   "Copy JSON": "Copier le JSON",
   "Download CSV": "Télécharger le CSV",
+  "The whole answer, whatever the filters show": "Toute la réponse, quels que soient les filtres",
+  "What the filters show": "Ce que montrent les filtres",
   "Download annotated PNG": "Télécharger le PNG annoté",
   "The same request from your code": "La même requête depuis votre code",
   "A request from your code": "Une requête depuis votre code",
@@ -68,7 +71,8 @@ const FRENCH = {
   Together: "Ensemble",
   Alternatives: "Autres possibilités",
   "Matching {name}…": "Recherche pour {name}…",
-  "{name} is answered.": "{name} a sa réponse.",
+  "{name} is answered from the table {table}.": "{name} a sa réponse, de la table {table}.",
+  "Scores are out of 100.": "Les notes sont sur 100.",
   "This file is more than {most}. Split it, and send the parts one by one.":
     "Ce fichier dépasse {most}. Divisez-le et envoyez les parties une à une.",
   "Reference: {name}": "Référence : {name}",
@@ -104,6 +108,10 @@ const FRENCH = {
   "Scaling down picture {i} of {n}…": "Réduction de l’image {i} sur {n}…",
   "These pictures are more than {most} even when scaled down. Send fewer at once, or smaller ones.":
     "Ces images dépassent {most} même réduites. Envoyez-en moins à la fois, ou de plus petites.",
+  "{name} ({size}) cannot be scaled down by this browser; convert it to JPEG or remove it.":
+    "Ce navigateur ne sait pas réduire {name} ({size}) ; convertissez-la en JPEG ou retirez-la.",
+  "One request takes {most} pictures: remove {n}.":
+    "Une requête prend {most} images : retirez-en {n}.",
   "Sending…": "Envoi…",
   "{sent} of {all}": "{sent} sur {all}",
   "Looking at the pictures…": "Examen des images…",
@@ -131,6 +139,10 @@ const FRENCH = {
   "{found} in {n} picture": "{found} dans {n} image",
   "{found} in {n} pictures": "{found} dans {n} images",
   ", {n} failed": ", {n} en échec",
+  "{n} picture failed": "{n} image en échec",
+  "{n} pictures failed": "{n} images en échec",
+  "0 of {found} passes the filters": "Les filtres masquent {found}",
+  "0 of {found} pass the filters": "Les filtres masquent {found}",
   "{n} of {all} shown": "{n} sur {all}",
   "Round trip {time}": "Aller-retour {time}",
   "in Carlens {time}": "dont Carlens {time}",
@@ -148,10 +160,10 @@ const FRENCH = {
   "Found in this picture": "Trouvés dans cette image",
   "This browser cannot show this file.": "Ce navigateur ne sait pas afficher ce fichier.",
   "This address shows no picture here.": "Cette adresse n’affiche pas d’image ici.",
-  "Compressed before sending ({before} to {after}), so that all pictures fit into {most}.":
-    "Compressée avant l’envoi ({before} à {after}), pour que toutes les images tiennent dans {most}.",
-  "Scaled down from {from} to {to} pixels before sending ({before} to {after}), so that all pictures fit into {most}. The boxes are mapped back to the original.":
-    "Réduite de {from} à {to} pixels avant l’envoi ({before} à {after}), pour que toutes les images tiennent dans {most}. Les cadres sont ramenés à l’original.",
+  "Compressed before sending ({before} to {after}), to fit into one request.":
+    "Compressée avant l’envoi ({before} à {after}), pour tenir dans une requête.",
+  "Scaled down from {from} to {to} pixels before sending ({before} to {after}), to fit into one request. The boxes are mapped back to the original.":
+    "Réduite de {from} à {to} pixels avant l’envoi ({before} à {after}), pour tenir dans une requête. Les cadres sont ramenés à l’original.",
   "The answer holds nothing for it.": "La réponse ne contient rien pour elle.",
   "detected {share}": "détection {share}",
   "{kind}, detected {share}": "{kind}, détection {share}",
@@ -186,7 +198,6 @@ const FRENCH = {
 
   // The API view
   "Loading the contract…": "Chargement du contrat…",
-  "The contract could not be loaded: {why}": "Le contrat n’a pas pu être chargé : {why}",
   "version {version}": "version {version}",
   "On this page": "Sur cette page",
   "The contract speaks English.": "Le contrat est rédigé en anglais.",
@@ -207,7 +218,6 @@ const FRENCH = {
   default: "par défaut",
   "Answer to {route}": "Réponse à {route}",
   "Copy curl": "Copier le curl",
-  "No connection": "Pas de connexion",
 };
 
 /** What the page says of an error in French, by its code; the server says it in English. */
@@ -239,47 +249,34 @@ const FRENCH_ERRORS = {
   timeout: "La réponse a pris trop de temps : envoyez moins d’images, ou de plus petites.",
 };
 
-/** The reason a picture failed, as the title above what the server says. */
+/** The reason a picture failed, as the title above what the server says: in English, in French. */
 const PICTURE_ERRORS = {
-  not_an_image: "This is not a picture Carlens can read",
-  unsupported_image: "This kind of picture is not supported",
-  picture_too_large: "This picture is too large",
-  invalid_base64: "This picture arrived damaged",
-  url_refused: "This address is not allowed",
-  url_failed: "This address could not be fetched",
-  deadline_exceeded: "Time ran out before this picture",
-  unknown: "This picture failed",
+  not_an_image: ["This is not a picture Carlens can read", "Carlens ne peut pas lire ceci comme une image"],
+  unsupported_image: ["This kind of picture is not supported", "Ce genre d’image n’est pas pris en charge"],
+  picture_too_large: ["This picture is too large", "Cette image est trop grande"],
+  invalid_base64: ["This picture arrived damaged", "Cette image est arrivée abîmée"],
+  url_refused: ["This address is not allowed", "Cette adresse n’est pas permise"],
+  url_failed: ["This address could not be fetched", "Cette adresse n’a pas pu être lue"],
+  deadline_exceeded: ["Time ran out before this picture", "Le temps a manqué avant cette image"],
+  unknown: ["This picture failed", "Cette image a échoué"],
 };
 
-Object.assign(FRENCH, {
-  [PICTURE_ERRORS.not_an_image]: "Carlens ne peut pas lire ceci comme une image",
-  [PICTURE_ERRORS.unsupported_image]: "Ce genre d’image n’est pas pris en charge",
-  [PICTURE_ERRORS.picture_too_large]: "Cette image est trop grande",
-  [PICTURE_ERRORS.invalid_base64]: "Cette image est arrivée abîmée",
-  [PICTURE_ERRORS.url_refused]: "Cette adresse n’est pas permise",
-  [PICTURE_ERRORS.url_failed]: "Cette adresse n’a pas pu être lue",
-  [PICTURE_ERRORS.deadline_exceeded]: "Le temps a manqué avant cette image",
-  [PICTURE_ERRORS.unknown]: "Cette image a échoué",
-});
-
-/** COCO's classes, which most detectors know; any other class is shown as the model names it. */
+/** COCO's classes, which most detectors know; any other is shown as the model names it. */
 const FRENCH_KINDS = Object.fromEntries(
-  `person:personne bicycle:vélo car:voiture motorcycle:moto airplane:avion bus:bus train:train
-  truck:camion boat:bateau traffic_light:feu_tricolore fire_hydrant:bouche_d’incendie
-  stop_sign:panneau_stop parking_meter:parcmètre bench:banc bird:oiseau cat:chat dog:chien
-  horse:cheval sheep:mouton cow:vache elephant:éléphant bear:ours zebra:zèbre giraffe:girafe
-  backpack:sac_à_dos umbrella:parapluie handbag:sac_à_main tie:cravate suitcase:valise
-  frisbee:frisbee skis:skis snowboard:snowboard sports_ball:ballon kite:cerf-volant
-  baseball_bat:batte_de_baseball baseball_glove:gant_de_baseball skateboard:skateboard
+  `person:personne bicycle:vélo car:voiture motorcycle:moto airplane:avion truck:camion
+  boat:bateau traffic_light:feu_tricolore fire_hydrant:bouche_d’incendie stop_sign:panneau_stop
+  parking_meter:parcmètre bench:banc bird:oiseau cat:chat dog:chien horse:cheval sheep:mouton
+  cow:vache elephant:éléphant bear:ours zebra:zèbre giraffe:girafe backpack:sac_à_dos
+  umbrella:parapluie handbag:sac_à_main tie:cravate suitcase:valise sports_ball:ballon
+  kite:cerf-volant baseball_bat:batte_de_baseball baseball_glove:gant_de_baseball
   surfboard:planche_de_surf tennis_racket:raquette_de_tennis bottle:bouteille
   wine_glass:verre_à_vin cup:tasse fork:fourchette knife:couteau spoon:cuillère bowl:bol
-  banana:banane apple:pomme sandwich:sandwich orange:orange broccoli:brocoli carrot:carotte
-  hot_dog:hot-dog pizza:pizza donut:donut cake:gâteau chair:chaise couch:canapé
-  potted_plant:plante_en_pot bed:lit dining_table:table toilet:toilettes tv:télé
-  laptop:ordinateur_portable mouse:souris remote:télécommande keyboard:clavier
+  banana:banane apple:pomme broccoli:brocoli carrot:carotte hot_dog:hot-dog cake:gâteau
+  chair:chaise couch:canapé potted_plant:plante_en_pot bed:lit dining_table:table toilet:toilettes
+  tv:télé laptop:ordinateur_portable mouse:souris remote:télécommande keyboard:clavier
   cell_phone:téléphone microwave:micro-ondes oven:four toaster:grille-pain sink:évier
-  refrigerator:réfrigérateur book:livre clock:horloge vase:vase scissors:ciseaux
-  teddy_bear:ours_en_peluche hair_drier:sèche-cheveux toothbrush:brosse_à_dents`
+  refrigerator:réfrigérateur book:livre clock:horloge scissors:ciseaux teddy_bear:ours_en_peluche
+  hair_drier:sèche-cheveux toothbrush:brosse_à_dents`
     .split(/\s+/)
     .map((pair) => pair.replaceAll("_", " ").split(":")),
 );
@@ -336,9 +333,11 @@ function findWritten() {
     const [, before, after] = /^(\s*)[^]*?(\s*)$/.exec(node.data);
     written.push(() => (node.data = before + t(english) + after));
   }
-  for (const element of document.body.querySelectorAll("[aria-label]")) {
-    const english = element.getAttribute("aria-label");
-    written.push(() => element.setAttribute("aria-label", t(english)));
+  for (const name of ["aria-label", "title"]) {
+    for (const element of document.body.querySelectorAll(`[${name}]`)) {
+      const english = element.getAttribute(name);
+      written.push(() => element.setAttribute(name, t(english)));
+    }
   }
 }
 
