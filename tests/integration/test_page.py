@@ -335,6 +335,26 @@ def test_a_picture_removed_during_its_request_is_in_the_results(api: str, browse
         expect(page.locator("#tray li")).to_have_count(1)
 
 
+def test_a_picture_can_be_seen_large(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        choose_and_send(page, SKODA)
+        small = page.locator(".stage").bounding_box()
+
+        page.get_by_role("button", name="Enlarge").click()
+
+        # Then the picture fills the screen, and its boxes can be pointed at as before
+        expect(page.locator(".view:fullscreen")).to_be_visible()
+        large = page.locator(".stage").bounding_box()
+        assert small
+        assert large
+        assert large["width"] > 1.2 * small["width"]
+        assert large["height"] <= page.evaluate("innerHeight") + 1
+        page.locator(".hit:visible").last.hover()
+        expect(page.locator(".shape.active")).to_have_count(1)
+        page.evaluate("document.exitFullscreen()")
+        expect(page.get_by_role("button", name="Enlarge")).to_be_visible()
+
+
 def test_filters_act_at_once_without_a_request(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         # Given all objects of two photos

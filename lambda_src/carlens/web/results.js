@@ -154,7 +154,16 @@ function makeCard(part, entry, inMode) {
     t("Download annotated PNG"),
   );
   const word = make("p.hint", { role: "status" });
-  about.append(none, list, make("div", {}, download, word));
+  const enlarge = make(
+    "button.button.small",
+    {
+      type: "button",
+      hidden: !document.fullscreenEnabled,
+      onclick: () => stage.parentElement.requestFullscreen(),
+    },
+    t("Enlarge"),
+  );
+  about.append(none, list, make("div", {}, make("div.exports", {}, enlarge, download), word));
   card.photo.addEventListener("load", () => {
     for (const view of views) drawCrop(card.photo, view, entry);
   });

@@ -91,19 +91,15 @@ const SNIPPETS = {
 
 const NOTES = {
   curl: [],
-  python: ["Needs pip install requests."],
+  python: ["Needs pip install {packages}."],
   javascript: ["For a page with a file field that takes several files."],
   node: ["Save as carlens.mjs; Node.js 20 or later."],
 };
 
 const TOO_LARGE =
   "As they are, these files are more than the {most} of one request, and will be refused (413): scale them down first, as this page did.";
-const SCALED_NOTES = {
-  curl: TOO_LARGE,
-  python: "It scales the large files down, as this page did, with pip install pillow.",
-  javascript: "It scales the large files down, as this page did.",
-  node: TOO_LARGE,
-};
+const SCALED = "It scales the large files down, as this page did.";
+const SCALED_NOTES = { curl: TOO_LARGE, python: SCALED, javascript: SCALED, node: TOO_LARGE };
 
 /** The longest side a picture was scaled down to, if it was. */
 const sideOf = (part) => part?.scaled && Math.max(...part.scaled.to);
@@ -169,7 +165,8 @@ function showSnippets(asked = shownRequest) {
         : "Put your API key into the variable CARLENS_API_KEY first.",
     );
   }
-  if (asked.parts?.some(sideOf)) notes.push(SCALED_NOTES[snippetIn]);
-  const most = bytes(MAX_BYTES);
-  $("snippet-note").textContent = notes.map((note) => t(note, { most })).join(" ");
+  const scales = asked.parts?.some(sideOf);
+  if (scales) notes.push(SCALED_NOTES[snippetIn]);
+  const values = { most: bytes(MAX_BYTES), packages: scales ? "requests pillow" : "requests" };
+  $("snippet-note").textContent = notes.map((note) => t(note, values)).join(" ");
 }

@@ -39,6 +39,7 @@ const FRENCH = {
   "Download CSV": "Télécharger le CSV",
   "The whole answer, whatever the filters show": "Toute la réponse, quels que soient les filtres",
   "What the filters show": "Ce que montrent les filtres",
+  Enlarge: "Agrandir",
   "Download annotated PNG": "Télécharger le PNG annoté",
   "The same request from your code": "La même requête depuis votre code",
   "A request from your code": "Une requête depuis votre code",
@@ -189,9 +190,7 @@ const FRENCH = {
     "Tels quels, ces fichiers dépassent les {most} d’une requête et seront refusés (413) : réduisez-les d’abord, comme cette page.",
   "It scales the large files down, as this page did.":
     "Il réduit les grands fichiers, comme cette page.",
-  "It scales the large files down, as this page did, with pip install pillow.":
-    "Il réduit les grands fichiers, comme cette page, avec pip install pillow.",
-  "Needs pip install requests.": "Demande pip install requests.",
+  "Needs pip install {packages}.": "Demande pip install {packages}.",
   "For a page with a file field that takes several files.":
     "Pour une page avec un champ de fichiers multiples.",
   "Save as carlens.mjs; Node.js 20 or later.": "À enregistrer comme carlens.mjs ; Node.js 20 ou plus.",
