@@ -677,21 +677,18 @@ def test_a_file_that_cannot_be_scaled_is_named(api: str, browser: Browser) -> No
 
 def test_only_as_many_photos_are_scaled_as_must_be(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        # Given a large photo and small ones, together just too large
-        noise = np.random.default_rng(7).integers(0, 256, (1100, 1300, 3), np.uint8)
-        large = encode(noise, "PNG")
-        middle = encode(noise[:500, :500], "PNG")
+        # Given many photos of one size, together just too large
+        noise = np.random.default_rng(7).integers(0, 256, (250, 250, 3), np.uint8)
+        photo = encode(noise, "PNG")
+        assert 4_500_000 < 24 * len(photo) < 4_600_000
         files: list[FilePayload] = [
-            {"name": name, "mimeType": "image/png", "buffer": photo}
-            for name, photo in (("large.png", large), ("a.png", middle), ("b.png", middle))
+            {"name": f"{i}.png", "mimeType": "image/png", "buffer": photo} for i in range(24)
         ]
-        assert len(large) < 4_500_000 < len(large) + 2 * len(middle)
 
         choose_and_send(page, *files)
 
-        # Then the large one alone is
-        expect(page.locator(".note")).to_have_count(1)
-        expect(page.locator(".card").first.locator(".note")).to_be_visible()
+        # Then most are sent as they are
+        assert 1 <= page.locator(".note").count() <= 3
 
 
 def test_a_photo_of_too_many_pixels_is_scaled_however_small_its_file(

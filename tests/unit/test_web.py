@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
@@ -127,6 +127,16 @@ def test_page_needs_nothing_from_elsewhere() -> None:
         assert url.startswith("data:") or not re.search(r"[a-z]+:|//", url), url
     assert set(re.findall(r"https?://\w[\w./-]+", html)) == _HARMLESS_URLS
     assert not re.search(r"@import|url\(", document.inlined["style"][0])
+
+
+def test_the_example_photo_is_in_the_page_and_in_the_notice() -> None:
+    # When
+    [photo] = _Document(web.page("")[0]).attributes("img")
+    # Then
+    kind, _, content = photo["src"].partition(",")
+    assert kind == "data:image/webp;base64"
+    assert b64decode(content) == (_SOURCES / "example.webp").read_bytes()
+    assert "web/example.webp" in (_SOURCES.parents[2] / "NOTICE").read_text("utf-8")
 
 
 def test_markup_says_nothing_that_headers_say_otherwise() -> None:
