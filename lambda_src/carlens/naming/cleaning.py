@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -29,13 +29,19 @@ _LETTERS = str.maketrans(
         "\u0131": "I",
         "Þ": "TH",
     }
+    # Cyrillic and Greek ones that cannot be told from Latin ones.
+    | dict(zip("АВЕЅКМНОРСТУХІЈ", "ABESKMHOPCTYXIJ", strict=True))  # noqa: RUF001
+    | dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX", strict=True))  # noqa: RUF001
 )
-_TOKEN = re.compile(r"\d+|[^\W\d_]+")
+# A letter and its number are one word: an S204 is neither an S nor a 204.
+_TOKEN = re.compile(r"(?<![^\W_])[^\W\d_]\d+|\d+|[^\W\d_]+")
 # No car has an engine of 9 liters, but Saab has a 9.3.
 _LITERS = re.compile(r"(?<![\w.,])[0-8][.,]\d{1,2}(?!\d)")
 _DIGIT = re.compile(r"\d")
 _PLUS = re.compile(r"(?<=\w)\s?\+")
-_OF_ZEROS = re.compile(r"\b(?=[O\d]*\d)[O\d]{2,}\b|(?<=\d)O+(?=\d)")
+_TYRE = re.compile(r"\b\d{3}/\d\d\b(?:\s?Z?R\s?\d\d\b)?")
+_THOUSANDS = re.compile(r"(?<=\d)[ .,'](?=000\b)")
+_OF_ZEROS = re.compile(r"\b(?=[O\d]*\d)[O\d]{2,}\b|(?<=\d)O+(?=\d|D?\b)")
 _OF_LETTERS = re.compile(r"(?<=[A-Z])[01](?=[A-Z])|\b0(?=[A-Z]{3})|(?<=[A-Z]{3})0\b")
 
 
@@ -47,12 +53,18 @@ class Words:
     ----------
     noise : frozenset of str
         Words that say nothing of the model: trims, engines, bodies, units, `inconnu`.
+    bodies : frozenset of str
+        Those that say what body a model has: `SUV`.
     units : frozenset of str
         Those whose number, just before them, says nothing either: `5 PORTES`.
     everyday : frozenset of str
         Makes that are also words of other things: `mini`, `seat`.
+    phrases : Mapping
+        Those of more than one token, longest first, by their first: `A VENDRE`, `4X4`.
+    series : frozenset of str
+        Words of a series' name, `SERIES` and `CLASS`.
     means : Mapping
-        Another word for the same: `REIHE` is `SERIES`, `III` is `3`.
+        Another word for the same: `REIHE` is `SERIES`, `III` is `3`, `GRD` is `GRAND`.
     makes : Mapping
         Make by its other names; both as `key` gives them.
     called : Mapping
@@ -62,8 +74,11 @@ class Words:
     """
 
     noise: frozenset[str] = frozenset()
+    bodies: frozenset[str] = frozenset()
     units: frozenset[str] = frozenset()
     everyday: frozenset[str] = frozenset()
+    phrases: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    series: frozenset[str] = frozenset()
     means: Mapping[str, str] = field(default_factory=dict)
     makes: Mapping[str, str] = field(default_factory=dict)
     called: Mapping[str, str] = field(default_factory=dict)
@@ -84,9 +99,20 @@ class Words:
             for index, token in enumerate(tokens)
         ]
 
-    def translate(self, tokens: Iterable[str]) -> tuple[str, ...]:
-        """Give series words and numerals their one form."""
+    def translate(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        """Give series words, numerals and the like their one form, and make phrases one word."""
+        if not self.phrases.keys().isdisjoint(tokens):
+            tokens = tuple(self._join_phrases(tokens))
         return tuple(self.means.get(token, token) for token in tokens)
+
+    def _join_phrases(self, tokens: tuple[str, ...]) -> Iterator[str]:
+        start = 0
+        while start < len(tokens):
+            phrases = self.phrases.get(tokens[start], ())
+            lengths = (len(phrase) for phrase in phrases if tokens[start:][: len(phrase)] == phrase)
+            end = start + next(lengths, 1)
+            yield "".join(tokens[start:end])
+            start = end
 
 
 @cache
@@ -98,24 +124,35 @@ def read_words(folder: Path = WORDS) -> Words:
     ValueError
         A row has a kind that is not known; the message names it.
     """
-    noise, units, everyday, means = set(), set(), set(), {}
+    noise, bodies, units, everyday, series, means = set(), set(), set(), set(), set(), {}
+    phrases: dict[str, list[tuple[str, ...]]] = {}
     for word, kind, meaning in _rows(folder / "words.csv"):
-        written = key(word)
-        if kind in ("series", "numeral"):
+        tokens = tokenize(word)
+        written = "".join(tokens)
+        if kind in ("series", "numeral", "short"):
             means[written] = meaning
+            if kind == "series":
+                series.add(meaning)
         elif kind == "everyday":
             everyday.add(written)
         elif kind in ("trim", "engine", "body", "unit", "nothing"):
             noise.add(written)
             if kind == "unit":
                 units.add(written)
+            if kind == "body":
+                bodies.add(written)
+            if len(tokens) > 1:
+                phrases.setdefault(tokens[0], []).append(tokens)
         else:
             raise ValueError(f"words.csv: {word}: kind is {kind!r}")
     makes = _rows(folder / "makes.csv")
     return Words(
         frozenset(noise),
+        frozenset(bodies),
         frozenset(units),
         frozenset(everyday),
+        {first: tuple(sorted(rest, key=len, reverse=True)) for first, rest in phrases.items()},
+        frozenset(series),
         means,
         {key(name): key(make) for name, make in makes},
         {key(make): fold(make) for _, make in makes},
@@ -137,16 +174,20 @@ def fold(text: str) -> str:
 
 
 def tokenize(text: str) -> tuple[str, ...]:
-    """Cut `text` into words and numbers.
+    """Cut `text` into words, numbers, and letters with their number.
 
-    Engine sizes (`1.9`) go, unless there is nothing else (DR has a `3.0`), as do punctuation
-    and control characters; a letter O among digits is a zero (`2O6`), a 0 or 1 among letters
-    is an O or I (`P0LO`, `CL1O`), and `+` after a name is a word of it (`206+`).
+    Sizes of engines (`1.9`) go, unless there is nothing else (DR has a `3.0`), as do those of
+    tyres, punctuation and control characters; a letter O among digits is a zero (`2O6`), a 0 or
+    1 among letters is an O or I (`P0LO`, `CL1O`), and `+` after a name is a word of it (`206+`).
     """
     folded = fold(text)
     if "+" in folded:
         folded = _PLUS.sub(" PLUS ", folded)
     if _DIGIT.search(folded):
+        if "/" in folded:
+            folded = _TYRE.sub(" ", folded)
+        if "000" in folded:
+            folded = _THOUSANDS.sub("", folded)
         if "." in folded or "," in folded:
             if alone := _LITERS.fullmatch(folded.strip()):
                 return (alone[0].replace(",", "."),)
@@ -172,11 +213,11 @@ def clean(make: str, model: str, words: Words) -> tuple[str, str]:
     """
     written = key(make)
     make_key = words.makes.get(written, written)
-    tokens = strip_make(tokenize(model), {make_key, written}, words)
+    tokens = words.translate(strip_make(tokenize(model), {make_key, written}, words))
     noise = words.is_noise(tokens)
     kept = [token for token, nothing in zip(tokens, noise, strict=True) if not nothing] or tokens
     made = words.called.get(make_key) or " ".join(tokenize(make))
-    return made, " ".join(words.translate(kept))
+    return made, " ".join(kept)
 
 
 def strip_make(tokens: tuple[str, ...], makes: set[str], words: Words) -> tuple[str, ...]:

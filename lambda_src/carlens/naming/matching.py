@@ -10,7 +10,8 @@ its model must be.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -31,6 +32,7 @@ _LEAST_MAKE_WORDS = 0.8  # for words joined, which resemble more
 _LEAST_MAKE_WITH_MODEL = 0.66  # to be taken for the make of a model that is written right
 _LEAST_MAKE_WITH_WORD = 0.5  # and is a word, with nothing else beside it
 _LEAST_MODEL = 0.7
+_LEAST_SLIP = 0.66  # of a make written right, for a name of few letters
 _LEAST_LONGER = 0.85  # for a near name to be meant and not the shorter one in it
 _LEAST_BEFORE = 0.83  # for a near name to be meant and not the one after it
 _LOOKS_LIKE = 0.95  # for a name with letters like its digits, or a trim joined to it
@@ -40,7 +42,7 @@ _LEAST_ALTERNATIVE = 0.3
 
 _MODEL_SHARE = 0.6
 _MOST_LONGER = 64  # names that begin with one, looked at
-_WINDOW = 5
+_YEAR = re.compile(r"19[5-9]\d|20[0-3]\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,6 @@ class Matcher:
 
     def __init__(self, entries: Sequence[Entry], words: Words) -> None:
         self._words = words
-        self._series = {word for word in words.means.values() if not word.isdigit()}
         self._entries: list[Entry] = []
         self._makes: list[str] = []
         make_ids: dict[str, int] = {}
@@ -129,41 +130,55 @@ class Matcher:
                 self._entries.append(entry)
                 self._make_of.append(make)
                 written.append(tokens)
-        self._longest = max(_WINDOW, *map(len, written), 0)
         self._make_keys = list(make_ids)
-        canonical = dict(make_ids)
+        called: dict[str, list[str]] = {}
         for alias, make_key in words.makes.items():
-            if make_key in canonical:
-                make_ids.setdefault(alias, canonical[make_key])
+            called.setdefault(make_key, [make_key]).append(alias)
+        for aliases in called.values():
+            # A table may know a make by another of its names: `VW`.
+            known = next((make_ids[alias] for alias in aliases if alias in make_ids), None)
+            if known is not None:
+                make_ids.update((alias, known) for alias in aliases if alias not in make_ids)
         self._foreign = frozenset(
             name for pair in words.makes.items() for name in pair if name not in make_ids
         )
         for make_name, alias, model in words.models:
             make = make_ids.get(key(make_name))
             if make is not None and key(model) in models[make]:
-                models[make].setdefault(key(alias), models[make][key(model)])
+                called_so = "".join(words.translate(tokenize(alias)))
+                models[make].setdefault(called_so, models[make][key(model)])
         for names in models:
             for entry_id in list(names.values()):
                 for other in _series_forms(written[entry_id], words):
                     names.setdefault(other, entry_id)
+            names.update(_without_bodies(names, written, words))
         self._make_names = Names(make_ids)
         self._models = [Names(names) for names in models]
         self._longer = dict(self._longer_names(map("".join, written)))
+        # By their make and the first letters of two words.
+        self._worded: dict[tuple[int, str, str], list[tuple[Tokens, int]]] = {}
+        for entry_id, (tokens, make) in enumerate(zip(written, self._make_of, strict=True)):
+            tokens = words.translate(tokens)
+            if len(tokens) > 1:
+                initials = make, tokens[0][0], tokens[1][0]
+                self._worded.setdefault(initials, []).append((tokens, entry_id))
         owners: dict[str, set[int]] = {}
         for names in models:
             for name, entry_id in names.items():
                 owners.setdefault(name, set()).add(entry_id)
-        # A name without letters, or a short one, tells nothing: 500 is a Fiat, a Mercedes ...
+        # A name without letters tells nothing: 500 is a Fiat, a Mercedes ...
         self._telling = Names(
             {
                 name: next(iter(ids))
                 for name, ids in owners.items()
                 if len(ids) == 1
-                and sum(map(str.isalpha, name)) >= 4
+                and len(name) >= 3
+                and not name.isdigit()
                 and name not in make_ids
                 and name not in words.noise
             }
         )
+        self._is_noise = lru_cache(4096)(words.is_noise)
         self._read_make = lru_cache(4096)(self._make_candidates)
 
     def _longer_names(self, written: Iterable[str]) -> Iterator[tuple[int, dict[str, int]]]:
@@ -224,12 +239,19 @@ class Matcher:
         inside = self._make_inside(tokens)
         if inside is None:
             return None
+        if not inside.rest:
+            # The fields are swapped, the model perhaps like a make: `SERIE 3` is no Seres.
+            model = self._find(inside.id, read.tokens)
+            if model and model.first and model.score >= _LOOKS_LIKE:
+                return inside, model
         if read.makes and read.makes[0].score >= _LEAST_MAKE:
             make = read.makes[0]
             if make.id == inside.id or self._model_of(make, tokens):
                 return None
         beside = read.makes[0].rest if read.sure else read.tokens
         model = self._find(inside.id, inside.rest + beside)
+        if not model and (told := self._tell(read, tokens)):  # `LAND CRUISER` is no Land Rover
+            return told
         # `Make: bumper, model: for Honda` is no Honda.
         if model or not (self._kept(read.tokens) or self._is_another_word(inside, inside.rest)):
             return inside, model
@@ -292,14 +314,15 @@ class Matcher:
         if found:
             scores.pop(found.id, None)
         ranked = sorted(scores.items(), key=lambda item: -item[1])[:count]
-        return ((self._entries[entry], round(100 * score)) for entry, score in ranked)
+        most = _both(made, found) if found else 1.0
+        return ((self._entries[entry], round(100 * min(score, most))) for entry, score in ranked)
 
     def _make_candidates(self, make: str) -> _Read:
         tokens = self._words.translate(tokenize(make))
         names = self._make_names
         whole = "".join(tokens)
         exact: list[tuple[int, int, int]] = []
-        for start, end, written in _windows(tokens):
+        for start, end, written in _windows(tokens, letters=names.longest):
             if written in names.keys and (len(written) > 1 or len(tokens) == 1):
                 exact.append((-len(written), start, end))
         if exact:
@@ -327,6 +350,8 @@ class Matcher:
             rest = tokens[:start] + tokens[end:]
             least = _LEAST_MAKE_WITH_WORD if end == start + 1 else _LEAST_MAKE_WORDS
             near = names.near(written, least=least, limit=4)
+            if looks := names.looking(written):
+                near.append((looks, _LOOKS_LIKE))
             if sounds := names.sounding(written):
                 # A short one sounds like many a word: `link` is no Lynk.
                 near.append((sounds, _PREFIX if len(sounds) > 4 else _CUT_MAKE))
@@ -376,47 +401,71 @@ class Matcher:
         return None
 
     def _model_of(self, make: _Make, tokens: Tokens) -> _Model | None:
-        return self._find(make.id, tokens) or (
-            self._find(make.id, make.rest + tokens) if make.rest else None
+        return (
+            self._find(make.id, tokens)
+            or (self._find(make.id, make.rest + tokens) if make.rest else None)
+            or (self._slip(self._models[make.id], tokens) if make.score == 1.0 else None)
         )
 
     def _find(self, make: int, tokens: Tokens) -> _Model | None:
         names = self._models[make]
         exact = self._exact(names, tokens)
         if exact:
-            return self._extended(tokens, self._better(names, tokens, exact))
+            return self._extended(tokens, self._better(make, tokens, exact))
         stripped = strip_make(tokens, {self._make_keys[make]}, self._words)
         if stripped != tokens:
             return self._find(make, stripped)
-        return self._near(names, tokens, _LEAST_MODEL) or self._cut_short(names, tokens)
+        return (
+            self._abbreviated(make, tokens, any_cut=True)
+            or self._near(names, tokens, _LEAST_MODEL)
+            or self._cut_short(names, tokens)
+        )
 
     def _exact(self, names: Names, tokens: Tokens) -> _Model | None:
-        noise = self._words.is_noise(tokens)
-        first = next((i for i, nothing in enumerate(noise) if not nothing), 0)
-        best: tuple[tuple[bool, int, int], _Model] | None = None
-        for start, end, written in _windows(tokens, longest=self._longest):
-            entry = names.keys.get(written)
-            score = 1.0
-            if entry is None and start in (0, first) and (looks := names.looking(written)):
-                written, entry, score = looks, names.keys[looks], _LOOKS_LIKE
-            if entry is None:
-                written, entry = self._joined(names, written) if end == start + 1 else ("", None)
-                score = _LOOKS_LIKE
-            if entry is None:
+        noise = self._is_noise(tokens)
+        head = self._head(names, tokens, noise)
+        begins_with_name = False
+        best: tuple[tuple[bool, bool, int, int], _Model] | None = None
+        for start, end, written in _windows(tokens, letters=names.longest):
+            name = written if written in names.keys else None
+            if not name and not best and start in (0, head):
+                name = names.looking(written)
+            if not name and end == start + 1:
+                name = self._joined(names, written)
+            if not name:
                 continue
             # Late in the text a number or a letter or two is no name: 206 1.4 HDI 90.
-            if (len(written) <= 2 or written[0].isdigit()) and start not in (0, first):
+            if start > head and (len(name) <= 2 or name[0].isdigit()):
                 continue
-            if written.isdigit() and all(noise[start:end]):
+            nothing, number = all(noise[start:end]), name.isdigit()
+            if number and (nothing or (begins_with_name and start)):
                 continue
-            rank = (not all(noise[start:end]), len(written), -start)
+            # `C3 5 PORTES` is no C35.
+            counts = noise[end - 1] and tokens[end - 1].isdigit()
+            if counts and "".join(tokens[start : end - 1]) in names.keys:
+                continue
+            # A trim of others may be a model: `GL 350` is no 350.
+            begins_with_name |= start == 0 and len(name) > 1 and not number
+            rank = (not nothing, len(name) > 1 or number, -start, len(name))
             if best is None or rank > best[0]:
-                best = (rank, _Model(entry, score, written, start in (0, first)))
+                score = 1.0 if name == written else _LOOKS_LIKE
+                best = (rank, _Model(names.keys[name], score, name, start <= head))
         return best[1] if best else None
 
-    def _better(self, names: Names, tokens: Tokens, exact: _Model) -> _Model:
+    def _head(self, names: Names, tokens: Tokens, noise: list[bool]) -> int:
+        """Give where a name may begin at the latest, to be the first thing said."""
+        for index, (token, nothing) in enumerate(zip(tokens, noise, strict=True)):
+            if not nothing and (token in names.keys or not _YEAR.fullmatch(token)):
+                return index
+        return len(tokens)
+
+    def _better(self, make: int, tokens: Tokens, exact: _Model) -> _Model:
         """Prefer a longer near name (`XSARA PICASO`), or one before (`KANGOU EXPRESS`)."""
-        kept = tuple(token for token in self._kept(tokens) if token not in self._series)
+        short = self._abbreviated(make, tokens, any_cut=False)
+        if short and len(short.name) > len(exact.name):
+            return short
+        names = self._models[make]
+        kept = tuple(token for token in self._kept(tokens) if token not in self._words.series)
         if len(kept) < 2 or not any(
             token.isalpha() and len(token) > 3 and token not in exact.name for token in kept
         ):
@@ -433,16 +482,38 @@ class Matcher:
         longer = self._longer.get(model.id)
         if longer is None:
             return model
-        words = (written for _, _, written in _windows(tokens) if written in longer)
+        words = (written for _, _, written in _windows(tokens, longest=3) if written in longer)
         word = max(words, key=len, default="")
         return replace(model, id=longer[word]) if word else model
 
+    def _abbreviated(self, make: int, tokens: Tokens, *, any_cut: bool) -> _Model | None:
+        """Find the only name whose words begin with these: `L. CRUISER`, `GRAND C4 PIC`.
+
+        Unless `any_cut`, trims and single letters are taken for themselves: `GOLF SPORT`.
+        """
+
+        def begins(word: str, token: str) -> bool:
+            cut = any_cut or (len(token) > 2 and token not in self._words.noise)
+            return word == token or (cut and token.isalpha() and word.startswith(token))
+
+        found = [
+            (name, entry_id)
+            for text in {tokens, tokens[self._first_kept(tokens) :]}
+            if len(text) > 1
+            for name, entry_id in self._worded.get((make, text[0][0], text[1][0]), ())
+            if len(name) <= len(text) and name != text[: len(name)] and all(map(begins, name, text))
+        ]
+        if len(found) != 1:
+            return None
+        name, entry_id = found[0]
+        return _Model(entry_id, _PREFIX, "".join(name), True)
+
     def _first_kept(self, tokens: Tokens) -> int:
-        noise = self._words.is_noise(tokens)
+        noise = self._is_noise(tokens)
         return next((i for i, nothing in enumerate(noise) if not nothing), 0)
 
     def _kept(self, tokens: Tokens) -> Tokens:
-        noise = self._words.is_noise(tokens)
+        noise = self._is_noise(tokens)
         return tuple(token for token, nothing in zip(tokens, noise, strict=True) if not nothing)
 
     def _says_more(self, tokens: Tokens, model: _Model) -> bool:
@@ -461,22 +532,21 @@ class Matcher:
         ]
         return len(unknown) > len(tokens) - len(kept)
 
-    def _joined(self, names: Names, written: str) -> tuple[str, int | None]:
+    def _joined(self, names: Names, written: str) -> str | None:
         """Find a model with a trim joined to it: `CLIORT`."""
         if written in self._words.noise:  # not `CROSS` in `CROSSWAGON`
-            return "", None
+            return None
         # One letter more is a wrong letter, or another word: `FORMAT` is no Forma T.
         for end in range(len(written) - 2, 3, -1):
-            entry = names.keys.get(written[:end])
-            if entry is not None and written[end:] in self._words.noise:
-                return written[:end], entry
-        return "", None
+            if written[:end] in names.keys and written[end:] in self._words.noise:
+                return written[:end]
+        return None
 
     def _near(self, names: Names, tokens: Tokens, least: float) -> _Model | None:
         kept = self._kept(tokens)
         best: tuple[float, _Model] | None = None
         for start, _, written in _windows(kept, starts=3, longest=3):
-            if sum(map(str.isalpha, written)) < 4:
+            if _letters(written) < 4:
                 continue
             found = names.near(written, least=least)
             if sounds := names.sounding(written):
@@ -488,6 +558,20 @@ class Matcher:
                 if best is None or rank > best[0]:
                     best = (rank, _Model(names.keys[name], score, name, start == 0))
         return best[1] if best else None
+
+    def _slip(self, names: Names, tokens: Tokens) -> _Model | None:
+        """Find the only name with a letter more, less or swapped: `UNNO`, `ZEO`, `T ROCK`."""
+        written = "".join(tokens)
+        near = {
+            names.keys[name]: (name, score)
+            for name, score in names.near(written, least=_LEAST_SLIP, limit=4)
+            if name[:1] == written[:1] != ""
+            and (len(name) != len(written) or sorted(name) == sorted(written))
+        }
+        if len(near) != 1:
+            return None
+        ((entry_id, (name, score)),) = near.items()
+        return _Model(entry_id, score, name, True)
 
     def _cut_short(self, names: Names, tokens: Tokens) -> _Model | None:
         written = next(iter(self._kept(tokens)), "")
@@ -508,18 +592,29 @@ class Matcher:
             model = self._exact(self._telling, text)
             if model is None:
                 continue
+            alone = self._is_all(model.name, text)
+            # One of few letters is a name only by itself, and when no word: RAV4, CR-V, not UNO.
+            if _letters(model.name) < 4 and (not alone or self._kept(other) or _is_plain(text)):
+                continue
             make = self._make_of[model.id]
             likeness = OSA.normalized_similarity("".join(other), self._make_keys[make])
             if not self._kept(other):
                 told = not self._says_more(text, model)
             elif read.sure:
                 # Against another make, only a name alone counts.
-                told = text is tokens and "".join(self._kept(text)) == model.name
+                told = text is tokens and alone
             else:
                 told = likeness >= _LEAST_MAKE_WITH_MODEL
             if told:
                 return _Make(make, likeness if other else model.score), model
         return None
+
+    def _is_all(self, name: str, tokens: Tokens) -> bool:
+        """Tell whether a text is a name, perhaps with its generation: `MEGANE 2`."""
+        kept = self._kept(tokens)
+        if "".join(kept[:-1]) == name:
+            return kept[-1].isdigit() and len(kept[-1]) == 1
+        return name in ("".join(kept), "".join(tokens))
 
 
 def _both(make: _Make | None, model: _Model | None) -> float:
@@ -527,24 +622,50 @@ def _both(make: _Make | None, model: _Model | None) -> float:
     return (1 - _MODEL_SHARE) * score_make + _MODEL_SHARE * score_model
 
 
+def _letters(name: str) -> int:
+    return sum(map(str.isalpha, name))
+
+
+def _is_plain(tokens: Tokens) -> bool:
+    return len(tokens) == 1 and tokens[0].isalpha()
+
+
 def _windows(
-    tokens: Tokens, *, starts: int = 8, longest: int = _WINDOW
+    tokens: Tokens, *, starts: int = 8, longest: int = 16, letters: int = MAX_CHARS
 ) -> Iterator[tuple[int, int, str]]:
-    """Give the runs of words, each with its start, its end and its text without spaces."""
+    """Give the runs of words, each with its start, its end and its text without spaces.
+
+    Of what is longer than `letters`, only the first word is given.
+    """
     for start in range(min(len(tokens), starts)):
         written = ""
         for end, token in enumerate(tokens[start : start + longest], start + 1):
             written += token
+            if len(written) > letters and end > start + 1:
+                break
             yield start, end, written
 
 
 def _series_forms(tokens: Tokens, words: Words) -> list[str]:
     """Give the other orders of a series' name: `3SERIES` is `SERIES3`, too."""
-    series = set(words.means.values())
     translated = words.translate(tokens)
-    rest = [token for token in translated if token not in series or token.isdigit()]
+    rest = [token for token in translated if token not in words.series]
     if len(rest) == len(translated):
-        return ["".join(translated)]
-    named = next(t for t in translated if t in series and not t.isdigit())
+        # `PICASSO C3`, too
+        two = len(translated) == 2 and min(map(len, translated)) > 1
+        return ["".join(order) for order in (translated, translated[::-1])[: 1 + two]]
+    named = next(token for token in translated if token in words.series)
     joined = "".join(rest)
     return [joined + named, named + joined, joined] if joined else []
+
+
+def _without_bodies(
+    names: Mapping[str, int], written: Sequence[Tokens], words: Words
+) -> dict[str, int]:
+    """Give the names that mean one model without its body: `X5` of an `X5 SUV`."""
+    known, found = Names(names), {}
+    for entry_id in set(names.values()):
+        bare = "".join(token for token in written[entry_id] if token not in words.bodies)
+        if bare and {names[name] for name in known.starting(bare)} == {entry_id}:
+            found[bare] = entry_id
+    return found

@@ -31,7 +31,7 @@ class Names:
 
     def __init__(self, keys: Mapping[str, int]) -> None:
         self.keys = keys
-        self._longest = max(map(len, keys), default=0)
+        self.longest = max(map(len, keys), default=0)
         self._by_digits: dict[str, list[str]] = {}
         for name in keys:
             self._by_digits.setdefault(digits(name), []).append(name)
@@ -45,7 +45,7 @@ class Names:
         least : float
             0..1; keys less similar are not given.
         """
-        if least * len(written) > self._longest:
+        if least * len(written) > self.longest:
             return []
         names = self._by_digits.get(digits(written), [])
         if len(names) > _COMPARED:
@@ -60,8 +60,8 @@ class Names:
         return self._by_sound.get(_sound(written))
 
     def looking(self, written: str) -> str | None:
-        """Give the only key with digits that looks like `written`: `XC6O` is `XC60`."""
-        if written.isdigit() or not 2 <= len(written) <= 6:
+        """Give the only key that looks like `written`: `XC6O` is `XC60`, `A5TRA` is `ASTRA`."""
+        if written.isdigit() or not 2 <= len(written) <= 8:
             return None
         return self._by_look.get(written.translate(_LOOKS))
 
@@ -78,10 +78,9 @@ class Names:
     def _by_look(self) -> dict[str, str | None]:
         found: dict[str, str | None] = {}
         for name, named in self.keys.items():
-            if digits(name):
-                other = found.setdefault(name.translate(_LOOKS), name)
-                if other is None or self.keys[other] != named:
-                    found[name.translate(_LOOKS)] = None
+            other = found.setdefault(name.translate(_LOOKS), name)
+            if other is None or self.keys[other] != named:
+                found[name.translate(_LOOKS)] = None
         return found
 
     @cached_property
@@ -114,7 +113,7 @@ def digits(name: str) -> str:
     return "" if name.isalpha() else "".join(filter(str.isdigit, name))
 
 
-_LOOKS = str.maketrans("OIL", "011")
+_LOOKS = str.maketrans("OILSBZ", "011582")
 _SOUNDS = str.maketrans("YKQW", "ICCV")
 _TWICE = re.compile(r"([A-Z])\1+")
 
