@@ -21,6 +21,13 @@ WORDS = read_words()
         ("2,0 HDI O5", ("HDI", "05")),
         ("P0LO", ("POLO",)),
         ("206+", ("206", "PLUS")),
+        ("32OD CX3O", ("320", "D", "CX", "30")),
+        # a letter and its number are one word, as they were written
+        ("S204 S 204 V6 C4picasso", ("S204", "S", "204", "V6", "C4", "PICASSO")),
+        ("clio 205/55 R16", ("CLIO",)),
+        ("106 000 km", ("106000", "KM")),
+        # Cyrillic and Greek letters that look like Latin ones
+        ("\u041e\u0420\u0415L \u0392\u039cW", ("OPEL", "BMW")),
         ("B.M.W.", ("B", "M", "W")),
         ("Škoda\x00Größe", ("SKODA", "GROSSE")),
         ("=HYPERLINK()", ("HYPERLINK",)),
@@ -40,6 +47,10 @@ def test_text_is_cut_into_words_and_numbers(written: str, tokens: tuple[str, ...
         ("Mercedes", "Classe A 180 CDI", ("MERCEDES-BENZ", "CLASS A 180")),
         ("mazda", "mazda", ("MAZDA", "MAZDA")),
         ("bmw", "320 d touring", ("BMW", "320")),
+        # words of more than one token
+        ("vw", "golf K16 BVM6 4x4", ("VOLKSWAGEN", "GOLF")),
+        ("vw", "a vendre golf", ("VOLKSWAGEN", "GOLF")),
+        ("citroen", "gd C4 picasso", ("CITROEN", "GRAND C4 PICASSO")),
     ],
 )
 def test_a_make_and_model_are_cleaned(make: str, model: str, cleaned: tuple[str, str]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carlens.naming.cleaning import read_words
+from carlens.naming.cleaning import WORDS, key, read_words
 from carlens.naming.matching import Matcher
 from carlens.naming.names import Names
 from carlens.naming.tables import Entry, FolderTables, parse_table
@@ -63,6 +66,40 @@ def europe() -> Matcher:
         ("Mercedes", "GLC250d 4matic coupe", ("Mercedes-Benz", "GLC Coupe")),
         # no 250 Diesel
         ("mercedes", "GLC 250d 4matic", ("Mercedes-Benz", "GLC")),
+        ("mercedes", "GLE 350 d", ("Mercedes-Benz", "GLE")),
+        # make and model in one field
+        ("", "BMW M3", ("BMW", "M3")),
+        ("BMW i4 eDrive40", "", ("BMW", "i4")),
+        # a year or a sale before the name, a number of something after it
+        ("", "2012 Audi A3", ("Audi", "A3")),
+        ("", "A vendre Audi A3", ("Audi", "A3")),
+        ("mercedes", "A 180", ("Mercedes-Benz", "A-Class")),
+        ("peugeot", "2008", ("Peugeot", "2008")),
+        ("citroen", "C3 5 portes", ("Citroën", "C3")),
+        # chassis codes
+        ("Mercedes", "S204", ("Mercedes-Benz", "C-Class")),
+        # the fields swapped, the model like another make
+        ("Serie 3", "BMW", ("BMW", "3 Series")),
+        ("Land Cruiser", "Toyota", ("Toyota", "Land Cruiser")),
+        ("", "Land Cruiser", ("Toyota", "Land Cruiser")),
+        # the first of two names, or both in another order
+        ("renault", "Kangoo Express", ("Renault", "Kangoo")),
+        ("citroen", "Picasso C3", ("Citroën", "C3 Picasso")),
+        ("mini", "Cooper S Countryman", ("MINI", "Countryman")),
+        # words cut short
+        ("chrysler", "Grd Voyager", ("Chrysler", "Grand Voyager")),
+        ("toyota", "L. Cruiser", ("Toyota", "Land Cruiser")),
+        ("ford", "Transit Cust.", ("Ford", "Transit Custom")),
+        ("vw", "golf sport", ("Volkswagen", "Golf")),  # no Sportsvan
+        # a short name with a slip, or letters that look like others
+        ("fiat", "unno", ("Fiat", "Uno")),
+        ("5EAT", "LE0N", ("Seat", "Leon")),
+        ("0PEL", "A5TRA", ("Opel", "Astra")),
+        # a short name that is all there is
+        ("n/a", "RAV4", ("Toyota", "RAV4")),
+        ("", "CR-V", ("Honda", "CR-V")),
+        ("citroen", "Megane 2", ("Renault", "Mégane")),
+        ("MG Rover", "75", ("Rover", "75")),
     ],
 )
 def test_what_is_written_is_found(
@@ -92,6 +129,14 @@ def test_what_is_written_is_found(
         ("Lotus", "", ("Lotus", "")),
         ("hatchback", "5dr", ("", "")),
         ("Santa Fe", "New Mexico", ("", "")),
+        # numbers and letters of other things
+        ("renault", "4 pneus", ("Renault", "")),
+        ("renault", "4x4", ("Renault", "")),
+        ("renault", "20 000 km", ("Renault", "")),
+        ("peugeot", "205/55 R16", ("Peugeot", "")),
+        ("mercedes", "V6 CDI", ("Mercedes-Benz", "")),
+        ("mercedes", "a vendre", ("Mercedes-Benz", "")),
+        ("mercedes", "X999", ("Mercedes-Benz", "")),
     ],
 )
 def test_what_is_not_in_the_table_gets_no_wrong_name(
@@ -160,6 +205,7 @@ def test_alternatives_are_other_models_best_first(europe: Matcher) -> None:
     scores = [score for _, score in found.alternatives]
     assert 1 <= len(scores) <= 3
     assert scores == sorted(scores, reverse=True)
+    assert max(scores) <= found.score
     assert "Transit" not in [entry.model for entry, _ in found.alternatives]
 
 
@@ -171,6 +217,43 @@ def test_a_table_of_ones_own_is_matched_as_it_is_spelled() -> None:
     assert matcher.match("acme", "rocket mk2").model == "Rocket Mk 2"
     assert matcher.match("acmé", "anvile").model == "Anvil"
     assert matcher.match("renault", "clio").make == ""
+
+
+def test_a_table_may_know_a_make_by_another_of_its_names() -> None:
+    matcher = Matcher([Entry("VW", "Golf")], read_words())
+
+    assert matcher.match("Volkswagen", "golf") == matcher.match("vw", "golf")
+    assert matcher.match("Volkswagen", "golf").make == "VW"
+
+
+def test_the_body_in_a_reference_name_may_be_left_out() -> None:
+    cars = [Entry("BMW", "X5 SUV"), Entry("BMW", "3 Series Sedan"), Entry("BMW", "3 Series Wagon")]
+    matcher = Matcher(cars, read_words())
+
+    assert matcher.match("bmw", "X5 3.0d").model == "X5 SUV"
+    assert matcher.match("bmw", "serie 3").model == ""
+
+
+def test_each_other_name_of_a_model_is_needed() -> None:
+    entries = parse_table("europe", FolderTables().read("europe") or b"")
+    models = {(entry.make, entry.model) for entry in entries}
+    names = [(make, key(model)) for make, model in models]
+
+    others = read_words().models
+
+    assert [other for other in others if (other[0], other[2]) not in models] == []
+    names += [(make, key(written)) for make, written, _ in others]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
+def test_each_other_name_of_a_make_is_written_once() -> None:
+    with (WORDS / "makes.csv").open(encoding="utf-8", newline="") as file:
+        names = [(key(row["written"]), key(row["make"])) for row in csv.DictReader(file)]
+
+    assert [name for name, count in Counter(name for name, _ in names).items() if count > 1] == []
+    # A row with its own name is there for a make that has no other.
+    others = {make for name, make in names if name != make}
+    assert [name for name, make in names if name == make in others] == []
 
 
 @settings(max_examples=300, deadline=None)
