@@ -32,7 +32,6 @@ _LEAST_MAKE_WORDS = 0.8  # for words joined, which resemble more
 _LEAST_MAKE_WITH_MODEL = 0.66  # to be taken for the make of a model that is written right
 _LEAST_MAKE_WITH_WORD = 0.5  # and is a word, with nothing else beside it
 _LEAST_MODEL = 0.7
-_LEAST_SLIP = 0.66  # of a make written right, for a name of few letters
 _LEAST_LONGER = 0.85  # for a near name to be meant and not the shorter one in it
 _LEAST_BEFORE = 0.83  # for a near name to be meant and not the one after it
 _LOOKS_LIKE = 0.95  # for a name with letters like its digits, or a trim joined to it
@@ -562,11 +561,14 @@ class Matcher:
     def _slip(self, names: Names, tokens: Tokens) -> _Model | None:
         """Find the only name with a letter more, less or swapped: `UNNO`, `ZEO`, `T ROCK`."""
         written = "".join(tokens)
+        if len(written) < 2:
+            return None
+        one_wrong = 0.99 - 1 / len(written)
         near = {
             names.keys[name]: (name, score)
-            for name, score in names.near(written, least=_LEAST_SLIP, limit=4)
-            if name[:1] == written[:1] != ""
-            and (len(name) != len(written) or sorted(name) == sorted(written))
+            for name, score in names.near(written, least=one_wrong, limit=4)
+            if name[0] == written[0]
+            and (abs(len(name) - len(written)) == 1 or sorted(name) == sorted(written))
         }
         if len(near) != 1:
             return None
@@ -663,9 +665,14 @@ def _without_bodies(
     names: Mapping[str, int], written: Sequence[Tokens], words: Words
 ) -> dict[str, int]:
     """Give the names that mean one model without its body: `X5` of an `X5 SUV`."""
-    known, found = Names(names), {}
-    for entry_id in set(names.values()):
-        bare = "".join(token for token in written[entry_id] if token not in words.bodies)
-        if bare and {names[name] for name in known.starting(bare)} == {entry_id}:
-            found[bare] = entry_id
-    return found
+    bare = {
+        "".join(token for token in written[entry_id] if token not in words.bodies): entry_id
+        for entry_id in names.values()
+        if not words.bodies.isdisjoint(written[entry_id])
+    }
+    known = Names(names) if bare else None
+    return {
+        name: entry_id
+        for name, entry_id in bare.items()
+        if known and name and {names[longer] for longer in known.starting(name)} == {entry_id}
+    }

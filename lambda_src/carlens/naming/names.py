@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -118,6 +118,7 @@ _SOUNDS = str.maketrans("YKQW", "ICCV")
 _TWICE = re.compile(r"([A-Z])\1+")
 
 
+@lru_cache(4096)
 def _sound(name: str) -> str:
     return _TWICE.sub(r"\1", name.replace("PH", "F").replace("QU", "C").translate(_SOUNDS))
 
