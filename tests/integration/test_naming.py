@@ -352,7 +352,8 @@ def test_the_quality_is_kept_on_the_rows_not_tuned_on() -> None:
         [(row.expected, method(*row.written)) for row in read_rows() if not row.tuned_on]
     )
 
-    assert figures.make_recall >= 98
-    assert figures.model_recall >= 93
-    # The aim is 1: what is reached, held.
-    assert figures.junk_matched <= 3
+    assert figures.make_recall >= 98.8
+    assert figures.make_precision >= 99.5
+    assert figures.model_recall >= 96
+    assert figures.model_precision >= 98.5
+    assert figures.junk_matched <= 0.7
