@@ -91,6 +91,8 @@ def europe() -> Matcher:
         ("toyota", "L. Cruiser", ("Toyota", "Land Cruiser")),
         ("ford", "Transit Cust.", ("Ford", "Transit Custom")),
         ("vw", "golf sport", ("Volkswagen", "Golf")),  # no Sportsvan
+        ("skoda", "Oct.", ("Škoda", "Octavia")),
+        ("vw", "Transp. T5", ("Volkswagen", "Transporter")),
         # a short name with a slip, or letters that look like others
         ("fiat", "unno", ("Fiat", "Uno")),
         ("5EAT", "LE0N", ("Seat", "Leon")),
@@ -131,6 +133,8 @@ def test_what_is_written_is_found(
         ("Santa Fe", "New Mexico", ("", "")),
         # numbers and letters of other things
         ("renault", "4 pneus", ("Renault", "")),
+        ("renault", "grand", ("Renault", "")),  # no Dodge Grand Caravan
+        ("ford", "kat", ("Ford", "")),
         ("renault", "4x4", ("Renault", "")),
         ("renault", "20 000 km", ("Renault", "")),
         ("peugeot", "205/55 R16", ("Peugeot", "")),

@@ -1,9 +1,10 @@
 """A written make and model -> the entry of a reference table that it means.
 
-The make decides which models are compared. Of a model's text, the longest run of words that
-is a model's name, once spaces are left out, is the one meant: `C4 PICASSO 1.6 HDI` has `C4`
-and `C4PICASSO`. Only when no run is a name are near names looked for. A make that is not
-understood, or not the model's, is overruled by a model that only one make has, written right.
+The make decides which models are compared. Of a model's text, the first run of words that is
+a model's name, once spaces are left out, is the one meant, and the longest of those that begin
+there: `C4 PICASSO 1.6 HDI` has `C4` and `C4PICASSO`. Only when no run is a name are near names
+looked for. A make that is not understood, or not the model's, is overruled by a model that only
+one make has, written right.
 Most words resemble some name, few two that belong together: the less like a make is, the more
 its model must be.
 """
@@ -150,6 +151,11 @@ class Matcher:
             for entry_id in list(names.values()):
                 for other in _series_forms(written[entry_id], words):
                     names.setdefault(other, entry_id)
+        owners: dict[str, set[int]] = {}
+        for names in models:
+            for name, entry_id in names.items():
+                owners.setdefault(name, set()).add(entry_id)
+        for names in models:  # only now: `GRAND` tells no Dodge Grand Caravan
             names.update(_without_bodies(names, written, words))
         self._make_names = Names(make_ids)
         self._models = [Names(names) for names in models]
@@ -161,10 +167,6 @@ class Matcher:
             if len(tokens) > 1:
                 initials = make, tokens[0][0], tokens[1][0]
                 self._worded.setdefault(initials, []).append((tokens, entry_id))
-        owners: dict[str, set[int]] = {}
-        for names in models:
-            for name, entry_id in names.items():
-                owners.setdefault(name, set()).add(entry_id)
         # A name without letters tells nothing: 500 is a Fiat, a Mercedes ...
         self._telling = Names(
             {
@@ -249,8 +251,8 @@ class Matcher:
                 return None
         beside = read.makes[0].rest if read.sure else read.tokens
         model = self._find(inside.id, inside.rest + beside)
-        if not model and (told := self._tell(read, tokens)):  # `LAND CRUISER` is no Land Rover
-            return told
+        if not model and (told := self._tell(read, tokens)) and told[1].first:
+            return told  # `LAND CRUISER` is no Land Rover
         # `Make: bumper, model: for Honda` is no Honda.
         if model or not (self._kept(read.tokens) or self._is_another_word(inside, inside.rest)):
             return inside, model
@@ -561,13 +563,14 @@ class Matcher:
     def _slip(self, names: Names, tokens: Tokens) -> _Model | None:
         """Find the only name with a letter more, less or swapped: `UNNO`, `ZEO`, `T ROCK`."""
         written = "".join(tokens)
-        if len(written) < 2:
+        if len(written) < 3:
             return None
         one_wrong = 0.99 - 1 / len(written)
         near = {
             names.keys[name]: (name, score)
             for name, score in names.near(written, least=one_wrong, limit=4)
-            if name[0] == written[0]
+            if len(name) > 2
+            and name[0] == written[0]
             and (abs(len(name) - len(written)) == 1 or sorted(name) == sorted(written))
         }
         if len(near) != 1:
@@ -579,11 +582,14 @@ class Matcher:
         written = next(iter(self._kept(tokens)), "")
         if len(written) < 3 or not written.isalpha():
             return None
-        begins = names.starting(written)
+        begins = names.starting(written, most=_MOST_LONGER)
         name = min(begins, key=len, default="")
-        if len({names.keys[name] for name in begins}) != 1 or len(written) < 0.5 * len(name):
+        if not name or len(written) < 0.4 * len(name):
             return None
-        return _Model(names.keys[name], _PREFIX, name, True)
+        entry_id = names.keys[name]
+        if not all(other.startswith(name) or names.keys[other] == entry_id for other in begins):
+            return None
+        return _Model(entry_id, _PREFIX, name, True)
 
     def _tell(self, read: _Read, tokens: Tokens) -> tuple[_Make, _Model] | None:
         """Find the model that names its own make, in either field.
