@@ -167,7 +167,7 @@ REQUESTS: dict[str, Sent] = {
     "body raw image": _typed("image/jpeg", _JPEG),
     "body octet-stream": _typed("application/octet-stream", _JPEG),
     "body image in odd case": _typed("Image/JPEG; q=1", _JPEG),
-    "body image of no listed type": _typed("image/avif", b"ascii only"),
+    "body image of no listed type": _typed("image/x-icon", b"ascii only"),
     "body json": _typed("application/json; charset=utf-8", _JSON),
     "body json in chunks": Sent(
         "POST", "/predict", (("Content-Type", "application/json"),), _JSON, chunked=True
