@@ -18,11 +18,22 @@ def area(boxes: Boxes) -> Scores:
 
 def iou(box: Boxes, boxes: Boxes) -> Scores:
     """Give the intersection over union of one box, shape (4,), with each of many, shape (n,)."""
-    top_left = np.maximum(box[:2], boxes[:, :2])
-    bottom_right = np.minimum(box[2:], boxes[:, 2:])
-    intersection = area(np.concatenate([top_left, bottom_right], axis=1))
+    intersection = _intersection(box, boxes)
     union = area(box[None])[0] + area(boxes) - intersection
     return np.asarray(intersection / np.maximum(union, np.finfo(np.float32).tiny), np.float32)
+
+
+def share_inside(boxes: Boxes, box: Boxes) -> Scores:
+    """Give the share, 0..1, of each box's area that lies inside of `box`, shape (n,)."""
+    return np.asarray(
+        _intersection(box, boxes) / np.maximum(area(boxes), np.finfo(np.float32).tiny), np.float32
+    )
+
+
+def _intersection(box: Boxes, boxes: Boxes) -> Scores:
+    top_left = np.maximum(box[:2], boxes[:, :2])
+    bottom_right = np.minimum(box[2:], boxes[:, 2:])
+    return area(np.concatenate([top_left, bottom_right], axis=1))
 
 
 def nms(
