@@ -277,3 +277,22 @@ def test_near_names_have_the_same_digits() -> None:
 
     assert names.near("CLOI", least=0.7) == [("CLIO", 0.75)]
     assert names.near("IX30", least=0.1) == []
+
+
+def test_a_slip_is_one_letter_of_the_only_name_it_may_be() -> None:
+    names = Names({"UNO": 0, "CLIO": 1, "CLIP": 2, "GOLF": 3})
+
+    assert names.slip("UNNO") == ("UNO", 0.75)
+    assert names.slip("GOFL") == ("GOLF", 0.75)
+    assert names.slip("GULF") is None  # another letter is another word
+    assert names.slip("CLI") is None  # both CLIO and CLIP
+    assert names.slip("UN") is None
+
+
+def test_what_is_cut_short_begins_one_name() -> None:
+    names = Names({"OCTAVIA": 0, "OCTAVIASCOUT": 1, "GOLFPLUS": 2, "GOLFSPORTSVAN": 3})
+
+    assert names.cut_short("OCT") == "OCTAVIA"
+    assert names.cut_short("OC") is None
+    assert names.cut_short("GOLF") is None
+    assert names.cut_short("GOLFSPORTS") == "GOLFSPORTSVAN"

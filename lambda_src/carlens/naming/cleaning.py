@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property, lru_cache
+from itertools import compress, pairwise
 from pathlib import Path
+
+Tokens = tuple[str, ...]
 
 # What a person writes of a car is never longer; the rest of a cell is not read.
 MAX_CHARS = 200
@@ -77,35 +80,40 @@ class Words:
     bodies: frozenset[str] = frozenset()
     units: frozenset[str] = frozenset()
     everyday: frozenset[str] = frozenset()
-    phrases: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    phrases: Mapping[str, tuple[Tokens, ...]] = field(default_factory=dict)
     series: frozenset[str] = frozenset()
     means: Mapping[str, str] = field(default_factory=dict)
     makes: Mapping[str, str] = field(default_factory=dict)
     called: Mapping[str, str] = field(default_factory=dict)
     models: tuple[tuple[str, str, str], ...] = ()
 
-    def is_noise(self, tokens: Sequence[str]) -> list[bool]:
-        """Tell for each token whether it says nothing of the model."""
-        last = len(tokens) - 1
+    @cached_property
+    def says(self) -> Callable[[Tokens], list[bool]]:
+        """Tell for each token whether it says something of the model."""
+        # Every step of a match asks this of the same few texts.
+        return lru_cache(4096)(self._says)
+
+    def kept(self, tokens: Tokens) -> Tokens:
+        """Give the tokens that say something of the model."""
+        return tuple(compress(tokens, self.says(tokens)))
+
+    def _says(self, tokens: Tokens) -> list[bool]:
         return [
-            token in self.noise
-            or (
-                index < last
-                and token.isdigit()
-                and tokens[index + 1] in self.units
-                # A letter counts doors or valves, never hundreds: 5 P, but 320 D.
-                and (len(tokens[index + 1]) > 1 or len(token) == 1)
-            )
-            for index, token in enumerate(tokens)
+            token not in self.noise and not (token.isdigit() and self._counts(token, after))
+            for token, after in pairwise((*tokens, ""))
         ]
 
-    def translate(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
+    def _counts(self, number: str, unit: str) -> bool:
+        # A letter counts doors or valves, never hundreds: 5 P, but 320 D.
+        return unit in self.units and (len(unit) > 1 or len(number) == 1)
+
+    def translate(self, tokens: Tokens) -> Tokens:
         """Give series words, numerals and the like their one form, and make phrases one word."""
         if not self.phrases.keys().isdisjoint(tokens):
             tokens = tuple(self._join_phrases(tokens))
         return tuple(self.means.get(token, token) for token in tokens)
 
-    def _join_phrases(self, tokens: tuple[str, ...]) -> Iterator[str]:
+    def _join_phrases(self, tokens: Tokens) -> Iterator[str]:
         start = 0
         while start < len(tokens):
             phrases = self.phrases.get(tokens[start], ())
@@ -125,7 +133,7 @@ def read_words(folder: Path = WORDS) -> Words:
         A row has a kind that is not known; the message names it.
     """
     noise, bodies, units, everyday, series, means = set(), set(), set(), set(), set(), {}
-    phrases: dict[str, list[tuple[str, ...]]] = {}
+    phrases: dict[str, list[Tokens]] = {}
     for word, kind, meaning in _rows(folder / "words.csv"):
         tokens = tokenize(word)
         written = "".join(tokens)
@@ -173,7 +181,7 @@ def fold(text: str) -> str:
     return "".join(c for c in decomposed if not unicodedata.combining(c)).upper()
 
 
-def tokenize(text: str) -> tuple[str, ...]:
+def tokenize(text: str) -> Tokens:
     """Cut `text` into words, numbers, and letters with their number.
 
     Sizes of engines (`1.9`) go, unless there is nothing else (DR has a `3.0`), as do those of
@@ -214,13 +222,11 @@ def clean(make: str, model: str, words: Words) -> tuple[str, str]:
     written = key(make)
     make_key = words.makes.get(written, written)
     tokens = words.translate(strip_make(tokenize(model), {make_key, written}, words))
-    noise = words.is_noise(tokens)
-    kept = [token for token, nothing in zip(tokens, noise, strict=True) if not nothing] or tokens
     made = words.called.get(make_key) or " ".join(tokenize(make))
-    return made, " ".join(kept)
+    return made, " ".join(words.kept(tokens) or tokens)
 
 
-def strip_make(tokens: tuple[str, ...], makes: set[str], words: Words) -> tuple[str, ...]:
+def strip_make(tokens: Tokens, makes: set[str], words: Words) -> Tokens:
     """Drop a make's name, repeated at the head of its model's, unless nothing is left."""
     for end in range(min(4, len(tokens) - 1), 0, -1):
         written = "".join(tokens[:end])

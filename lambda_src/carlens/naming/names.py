@@ -15,6 +15,7 @@ from rapidfuzz.distance import OSA
 _COMPARED = 2000
 # A pair of letters that most names have tells nothing, and would cost the most.
 _COMMON = 400
+_MOST_LONGER = 64  # names that begin with one that may be cut short, looked at
 
 
 class Names:
@@ -70,6 +71,32 @@ class Names:
         first = bisect_left(self._sorted, written)
         return [n for n in self._sorted[first : first + most] if n.startswith(written)]
 
+    def slip(self, written: str) -> tuple[str, float] | None:
+        """Give the only key with a letter more, less or swapped: `UNNO`, `ZEO`, `TROCK`."""
+        if len(written) < 3:
+            return None
+        one_wrong = 0.99 - 1 / len(written)
+        found = {
+            self.keys[name]: (name, score)
+            for name, score in self.near(written, least=one_wrong, limit=4)
+            if len(name) > 2
+            and name[0] == written[0]
+            and (abs(len(name) - len(written)) == 1 or sorted(name) == sorted(written))
+        }
+        return next(iter(found.values())) if len(found) == 1 else None
+
+    def cut_short(self, written: str) -> str | None:
+        """Give the only key that `written` is the beginning of, and enough of: `OCT`."""
+        if len(written) < 3 or not written.isalpha():
+            return None
+        begins = self.starting(written, most=_MOST_LONGER)
+        name = min(begins, key=len, default="")
+        if not name or len(written) < 0.4 * len(name):
+            return None
+        named = self.keys[name]
+        only = all(other.startswith(name) or self.keys[other] == named for other in begins)
+        return name if only else None
+
     @cached_property
     def _sorted(self) -> list[str]:
         return sorted(self.keys)
@@ -88,7 +115,7 @@ class Names:
         found: dict[str, str | None] = {}
         for name, named in self.keys.items():
             # Short names differ by less than a sound: C3 is no K3.
-            if sum(map(str.isalpha, name)) >= 4:
+            if letters(name) >= 4:
                 other = found.setdefault(_sound(name), name)
                 if other is None or self.keys[other] != named:
                     found[_sound(name)] = None
@@ -111,6 +138,11 @@ class Names:
 def digits(name: str) -> str:
     """Give the digits of a key."""
     return "" if name.isalpha() else "".join(filter(str.isdigit, name))
+
+
+def letters(name: str) -> int:
+    """Count the letters of a key."""
+    return sum(map(str.isalpha, name))
 
 
 _LOOKS = str.maketrans("OILSBZ", "011582")
