@@ -27,6 +27,7 @@ def europe() -> Matcher:
     [
         ("renault", "clio5portes turbo", ("Renault", "Clio")),
         ("reneau", "clioRT", ("Renault", "Clio")),
+        ("reneau", "grand senic", ("Renault", "Grand Scénic")),
         ("peugeot", "2O6", ("Peugeot", "206")),
         ("alfa-romeo", "147", ("Alfa Romeo", "147")),
         ("BMW", "3er REIHE", ("BMW", "3 Series")),

@@ -38,6 +38,8 @@ _LEAST_MAKE = 0.75  # to be taken for a make whose model is but near
 _LEAST_MAKE_ALONE = 0.88  # without a model to confirm it
 _LEAST_MAKE_WITH_MODEL = 0.66  # to be taken for the make of a model that is written right
 _LEAST_MAKE_WITH_WORD = LEAST_NEAR_MAKE  # and is a word, with nothing else beside it
+_LEAST_LONG = 0.8  # for a near model of many letters to confirm a make, too
+_LONG = 8
 
 _MODEL_SHARE = 0.6
 
@@ -209,6 +211,8 @@ def _told(reference: Reference, text: MakeText, tokens: Tokens) -> _Meant | None
 def _least_make(reference: Reference, model: FoundModel, beside: Tokens) -> float:
     """Give how like a make must be for its model to confirm it."""
     name = model.name
+    if not model.written_right and len(name) >= _LONG and model.score >= _LEAST_LONG:
+        return _LEAST_MAKE_WITH_MODEL
     # A letter or a small number confirms nothing.
     if not model.written_right or len(name) <= 1 + name.isdigit():
         return _LEAST_MAKE
