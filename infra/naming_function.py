@@ -9,7 +9,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.live_function import LiveFunction
-from infra.model_store import TABLES, bucket_export
+from infra.model_store import TABLES, grant_on_folder
 from infra.settings import Settings
 
 
@@ -19,7 +19,6 @@ class NamingFunction(LiveFunction):
     def __init__(
         self, scope: Construct, *, settings: Settings, bucket: s3.IBucket, **shared: Any
     ) -> None:
-        readable = f"arn:<AWS::Partition>:s3:::{bucket_export(settings)}/{TABLES}/*"
         super().__init__(
             scope,
             "naming",
@@ -30,7 +29,7 @@ class NamingFunction(LiveFunction):
             environment=_tables_at(bucket) if settings.tables else {},
             allow=_read_tables(bucket) if settings.tables else {},
             meant={
-                f"AwsSolutions-IAM5[Resource::{readable}]": (
+                grant_on_folder(settings, TABLES): (
                     "All tables: their owner adds to them without a deploy."
                 )
             },

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from infra.live_function import LiveFunction
 from infra.model_folder import Model
-from infra.model_store import MODELS, bucket_export
+from infra.model_store import MODELS, grant_on_folder
 from infra.settings import Settings
 
 
@@ -27,7 +27,6 @@ class RecognitionFunction(LiveFunction):
         bucket: s3.IBucket,
         **shared: Any,
     ) -> None:
-        readable = f"arn:<AWS::Partition>:s3:::{bucket_export(settings)}/{MODELS}/*"
         super().__init__(
             scope,
             "recognition",
@@ -42,7 +41,7 @@ class RecognitionFunction(LiveFunction):
                 )
             },
             meant={
-                f"AwsSolutions-IAM5[Resource::{readable}]": (
+                grant_on_folder(settings, MODELS): (
                     "All models, also those of older versions: the alias may go back to them."
                 )
             },

@@ -1389,9 +1389,11 @@ def test_a_written_name_is_matched_as_one_types(api: str, browser: Browser) -> N
         page.get_by_label("Table").select_option("stanford_cars")
         expect(page.locator("#match")).to_contain_text("No model of it is similar enough.")
         expect(page.locator("#match strong")).to_have_text("FIAT")
-        # And half a name is no question
+        # And a make alone is a question, but nothing is none
         page.get_by_label("Model", exact=True).fill(" ")
-        expect(page.locator("#match")).to_have_text("Write both a make and a model.")
+        expect(page.locator("#match strong")).to_have_text("FIAT")
+        page.get_by_label("Make", exact=True).fill(" ")
+        expect(page.locator("#match")).to_have_text("Write a make, a model or both.")
         expect(page.locator("#scores")).to_be_hidden()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, lru_cache
 
 from rapidfuzz import process
@@ -15,7 +15,7 @@ from rapidfuzz.distance import OSA
 _COMPARED = 2000
 # A pair of letters that most names have tells nothing, and would cost the most.
 _COMMON = 400
-_MOST_LONGER = 64  # names that begin with one that may be cut short, looked at
+MOST_LONGER = 64  # names that begin with another, looked at
 
 
 class Names:
@@ -89,7 +89,7 @@ class Names:
         """Give the only key that `written` is the beginning of, and enough of: `OCT`."""
         if len(written) < 3 or not written.isalpha():
             return None
-        begins = self.starting(written, most=_MOST_LONGER)
+        begins = self.starting(written, most=MOST_LONGER)
         name = min(begins, key=len, default="")
         if not name or len(written) < 0.4 * len(name):
             return None
@@ -103,22 +103,21 @@ class Names:
 
     @cached_property
     def _by_look(self) -> dict[str, str | None]:
-        found: dict[str, str | None] = {}
-        for name, named in self.keys.items():
-            other = found.setdefault(name.translate(_LOOKS), name)
-            if other is None or self.keys[other] != named:
-                found[name.translate(_LOOKS)] = None
-        return found
+        return self._only(lambda name: name.translate(_LOOKS), self.keys)
 
     @cached_property
     def _by_sound(self) -> dict[str, str | None]:
+        # Short names differ by less than a sound: C3 is no K3.
+        return self._only(_sound, (name for name in self.keys if letters(name) >= 4))
+
+    def _only(self, form: Callable[[str], str], names: Iterable[str]) -> dict[str, str | None]:
+        """Give the key of each form; None where keys of several things have it."""
         found: dict[str, str | None] = {}
-        for name, named in self.keys.items():
-            # Short names differ by less than a sound: C3 is no K3.
-            if letters(name) >= 4:
-                other = found.setdefault(_sound(name), name)
-                if other is None or self.keys[other] != named:
-                    found[_sound(name)] = None
+        for name in names:
+            formed = form(name)
+            other = found.setdefault(formed, name)
+            if other is None or self.keys[other] != self.keys[name]:
+                found[formed] = None
         return found
 
     def _sharing_pairs(self, written: str) -> list[str]:

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from carlens.naming.cleaning import Tokens, Words, key, tokenize
-from carlens.naming.names import Names
+from carlens.naming.names import MOST_LONGER, Names
 from carlens.naming.tables import Entry
-
-_MOST_LONGER = 64  # names that begin with one, looked at
 
 # A make, and the first letters of two words.
 Initials = tuple[int, str, str]
@@ -214,7 +212,7 @@ def _longer_names(
         names = models[make]
         longer = {
             name.removeprefix(model): names.keys[name]
-            for name in names.starting(model, most=_MOST_LONGER)
+            for name in names.starting(model, most=MOST_LONGER)
             if names.keys[name] != entry_id
         }
         # A letter further on is a trim: `500 1.2 C` is no 500C.

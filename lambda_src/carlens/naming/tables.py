@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,29 +180,25 @@ def parse_table(name: str, data: bytes) -> list[Entry]:
     return entries
 
 
-def read_references(name: str, source: TableSource | None = None) -> dict[str, Entry]:
+def read_references(table: str) -> dict[str, Entry]:
     """Read what each label of a classifier is in the reference table.
 
     Parameters
     ----------
-    name : str
-        A table with the columns `label`, `reference_make` and `reference_model`.
-    source : TableSource, optional
-        Where it lies; the function's own tables when not given.
+    table : str
+        One of ours with the columns `label`, `reference_make` and `reference_model`.
 
     Returns
     -------
     dict
         By label; labels without a reference are not in it.
     """
-    data = (source or FolderTables()).read(name)
-    if data is None:
-        return {}
-    return {
-        row["label"]: Entry(row["reference_make"], row["reference_model"])
-        for _, row in _rows(name, data, {"label", "reference_make", "reference_model"})
-        if row["reference_make"] and row["reference_model"]
-    }
+    with (TABLES / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+        return {
+            row["label"]: Entry(row["reference_make"], row["reference_model"])
+            for row in csv.DictReader(file)
+            if row["reference_make"] and row["reference_model"]
+        }
 
 
 def _columns(name: str, sheet: Sheet) -> tuple[int, int]:
@@ -225,18 +219,6 @@ def _entry(name: str, line: int, cells: list[str], make: int, model: int) -> Ent
     if not all(found):
         raise TableUnavailable(f"Table {name}, line {line}: make and model must be given.")
     return Entry(*found)
-
-
-def _rows(name: str, data: bytes, columns: set[str]) -> Iterable[tuple[int, dict[str, str]]]:
-    try:
-        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), restval="")
-        missing = columns - set(reader.fieldnames or ())
-        if missing:
-            raise TableUnavailable(f"Table {name} lacks the column {sorted(missing)[0]}.")
-        for row in reader:
-            yield reader.line_num, row
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise TableUnavailable(f"Table {name} is no CSV in UTF-8: {error}.") from error
 
 
 def _error_code(error: Exception) -> str:

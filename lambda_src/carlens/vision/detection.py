@@ -153,7 +153,7 @@ def _is_part(boxes: Boxes, classes: Classes, tiled: NDArray[np.bool_]) -> NDArra
     Source: the match by intersection over smaller area of arXiv:2202.06934.
     """
     part = np.zeros(len(boxes), np.bool_)
-    for index in np.flatnonzero(~tiled):
+    for index in np.flatnonzero(~tiled) if tiled.any() else ():
         rest = slice(index + 1, None)
         inside = share_inside(boxes[rest], boxes[index]) > _PART
         part[rest] |= inside & tiled[rest] & (classes[rest] == classes[index])

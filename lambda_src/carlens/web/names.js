@@ -45,7 +45,7 @@ async function match() {
   try {
     await loadTables(signal);
     const [maker, model] = [$("make").value.trim(), $("model").value.trim()];
-    if (maker && model) {
+    if (maker || model) {
       const query = new URLSearchParams({ make: maker, model, top_k: MOST_SHOWN });
       const response = await ask(`${tableRoute()}?${query}`, { signal });
       const answer = read(response.status, await response.text(), (a) => isText(a?.make));
@@ -66,7 +66,7 @@ function showMatch() {
   $("scores").hidden = !answer;
   if (error) return $("match").replaceChildren(...explain(error));
   if (!answer) {
-    return $("match").replaceChildren(make("p.hint", {}, t("Write both a make and a model.")));
+    return $("match").replaceChildren(make("p.hint", {}, t("Write a make, a model or both.")));
   }
   const missing = answer.make
     ? "No model of it is similar enough."

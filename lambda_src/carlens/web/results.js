@@ -84,7 +84,6 @@ function filter() {
   }
   $("kinds").hidden = counts.size < 2 && dropped.size === 0;
   const failed = cards.filter((card) => card.failed).length;
-  const [one, many, none] = MODES[cards[0].mode].found;
   $("results-title").textContent = headline(shown, all, failed);
 }
 

@@ -66,7 +66,7 @@ const FRENCH = {
   "Choose a CSV file": "Choisir un fichier CSV",
   "Download the answer": "Télécharger la réponse",
   "The first rows of the answer": "Les premières lignes de la réponse",
-  "Write both a make and a model.": "Écrivez une marque et un modèle.",
+  "Write a make, a model or both.": "Écrivez une marque, un modèle ou les deux.",
   "Nothing in this table is similar enough.": "Rien dans cette table n’est assez semblable.",
   "No model of it is similar enough.": "Aucun de ses modèles n’est assez semblable.",
   Together: "Ensemble",
