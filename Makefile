@@ -24,7 +24,7 @@ help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/.serve ## Run the API and its page on this machine [PORT=8000]
-	@$(PY) -m local --port $(PORT)
+	@$(PY) -m carlens.local --port $(PORT)
 
 test: $(VENV)/.ready browser $(if $(SLOW),$(SLOW_TESTS_NEED)) ## Run the tests [SLOW=yes for the slow ones too]
 	@$(PYTEST) $(if $(SLOW),,-m "not slow")
@@ -115,13 +115,13 @@ $(VENV)/.ready: $(VENV)/.serve requirements.txt
 	@$(PY) $(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/.serve: local/requirements.txt lambda_src/requirements.txt
+$(VENV)/.serve: lambda_src/requirements-local.txt lambda_src/requirements.txt
 	@python=$$(for p in python3.13 python3.12 python3.11 python3 python; do \
 		$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 		&& echo $$p && break; done); \
 	[ -n "$$python" ] || { echo "Carlens needs Python 3.11, 3.12 or 3.13 on the PATH."; exit 1; }; \
 	[ -x $(PY) ] || $$python -m venv $(VENV)
 	@echo "Installing Carlens into $(VENV) (half a minute, the first time)"
-	@$(PY) $(PIP) -r local/requirements.txt
+	@$(PY) $(PIP) -r lambda_src/requirements-local.txt
 	@touch $@
 

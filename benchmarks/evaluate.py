@@ -22,9 +22,10 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from carlens.config import Config
-from carlens.images import Limits, read_pixels
-from carlens.recognizer import Recognizer
-from carlens.vision.detection import VEHICLES, Detection, DetectOptions, Detector
+from carlens.images.decoder import read_pixels
+from carlens.images.types import Limits
+from carlens.services.model_bundle import ModelBundle
+from carlens.vision.detector import VEHICLES, Detection, DetectOptions, Detector
 
 # Low enough for the whole precision-recall curve, as COCO measures it.
 CONFIDENCE = 0.05
@@ -68,9 +69,9 @@ def evaluate_detector(
         }
 
 
-def evaluate_classifier(recognizer: Recognizer, folder: Path) -> dict[str, float]:
+def evaluate_classifier(bundle: ModelBundle, folder: Path) -> dict[str, float]:
     """Measure top-1 and top-5, in percent, over pictures in folders named as the classes."""
-    classifier = recognizer.classifier
+    classifier = bundle.classifier
     labels = {name.replace("/", "-"): name for name in classifier.manifest.labels}
     files = [
         (p, labels[p.parent.name]) for p in sorted(folder.glob("*/*")) if p.parent.name in labels
@@ -134,16 +135,16 @@ def main() -> None:
     classifier.add_argument("images", type=Path, help="a folder with one folder a class")
     arguments = parser.parse_args()
 
-    recognizer = Recognizer.load(Config.from_env())
+    bundle = ModelBundle.load(Config.from_env())
     if arguments.task == "classifier":
-        figures = evaluate_classifier(recognizer, arguments.images)
+        figures = evaluate_classifier(bundle, arguments.images)
         print(f"top-1={figures['top1']:.1f} top-5={figures['top5']:.1f} ({json.dumps(figures)})")
         return
-    manifest = recognizer.detector.manifest
+    manifest = bundle.detector.manifest
     slices = arguments.slices or manifest.thresholds.slices
     print(f"{manifest.name} {manifest.version}, slices={slices}", file=sys.stderr)
     figures = evaluate_detector(
-        recognizer.detector,
+        bundle.detector,
         arguments.annotations,
         arguments.images,
         slices=slices,

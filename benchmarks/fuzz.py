@@ -25,13 +25,14 @@ from typing import Any
 
 from carlens.config import Config
 from carlens.errors import CarlensError
-from carlens.gateway import Request, read_request
-from carlens.images import Limits, read_pixels, read_shape
-from carlens.naming import routes as naming
-from carlens.naming.app import NamingApp
-from carlens.naming.rows import Rows, read_rows
-from carlens.routes import respond
-from carlens.uploads import read_uploads
+from carlens.http import catalog_routes
+from carlens.http.bodies import read_uploads
+from carlens.http.events import Request, read_request
+from carlens.http.image_routes import respond
+from carlens.http.rows import Rows, read_rows
+from carlens.images.decoder import read_pixels, read_shape
+from carlens.images.types import Limits
+from carlens.services.catalog_app import CatalogApp
 from tests import hostile
 from tests.fakes import Copy
 from tests.forms import BODIES, captured
@@ -99,7 +100,9 @@ def names(data: bytes) -> str:
     encoded = base64.b64encode(content).decode()
     given = {"httpMethod": "POST", "path": "/norm/europe", "headers": headers}
     with redirect_stdout(io.StringIO()):
-        answer = naming.respond({**given, "body": encoded, "isBase64Encoded": True}, None, _NAMING)
+        answer = catalog_routes.respond(
+            {**given, "body": encoded, "isBase64Encoded": True}, None, _CATALOG
+        )
     json.dumps(answer, ensure_ascii=False).encode()
     if answer["statusCode"] != 200:
         assert answer["statusCode"] in (400, 413, 415), answer["body"]
@@ -117,7 +120,7 @@ def _rows_of(body: str, rows: Rows) -> int:
 
 
 _COPY = Copy(metrics="Carlens")
-_NAMING = NamingApp(Config(metrics="Carlens"))
+_CATALOG = CatalogApp(Config(metrics="Carlens"))
 _JUNK: tuple[Any, ...] = (
     None, True, 0, -1, 1e308, "", "\ud800", "\0", "a" * 9000, "/shape",
     "/predict", "image/png", "QUJD",
@@ -133,7 +136,7 @@ def event(data: bytes) -> str:
     with suppress(CarlensError):
         read_request(given)
     with redirect_stdout(io.StringIO()):
-        answers = (respond(given, None, _COPY.app), naming.respond(given, None, _NAMING))
+        answers = (respond(given, None, _COPY.app), catalog_routes.respond(given, None, _CATALOG))
     for answer in answers:
         assert answer["statusCode"] != 500, (answer["body"], given)
         assert answer["headers"]["Access-Control-Allow-Origin"] == "*"

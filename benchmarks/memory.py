@@ -106,7 +106,7 @@ def _in_a_process(path: Path, url: str) -> tuple[int, float, str]:
 def _answer(path: Path, url: str) -> None:
     from types import SimpleNamespace
 
-    from carlens.routes import respond
+    from carlens.http.image_routes import respond
 
     query = {**_QUERY, "format": "detailed"}
     if url:

@@ -10,12 +10,12 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.api_function import ApiFunction
+from infra.catalog_function import CatalogFunction
 from infra.layer_versions import LayerVersions
 from infra.layers import Function, LayerBuild
-from infra.live_function import LiveFunction
 from infra.model_folder import Model
 from infra.monitoring import Monitoring
-from infra.naming_function import NamingFunction
 from infra.recognition_function import RecognitionFunction
 from infra.rest_api import RestApi
 from infra.rollout import GradualRollout
@@ -49,15 +49,15 @@ class ApiStack(Stack):
         recognition = RecognitionFunction(
             self, models=models, layers=versions.of["recognition"], **shared
         )
-        naming = NamingFunction(self, layers=versions.of["naming"], **shared)
-        functions: list[LiveFunction] = [recognition, naming]
+        catalog = CatalogFunction(self, layers=versions.of["catalog"], **shared)
+        functions: list[ApiFunction] = [recognition, catalog]
         api = RestApi(self, "Rest", settings=settings, contract=contract, functions=functions)
         monitoring = Monitoring(
             self,
             "Monitoring",
             settings=settings,
             recognition=recognition,
-            naming=naming,
+            catalog=catalog,
             api_stage=api.stage,
         )
         for function in functions:

@@ -12,8 +12,8 @@ from cdk_nag import AwsSolutionsChecks
 
 from infra.api_stack import ApiStack
 from infra.layers import CODE, Function, build_layers, stage_code
+from infra.model_bucket import ModelBucket
 from infra.model_folder import stage_models
-from infra.model_store import ModelStore
 from infra.settings import Settings
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -45,7 +45,7 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
         "env": cdk.Environment(account=settings.account, region=settings.region),
         "tags": {"application": "carlens", "stage": settings.stage},
     }
-    store = ModelStore(
+    store = ModelBucket(
         app,
         f"carlens-{settings.stage}-models",
         description="Carlens: the models.",

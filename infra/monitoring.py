@@ -14,11 +14,11 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from infra.api_function import METRICS_NAMESPACE, ApiFunction
 from infra.layers import Function
-from infra.live_function import METRICS_NAMESPACE, LiveFunction
 from infra.settings import Settings
 
-# What lambda_src/carlens/telemetry.py writes of pictures; Failures with the dimension Code too.
+# What lambda_src/carlens/aws/metrics.py writes of pictures; Failures with the dimension Code too.
 COUNTS = ("Pictures", "Objects", "FailedPictures")
 TIMES = ("ReadTime", "DecodeTime", "DetectTime", "ClassifyTime")
 
@@ -33,7 +33,7 @@ _START_FAILURE = logs.FilterPattern.literal(
 
 _RELIEF: dict[Function, str] = {
     "recognition": "raise memory, or lower slices or max_pictures.",
-    "naming": "raise naming_memory.",
+    "catalog": "raise catalog_memory.",
 }
 
 
@@ -52,8 +52,8 @@ class Monitoring(Construct):
         construct_id: str,
         *,
         settings: Settings,
-        recognition: LiveFunction,
-        naming: LiveFunction,
+        recognition: ApiFunction,
+        catalog: ApiFunction,
         api_stage: apigateway.Stage,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -68,7 +68,7 @@ class Monitoring(Construct):
                 metric_name=f"{function.node.id}StartFailures-{settings.stage}",
                 metric_value="1",
             ).metric(statistic="Sum", period=_PERIOD)
-            for function in (recognition, naming)
+            for function in (recognition, catalog)
         }
         alarms = [self._api_alarm()]
         self.rollback: dict[Function, list[cloudwatch.Alarm]] = {}
@@ -89,7 +89,7 @@ class Monitoring(Construct):
         )
 
     def _broken_alarms(
-        self, function: LiveFunction, start_failures: cloudwatch.Metric
+        self, function: ApiFunction, start_failures: cloudwatch.Metric
     ) -> list[cloudwatch.Alarm]:
         return [
             self._alarm(
@@ -109,7 +109,7 @@ class Monitoring(Construct):
             ),
         ]
 
-    def _busy_alarms(self, function: LiveFunction) -> list[cloudwatch.Alarm]:
+    def _busy_alarms(self, function: ApiFunction) -> list[cloudwatch.Alarm]:
         timeout = self._settings.timeout
         return [
             self._alarm(
@@ -162,7 +162,7 @@ class Monitoring(Construct):
     def _dashboard(
         self,
         alarms: list[cloudwatch.Alarm],
-        functions: Mapping[LiveFunction, cloudwatch.Metric],
+        functions: Mapping[ApiFunction, cloudwatch.Metric],
     ) -> None:
         stage = self._api_stage
         percentiles = ("p50", "p90", "p99")

@@ -1,4 +1,4 @@
-"""Findings of cdk-nag that are known and meant."""
+"""Findings of cdk-nag that are known and nag_reasons."""
 
 from __future__ import annotations
 

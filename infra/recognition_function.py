@@ -9,13 +9,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.live_function import LiveFunction
+from infra.api_function import ApiFunction
+from infra.model_bucket import MODELS, grant_on_folder
 from infra.model_folder import Model
-from infra.model_store import MODELS, grant_on_folder
 from infra.settings import Settings
 
 
-class RecognitionFunction(LiveFunction):
+class RecognitionFunction(ApiFunction):
     """The function of the routes that read pictures, and of the page."""
 
     def __init__(
@@ -40,7 +40,7 @@ class RecognitionFunction(LiveFunction):
                     actions=["s3:GetObject"], resources=[bucket.arn_for_objects(f"{MODELS}/*")]
                 )
             },
-            meant={
+            nag_reasons={
                 grant_on_folder(settings, MODELS): (
                     "All models, also those of older versions: the alias may go back to them."
                 )

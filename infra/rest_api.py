@@ -13,8 +13,8 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.api_definition import api_definition
+from infra.api_function import ApiFunction
 from infra.firewall import Firewall
-from infra.live_function import LiveFunction
 from infra.logs import log_group
 from infra.nag import acknowledge
 from infra.settings import Settings
@@ -54,7 +54,7 @@ class RestApi(Construct):
         *,
         settings: Settings,
         contract: Mapping[str, Any],
-        functions: Sequence[LiveFunction],
+        functions: Sequence[ApiFunction],
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
@@ -74,7 +74,7 @@ class RestApi(Construct):
         self._acknowledge()
 
     def _make_api(
-        self, contract: Mapping[str, Any], functions: Sequence[LiveFunction]
+        self, contract: Mapping[str, Any], functions: Sequence[ApiFunction]
     ) -> apigateway.SpecRestApi:
         settings = self._settings
         definition = api_definition(

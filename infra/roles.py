@@ -18,7 +18,7 @@ def lambda_role(
     description: str,
     own_log: logs.ILogGroup,
     allow: Mapping[str, iam.PolicyStatement],
-    meant: Mapping[str, str],
+    nag_reasons: Mapping[str, str],
 ) -> iam.IRole:
     """Make a role for a function; the CDK adds nothing to it.
 
@@ -28,7 +28,7 @@ def lambda_role(
         What it may write.
     allow : Mapping
         What else it may do, by a name.
-    meant : Mapping
+    nag_reasons : Mapping
         Reasons for findings of cdk-nag, by rule.
     """
     write_own_log = iam.PolicyStatement(
@@ -44,5 +44,5 @@ def lambda_role(
             for name, statement in {**allow, "WriteOwnLog": write_own_log}.items()
         },
     )
-    acknowledge(role, meant)
+    acknowledge(role, nag_reasons)
     return role.without_policy_updates()

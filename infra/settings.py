@@ -72,7 +72,7 @@ class Settings:
         Whether new copies start from a snapshot that holds the models and tables.
     reserved_concurrency : int or None
         Copies of each function that may run at once; None for what the account has left.
-    naming_memory : int
+    catalog_memory : int
         MB, 256 to 10,240, of the function of written names.
     tables : bool
         Whether that function has reference tables of yours, from `tables/` of the model bucket.
@@ -118,7 +118,7 @@ class Settings:
     timeout: Annotated[int, whole(5, 29)] = 29
     snap_start: Annotated[bool, flag()] = True
     reserved_concurrency: Annotated[int | None, optional(whole(1, 100_000))] = None
-    naming_memory: Annotated[int, whole(256, 10_240)] = 512
+    catalog_memory: Annotated[int, whole(256, 10_240)] = 512
     tables: Annotated[bool, flag()] = False
     detector: Annotated[str, _MODEL] = "ssdlite-mobilenet-v2-coco"
     classifier: Annotated[str, _MODEL] = "efficientnet-lite0-stanford-cars"

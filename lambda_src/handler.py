@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from carlens.app import App
 from carlens.config import Config
-from carlens.routes import respond
+from carlens.http.image_routes import respond
+from carlens.services.image_app import App
 
 # At init and not at the first call, so that SnapStart's snapshot holds the models.
 app = App(Config.from_env())
@@ -18,7 +18,7 @@ with suppress(ImportError):  # only Lambda's runtime has it
 
     # A copy without models must never become a snapshot: publishing it fails instead. Nothing is
     # made anew after a restore: S3 clients and request ids are made where they are used.
-    register_before_snapshot(lambda: app.recognizer().rehearse())
+    register_before_snapshot(lambda: app.models().warm_up())
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

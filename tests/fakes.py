@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from carlens.app import App
 from carlens.config import Config
-from carlens.images import Pixels
+from carlens.images.types import Pixels
 from carlens.models.manifest import Manifest
-from carlens.models.store import FolderStore
-from carlens.recognizer import Recognizer
-from carlens.vision.classification import Classification, Make
-from carlens.vision.detection import Detection, DetectOptions
+from carlens.models.repository import FolderRepository
+from carlens.services.image_app import App
+from carlens.services.model_bundle import ModelBundle
+from carlens.vision.classifier import Classification, Make
+from carlens.vision.detector import Detection, DetectOptions
 from tests.support import call
 
-STORE = FolderStore(Path(Config.models))
+STORE = FolderRepository(Path(Config.models))
 
 
 @dataclass
@@ -58,8 +58,8 @@ class Copy:
         config = Config(**settings)
         self.detector = FakeDetector(STORE.manifest(config.detector))
         classifier = FakeClassifier(STORE.manifest(config.classifier))
-        recognizer = Recognizer(cast(Any, self.detector), cast(Any, classifier))
-        self.app = App(config, lambda _: recognizer)
+        bundle = ModelBundle(cast(Any, self.detector), cast(Any, classifier))
+        self.app = App(config, lambda _: bundle)
 
     def send(self, event: dict[str, Any], context: Any = None) -> tuple[int, Any]:
         return call(event, self.app, context)

@@ -9,11 +9,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from carlens.images import Pixels
+from carlens.images.types import Pixels
 from carlens.models.manifest import InputSpec, Manifest, OutputSpec, Thresholds
 from carlens.models.session import Model
-from carlens.vision.classification import Classifier
-from carlens.vision.detection import DetectOptions, Detector
+from carlens.vision.classifier import Classifier
+from carlens.vision.detector import DetectOptions, Detector
 
 Tensor = NDArray[np.float32]
 Box = tuple[float, float, float, float]

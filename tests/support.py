@@ -17,10 +17,10 @@ import numpy as np
 from PIL import Image
 from requests_toolbelt import MultipartEncoder
 
-from carlens.app import App
 from carlens.config import Config
-from carlens.images import Pixels
-from carlens.routes import respond
+from carlens.http.image_routes import respond
+from carlens.images.types import Pixels
+from carlens.services.image_app import App
 
 PHOTOS = Path(__file__).parent / "photos"
 SKODA = PHOTOS / "skoda_citigo_mit.png"

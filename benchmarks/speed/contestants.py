@@ -53,10 +53,10 @@ def floor(case: Case, slices: int) -> Run:
     """
     import handler
 
-    recognizer = handler.app.recognizer()
+    bundle = handler.app.models()
     views: list[NDArray[np.float32]] = []
     crops: list[NDArray[np.float32]] = []
-    detector, classifier = recognizer.detector._model, recognizer.classifier._model
+    detector, classifier = bundle.detector._model, bundle.classifier._model
     with _recorded(detector, views), _recorded(classifier, crops):
         seen = carlens(case, slices)()
     batch = np.concatenate(crops)

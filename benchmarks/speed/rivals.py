@@ -24,7 +24,7 @@ _START_SECONDS = 60
 _STOP_SECONDS = 10
 # Each as its users start it; all see both CPUs. Carlens is asked for one pass, as the others do.
 SERVERS: Mapping[str, Sequence[str]] = {
-    "Carlens": ("-m", "local", "--port"),
+    "Carlens": ("-m", "carlens.local", "--port"),
     "FastAPI": ("-m", f"{_HERE}.fastapi_service"),
     "LitServe": ("-m", f"{_HERE}.litserve_service"),
     "BentoML": ("-m", "bentoml", "serve", f"{_HERE}.bentoml_service:Vehicles", "--port"),

@@ -101,7 +101,7 @@ def build_layers(
     ----------
     architecture : {"x86_64", "arm64"}
         What the function runs on.
-    function : {"recognition", "naming"}
+    function : {"recognition", "catalog"}
     bundle : bool
         False for placeholders with the same names and hashes, and sizes of 0.
 

@@ -20,7 +20,7 @@ CACHE = ROOT / "build" / "code"
 
 # The layers hold what requirements.txt names; bytecode of this machine's Python is of no use.
 # What an editor or a desktop leaves, or a person keeps to themselves, begins with a dot.
-_LEFT_OUT = ("requirements.txt", "__pycache__", ".*")
+_LEFT_OUT = ("requirements*.txt", "local", "__pycache__", ".*")
 
 
 def stage_code(code: Path = CODE, *, cache: Path = CACHE) -> Path:

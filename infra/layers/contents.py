@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 Architecture = Literal["x86_64", "arm64"]
-Function = Literal["recognition", "naming"]
+Function = Literal["recognition", "catalog"]
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = "3.13"
@@ -113,8 +113,8 @@ LAYERS = (
         ),
         ("recognition",),
     ),
-    Layer("http", ("multipart", "pybase64"), _ANY_PACKAGE, ("recognition", "naming")),
-    Layer("naming", ("rapidfuzz",), _ANY_PACKAGE, ("naming",)),
+    Layer("http", ("multipart", "pybase64"), _ANY_PACKAGE, ("recognition", "catalog")),
+    Layer("catalog", ("rapidfuzz",), _ANY_PACKAGE, ("catalog",)),
 )
 
 

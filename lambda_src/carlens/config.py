@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from carlens.numbers import T, read_number
+from carlens.ranges import T, read_number
 
 _MODELS_BESIDE_THE_CODE = Path(__file__).resolve().parents[2] / "models"
 

@@ -1,6 +1,6 @@
 """Everything that can go wrong, each with its HTTP status and its code.
 
-Errors are raised where they are found and become HTTP in one place, `carlens.answering`.
+Errors are raised where they are found and become HTTP in one place, `carlens.http.dispatch`.
 A `PictureError` fails one picture; any other `CarlensError` fails the request.
 """
 
@@ -137,7 +137,7 @@ class OutOfTime(CarlensError):
 class PictureError(CarlensError):
     """Fails one picture; its neighbors still answer."""
 
-    def freed(self) -> Self:
+    def without_traceback(self) -> Self:
         """Let go of the frames that led here: they hold the picture's bytes and pixels."""
         self.__traceback__ = self.__cause__ = self.__context__ = None
         return self

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from carlens.gateway import read_request
+from carlens.http.events import read_request
 from tests.forms import BODIES, FORM, captured_name
 from tests.integration.clients import CLIENTS, Around, find_chromium
 from tests.integration.serving import running_server

@@ -58,7 +58,7 @@ def lay_out(
     Parameters
     ----------
     architecture : {"x86_64", "arm64"}
-    function : {"recognition", "naming"}
+    function : {"recognition", "catalog"}
         Whose layers.
     more : Path
         Modules to put beside the function's own.

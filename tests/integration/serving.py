@@ -60,7 +60,7 @@ class RunningServer:
 
 @contextmanager
 def start_server(*args: str, env: Mapping[str, str] | None = None) -> Iterator[RunningServer]:
-    """Run `python -m local` with `args` on a free port, and stop it afterwards.
+    """Run `python -m carlens.local` with `args` on a free port, and stop it afterwards.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def start_server(*args: str, env: Mapping[str, str] | None = None) -> Iterator[R
         It did not start, or did not stop; the message has its output.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "local", "--port", "0", *args],
+        [sys.executable, "-m", "carlens.local", "--port", "0", *args],
         cwd=ROOT,
         env={**os.environ, **(env or {})},
         stdout=subprocess.PIPE,

@@ -477,7 +477,7 @@ def echoing(cloud: LocalStack) -> Api:
     uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function['FunctionArn']}"
     definition = api_definition(
         CONTRACT,
-        function_uris=dict.fromkeys(("recognition", "naming"), f"{uri}/invocations"),
+        function_uris=dict.fromkeys(("recognition", "catalog"), f"{uri}/invocations"),
         cors_origins=["*"],
         api_key=False,
     )

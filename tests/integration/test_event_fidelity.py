@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
-from carlens.gateway import read_request
+from carlens.http.events import read_request
 from tests.integration.echo_handler import echo
 from tests.integration.event_differences import (
     ABSENT,

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from carlens.app import App
 from carlens.config import Config
-from carlens.naming import routes as naming
-from carlens.naming.app import NamingApp
-from carlens.routes import ROUTES, respond
+from carlens.http import catalog_routes
+from carlens.http.image_routes import ROUTES, respond
+from carlens.services.catalog_app import CatalogApp
+from carlens.services.image_app import App
 from infra.layers.contents import ROOT
 from tests.conftest import Note
 from tests.integration.lambda_runtime import (
@@ -140,7 +140,7 @@ def _gets() -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"HEAD {path}", event("HEAD", path)
 
 
-def _told(response: dict[str, Any]) -> dict[str, Any]:
+def infer_make_from_model(response: dict[str, Any]) -> dict[str, Any]:
     """Give a proxy response with its body read, without the times in it."""
     body = response["body"]
     if response["headers"].get("Content-Type") == JSON:
@@ -157,10 +157,10 @@ def test_the_whole_contract_is_answered_as_here(
     assert len(requests) > 50
 
     for name, given in requests.items():
-        expected = _told(respond(given, None, here))
+        expected = infer_make_from_model(respond(given, None, here))
         if name == "no event":  # no id in it: each makes its own
             expected["headers"].pop("X-Request-Id")
-        answer = _told(function.invoke(given).proxy)
+        answer = infer_make_from_model(function.invoke(given).proxy)
         if name == "no event":
             answer["headers"].pop("X-Request-Id")
         assert answer == expected, name
@@ -223,34 +223,34 @@ def test_only_what_lambda_has_is_on_the_path(lambda_image: Image, tools: Tools) 
     assert strangers == []
     assert not [f for f in told["files"] if "site-packages" in f]
     # Then a prediction has paid for nothing that only other requests need
-    assert not {"boto3", "ssl", "yaml", "carlens.remote", "carlens.web"} & set(modules)
+    assert not {"boto3", "ssl", "yaml", "carlens.inputs.url", "carlens.web"} & set(modules)
 
 
 # --- the function of names ------------------------------------------------------------------
 
-NAMING = "norm_handler.lambda_handler"
+CATALOG = "catalog_handler.lambda_handler"
 CLIO = event("GET", "/norm/europe", query={"make": "renault", "model": "clio5portes turbo"})
 
 
 @pytest.fixture(scope="module")
-def naming_image(tools: Tools) -> Iterator[Image]:
+def catalog_image(tools: Tools) -> Iterator[Image]:
     """Give the function of names with its own layers, and so without any of pictures."""
     with tempfile.TemporaryDirectory(prefix="image-", dir=ROOT / "build") as folder:
-        yield lay_out(Path(folder), tools.architecture, function="naming")
+        yield lay_out(Path(folder), tools.architecture, function="catalog")
 
 
 @pytest.fixture(scope="module")
-def names(naming_image: Image, tools: Tools) -> Iterator[Function]:
+def names(catalog_image: Image, tools: Tools) -> Iterator[Function]:
     """One copy, for all tests that leave it as it was."""
     env = {"CARLENS_METRICS": "Carlens"}
-    with running_function(naming_image, tools, env=env, handler=NAMING) as running:
+    with running_function(catalog_image, tools, env=env, handler=CATALOG) as running:
         yield running
 
 
 def _names() -> Iterator[tuple[str, dict[str, Any]]]:
     rows = "make;model\nreneau;clioRT\nPeugeot;2O6\n;Škoda Octavia\nx;y\n"
     path = "/norm/europe"
-    for route, methods in naming.ROUTES.items():
+    for route, methods in catalog_routes.ROUTES.items():
         there = route.replace("{table}", "europe")
         yield f"OPTIONS {route}", event("OPTIONS", there, headers={"Origin": "https://example.com"})
         yield f"PUT {route}", event("PUT", there)
@@ -291,11 +291,11 @@ def _names() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_names_are_answered_as_here(names: Function) -> None:
-    here = NamingApp(Config(metrics="Carlens"))
+    here = CatalogApp(Config(metrics="Carlens"))
 
     for name, given in _names():
-        expected = _told(naming.respond(given, None, here))
-        assert _told(names.invoke(given).proxy) == expected, name
+        expected = infer_make_from_model(catalog_routes.respond(given, None, here))
+        assert infer_make_from_model(names.invoke(given).proxy) == expected, name
 
 
 def test_a_make_and_model_are_found(names: Function) -> None:
@@ -305,13 +305,13 @@ def test_a_make_and_model_are_found(names: Function) -> None:
 
 
 def test_tables_of_ones_own_come_before_ours(
-    naming_image: Image, tools: Tools, tmp_path: Path
+    catalog_image: Image, tools: Tools, tmp_path: Path
 ) -> None:
     (tmp_path / "europe.csv").write_text("make,model\nRenault,CLIO\n")
     (tmp_path / "fleet.csv").write_text("make,model\nDacia,Duster\n")
     env = {"CARLENS_TABLES": str(tmp_path)}
 
-    with running_function(naming_image, tools, env=env, handler=NAMING) as function:
+    with running_function(catalog_image, tools, env=env, handler=CATALOG) as function:
         tables = function.invoke(event("GET", "/norm")).body["tables"]
         found = function.invoke(CLIO).body
         fleet = function.invoke(
@@ -324,13 +324,13 @@ def test_tables_of_ones_own_come_before_ours(
 
 
 def test_a_table_of_ones_own_that_is_newer_than_the_snapshot_is_read(
-    naming_image: Image, tools: Tools, tmp_path: Path
+    catalog_image: Image, tools: Tools, tmp_path: Path
 ) -> None:
     # Given a version that was initialized until its snapshot
     env = {"CARLENS_TABLES": str(tmp_path)}
     with (
         RuntimeApi(CLIO).serving() as api,
-        snapshotted(api, naming_image, tools, NAMING, env) as runtime,
+        snapshotted(api, catalog_image, tools, CATALOG, env) as runtime,
     ):
         assert api.snapshot.wait(20), runtime.output
 
@@ -343,14 +343,14 @@ def test_a_table_of_ones_own_that_is_newer_than_the_snapshot_is_read(
 
 
 def test_init_and_call_time_of_the_function_of_names(
-    naming_image: Image, tools: Tools, note: Note
+    catalog_image: Image, tools: Tools, note: Note
 ) -> None:
     written = (f"reneau;clio {i} RT\nVW;golf {i} TDI" for i in range(5_000))
     rows = "\n".join(["make;model", *written])
     many = event("POST", "/norm/europe", body=rows.encode(), content_type="text/csv")
     inits, warm, bulk = [], [], []
     for _ in range(3):
-        with running_function(naming_image, tools, handler=NAMING) as function:
+        with running_function(catalog_image, tools, handler=CATALOG) as function:
             function.invoke(CLIO)
             warm += [function.invoke(CLIO).seconds for _ in range(5)]
             bulk.append(function.invoke(many))
@@ -452,7 +452,7 @@ def probed(lambda_image: Image, tools: Tools) -> Iterator[Function]:
 
 @pytest.fixture
 def expected(here: App) -> Any:
-    return _told(respond(PREDICT, None, here))
+    return infer_make_from_model(respond(PREDICT, None, here))
 
 
 @pytest.mark.parametrize(
@@ -475,7 +475,7 @@ def test_it_recovers(
 
     assert failed.error == error
     assert after[0].body["status"] == "ok"
-    assert _told(after[1].proxy) == expected
+    assert infer_make_from_model(after[1].proxy) == expected
     assert (probed.children() != before) == new_copy
 
 
@@ -630,7 +630,7 @@ def test_a_snapshot_holds_the_models_and_its_hooks_are_called_in_order(
         answer = api.answers.get(timeout=20)
 
         # Then it answers from memory
-        assert _told(answer.proxy) == expected
+        assert infer_make_from_model(answer.proxy) == expected
         assert api.calls[:3] == ["restore/next", "invocation/next", "invocation/1/response"]
         runtime.line_with("hook: after the restore")
         assert "models cannot be loaded" not in runtime.output

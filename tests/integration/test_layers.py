@@ -166,7 +166,7 @@ def test_names_are_found_on_their_own_layers_alone(isolated: Isolated) -> None:
         multipart_event("/norm/europe", form),
     ]
 
-    told = isolated("naming", "norm_handler", events)
+    told = isolated("catalog", "catalog_handler", events)
 
     found, rows = (answer["body"] for answer in told["answers"])
     assert (json.loads(found)["make"], json.loads(found)["model"]) == ("Renault", "Clio")
@@ -195,7 +195,7 @@ def test_each_function_fits_and_that_of_names_is_light(
     sizes = {name: sum(b.unzipped_bytes for b in builds) for name, builds in of_each.items()}
 
     assert max(sizes.values()) + unzipped_size(stage_code()) <= MAX_UNZIPPED
-    assert sizes["naming"] < 15_000_000
+    assert sizes["catalog"] < 15_000_000
 
 
 def test_every_prune_rule_still_saves_something(layers: list[LayerBuild]) -> None:

@@ -22,8 +22,8 @@ import pytest
 import requests
 
 from benchmarks import memory
-from carlens.routes import respond
-from carlens.vision.classification import BATCH
+from carlens.http.image_routes import respond
+from carlens.vision.classifier import BATCH
 from tests import hostile
 from tests.conftest import Note
 from tests.integration.serving import RunningServer, start_server

@@ -26,9 +26,9 @@ import requests
 import yaml
 from aiohttp import web
 
-from local.gateway import RECOGNITION, Gateway
-from local.server import Server
-from local.workers import Pool
+from carlens.local.gateway import RECOGNITION, Gateway
+from carlens.local.server import Server
+from carlens.local.workers import Pool
 from tests.integration.serving import ROOT, RunningServer, running_server, start_server
 
 BODY_LIMIT = 10_485_760
@@ -711,8 +711,10 @@ def test_a_stage_is_part_of_the_address(start: Start) -> None:
 def test_functions_have_workers_of_their_own(tmp_path: Path, door: Door) -> None:
     # Given a contract whose paths lead to two functions
     contract = tmp_path / "openapi.yaml"
-    naming = {"x-carlens-function": "naming"}
-    contract.write_text(yaml.safe_dump({"paths": {"/door": {}, "/echo": naming, "/exit": naming}}))
+    catalog = {"x-carlens-function": "catalog"}
+    contract.write_text(
+        yaml.safe_dump({"paths": {"/door": {}, "/echo": catalog, "/exit": catalog}})
+    )
     options = ("--handler", ECHO, "--openapi", str(contract), "--workers", "1")
     with start_server(*options) as server, ThreadPoolExecutor(1) as client:
         # When the only worker of the one is busy
@@ -734,7 +736,7 @@ def test_a_function_that_is_not_known_is_said_in_one_line(tmp_path: Path) -> Non
     refused = local("--openapi", str(contract), "--port", "0")
 
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
-    assert "'names'; known are recognition, naming." in refused.stderr
+    assert "'names'; known are catalog, recognition." in refused.stderr
 
 
 def test_two_servers_side_by_side(start: Start) -> None:
@@ -756,7 +758,7 @@ def test_a_port_in_use_is_said_in_one_line(api: RunningServer, contract: Path) -
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
     assert f"Port {port} is in use." in refused.stderr
-    assert "python -m local --port" in refused.stderr
+    assert "python -m carlens.local --port" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -820,7 +822,7 @@ def test_it_stops_cleanly_while_it_starts(contract: Path) -> None:
     # Given a server whose handler takes long to load
     options = ["--handler", ECHO, "--openapi", str(contract), "--port", "0", "--workers", "1"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "local", *options],
+        [sys.executable, "-m", "carlens.local", *options],
         cwd=ROOT,
         env={**os.environ, "ECHO_LOAD_SECONDS": "60"},
         stdout=subprocess.PIPE,
@@ -864,7 +866,7 @@ def test_the_helper_for_other_tests() -> None:
 
 def local(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "local", *args],
+        [sys.executable, "-m", "carlens.local", *args],
         cwd=ROOT,
         capture_output=True,
         text=True,

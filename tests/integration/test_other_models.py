@@ -19,11 +19,11 @@ import pytest
 from benchmarks.evaluate import evaluate_detector
 from carlens.config import Config
 from carlens.models.manifest import InputSpec, OutputSpec
+from carlens.models.repository import FolderRepository
 from carlens.models.session import Model
-from carlens.models.store import FolderStore
 from carlens.vision.boxes import Boxes, Scores
 from carlens.vision.decoders import DECODERS, nanodet
-from carlens.vision.detection import Detector
+from carlens.vision.detector import Detector
 from tests.models_support import Tensor
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared"
@@ -102,7 +102,7 @@ def bring(description: dict[str, Any], models: Path) -> Detector:
 
 
 def load(models: Path, name: str) -> Detector:
-    store = FolderStore(models)
+    store = FolderRepository(models)
     manifest = store.manifest(name)
     return Detector(Model(manifest, store.weights(manifest), threads=2))
 

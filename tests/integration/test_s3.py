@@ -15,8 +15,8 @@ from typing import Any
 import boto3
 import pytest
 
-from carlens.app import App
 from carlens.config import Config
+from carlens.services.image_app import App
 from infra.layers.contents import ROOT
 from infra.model_folder import Model, stage_models
 from infra.settings import Settings

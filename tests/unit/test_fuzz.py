@@ -16,14 +16,14 @@ from requests_toolbelt import MultipartEncoder
 from benchmarks import fuzz
 from carlens.config import Config
 from carlens.errors import CarlensError
-from carlens.gateway import Request, read_request
-from carlens.naming import routes as naming
-from carlens.naming.app import NamingApp
-from carlens.naming.rows import read_rows
-from carlens.routes import respond
-from carlens.uploads import read_uploads
+from carlens.http import catalog_routes
+from carlens.http.bodies import read_uploads
+from carlens.http.events import Request, read_request
+from carlens.http.image_routes import respond
+from carlens.http.rows import read_rows
+from carlens.services.catalog_app import CatalogApp
 from tests.fakes import Copy
-from tests.unit.test_attack_bodies import well_formed
+from tests.unit.http.test_attack_bodies import well_formed
 
 bounded = settings(
     max_examples=300,
@@ -102,14 +102,14 @@ def test_reading_an_event_raises_nothing_but_our_errors(event: dict[str, Any]) -
 
 
 COPY = Copy(metrics="Carlens")
-NAMING = NamingApp(Config(metrics="Carlens"))
+NAMING = CatalogApp(Config(metrics="Carlens"))
 
 
 @bounded
 @given(event=json_values | half_valid | st.dictionaries(st.sampled_from(MEMBERS), json_values))
 def test_every_event_is_answered_in_good_form(event: Any) -> None:
     well_formed(respond(event, None, COPY.app))
-    well_formed(naming.respond(event, None, NAMING))
+    well_formed(catalog_routes.respond(event, None, NAMING))
 
 
 @bounded

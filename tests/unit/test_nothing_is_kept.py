@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from carlens.config import Config
-from carlens.naming.app import NamingApp
-from carlens.naming.routes import respond
+from carlens.http.catalog_routes import respond
+from carlens.services.catalog_app import CatalogApp
 from tests.support import (
     PASSAT,
     PHOTOS,
@@ -94,7 +94,7 @@ def test_pictures_are_written_nowhere() -> None:
 )
 def test_names_are_written_nowhere(given: dict[str, Any]) -> None:
     with watching() as opened:
-        answer = respond(given, None, NamingApp(Config()))
+        answer = respond(given, None, CatalogApp(Config()))
 
     assert answer["statusCode"] == 200
     assert opened == []

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from carlens.models.manifest import Decoder, Manifest, ManifestError
 
 Tensor = NDArray[np.float32]
-Shape = tuple[int, ...]
+TensorShape = tuple[int, ...]
 
 
 class Model:
@@ -51,7 +51,7 @@ class Model:
         try:
             self.batches = _check_input(manifest, self._session)
             _check_output_names(manifest, self._session)
-            _check_outputs(manifest, self._declared() or self.rehearse())
+            _check_outputs(manifest, self._declared() or self.warm_up())
         except ManifestError as error:
             raise ManifestError(f"{manifest.name}: {error}") from error
 
@@ -79,7 +79,7 @@ class Model:
         singles = [self._run(batch[i : i + 1]) for i in range(len(batch))]
         return [np.concatenate(outputs) for outputs in zip(*singles, strict=True)]
 
-    def rehearse(self) -> list[Shape]:
+    def warm_up(self) -> list[TensorShape]:
         """Run on a black picture; give the outputs' shapes.
 
         Raises
@@ -107,7 +107,7 @@ class Model:
             return None
         return outputs if all(len(output) == len(batch) for output in outputs) else None
 
-    def _declared(self) -> list[Shape] | None:
+    def _declared(self) -> list[TensorShape] | None:
         """Give the outputs' shapes for one picture, if the file declares them all."""
         [node] = self._session.get_inputs()
         outputs = {node.name: node.shape for node in self._session.get_outputs()}
@@ -178,7 +178,7 @@ def _check_output_names(manifest: Manifest, session: Any) -> None:
             raise ManifestError(f"output.names: {name!r} gives {found[name]}, not float32")
 
 
-def _check_outputs(manifest: Manifest, shapes: list[Shape]) -> None:
+def _check_outputs(manifest: Manifest, shapes: list[TensorShape]) -> None:
     names = manifest.output.names
     for name, shape, wanted in zip(names, shapes, _output_shapes(manifest), strict=True):
         fits = len(shape) == 1 + len(wanted) and all(

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from carlens.errors import DeadlineExceeded, PictureError
-from carlens.images import Pixels
-from carlens.vision.classification import BATCH, Classification, Classifier
-from carlens.vision.detection import Detection, DetectOptions, Detector
+from carlens.images.types import Pixels
+from carlens.vision.classifier import BATCH, Classification, Classifier
+from carlens.vision.detector import Detection, DetectOptions, Detector
 
 
 @dataclass(frozen=True)
-class Sight:
+class ImageResult:
     """What was seen in one picture.
 
     Attributes
@@ -57,7 +57,7 @@ class Stopwatch:
         return {**spent, "total": round(total, 2)}
 
 
-def see_all(
+def process_images(
     pictures: Iterable[Callable[[], Pixels]],
     detector: Detector,
     options: DetectOptions,
@@ -67,7 +67,7 @@ def see_all(
     out_of_time: Callable[[], bool],
     watch: Stopwatch,
     decode_ahead: bool = False,
-) -> list[Sight | PictureError]:
+) -> list[ImageResult | PictureError]:
     """See every picture, one at a time so that few are in memory.
 
     Parameters
@@ -88,10 +88,10 @@ def see_all(
 
     Returns
     -------
-    list of Sight or PictureError
+    list of ImageResult or PictureError
         One for each picture, in order.
     """
-    results: list[Sight | PictureError] = []
+    results: list[ImageResult | PictureError] = []
     crops: list[Pixels] = []
     names: list[Classification] = []
     in_time = (_in_time(decode, out_of_time) for decode in pictures)
@@ -103,9 +103,9 @@ def see_all(
             with watch("detect"):
                 objects = detector.detect(pixels, options)
         except PictureError as error:
-            results.append(error.freed())
+            results.append(error.without_traceback())
             continue
-        results.append(Sight(pixels.shape[1], pixels.shape[0], tuple(objects)))
+        results.append(ImageResult(pixels.shape[1], pixels.shape[0], tuple(objects)))
         if classifier is not None:
             with watch("classify"):
                 crops += [classifier.crop(pixels, detection) for detection in objects]
@@ -157,9 +157,9 @@ def _take_names(
 
 
 def _with_names(
-    results: list[Sight | PictureError], names: list[Classification]
-) -> list[Sight | PictureError]:
-    named: list[Sight | PictureError] = []
+    results: list[ImageResult | PictureError], names: list[Classification]
+) -> list[ImageResult | PictureError]:
+    named: list[ImageResult | PictureError] = []
     at = 0
     for result in results:
         if isinstance(result, PictureError):

@@ -1,0 +1,57 @@
+"""One copy of Carlens: its configuration and the models it holds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from carlens.config import Config
+from carlens.errors import ModelsUnavailable
+from carlens.images.types import Limits
+from carlens.models.manifest import ModelError
+from carlens.services.model_bundle import ModelBundle
+
+log = logging.getLogger("carlens")
+
+
+class App:
+    """Holds the models, and loads them again at the next call when that failed.
+
+    Parameters
+    ----------
+    config : Config
+    load : callable
+        Loads the models; raises ModelError.
+    """
+
+    def __init__(
+        self, config: Config, load: Callable[[Config], ModelBundle] = ModelBundle.load
+    ) -> None:
+        self.config = config
+        self.limits = Limits(config.max_bytes, config.max_pixels, config.max_side)
+        self._load = load
+        self._models: ModelBundle | None = None
+
+    def warm_up(self) -> None:
+        """Load the models before the first call; a failure is logged and left to that call."""
+        with suppress(ModelsUnavailable):
+            self.models()
+
+    def models(self) -> ModelBundle:
+        """Give the loaded models.
+
+        Raises
+        ------
+        ModelsUnavailable
+            They cannot be loaded; the log says why.
+        """
+        if self._models is None:
+            try:
+                self._models = self._load(self.config)
+            except ModelError as error:
+                log.error("models cannot be loaded: %s", error)
+                raise ModelsUnavailable(
+                    "The models cannot be loaded now; try again, and see the log if it stays so."
+                ) from error
+        return self._models

@@ -1,0 +1,64 @@
+"""What a request leaves in the log."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from carlens.aws.metrics import RequestStats, metric_lines
+from carlens.http.image_routes import respond
+from tests.support import color_blocks, encode, multipart_event, real_app
+
+
+def lines(outcome: RequestStats | None) -> list[dict[str, Any]]:
+    request = {"request_id": "id", "status": 200}
+    found = metric_lines(namespace="Carlens", function="fn", request=request, outcome=outcome)
+    return [json.loads(line) for line in found]
+
+
+def test_a_request_with_pictures_becomes_metrics() -> None:
+    outcome = RequestStats(3, 5, ("not_an_image", "url_failed", "not_an_image"), {"total": 12.345})
+
+    request, *failures = lines(outcome)
+
+    assert request["request_id"] == "id"
+    assert (request["Pictures"], request["Objects"], request["FailedPictures"]) == (3, 5, 3)
+    assert request["TotalTime"] == 12.35
+    assert [(f["Code"], f["Failures"]) for f in failures] == [
+        ("not_an_image", 2),
+        ("url_failed", 1),
+    ]
+
+
+def test_every_metric_that_is_declared_is_there() -> None:
+    for line in lines(RequestStats(1, 1, ("not_an_image",), {"read": 1.0, "total": 2.0})):
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        names = [metric["Name"] for metric in directive["Metrics"]]
+
+        assert directive["Namespace"] == "Carlens"
+        assert set(names) <= set(line)
+        assert set(directive["Dimensions"][0]) <= set(line)
+        assert line["Function"] == "fn"
+
+
+def test_a_request_without_pictures_is_a_plain_line() -> None:
+    assert lines(None) == [{"request_id": "id", "status": 200}]
+
+
+def test_the_log_holds_no_names_no_bytes_and_no_queries(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    picture = encode(color_blocks(), "PNG")
+    fields = [
+        ("image", ("secret-name.png", picture, "image/png")),
+        ("url", "http://10.0.0.1/secret-path?token=secret-token"),
+    ]
+
+    respond(multipart_event("/predict", fields), None, real_app(metrics="Carlens"))
+
+    printed = capsys.readouterr().out
+    assert '"Pictures": 2' in printed
+    assert '"Code": "url_refused"' in printed
+    assert "secret" not in printed

@@ -1,0 +1,182 @@
+"""Reference tables: ours, a user's, and wrong ones."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carlens.catalog.csv_reader import read_heading
+from carlens.catalog.matcher import Matcher
+from carlens.catalog.normalize import read_words
+from carlens.catalog.tables import (
+    TABLES,
+    BucketTables,
+    Entry,
+    FolderTables,
+    parse_table,
+    read_references,
+    source_of,
+)
+from carlens.errors import TableUnavailable
+
+LABELS = Path(__file__).parents[3] / "models" / "efficientnet-lite0-stanford-cars" / "labels.txt"
+
+
+def ours(name: str) -> list[Entry]:
+    data = FolderTables().read(name)
+    assert data is not None
+    return parse_table(name, data)
+
+
+def test_europe_is_large_and_says_nothing_twice() -> None:
+    entries = ours("europe")
+
+    names = {(entry.make, entry.model) for entry in entries}
+    assert len(names) == len(entries) == 2022
+    assert len({entry.make for entry in entries}) == 152
+
+
+def test_the_years_in_our_tables_are_years() -> None:
+    for table in ("europe", "stanford_cars"):
+        with (TABLES / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+            years = [(row["year_from"], row["year_to"]) for row in csv.DictReader(file)]
+
+        known = [(int(first), int(last or first)) for first, last in years if first]
+        assert len(known) > 0.5 * len(years)
+        assert all(1900 < first <= last < 2030 for first, last in known)
+
+
+@pytest.mark.parametrize("table", ["europe", "stanford_cars"])
+def test_no_row_of_our_tables_is_taken_for_a_header(table: str) -> None:
+    rows = [[entry.make, entry.model] for entry in ours(table)]
+
+    found = [row for row in rows if read_heading(row) or read_heading([" ".join(row)])]
+
+    assert found == []
+
+
+@pytest.mark.parametrize("table", ["europe", "stanford_cars"])
+def test_each_row_of_our_tables_finds_itself(table: str) -> None:
+    entries = ours(table)
+    matcher = Matcher(entries, read_words())
+
+    found = [matcher.match(entry.make, entry.model) for entry in entries]
+
+    assert [(match.make, match.model) for match in found] == [
+        (entry.make, entry.model) for entry in entries
+    ]
+
+
+def test_every_label_of_the_classifier_is_a_row_and_its_reference_is_in_europe() -> None:
+    labels = [line.split("\t")[0] for line in LABELS.read_text("utf-8").splitlines()]
+    europe = {(entry.make, entry.model) for entry in ours("europe")}
+
+    references = read_references("stanford_cars")
+
+    assert len(ours("stanford_cars")) == len(labels) == 196
+    assert set(references) <= set(labels)
+    assert {(entry.make, entry.model) for entry in references.values()} <= europe
+    assert len(references) >= 170
+    golf = references["Volkswagen Golf Hatchback 1991"]
+    assert golf == Entry("Volkswagen", "Golf")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"make,name\na,b\n", "lacks the column model; name the columns"),
+        (b"VW,Golf\n", "lacks the column make; name the columns"),
+        (b"make and model\nVW Golf\n", "lacks the column make"),
+        (b"\n\n", "lacks the column make"),
+        (b"make,model\na,\n", "line 2: make and model"),
+        (b'make,model\n"a\nb",c\n,d\n', "line 4: make and model"),
+        (b'make,model\nVW,"Golf\nVW,Polo\n', "Line 2 .* close each quote"),
+        (b"make,model\n,\n", "has no rows; give it one for each model"),
+        (b"PK\x03\x04", "save it as CSV"),
+        (b"make,model\n" + b"a,b\n" * 100_001, "more than 100,000 rows; split it"),
+        (b"make,model\n,\n,\n" + b"a,b\n" * 100_000, "more than 100,000 rows; split it"),
+    ],
+)
+def test_a_wrong_table_says_what_is_wrong(data: bytes, message: str) -> None:
+    with pytest.raises(TableUnavailable, match=message):
+        parse_table("mine", data)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("heading", ["make,model", "Marque;Modèle", "Car Make\tCar Model"])
+def test_a_table_is_read_as_a_request_is(encoding: str, heading: str) -> None:
+    delimiter = next(mark for mark in ",;\t" if mark in heading)
+    lines = f"{heading}\nCitroën, C3 \n\n,\nŠkoda,Fabia\n".replace(",", delimiter)
+
+    entries = parse_table("mine", lines.encode(encoding))
+
+    assert entries == [Entry("Citroën", "C3"), Entry("Škoda", "Fabia")]
+
+
+def test_only_files_are_tables(tmp_path: Path) -> None:
+    # Given what is called like a table, and is none
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "dangling.csv").symlink_to(tmp_path / "nothing.csv")
+    (tmp_path / "boats.csv").write_text("make,model\na,b\n")
+
+    assert FolderTables(tmp_path).names() == ["boats"]
+
+
+def test_a_name_cannot_leave_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "secret.csv").write_text("make,model\na,b\n")
+    (tmp_path / "tables" / "no name.csv").write_text("make,model\na,b\n")
+
+    source = source_of(str(tmp_path / "tables"))
+
+    assert source.names() == []
+    assert source.read("../secret") is None
+
+
+class Bucket:
+    """An S3 client with one object."""
+
+    def __init__(self, key: str, body: bytes, size: int | None = None) -> None:
+        self.key, self.body, self.size = key, body, len(body) if size is None else size
+        self.stream = io.BytesIO()
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        if Bucket != "models":
+            raise ConnectionError("no such host")
+        if Key != self.key:
+            error = Exception("absent")
+            error.response = {"Error": {"Code": "NoSuchKey"}}  # type: ignore[attr-defined]
+            raise error
+        self.stream = io.BytesIO(self.body)
+        return {"ContentLength": self.size, "Body": self.stream}
+
+    def get_paginator(self, name: str) -> Bucket:
+        assert name == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:
+        keys = (self.key, f"{Prefix}notes.txt", f"{Prefix}deep/er.csv")
+        return [{"Contents": [{"Key": key} for key in keys]}, {}]
+
+
+def test_tables_lie_in_a_bucket_too() -> None:
+    client = Bucket("norm/tables/mine.csv", b"make,model\na,b\n")
+
+    source = BucketTables("s3://models/norm/tables/", client)
+
+    assert source.names() == ["mine"]
+    assert source.read("mine") == b"make,model\na,b\n"
+    assert source.read("other") is None
+
+
+def test_a_bucket_that_fails_or_holds_too_much_is_unavailable() -> None:
+    with pytest.raises(TableUnavailable, match="try again"):
+        BucketTables("s3://away/t", Bucket("t/a.csv", b"")).read("a")
+    large = Bucket("t/a.csv", b"", size=10**9)
+    with pytest.raises(TableUnavailable, match="20,000,000 bytes; split it"):
+        BucketTables("s3://models/t", large).read("a")
+    assert large.stream.closed

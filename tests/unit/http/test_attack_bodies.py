@@ -1,0 +1,473 @@
+"""Bodies, events and requests that were made to hurt, and what an answer must never hold."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import threading
+import time
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from carlens.config import Config
+from carlens.errors import CarlensError, MalformedBody, NoPictures, TooManyPictures, UrlFailed
+from carlens.http import operations
+from carlens.http.bodies import Upload, read_uploads
+from carlens.http.events import Request, read_request
+from carlens.http.image_routes import respond
+from carlens.images import decoder
+from carlens.images.types import Limits
+from carlens.inputs import url as remote
+from carlens.vision.classifier import Classification
+from carlens.vision.detector import Detection
+from tests.fakes import Copy
+from tests.support import call, color_blocks, encode, event, multipart_event
+
+BODY = 4_600_000  # as much as one request carries
+SECONDS = 3.0
+PICTURE = encode(color_blocks(), "PNG")
+FORM = "multipart/form-data; boundary=xyz"
+
+
+def part(content: bytes) -> bytes:
+    disposition = b'Content-Disposition: form-data; name="image"; filename="a"'
+    return b"--xyz\r\n" + disposition + b"\r\n\r\n" + content + b"\r\n"
+
+
+PART = part(b"data")
+
+
+def read(body: bytes, content_type: str = FORM) -> list[Upload]:
+    headers = {"content-type": content_type}
+    return read_uploads(Request("POST", "/predict", headers=headers, body=body), max_pictures=32)
+
+
+def outcome(body: bytes, content_type: str = FORM) -> list[Upload] | CarlensError:
+    """Read a body; anything but a CarlensError breaks the test, and so does a long wait."""
+    start = time.process_time()
+    try:
+        return read(body, content_type)
+    except CarlensError as error:
+        return error
+    finally:
+        assert time.process_time() - start < SECONDS
+
+
+def header(text: bytes) -> bytes:
+    return b"--xyz\r\n" + text + b"\r\n\r\ndata\r\n--xyz--\r\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\r\n--xy" * (BODY // 6),
+        b"--xyz\r\n" * (BODY // 7),
+        b"--xyz" * (BODY // 5),
+        b"\r\n" * (BODY // 2),
+        b"-" * BODY,
+        b"\r" * BODY,
+        part(b"\r\n--xy" * (BODY // 6)),
+        PART * (BODY // len(PART)),
+        header(b"Content-Disposition: form-data; " + b"a=b; " * (BODY // 5)),
+        header(b'Content-Disposition: form-data; name="' + b"\\" * BODY + b'"'),
+        header(b"X: y\r\n" * (BODY // 6)),
+        header(b"X: y\r\n" + b" z\r\n" * (BODY // 4)),
+        header(b"X" * BODY),
+        header(b"Content-Disposition: form-data; name*=" + b"'" * BODY),
+        part(b"Content-Type: multipart/mixed; boundary=in\r\n\r\n--in\r\n" * 50_000) + b"--xyz--\r\n",
+        b"preamble " * (BODY // 9) + PART + b"--xyz--\r\n",
+        PART + b"--xyz--\r\n" + b"epilogue " * (BODY // 9),
+        PART + b"--xyz--\r\n" + PART * 40_000,
+    ],
+    ids=[
+        "near boundaries", "boundaries", "boundaries in a line", "empty lines", "dashes", "returns",
+        "near boundaries in a part", "thousands of parts", "a million attributes", "backslashes", "headers",
+        "folded header", "one header", "quotes", "nested multipart", "preamble", "epilogue", "parts behind the end",
+    ],
+)  # fmt: skip
+def test_a_form_made_to_be_slow_is_not(body: bytes) -> None:
+    found = outcome(body)
+
+    assert isinstance(found, CarlensError) or len(found) <= 32
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "multipart/form-data; boundary=" + "x" * 10_000,
+        "multipart/form-data; boundary=" + "; boundary=" * 900,
+        "multipart/form-data" + "; a=b" * 2000,
+        "multipart/form-data; boundary=\"" + "\\\"" * 5000,
+        "multipart/form-data; boundary*=utf-8''xyz",
+        "multipart/form-data; boundary=é", "multipart/form-data; boundary=\udc80", "multipart/form-data; boundary=\0",
+        "multipart/form-data; boundary=\r\nX: y", "multipart/form-data; boundary=''", "multipart/form-data;;;;",
+        "multipart/form-data; boundary=abc", "multipart/form-data; boundary=xy", "multipart/form-data; boundary=xyzz",
+    ],
+)  # fmt: skip
+def test_a_boundary_that_is_wrong_or_absurd_is_refused(content_type: str) -> None:
+    assert isinstance(outcome(PART + b"--xyz--\r\n", content_type), MalformedBody | NoPictures)
+
+
+def test_of_repeated_boundaries_the_last_counts() -> None:
+    body = PART + b"--xyz--\r\n"
+
+    assert isinstance(outcome(body, f"{FORM}; boundary=other"), MalformedBody)
+    assert read(body, "multipart/form-data; boundary=other; boundary=xyz") == read(body)
+
+
+def test_a_nested_form_is_a_parts_content_and_no_more() -> None:
+    inner = b"--in\r\nContent-Disposition: form-data; name=image\r\n\r\ninner\r\n--in--"
+    body = part(inner) + b"--xyz--\r\n"
+
+    assert read(body) == [Upload("image", "a", inner)]
+
+
+def test_a_header_that_is_no_text_is_refused_in_plain_words() -> None:
+    found = outcome(b"--xyz\r\nContent-Disposition: \xff\xfe\r\n\r\ndata\r\n--xyz--\r\n")
+
+    assert isinstance(found, MalformedBody)
+    assert "\\x" not in found.message
+    assert "Error" not in found.message
+
+
+def test_parts_behind_the_end_are_not_read() -> None:
+    body = PART + b"--xyz--\r\n"
+
+    assert read(body + part(b"behind") + b"--xyz--\r\n") == read(body)
+
+
+def test_a_form_cut_anywhere_is_refused() -> None:
+    # Given a whole form
+    body = PART + part(b"\xff\0\r\n") + b"--xyz--\r\n"
+    assert len(read(body)) == 2
+
+    # Then without its end it is none; the line break after that is nobody's
+    for length in range(1, len(body) - 2):
+        with pytest.raises((MalformedBody, NoPictures)):
+            read(body[:length])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 1_000_000, b'{"images":' * 500_000, b'{"images": ' + b"[" * 2_000_000 + b"]" * 2_000_000 + b"}",
+        b"9" * BODY, b"-" * 99, b'"' + b"\\" * 99_999, b'{"images": [{"data": "QUJD"', b"\xff\xfe\0", b"\0" * 99, b"NaN",
+        b'{"images": {"data": "QUJD"}}', b'{"images": [[]]}', b'{"images": [{"data": 1}]}', b'{"images": [{"data": null}]}',
+        b'{"images": [{"data": "QUJD", "url": "http://a"}]}', b'{"images": [{"data": "QUJD", "name": 7}]}',
+        b'{"images": [{"url": ["http://a"]}]}', b'{"images": [{}]}', b'{"images": null}', b'"images"', b"[]", b"1e999",
+    ],
+)  # fmt: skip
+def test_json_that_is_too_deep_or_odd_is_refused_in_plain_words(body: bytes) -> None:
+    found = outcome(body, "application/json")
+
+    assert isinstance(found, MalformedBody)
+    assert 20 < len(found.message) < 300
+    assert "recursion" not in found.message
+
+
+def test_a_million_pictures_are_too_many_at_once() -> None:
+    body = b'{"images": [' + b",".join([b'{"url":"a"}'] * 300_000) + b"]}"
+
+    assert isinstance(outcome(body, "application/json"), TooManyPictures)
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["####", "QUI", "QUJ=D", "QU JD", "QUJD\n", "====", "=", "QUJD=", "é", "\ud800", "QUJ-_w==", "data:,", "data:", "Q" * 99_997],
+)  # fmt: skip
+def test_base64_junk_fails_its_picture_alone(data: str) -> None:
+    body = json.dumps({"images": [{"data": data}, {"data": "QUJD"}]}).encode()
+
+    first, second = read(body, "application/json")
+
+    assert second.content == b"ABC"
+    assert first.content == b"" or getattr(first.content, "code", "") == "invalid_base64"
+
+
+def test_a_name_that_no_answer_can_hold_is_made_one() -> None:
+    # Given half a character, which JSON can say and UTF-8 cannot, and a name without end
+    items = [{"data": "QUJD", "name": "a\ud800b"}, {"data": "QUJD", "name": "x" * 100_000}]
+    given = event("POST", "/shape", content_type="application/json", query={"format": "detailed"})
+    given["body"] = json.dumps({"images": items})
+
+    answer = respond(given, None, Copy().app)
+
+    names = [image["name"] for image in json.loads(answer["body"].encode())["images"]]
+    assert names == ["a?b", "x" * 256]
+
+
+JUNK: list[Any] = [
+    None,
+    True,
+    7,
+    1.5,
+    "text",
+    [],
+    [1],
+    {},
+    {"a": 1},
+    {"a": [None]},
+    [[]],
+    "\ud800",
+    "\r\nX: y",
+]
+MEMBERS = [
+    "resource", "path", "httpMethod", "headers", "multiValueHeaders", "queryStringParameters",
+    "multiValueQueryStringParameters", "pathParameters", "stageVariables", "requestContext", "body", "isBase64Encoded",
+]  # fmt: skip
+
+
+def well_formed(answer: dict[str, Any]) -> dict[str, Any]:
+    """Check what API Gateway asks of an answer, and what Carlens promises of all."""
+    assert set(answer) == {"statusCode", "headers", "body", "isBase64Encoded"}
+    assert type(answer["statusCode"]) is int
+    assert 200 <= answer["statusCode"] < 500
+    assert all(
+        isinstance(value, str) and value.isprintable() for value in answer["headers"].values()
+    )
+    assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
+    assert answer["headers"]["X-Request-Id"]
+    json.dumps(answer, ensure_ascii=False).encode()  # as Lambda's runtime does
+    return answer
+
+
+@pytest.mark.parametrize("junk", [*JUNK, b"bytes"], ids=repr)
+def test_whatever_the_event_is_the_answer_is_well_formed(junk: Any) -> None:
+    well_formed(respond(junk, None, Copy().app))
+    with nullcontext() if isinstance(junk, dict) else pytest.raises(CarlensError):
+        read_request(junk)
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=repr)
+@pytest.mark.parametrize("member", MEMBERS)
+def test_whatever_a_member_is_the_answer_is_well_formed(member: str, junk: Any) -> None:
+    copy = Copy(metrics="Carlens")
+    posted = multipart_event("/predict", [("image", ("a.png", PICTURE, "image/png"))])
+
+    well_formed(respond({**posted, member: junk}, None, copy.app))
+    nested = posted.get(member)
+    if isinstance(nested, dict):
+        for name in nested:
+            well_formed(respond({**posted, member: {**nested, name: junk}}, None, copy.app))
+
+
+def test_a_request_id_cannot_write_headers() -> None:
+    given = event("GET", "/health")
+    given["requestContext"]["requestId"] = "a\r\nSet-Cookie: b"
+
+    answer = well_formed(respond(given, None, Copy().app))
+
+    assert "\n" not in answer["headers"]["X-Request-Id"]
+
+
+class _ManyObjects:
+    """Finds as many objects as are allowed, each with the longest of names."""
+
+    def __init__(self, copy: Copy) -> None:
+        self.manifest = copy.detector.manifest
+
+    def detect(self, pixels: Any, options: Any) -> list[Detection]:
+        return [Detection(1, 2, 30, 20, "car", 0.5)] * options.max_objects
+
+
+def test_an_answer_over_lambdas_limit_is_an_error_that_says_what_to_do() -> None:
+    # Given 32 pictures of 300 vehicles with 20 names each: 20 MB
+    copy = Copy()
+    bundle: Any = copy.app.models()
+    longest = max(bundle.classifier.manifest.labels, key=len)
+    many = SimpleNamespace(
+        manifest=bundle.classifier.manifest,
+        crop=bundle.classifier.crop,
+        probabilities=lambda crops: crops,
+        name=lambda row, top_k: Classification((longest,) * top_k, (0.1234,) * top_k, True, None),
+    )
+    crowd: Any = SimpleNamespace(detector=_ManyObjects(copy), classifier=many, references={})
+    copy.app._models = crowd
+    fields = [("image", (f"{i}.png", PICTURE, "image/png")) for i in range(32)]
+    query = {"format": "detailed", "top_k": "20", "max_objects": "300"}
+
+    answer = well_formed(respond(multipart_event("/predict", fields, query=query), None, copy.app))
+
+    assert answer["statusCode"] == 413
+    error = json.loads(answer["body"])["error"]
+    assert error["code"] == "payload_too_large"
+    assert "max_objects" in error["message"]
+    # And with a tenth of it all is well
+    query["max_objects"] = "30"
+    status, found = call(multipart_event("/predict", fields, query=query), copy.app)
+    assert status == 200
+    assert len(found["images"][31]["objects"]) == 30
+
+
+SECRETS = ("hunter2", "X-Amz-Signature", "abc123", "private-name", "SECRETPIXELS")
+
+
+def secret_event() -> dict[str, Any]:
+    fields = [
+        ("image", ("private-name.png", b"SECRETPIXELS" * 50, "image/png")),
+        ("image", ("private-name.png", PICTURE + b"SECRETPIXELS", "image/png")),
+        ("url", "https://user:hunter2@example.com/private-name.png?X-Amz-Signature=abc123"),
+    ]
+    return multipart_event("/predict", fields, headers={"Authorization": "Bearer abc123"})
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_the_log_holds_nothing_of_the_clients(
+    breaks: bool, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    caplog.set_level(logging.DEBUG)
+    if breaks:
+        # Given a fault whose words quote the picture, and were caused by one that does too
+
+        def broken(data: bytes, limits: Limits) -> None:
+            try:
+                raise ValueError(f"cannot decode {data!r}")
+            except ValueError as error:
+                raise RuntimeError(data[-12:]) from error
+
+        monkeypatch.setattr(operations, "read_pixels", broken)
+
+    answer = respond(secret_event(), None, Copy(metrics="Carlens").app)
+
+    written = "".join((caplog.text, *capfd.readouterr()))
+    assert answer["statusCode"] == (500 if breaks else 200)
+    assert answer["headers"]["X-Request-Id"] in written
+    assert not [secret for secret in SECRETS if secret in written]
+    assert not [secret for secret in SECRETS if secret in answer["body"]]
+    if breaks:  # the log still says where
+        assert "RuntimeError" in written
+        assert "ValueError" in written
+        assert "in broken" in written
+        assert not [inside for inside in ("broken", "/", "Error") if inside in answer["body"]]
+
+
+def test_a_detailed_answer_names_a_url_without_its_secrets() -> None:
+    given = secret_event()
+    given["queryStringParameters"] = {"format": "detailed"}
+    given["multiValueQueryStringParameters"] = None
+
+    _, answer = call(given, Copy().app)
+
+    assert answer["images"][2]["name"] == "https://example.com/private-name.png"
+    assert answer["images"][2]["error"]["code"] == "url_refused"
+    assert not [s for s in ("hunter2", "X-Amz-Signature", "abc123") if s in json.dumps(answer)]
+
+
+def test_every_answer_has_the_security_headers_and_the_page_more() -> None:
+    everywhere = {
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Strict-Transport-Security": "max-age=31536000",
+    }
+    for given in (event("GET", "/"), event("GET", "/health"), event("GET", "/nowhere"), {}):
+        assert everywhere.items() <= respond(given, None, Copy().app)["headers"].items()
+
+    page = respond(event("GET", "/"), None, Copy().app)["headers"]
+    assert "default-src 'none'" in page["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in page["Content-Security-Policy"]
+    assert "unsafe" not in page["Content-Security-Policy"]
+    assert "camera=()" in page["Permissions-Policy"]
+    assert page["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("https://shop.example", "https://shop.example"),
+        ("https://evil.example", "https://shop.example"),
+        ("https://shop.example.evil.example", "https://shop.example"),
+        ("null", "https://shop.example"),
+        ("", "https://shop.example"),
+        ("*", "https://shop.example"),
+    ],
+)
+def test_only_named_origins_are_allowed(origin: str, allowed: str) -> None:
+    copy = Copy(cors_origins=("https://shop.example", "https://other.example"))
+    for given in (
+        event("GET", "/health", headers={"Origin": origin}),
+        event("GET", "/x", headers={"Origin": origin}),
+    ):
+        headers = respond(given, None, copy.app)["headers"]
+
+        assert headers["Access-Control-Allow-Origin"] == allowed
+        assert headers["Vary"] == "Origin"
+        assert "Access-Control-Allow-Credentials" not in headers
+
+
+@pytest.mark.parametrize("text", [",", " , ", ",,"])
+def test_settings_that_name_no_origin_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="CARLENS_CORS_ORIGINS"):
+        Config.from_env({"CARLENS_CORS_ORIGINS": text})
+
+
+def urls_event(count: int, **more: Any) -> dict[str, Any]:
+    return multipart_event("/shape", [("url", f"http://a/{i}") for i in range(count)], **more)
+
+
+def test_pictures_behind_urls_are_fetched_a_few_ahead_and_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given 32 URLs, and a count of what is fetched and not yet seen
+    lock, waiting, most = threading.Lock(), 0, 0
+
+    def fetch(url: str, **_: Any) -> bytes:
+        nonlocal waiting, most
+        with lock:
+            waiting += 1
+            most = max(most, waiting)
+        return PICTURE
+
+    def see(data: bytes, limits: Limits) -> Any:
+        nonlocal waiting
+        time.sleep(0.01)  # so that the fetches run as far ahead as they may
+        with lock:
+            waiting -= 1
+        return real(data, limits)
+
+    real = decoder.read_shape
+    monkeypatch.setattr(remote, "fetch", fetch)
+    monkeypatch.setattr(operations, "read_shape", see)
+
+    status, answer = call(urls_event(32), Copy().app)
+
+    # Then all are answered, in order, and never were more than ten in memory
+    assert status == 200
+    assert answer == [[32, 64, 3]] * 32
+    assert most <= 10
+
+
+def test_a_url_cut_off_by_the_requests_deadline_says_so_and_the_answer_is_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given servers that take as long as they may, and half a second beyond the reserve
+    allowed: list[float] = []
+
+    def fetch(url: str, *, timeout: float, **_: Any) -> bytes:
+        allowed.append(timeout)
+        time.sleep(timeout)
+        raise UrlFailed("too slow")
+
+    monkeypatch.setattr(remote, "fetch", fetch)
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 3500, aws_request_id="id")
+    start = time.monotonic()
+
+    status, answer = call(urls_event(20, query={"format": "detailed"}), Copy().app, context)
+
+    # Then those fetched first use it up, no other is tried, and the function is not yet killed
+    assert status == 200
+    assert time.monotonic() - start < 3.5
+    assert len(allowed) <= 8
+    assert all(seconds <= 0.5 for seconds in allowed)
+    assert {image["error"]["code"] for image in answer["images"]} == {"deadline_exceeded"}
+
+
+def test_the_original_way_of_base64_takes_no_junk() -> None:
+    given = event("POST", "/predict", content_type=FORM)
+    for body in ("####", "QUI", base64.b64encode(PART).decode() + "\n"):
+        with pytest.raises(MalformedBody):
+            read_request({**given, "body": body, "isBase64Encoded": False})

@@ -1,0 +1,267 @@
+"""Event in, proxy response out, of the second API: what it shares with the first, and its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from carlens.config import Config
+from carlens.errors import TableUnavailable
+from carlens.http.catalog_routes import ROUTES, respond
+from carlens.services.catalog_app import CatalogApp
+from tests.support import event
+from tests.unit.http.test_attack_bodies import JUNK, MEMBERS, well_formed
+
+APP = CatalogApp(Config())
+ONE = {"make": "vw", "model": "golf"}
+
+
+def send(given: Any, app: CatalogApp = APP, context: Any = None) -> tuple[int, Any]:
+    answer = respond(given, context, app)
+    return answer["statusCode"], json.loads(answer["body"]) if answer["body"] else None
+
+
+def csv_event(body: str, **more: Any) -> dict[str, Any]:
+    return event("POST", "/norm/europe", body=body.encode(), content_type="text/csv", **more)
+
+
+@pytest.mark.parametrize("given", [None, [], [1], "GET /", 7, True])
+@pytest.mark.parametrize("metrics", ["", "Carlens"])
+def test_what_is_no_event_is_refused(given: Any, metrics: str) -> None:
+    app = CatalogApp(Config(metrics=metrics))
+
+    status, answer = send(given, app, SimpleNamespace(aws_request_id="id"))
+
+    assert (status, answer["error"]["code"]) == (400, "bad_request")
+    assert answer["error"]["request_id"] == "id"
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=repr)
+@pytest.mark.parametrize("member", MEMBERS)
+def test_whatever_a_member_is_the_answer_is_well_formed(member: str, junk: Any) -> None:
+    posted = csv_event("vw,golf\n", query={"top_k": "2"})
+
+    well_formed(respond({**posted, member: junk}, None, APP))
+    nested = posted.get(member)
+    if isinstance(nested, dict):
+        for name in nested:
+            well_formed(respond({**posted, member: {**nested, name: junk}}, None, APP))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(event(method, path) for path in ROUTES for method in ("GET", "POST", "OPTIONS", "HEAD")),
+        event("GET", "/norm/europe", query=ONE),
+        event("DELETE", "/norm/europe"),
+        event("GET", "/nowhere"),
+        {},
+    ],
+)
+def test_every_answer_carries_cors_the_id_and_the_security_headers(given: dict[str, Any]) -> None:
+    app = CatalogApp(Config(cors_origins=("https://a.example", "https://b.example")))
+    if given:
+        given = {**given, "headers": {"Origin": "https://b.example"}, "multiValueHeaders": None}
+
+    headers = respond(given, None, app)["headers"]
+
+    origin = "https://b.example" if given else "https://a.example"
+    assert (headers["Access-Control-Allow-Origin"], headers["Vary"]) == (origin, "Origin")
+    assert headers["X-Request-Id"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Strict-Transport-Security"]
+
+
+def test_a_request_id_cannot_write_headers() -> None:
+    given = event("GET", "/norm")
+    given["requestContext"]["requestId"] = "a\r\nSet-Cookie: b"
+
+    assert "\n" not in well_formed(respond(given, None, APP))["headers"]["X-Request-Id"]
+
+
+def test_head_is_answered_as_get_and_other_methods_with_those_there_are() -> None:
+    assert send(event("HEAD", "/norm/europe", query=ONE)) == send(
+        event("GET", "/norm/europe", query=ONE)
+    )
+    answer = respond(event("PATCH", "/norm/europe"), None, APP)
+    assert (answer["statusCode"], answer["headers"]["Allow"]) == (405, "GET,OPTIONS,POST")
+    assert "/norm/{table} does not take PATCH" in json.loads(answer["body"])["error"]["message"]
+
+
+def test_the_table_is_the_one_that_the_gateway_has_read() -> None:
+    # Given a path as it was sent, and its table decoded
+    given = event("GET", "/norm/%65urope", query=ONE)
+
+    assert send({**given, "pathParameters": {"table": "europe"}})[1]["model"] == "Golf"
+    assert send(given)[1]["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("path", ["/norm/{table}", "/norm/europe/x", "/norm//europe"])
+def test_a_path_that_only_looks_like_the_template_is_not_found(path: str) -> None:
+    status, answer = send(event("GET", path, query=ONE))
+
+    assert (status, answer["error"]["code"]) == (404, "not_found")
+
+
+def test_the_log_has_a_line_without_what_was_written(capsys: pytest.CaptureFixture[str]) -> None:
+    app = CatalogApp(Config(metrics="Carlens"))
+
+    respond(event("GET", "/norm/europe", query={"make": "secret", "model": "x"}), None, app)
+    respond(event("GET", "/norm/secret", query=ONE), None, app)
+
+    printed = capsys.readouterr().out
+    first, second = map(json.loads, printed.splitlines())
+    assert (first["method"], first["route"], first["status"]) == ("GET", "/norm/{table}", 200)
+    assert (second["route"], second["status"]) == ("/norm/{table}", 404)
+    assert "secret" not in printed
+
+
+def test_a_file_that_takes_too_long_is_refused_before_the_function_is_killed() -> None:
+    # Given a tenth of a second, beside what is kept back for the answer
+    context = SimpleNamespace(aws_request_id="id", get_remaining_time_in_millis=lambda: 3100)
+    rows = "".join(f"brand nr {i},some model {i}\n" for i in range(10_000))
+
+    # When ten thousand different rows come
+    started = time.monotonic()
+    status, answer = send(csv_event(rows), APP, context)
+
+    # Then the answer comes in time, is that of the gateway, and says what to do
+    assert time.monotonic() - started < 1
+    assert (status, answer["error"]["code"]) == (504, "timeout")
+    assert "different rows; send the rows in several requests" in answer["error"]["message"]
+
+
+def test_an_answer_over_lambdas_limit_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    # Given a table with a name so long that ten thousand of it are more than an answer holds
+    (tmp_path / "long.csv").write_text(f"make,model\n{'make' * 200},a\n")
+    app = CatalogApp(Config(tables=str(tmp_path)))
+    rows = f"{'make' * 50},a\n"
+
+    status, answer = send({**csv_event(rows * 10_000), "path": "/norm/long"}, app)
+
+    # Then
+    assert (status, answer["error"]["code"]) == (413, "payload_too_large")
+    assert "rows" in answer["error"]["message"]
+    # And with a tenth of it all is well
+    fewer = respond({**csv_event(rows * 1_000), "path": "/norm/long"}, None, app)
+    assert (fewer["statusCode"], fewer["body"].count("make" * 200)) == (200, 1_000)
+
+
+def test_tables_of_ones_own_come_first(tmp_path: Path) -> None:
+    # Given a folder with a table of its own, and one that replaces ours
+    (tmp_path / "boats.csv").write_text("make,model\nBavaria,Cruiser 34\n")
+    (tmp_path / "europe.csv").write_text("make,model\nVolkswagen,Passat\n")
+    app = CatalogApp(Config(tables=str(tmp_path)))
+
+    assert send(event("GET", "/norm"), app)[1] == {"tables": ["boats", "europe", "stanford_cars"]}
+    boat = {"make": "bavaria", "model": "cruiser34"}
+    assert send(event("GET", "/norm/boats", query=boat), app)[1]["model"] == "Cruiser 34"
+    assert send(event("GET", "/norm/europe", query=ONE), app)[1]["model"] == ""
+
+
+def test_a_table_that_comes_after_the_start_takes_the_place_of_ours(tmp_path: Path) -> None:
+    # Given a copy that has started, as in a snapshot, before the user's own table was there
+    app = CatalogApp(Config(tables=str(tmp_path)))
+    app.warm_up()
+    (tmp_path / "europe.csv").write_text("make,model\nVolkswagen,Passat\n")
+
+    # When it is first called
+    _, answer = send(event("GET", "/norm/europe", query={"make": "vw", "model": "passat"}), app)
+
+    # Then the answer is of that table
+    assert (answer["model"], send(event("GET", "/norm/europe", query=ONE), app)[1]["model"]) == (
+        "Passat",
+        "",
+    )
+
+
+@pytest.mark.parametrize("tables", ["", "somewhere"])
+def test_our_table_is_read_before_the_first_call_and_once(
+    tables: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Given a copy that has started
+    app = CatalogApp(Config(tables=tables and str(tmp_path)))
+    app.warm_up()
+    monkeypatch.setattr("carlens.services.catalog_app.parse_table", None)
+
+    # Then its first call parses nothing
+    assert send(event("GET", "/norm/europe", query=ONE), app)[1]["model"] == "Golf"
+
+
+@pytest.mark.parametrize("path", ["/norm/europe", "/clean"])
+def test_one_of_make_and_model_is_enough(path: str) -> None:
+    # Given a name that holds all, as a CSV row may
+    whole = send(event("GET", path, query={"make": "", "model": "renault clio"}))[1]
+    assert whole == send(event("GET", path, query={"model": "renault clio"}))[1]
+    assert whole["model"].upper().endswith("CLIO")
+    assert send(event("GET", path, query={"marque": "vw"}))[1]["marque"].startswith("V")
+
+    # Then only nothing at all is refused
+    for query in ({}, {"make": " "}, {"make": "", "model": ""}, {"marque": ""}):
+        status, answer = send(event("GET", path, query=query))
+        assert (status, answer["error"]["code"]) == (400, "invalid_parameter")
+        assert "give both, or one of the two" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["make", "modele"])
+def test_what_is_too_long_is_refused_though_it_may_not_count(name: str) -> None:
+    _, answer = send(event("GET", "/clean", query={**ONE, name: "a" * 201}))
+
+    assert answer["error"]["message"] == f"{name} has 201 characters; send at most 200."
+
+
+def test_a_parameter_without_values_is_none() -> None:
+    given = event("GET", "/norm/europe", query=ONE)
+
+    status, answer = send({**given, "multiValueQueryStringParameters": {"make": [], "top_k": []}})
+
+    assert (status, answer["make"]) == (200, "Volkswagen")
+
+
+def test_a_wrong_table_is_unavailable_and_the_next_call_tries_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a table that replaces ours, and is wrong
+    table = tmp_path / "europe.csv"
+    table.write_text("make,name\nVolkswagen,Golf\n")
+    app = CatalogApp(Config(tables=str(tmp_path)))
+
+    # When the copy starts and is called
+    with caplog.at_level(logging.ERROR):
+        app.warm_up()
+        status, answer = send(event("GET", "/norm/europe", query=ONE), app)
+
+    # Then it says so, and the log too
+    assert (status, answer["error"]["code"]) == (503, "table_unavailable")
+    assert caplog.text.count("tables cannot be read: Table europe lacks the column model") == 1
+    # And once the table is mended, all is well
+    table.write_text("make,model\nVolkswagen,Golf\n")
+    assert send(event("GET", "/norm/europe", query=ONE), app)[0] == 200
+
+
+def test_a_bucket_that_does_not_answer_leaves_its_reason_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Away:
+        def names(self) -> list[str]:
+            raise TableUnavailable("The tables cannot be listed now; try again.") from OSError(
+                "no route"
+            )
+
+        def read(self, name: str) -> bytes | None:
+            raise AssertionError
+
+    app = CatalogApp(Config(tables="s3://away"), lambda _: Away())
+
+    status, answer = send(event("GET", "/norm"), app)
+
+    assert (status, answer["error"]["code"]) == (503, "table_unavailable")
+    assert "no route" in caplog.text
+    assert "no route" not in answer["error"]["message"]

@@ -1,0 +1,128 @@
+"""API Gateway's event -> Request, Response -> what API Gateway takes."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from carlens.errors import MalformedBody
+from carlens.http.events import Response, media_type, read_request, strict_base64, write_response
+from tests.support import event, golden
+
+MULTIPART = "multipart/form-data; boundary=xyz"
+FORM = b'--xyz\r\nContent-Disposition: form-data; name="url"\r\n\r\nhttp://a/b\r\n--xyz--\r\n'
+
+
+def test_the_golden_event_is_read() -> None:
+    request = read_request(golden("get_health"))
+
+    assert (request.method, request.path, request.prefix) == ("GET", "/health", "/prod")
+    assert request.headers["x-forwarded-for"] == "203.0.113.7"
+    assert request.query == {}
+    assert request.body == b""
+
+
+@pytest.mark.parametrize("name", ["Content-Type", "content-type", "CONTENT-TYPE"])
+@pytest.mark.parametrize("member", ["headers", "multiValueHeaders"])
+def test_headers_match_in_any_case(name: str, member: str) -> None:
+    value = "image/png" if member == "headers" else ["image/png"]
+
+    request = read_request({"httpMethod": "POST", "path": "/predict", member: {name: value}})
+
+    assert request.headers["content-type"] == "image/png"
+
+
+@pytest.mark.parametrize(
+    "empty", [{}, {"headers": None, "multiValueHeaders": None, "requestContext": None}]
+)
+def test_an_event_with_next_to_nothing_is_read(empty: dict[str, None]) -> None:
+    request = read_request(empty)
+
+    assert (request.method, request.path, request.body) == ("GET", "/", b"")
+
+
+def test_every_value_of_a_repeated_parameter_is_kept() -> None:
+    given = event("GET", "/models")
+    given["queryStringParameters"] = {"a": "2"}
+    given["multiValueQueryStringParameters"] = {"a": ["1", "2"]}
+
+    assert read_request(given).query == {"a": ("1", "2")}
+
+
+@pytest.mark.parametrize(
+    ("path", "full", "expected"),
+    [
+        ("/predict/", "/prod/predict/", ("/predict", "/prod")),
+        ("/", "/prod/", ("/", "/prod")),
+        ("/predict", "/predict", ("/predict", "")),
+        ("/predict", "/somewhere/else", ("/predict", "")),
+        ("/predict", '/"><script>/predict', ("/predict", "")),
+    ],
+)
+def test_the_path_is_without_stage_and_trailing_slash(
+    path: str, full: str, expected: tuple[str, str]
+) -> None:
+    request = read_request({"path": path, "requestContext": {"path": full}})
+
+    assert (request.path, request.prefix) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "flag"),
+    [
+        (base64.b64encode(FORM).decode(), True),
+        (base64.b64encode(FORM).decode(), False),
+        (base64.b64encode(FORM), False),
+        (FORM, False),
+        (FORM.decode(), False),
+    ],
+    ids=["flagged", "base64 text", "base64 bytes", "bytes", "text"],
+)
+def test_a_multipart_body_is_found_in_every_form_it_comes_in(body: str | bytes, flag: bool) -> None:
+    given = {"headers": {"Content-Type": MULTIPART}, "body": body, "isBase64Encoded": flag}
+
+    assert read_request(given).body == FORM
+
+
+def test_other_bytes_without_the_flag_are_taken_as_they_are() -> None:
+    given = {"headers": {"Content-Type": "image/png"}, "body": b"\x89PNG\r\n", "isBase64Encoded": 0}
+
+    assert read_request(given).body == b"\x89PNG\r\n"
+
+
+def test_a_lone_surrogate_in_a_text_body_does_no_harm() -> None:
+    assert read_request({"body": "\ud800"}).body == b"\xed\xa0\x80"
+
+
+@pytest.mark.parametrize("junk", ["not base64!", "QUJD\nQUJD", "QUJ", "QQ=A", "QUJD====", "é"])
+@pytest.mark.parametrize("flag", [True, False])
+def test_junk_in_base64_is_refused(junk: str, flag: bool) -> None:
+    given = {"headers": {"Content-Type": MULTIPART}, "body": junk, "isBase64Encoded": flag}
+
+    with pytest.raises(MalformedBody, match="base64"):
+        read_request(given)
+
+
+def test_strict_base64_agrees_with_the_standard_library() -> None:
+    data = bytes(range(256))
+
+    assert strict_base64(base64.b64encode(data)) == data
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [("Image/JPEG; q=1", "image/jpeg"), ("  text/plain", "text/plain"), ("", "")],
+)
+def test_media_type_drops_parameters_and_case(header: str, expected: str) -> None:
+    assert media_type(header) == expected
+
+
+def test_a_response_becomes_what_api_gateway_takes() -> None:
+    written = write_response(Response.of_json({"name": "Škoda"}, 201, headers={"X-A": "b"}))
+
+    assert written["statusCode"] == 201
+    assert written["headers"] == {"Content-Type": "application/json", "X-A": "b"}
+    assert json.loads(written["body"]) == {"name": "Škoda"}
+    assert written["isBase64Encoded"] is False

@@ -1,0 +1,413 @@
+"""Event in, proxy response out: routes, errors, CORS, and the shape of every answer."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import shutil
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from requests_toolbelt import MultipartEncoder
+
+from carlens.catalog.tables import Entry
+from carlens.config import Config
+from carlens.errors import NotAnImage
+from carlens.http import dispatch, operations
+from carlens.http.image_routes import ROUTES, respond
+from carlens.images.types import ImageShape, Limits, Pixels
+from carlens.models.manifest import ManifestError
+from carlens.services.image_app import App
+from carlens.services.model_bundle import ModelBundle
+from carlens.vision.detector import Detection, DetectOptions
+from tests.fakes import STORE, Copy
+from tests.support import call, color_blocks, encode, event, multipart_event, real_app
+
+PICTURE = encode(color_blocks(), "PNG")
+JSON = "application/json"
+
+
+@pytest.fixture
+def carlens() -> Copy:
+    return Copy()
+
+
+def form(*pictures: bytes) -> list[tuple[str, Any]]:
+    return [("image", (f"{i}.png", data, "image/png")) for i, data in enumerate(pictures)]
+
+
+def test_the_default_answer_is_a_list_for_each_picture(carlens: Copy) -> None:
+    status, answer = carlens.send(multipart_event("/object_detection", form(PICTURE, b"junk")))
+
+    assert status == 200
+    assert answer == [
+        [
+            {"x1": 1, "y1": 2, "x2": 30, "y2": 20, "class_name": "car", "confidence": 0.9568, "label": "car: 0.96"},
+            {"x1": 0, "y1": 0, "x2": 9, "y2": 9, "class_name": "person", "confidence": 0.5, "label": "person: 0.50"},
+        ],
+        [],
+    ]  # fmt: skip
+
+
+def test_predict_names_cars_and_trucks_only(carlens: Copy) -> None:
+    status, answer = carlens.send(multipart_event("/predict", form(PICTURE)))
+
+    assert status == 200
+    assert answer == [
+        [
+            {"x1": 1, "y1": 2, "x2": 30, "y2": 20, "class_name": "car", "confidence": 0.9568,
+             "label": "RENAULT CLIO: 0.91",
+             "pred": ["RENAULT CLIO", "PEUGEOT 206"], "prob": [0.9123, 0.05]},
+        ]
+    ]  # fmt: skip
+
+
+def test_the_detailed_answer_says_what_failed_and_why(carlens: Copy) -> None:
+    given = multipart_event("/predict", form(PICTURE, b"junk"), query={"format": "detailed"})
+
+    status, answer = carlens.send(given)
+
+    assert status == 200
+    assert answer["request_id"] == given["requestContext"]["requestId"]
+    assert set(answer["models"]) == {"detector", "classifier"}
+    good, bad = answer["images"]
+    assert (good["index"], good["field"], good["name"]) == (0, "image", "0.png")
+    assert (good["width"], good["height"], good["error"]) == (64, 32, None)
+    assert good["objects"][0]["certain"] is True
+    assert good["objects"][0]["make"] == {"name": "RENAULT", "prob": 0.93}
+    assert good["objects"][0]["reference"] is None  # a label of no table of ours
+    assert (bad["index"], bad["name"], bad["objects"], bad["width"]) == (1, "1.png", [], None)
+    assert bad["error"]["code"] == "not_an_image"
+    assert set(answer["timing_ms"]) == {"read", "decode", "detect", "classify", "total"}
+
+
+def test_a_picture_that_cannot_be_measured_is_let_go(
+    carlens: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a reader that fails with something large in its hands
+    held: list[weakref.ref[Pixels]] = []
+
+    def fail(data: bytes, limits: Limits) -> ImageShape:
+        assert [pixels() for pixels in held] == [None] * len(held)
+        pixels = color_blocks()
+        held.append(weakref.ref(pixels))
+        raise NotAnImage("broken")
+
+    monkeypatch.setattr(operations, "read_shape", fail)
+
+    # Then it is gone when the next picture's turn comes: 32 of 20 MB fit in one request
+    status, answer = carlens.send(multipart_event("/shape", form(PICTURE, PICTURE, PICTURE)))
+
+    assert (status, answer, len(held)) == (200, [[], [], []], 3)
+
+
+def test_the_detailed_answer_gives_the_reference_of_the_first_name() -> None:
+    # Given a classifier whose first label is in the table, and whose second is not
+    copy = Copy()
+    copy.app.models().__dict__["references"] = {"RENAULT CLIO": Entry("Renault", "Clio")}
+    fields = form(PICTURE)
+
+    # When
+    _, detailed = call(multipart_event("/predict", fields, query={"format": "detailed"}), copy.app)
+    _, brief = call(multipart_event("/predict", fields), copy.app)
+
+    # Then
+    assert detailed["images"][0]["objects"][0]["reference"] == {"make": "Renault", "model": "Clio"}
+    assert "reference" not in brief[0][0]
+
+
+def test_the_shipped_classifier_has_references() -> None:
+    labels = STORE.manifest(Config.classifier).labels
+
+    known = real_app().models().references
+
+    assert set(known) < set(labels)
+    assert len(known) >= 170
+    audi = known["Audi TTS Coupe 2012"]
+    assert (audi.make, audi.model) == ("Audi", "TTS")
+
+
+def test_a_classifier_of_other_labels_has_the_references_of_those_that_are_known(
+    tmp_path: Path,
+) -> None:
+    # Given a copy of the models whose classifier knows one label of the shipped one
+    shutil.copytree(Config.models, tmp_path / "models")
+    labels = tmp_path / "models" / Config.classifier / "labels.txt"
+    others = [f"Other car {i}" for i in range(195)]
+    labels.write_text("\n".join(["Audi TTS Coupe 2012", *others]) + "\n", "utf-8")
+
+    bundle = real_app(models=str(tmp_path / "models")).models()
+
+    assert set(bundle.references) == {"Audi TTS Coupe 2012"}
+
+
+def test_shape_and_size_measure(carlens: Copy) -> None:
+    fields = form(PICTURE, b"junk")
+
+    assert carlens.send(multipart_event("/shape", fields)) == (200, [[32, 64, 3], []])
+    assert carlens.send(multipart_event("/size", fields)) == (200, [len(PICTURE), 4])
+    _, answer = carlens.send(multipart_event("/size", fields, query={"format": "detailed"}))
+    good, bad = answer["images"]
+    assert (good["height"], good["width"], good["channels"], good["bytes"]) == (
+        32, 64, 3, len(PICTURE),
+    )  # fmt: skip
+    assert (bad["height"], bad["bytes"], bad["error"]["code"]) == (None, 4, "not_an_image")
+
+
+def test_the_query_reaches_the_detector(carlens: Copy) -> None:
+    query = {"confidence": "0.7", "classes": "truck", "max_objects": "9", "slices": "3"}
+
+    carlens.send(multipart_event("/predict", form(PICTURE), query=query))
+
+    (asked,) = carlens.detector.asked
+    assert (asked.confidence, asked.max_objects, asked.slices) == (0.7, 9, 3)
+    assert asked.classes == frozenset({"truck"})
+
+
+def test_settings_stand_between_the_query_and_the_manifest() -> None:
+    carlens = Copy(confidence=0.0, slices=3)
+    fields = form(PICTURE)
+
+    carlens.send(multipart_event("/predict", fields))
+    carlens.send(multipart_event("/predict", fields, query={"slices": "1"}))
+
+    assert [(a.confidence, a.slices) for a in carlens.detector.asked] == [(0.0, 3), (0.0, 1)]
+    assert carlens.detector.asked[0].iou == carlens.detector.manifest.thresholds.iou
+
+
+def test_predict_takes_only_classes_that_the_classifier_names(carlens: Copy) -> None:
+    given = multipart_event("/predict", form(PICTURE), query={"classes": "person"})
+
+    status, answer = carlens.send(given)
+
+    assert status == 400
+    assert answer["error"]["code"] == "invalid_parameter"
+    assert "car, truck" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "code"),
+    [
+        (event("GET", "/nowhere"), 404, "not_found"),
+        (event("DELETE", "/models"), 405, "method_not_allowed"),
+        (event("GET", "/predict"), 405, "method_not_allowed"),
+        (event("POST", "/predict"), 415, "unsupported_media_type"),
+        (event("POST", "/predict", content_type="image/png"), 400, "no_pictures"),
+        (event("POST", "/predict", body=b"a", content_type="text/plain"), 415, "unsupported_media_type"),
+        (event("POST", "/predict", body=b"a", content_type="multipart/form-data"), 400, "malformed_body"),
+        (event("POST", "/predict", body=b"{}", content_type=JSON, binary=False), 400, "malformed_body"),
+        (event("POST", "/size", body=b"x", content_type="image/png", query={"format": "xml"}), 400, "invalid_parameter"),
+        (multipart_event("/predict", form(*[PICTURE] * 33)), 413, "too_many_pictures"),
+        ({"path": "/predict", "httpMethod": "POST", "body": "%", "isBase64Encoded": True}, 400, "malformed_body"),
+    ],
+)  # fmt: skip
+def test_a_bad_request_says_what_is_wrong(
+    carlens: Copy, given: dict[str, Any], status: int, code: str
+) -> None:
+    found, answer = carlens.send(given)
+
+    assert (found, answer["error"]["code"]) == (status, code)
+    assert set(answer["error"]) == {"code", "message", "request_id"}
+    assert answer["error"]["message"].endswith(".")
+
+
+def test_405_tells_the_methods(carlens: Copy) -> None:
+    answer = respond(event("PUT", "/predict"), None, carlens.app)
+
+    assert answer["statusCode"] == 405
+    assert answer["headers"]["Allow"] == "OPTIONS,POST"
+
+
+EVERY_ANSWER = [
+    *(event(method, path) for path in ROUTES for method in ("GET", "POST", "OPTIONS", "HEAD")),
+    event("GET", "/nowhere"),
+    event("OPTIONS", "/nowhere"),
+    multipart_event("/predict", form(PICTURE)),
+    {},
+]
+
+
+@pytest.mark.parametrize("given", EVERY_ANSWER)
+def test_every_answer_carries_cors_and_the_request_id(carlens: Copy, given: dict[str, Any]) -> None:
+    answer = respond(given, None, carlens.app)
+
+    assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
+    assert "OPTIONS" in answer["headers"]["Access-Control-Allow-Methods"]
+    assert answer["headers"]["X-Request-Id"]
+    assert answer["headers"]["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_preflight_is_answered_on_every_route(carlens: Copy, path: str) -> None:
+    answer = respond(event("OPTIONS", path), None, carlens.app)
+
+    assert (answer["statusCode"], answer["body"]) == (204, "")
+    assert set(ROUTES[path]) <= set(answer["headers"]["Access-Control-Allow-Methods"].split(","))
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("https://b.example", "https://b.example"),
+        ("https://evil.example", "https://a.example"),
+        (None, "https://a.example"),
+    ],
+)
+def test_only_the_origins_of_the_settings_are_allowed(origin: str | None, allowed: str) -> None:
+    carlens = Copy(cors_origins=("https://a.example", "https://b.example"))
+
+    given = event("GET", "/health", headers={"origin": origin} if origin else {})
+    headers = respond(given, None, carlens.app)["headers"]
+
+    assert headers["Access-Control-Allow-Origin"] == allowed
+    assert headers["Vary"] == "Origin"
+
+
+def test_a_failure_of_ours_tells_its_place_to_the_log_and_its_words_to_nobody(
+    carlens: Copy, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a fault; the log quotes the line that raises, so the words stand on another
+    words = "secret detail"
+
+    def detect(pixels: Pixels, options: DetectOptions) -> list[Detection]:
+        raise RuntimeError(words)
+
+    monkeypatch.setattr(carlens.detector, "detect", detect)
+
+    # When
+    status, answer = carlens.send(multipart_event("/predict", form(PICTURE)))
+
+    # Then
+    assert (status, answer["error"]["code"]) == (500, "internal_error")
+    assert "RuntimeError" not in json.dumps(answer)
+    assert "RuntimeError" in caplog.text
+    assert "in detect" in caplog.text
+    assert words not in json.dumps(answer) + caplog.text
+
+
+@pytest.mark.parametrize("given", [None, [], [1], "GET /", 7, True])
+@pytest.mark.parametrize("metrics", ["", "Carlens"])
+def test_what_is_no_event_is_refused(given: Any, metrics: str) -> None:
+    status, answer = call(given, Copy(metrics=metrics).app, SimpleNamespace(aws_request_id="id"))
+
+    assert (status, answer["error"]["code"]) == (400, "bad_request")
+    assert answer["error"]["request_id"] == "id"
+
+
+@pytest.mark.parametrize("context", ["text", ["a", "list"], 7])
+def test_an_event_with_an_odd_request_context_is_answered(context: Any) -> None:
+    given = {**event("GET", "/health"), "requestContext": context}
+
+    answer = respond(given, SimpleNamespace(aws_request_id="id"), Copy().app)
+
+    assert answer["statusCode"] == 200
+    assert answer["headers"]["X-Request-Id"] == "id"
+
+
+def test_models_that_do_not_load_give_503_and_are_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Given models that fail twice and then load
+    good = Copy().app.models()
+    tries: list[Callable[[], ModelBundle]] = [_fail, _fail, lambda: good]
+    app = App(Config(), lambda _: tries.pop(0)())
+    given = multipart_event("/predict", form(PICTURE))
+
+    # When the copy starts and is called twice
+    with caplog.at_level(logging.ERROR):
+        app.warm_up()
+        first, answer = call(given, app)
+        second, _ = call(given, app)
+
+    # Then the first call says so, without the reason, and the second works
+    assert (first, answer["error"]["code"]) == (503, "models_unavailable")
+    assert "sha256" not in answer["error"]["message"]
+    assert "sha256" in caplog.text
+    assert second == 200
+
+
+def test_health_tells_whether_the_models_load(carlens: Copy) -> None:
+    ill = App(Config(), lambda _: _fail())
+
+    assert carlens.send(event("GET", "/health"))[1]["status"] == "ok"
+    status, answer = call(event("GET", "/health"), ill)
+    assert (status, answer["status"]) == (503, "unavailable")
+
+
+def test_what_needs_no_models_works_without_them() -> None:
+    ill = App(Config(), lambda _: _fail())
+
+    assert call(multipart_event("/shape", form(PICTURE)), ill) == (200, [[32, 64, 3]])
+    assert call(event("GET", "/openapi.json"), ill)[0] == 200
+    assert respond(event("GET", "/"), None, ill)["statusCode"] == 200
+
+
+def _fail() -> ModelBundle:
+    raise ManifestError("mine: sha256 is not that of model.onnx")
+
+
+def test_pictures_not_reached_in_time_say_so_and_the_others_answer(
+    carlens: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a function with ten seconds, and pictures that take as long each
+    clock = SimpleNamespace(monotonic=lambda: 10 * len(carlens.detector.shown))
+    monkeypatch.setattr(dispatch, "time", clock)
+    context = SimpleNamespace(aws_request_id="id", get_remaining_time_in_millis=lambda: 10_000)
+    given = multipart_event("/predict", form(PICTURE, PICTURE), query={"format": "detailed"})
+
+    status, answer = carlens.send(given, context)
+
+    assert status == 200
+    first, second = answer["images"]
+    assert (len(first["objects"]), first["error"]) == (1, None)
+    assert (second["objects"], second["error"]["code"]) == ([], "deadline_exceeded")
+
+
+def test_models_are_described(carlens: Copy) -> None:
+    status, answer = carlens.send(event("GET", "/models"))
+
+    assert status == 200
+    assert len(answer["detector"]["classes"]) == 80
+    assert len(answer["classifier"]["classes"]) == 196
+    assert answer["classifier"]["limits"]
+    assert set(answer["classifier"]["thresholds"]) == {"confidence"}
+
+
+def test_the_contract_is_served_without_what_only_deployments_read(carlens: Copy) -> None:
+    status, answer = carlens.send(event("GET", "/openapi.json"))
+
+    assert status == 200
+    assert set(answer["paths"]) > set(ROUTES)
+    assert answer["servers"] == [{"url": "/prod"}]
+    for key in ("x-amazon", "x-carlens"):
+        assert key not in json.dumps(answer["paths"])
+        assert not [name for name in answer if name.startswith(key)]
+
+
+def test_the_page_is_served_under_its_stage(carlens: Copy) -> None:
+    answer = respond(event("GET", "/"), None, carlens.app)
+
+    assert answer["headers"]["Content-Type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer["headers"]["Content-Security-Policy"]
+    assert '<base href="/prod/">' in answer["body"]
+
+
+def test_the_raw_and_the_json_body_answer_as_the_form_does(carlens: Copy) -> None:
+
+    encoder = MultipartEncoder(form(PICTURE))
+    as_json = json.dumps({"images": [{"data": base64.b64encode(PICTURE).decode()}]}).encode()
+    bodies = [
+        event("POST", "/predict", body=encoder.to_string(), content_type=encoder.content_type),
+        event("POST", "/predict", body=PICTURE, content_type="image/png"),
+        event("POST", "/predict", body=as_json, content_type=JSON, binary=False),
+    ]
+
+    answers = [carlens.send(body) for body in bodies]
+
+    assert answers[0][0] == 200
+    assert answers[0] == answers[1] == answers[2]

@@ -1,0 +1,299 @@
+"""Encoded bytes -> upright RGB pixels, within limits."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from carlens.errors import NotAnImage, PictureTooLarge, UnsupportedImage
+from carlens.images.decoder import keep_freed_memory, read_pixels, read_shape
+from carlens.images.types import ImageShape, Limits, Pixels
+from tests.support import PASSAT, SKODA, color_blocks, encode
+
+LIMITS = Limits(max_bytes=10_000_000, max_pixels=1_000_000, max_side=2_000)
+BLOCKS = color_blocks()
+GRAY = np.asarray(Image.fromarray(BLOCKS).convert("L"))
+
+# How an upright picture must be stored for each EXIF orientation to set it upright again.
+STORED_AS = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def difference(found: Pixels, expected: Pixels) -> float:
+    assert found.shape == expected.shape
+    assert found.dtype == np.uint8
+    return float(np.abs(found.astype(int) - expected).mean())
+
+
+def as_rgb(gray: Any) -> Pixels:
+    return np.repeat(np.asarray(gray, np.uint8)[..., None], 3, axis=2)
+
+
+@pytest.mark.parametrize(
+    ("file_format", "options", "tolerance"),
+    [
+        ("JPEG", {"quality": 95, "subsampling": 0}, 3),
+        ("JPEG", {"quality": 95, "subsampling": 0, "progressive": True}, 3),
+        ("PNG", {}, 0),
+        ("PNG", {"interlace": 1}, 0),
+        ("WEBP", {"lossless": True}, 0),
+        ("GIF", {}, 0),
+        ("BMP", {}, 0),
+        ("TIFF", {}, 0),
+        ("TIFF", {"compression": "tiff_lzw"}, 0),
+        ("TIFF", {"compression": "jpeg"}, 4),
+    ],
+)
+def test_every_format_gives_its_colors(
+    file_format: str, options: dict[str, Any], tolerance: float
+) -> None:
+    data = encode(BLOCKS, file_format, **options)
+
+    assert difference(read_pixels(data, LIMITS), BLOCKS) <= tolerance
+
+
+def sixteen_bit() -> Image.Image:
+    return Image.fromarray(GRAY.astype(np.uint16) * 257)
+
+
+def transparent(mode: str) -> Image.Image:
+    image = Image.fromarray(BLOCKS).convert("RGBA")
+    image.paste((9, 9, 9, 0), (0, 0, 32, 16))
+    return image.convert(mode)
+
+
+def palette_with_transparency() -> bytes:
+    image = Image.fromarray(BLOCKS).convert("P", palette=Image.Palette.ADAPTIVE)
+    return encode(image, "PNG", transparency=image.getpixel((0, 0)))
+
+
+WHITE_CORNER = BLOCKS.copy()
+WHITE_CORNER[:16, :32] = 255
+GRAY_WHITE_CORNER = as_rgb(GRAY)
+GRAY_WHITE_CORNER[:16, :32] = 255
+
+
+@pytest.mark.parametrize(
+    ("make", "expected", "tolerance"),
+    [
+        (lambda: encode(Image.fromarray(BLOCKS).convert("P"), "PNG"), BLOCKS, 1),
+        (palette_with_transparency, WHITE_CORNER, 1),
+        (lambda: encode(Image.fromarray(GRAY), "PNG"), as_rgb(GRAY), 0),
+        (lambda: encode(Image.fromarray(GRAY), "JPEG", quality=95), as_rgb(GRAY), 2),
+        (lambda: encode(transparent("LA"), "PNG"), GRAY_WHITE_CORNER, 0),
+        (lambda: encode(transparent("RGBA"), "PNG"), WHITE_CORNER, 0),
+        (lambda: encode(transparent("RGBA"), "WEBP", lossless=True), WHITE_CORNER, 0),
+        (lambda: encode(transparent("RGBA"), "TIFF"), WHITE_CORNER, 0),
+        (lambda: encode(Image.fromarray(BLOCKS).convert("CMYK"), "JPEG", quality=95), BLOCKS, 3),
+        (lambda: encode(Image.fromarray(BLOCKS).convert("CMYK"), "TIFF"), BLOCKS, 0),
+        (lambda: encode(sixteen_bit(), "PNG"), as_rgb(GRAY), 0),
+        (lambda: encode(sixteen_bit(), "TIFF"), as_rgb(GRAY), 0),
+        (
+            lambda: encode(Image.fromarray(GRAY > 100), "PNG"),
+            as_rgb((GRAY > 100) * 255),
+            0,
+        ),
+    ],
+    ids=[
+        "palette", "palette with transparency", "gray", "gray jpeg", "gray and alpha", "rgba",
+        "rgba webp", "rgba tiff", "cmyk jpeg", "cmyk tiff", "16-bit png", "16-bit tiff", "1-bit",
+    ],
+)  # fmt: skip
+def test_every_kind_of_pixel_is_seen_in_its_colors(
+    make: Callable[[], bytes], expected: Pixels, tolerance: float
+) -> None:
+    assert difference(read_pixels(make(), LIMITS), expected) <= tolerance
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_a_turned_picture_is_seen_upright(file_format: str, orientation: int) -> None:
+    # Given a picture stored turned, with the EXIF tag that says so
+    turn = STORED_AS[orientation]
+    stored = Image.fromarray(BLOCKS)
+    stored = stored if turn is None else stored.transpose(turn)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options: dict[str, dict[str, Any]] = {
+        "JPEG": {"quality": 95, "subsampling": 0},
+        "WEBP": {"lossless": True},
+    }
+    data = encode(stored, file_format, exif=exif, **options.get(file_format, {}))
+
+    # Then its pixels and its shape are upright
+    assert difference(read_pixels(data, LIMITS), BLOCKS) <= 3
+    assert read_shape(data, LIMITS) == ImageShape(32, 64, 3)
+
+
+def test_an_exif_orientation_that_lies_does_not_lose_the_picture() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 77
+
+    assert difference(read_pixels(encode(BLOCKS, "PNG", exif=exif), LIMITS), BLOCKS) == 0
+
+
+def test_junk_in_exif_does_not_lose_the_picture() -> None:
+    data = encode(BLOCKS, "JPEG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff", quality=95)
+
+    assert read_pixels(data, LIMITS).shape == BLOCKS.shape
+
+
+def test_the_first_frame_of_an_animation_is_seen() -> None:
+    frames = [Image.fromarray(BLOCKS), Image.new("RGB", (64, 32), "black")]
+    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+
+    assert difference(read_pixels(data, LIMITS), BLOCKS) == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "channels"),
+    [
+        (lambda: encode(BLOCKS, "JPEG"), 3),
+        (lambda: encode(GRAY, "PNG"), 1),
+        (lambda: encode(transparent("RGBA"), "PNG"), 4),
+        (lambda: encode(transparent("LA"), "PNG"), 2),
+    ],
+)
+def test_the_shape_is_read_from_the_header_alone(make: Callable[[], bytes], channels: int) -> None:
+    # Given a file whose pixels are cut
+    head = make()[:-20]
+
+    assert read_shape(head, LIMITS) == ImageShape(32, 64, channels)
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9])
+def test_a_cut_picture_is_refused(file_format: str, share: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    data = encode(noise, file_format)
+
+    with pytest.raises(NotAnImage):
+        read_pixels(data[: int(len(data) * share)], LIMITS)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"hello", b"<html>", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a"],
+)
+def test_what_is_no_picture_is_refused(data: bytes) -> None:
+    with pytest.raises(NotAnImage, match="send"):
+        read_pixels(data, LIMITS)
+    with pytest.raises(NotAnImage, match="send"):
+        read_shape(data, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"\0\0\0\x18ftypheic", "a HEIC picture"),
+        (b"\0\0\0\x20ftypavif", "an AVIF picture"),
+        (b"\0\0\0\x20ftypisom", "a video"),
+        (b"\0\0\0\x0cJXL \r\n", "a JPEG XL picture"),
+        (b"\0\0\0\x0cjP  \r\n", "a JPEG 2000 picture"),
+        (b"%PDF-1.7", "a PDF file"),
+        (b"<svg/>", "an SVG drawing"),
+        (b"\0\0\1\0\1\0", "an icon"),
+    ],
+)
+def test_a_picture_of_another_kind_is_refused_by_its_name(data: bytes, kind: str) -> None:
+    with pytest.raises(UnsupportedImage, match=f"^This is {kind}, .* send JPEG, PNG"):
+        read_pixels(data + bytes(99), LIMITS)
+
+
+def test_a_jpeg_with_bytes_after_its_end_is_read() -> None:
+    data = encode(BLOCKS, "JPEG", quality=95, subsampling=0)
+
+    assert difference(read_pixels(data + b"trailer" * 100, LIMITS), BLOCKS) <= 3
+
+
+def test_a_cut_jpeg_with_a_thumbnail_is_refused() -> None:
+    # Given an end-of-image marker before the picture's own scan, in its EXIF
+    thumbnail = encode(Image.new("RGB", (8, 8)), "JPEG")
+    data = encode(BLOCKS, "JPEG", exif=b"Exif\x00\x00" + thumbnail)
+
+    with pytest.raises(NotAnImage):
+        read_pixels(data[:-200], LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("limits", "named"),
+    [
+        (Limits(100, 10**6, 10**4), "100"),
+        (Limits(10**6, 2047, 10**4), "2,047"),
+        (Limits(10**6, 10**6, 63), "63"),
+    ],
+)
+def test_a_picture_over_a_limit_is_refused_and_the_limit_named(limits: Limits, named: str) -> None:
+    data = encode(BLOCKS, "BMP")
+
+    with pytest.raises(PictureTooLarge, match=named):
+        read_pixels(data, limits)
+
+
+def test_a_bomb_is_refused_from_its_header() -> None:
+    # Given a small file that says it has 400 million pixels
+    buffer = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(buffer, "PNG")
+
+    with pytest.raises(PictureTooLarge, match="20000 x 20000"):
+        read_pixels(buffer.getvalue(), LIMITS)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.fromarray(np.full((4, 4), 0.5, np.float32)),
+        Image.fromarray(np.full((4, 4), 1 << 20, np.int32)),
+        Image.fromarray(np.full((4, 4), -1, np.int32)),
+    ],
+)
+def test_pixels_that_have_no_plain_meaning_are_refused(image: Image.Image) -> None:
+    with pytest.raises(UnsupportedImage, match="8 or 16"):
+        read_pixels(encode(image, "TIFF"), LIMITS)
+
+
+@pytest.mark.parametrize("path", [SKODA, PASSAT])
+def test_real_photos_are_read_as_pillow_reads_them(path: Any) -> None:
+    data = path.read_bytes()
+    pillow = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+    assert difference(read_pixels(data, LIMITS), pillow) <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("most", "kept"),
+    [
+        (2**31 - 1, {-3: 64 << 20, -1: 128 << 20}),
+        (32 << 20, {-3: 32 << 20, -1: 128 << 20}),
+        (0, {}),
+    ],
+)
+def test_the_c_library_never_keeps_its_smallest_limit_for_good(
+    most: int, kept: dict[int, int]
+) -> None:
+    # Given a C library that takes blocks up to `most` from its heap (Lambda's: 32 MB), and
+    # once anything is set no longer adjusts the rest
+    settings: dict[int, int] = {}
+
+    def mallopt(what: int, value: int) -> int:
+        if what == -3 and value > most:
+            return 0
+        settings[what] = value
+        return 1
+
+    keep_freed_memory(mallopt)
+
+    assert settings == kept

@@ -1,0 +1,158 @@
+"""Pictures as cameras, editors and old programs write them: what is odd in them hurts nobody."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from carlens.images.decoder import read_pixels, read_shape
+from carlens.images.types import Limits, Pixels
+from tests import hostile
+from tests.hostile import BLOCKS, JPEG, jpeg_segment, jpeg_with, png_chunk, tiff
+from tests.support import encode
+
+LIMITS = Limits(max_bytes=20 << 20, max_pixels=50_000_000, max_side=20_000)
+TURNED = tiff([(0x112, "short", 1, 6)])
+UPRIGHT = tiff([(0x112, "short", 1, 1)])
+EXIF = b"Exif\0\0"
+
+
+def read(data: bytes) -> Pixels:
+    """Read a picture, whose header must tell the shape of its pixels."""
+    pixels = read_pixels(data, LIMITS)
+    shape = read_shape(data, LIMITS)
+    assert pixels.shape == (shape.height, shape.width, 3)
+    return pixels
+
+
+def png_of_blocks(*before: bytes, behind: bytes = b"") -> bytes:
+    """Give a PNG of the colored blocks, with chunks before and behind its pixels."""
+    data = encode(BLOCKS, "PNG")
+    return data[:33] + b"".join(before) + data[33:-12] + behind + data[-12:]
+
+
+def test_exif_longer_than_a_segment_goes_on_in_the_next() -> None:
+    first = jpeg_segment(0xE1, EXIF + TURNED + bytes(65_000))
+
+    assert read(jpeg_with(first + jpeg_segment(0xE1, EXIF + b"the rest"))).shape == (64, 32, 3)
+
+
+@pytest.mark.parametrize("padding", [b"\0", bytes(64), b"\xff\0", b"\0\xff\xd0\0"])
+def test_padding_between_the_segments_of_a_jpeg_is_skipped(padding: bytes) -> None:
+    # Given padding behind the EXIF, as some editors leave that shorten it in place
+    padded = jpeg_with(jpeg_segment(0xE1, EXIF + TURNED) + padding)
+
+    assert np.array_equal(read(padded), np.rot90(read(JPEG), -1))
+    cmyk = encode(Image.new("CMYK", (64, 32)), "JPEG")
+    padded_cmyk = jpeg_with(jpeg_segment(0xE1, EXIF + UPRIGHT) + padding, cmyk)
+    assert np.array_equal(read(padded_cmyk), read(cmyk))
+
+
+def test_a_video_behind_a_jpeg_is_none_of_its_scans() -> None:
+    # Given what phones append to a photo
+    video = b"\0\0\0\x18ftypmp42" + b"\xff\xda" * 1000
+
+    assert np.array_equal(read(JPEG + video), read(JPEG))
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        png_chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(2_000_000))),
+        png_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(3_000_000))),
+        png_chunk(b"iTXt", b"a\0\1\0\0\0" + zlib.compress(bytes(3_000_000))),
+        png_chunk(b"tEXt", b"a\0b")[:-4] + b"oops",
+    ],
+    ids=["profile", "text", "international text", "wrong checksum"],
+)
+def test_texts_and_profiles_of_a_png_are_nothing_to_its_pixels(chunk: bytes) -> None:
+    assert np.array_equal(read(png_of_blocks(chunk)), BLOCKS)
+    assert np.array_equal(read(png_of_blocks(behind=chunk)), BLOCKS)
+
+
+@pytest.mark.parametrize("head", [b"", EXIF])
+def test_the_exif_of_a_png_may_begin_as_in_a_jpeg(head: bytes) -> None:
+    chunk = png_chunk(b"eXIf", head + TURNED)
+
+    assert np.array_equal(read(png_of_blocks(chunk)), np.rot90(BLOCKS, -1))
+
+
+def test_only_the_exif_chunk_of_a_png_turns_it() -> None:
+    # Given the same bytes in a text, behind the end, and in a second chunk
+    turned = png_chunk(b"eXIf", TURNED)
+    text = png_chunk(b"tEXt", b"a\0" + turned)
+    upright = png_chunk(b"eXIf", UPRIGHT)
+
+    for data in (
+        png_of_blocks(text),
+        png_of_blocks() + png_of_blocks(turned),
+        png_of_blocks(upright, turned),
+    ):
+        assert np.array_equal(read(data), BLOCKS)
+
+
+def test_transparent_colors_of_a_png_are_seen_over_white() -> None:
+    image = Image.new("P", (4, 4), 1)
+    image.putpalette([0, 0, 0, 200, 0, 0])
+    info = PngImagePlugin.PngInfo()
+    info.add_text("a", "b")
+
+    assert (read(encode(image, "PNG", transparency=1, pnginfo=info)) == 255).all()
+
+
+def test_a_bmp_of_runs_is_read() -> None:
+    # Given five grays in a run each, a row of single ones, and a jump over the rest
+    runs = b"\5\x10\0\0" + b"\0\5\1\2\3\4\5\0\0\0" + b"\2\x20\0\1"
+
+    pixels = read(hostile.bmp_of_runs(5, 3, runs))
+
+    assert pixels[:, :, 0].tolist() == [[32, 32, 0, 0, 0], [1, 2, 3, 4, 5], [16] * 5]
+
+
+@pytest.mark.parametrize(("bits", "white_is_zero"), [(12, False), (16, False), (16, True)])
+def test_deep_grays_of_a_tiff_are_scaled_as_it_says(bits: int, white_is_zero: bool) -> None:
+    # Given black, a middle gray and white
+    most = (1 << bits) - 1
+    values = [0, most // 2, most] + [0] * 5
+    rest = np.array(values, "<u2").tobytes()
+    if bits == 12:
+        pairs = zip(values[::2], values[1::2], strict=True)
+        rest = b"".join((a << 12 | b).to_bytes(3, "big") for a, b in pairs)
+    offset = 10 + 12 * 9 + 4
+    data = tiff(
+        [
+            (256, "long", 1, 8), (257, "long", 1, 1), (258, "short", 1, bits), (259, "short", 1, 1),
+            (262, "short", 1, int(not white_is_zero)), (273, "long", 1, offset),
+            (277, "short", 1, 1), (278, "long", 1, 1), (279, "long", 1, len(rest)),
+        ],
+        rest,
+    )  # fmt: skip
+
+    found = read(data)[0, :3, 0].tolist()
+
+    assert found == ([255, 128, 0] if white_is_zero else [0, 127, 255])
+
+
+def test_a_terminator_too_many_in_a_gif_is_skipped() -> None:
+    plain = encode(np.full((4, 4), 7, np.uint8), "GIF")
+
+    assert np.array_equal(read(hostile.gif_with(b"!\xfe\1a\0\0\0")), read(hostile.gif_with(b"")))
+    assert read(plain).shape == (4, 4, 3)
+
+
+def test_a_tiff_in_tiles_is_read() -> None:
+    offset = 10 + 12 * 10 + 4
+    rest = struct.pack("256B", *range(256))
+    data = tiff(
+        [
+            *hostile.tiff_tags(16, 16), (322, "short", 1, 16), (323, "short", 1, 16),
+            (324, "long", 1, offset), (325, "long", 1, 256),
+        ],
+        rest,
+    )  # fmt: skip
+
+    assert read(data)[:, :, 0].tobytes() == rest

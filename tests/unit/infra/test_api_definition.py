@@ -1,0 +1,309 @@
+"""What API Gateway imports: the contract's routes, each to its function, with preflight and CORS."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from openapi_spec_validator import OpenAPIV30SpecValidator
+
+from carlens.config import Config
+from carlens.http import catalog_routes, image_routes
+from carlens.services.catalog_app import CatalogApp
+from carlens.services.image_app import App
+from infra.api_definition import KEYLESS, api_definition
+from tests.support import event
+
+CONTRACT: dict[str, Any] = yaml.safe_load(
+    (Path(__file__).parents[3] / "lambda_src" / "openapi.yaml").read_text("utf-8")
+)
+INTEGRATION = "x-amazon-apigateway-integration"
+ANY = "x-amazon-apigateway-any-method"
+URIS = {"recognition": "arn:pictures", "catalog": "arn:names"}
+TWO_ORIGINS = ("https://a.example", "https://b.example")
+
+
+# Of an item of the contract, beside which it may hold parameters and extensions.
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+ROUTES = {"recognition": image_routes.ROUTES, "catalog": catalog_routes.ROUTES}
+
+
+def respond(method: str, path: str, origins: tuple[str, ...]) -> dict[str, Any]:
+    """Give what the function answers that the path leads to."""
+    given, config = event(method, path.replace("{table}", "europe")), Config(cors_origins=origins)
+    if path in catalog_routes.ROUTES:
+        return catalog_routes.respond(given, None, CatalogApp(config))
+    return image_routes.respond(given, None, App(config))
+
+
+def define(*, cors_origins: tuple[str, ...] = ("*",), api_key: bool = False) -> dict[str, Any]:
+    return api_definition(CONTRACT, function_uris=URIS, cors_origins=cors_origins, api_key=api_key)
+
+
+def literals(headers: dict[str, str], prefix: str) -> dict[str, str]:
+    """Give the headers that a mapping sets to fixed text."""
+    return {
+        name.removeprefix(prefix): value[1:-1]
+        for name, value in headers.items()
+        if value.startswith("'") and value.endswith("'")
+    }
+
+
+def preflight(definition: dict[str, Any], path: str) -> dict[str, Any]:
+    answer: dict[str, Any] = definition["paths"][path]["options"][INTEGRATION]["responses"]
+    return dict(answer["default"])
+
+
+def test_it_is_an_openapi_document() -> None:
+    assert list(OpenAPIV30SpecValidator(define(api_key=True)).iter_errors()) == []
+
+
+def test_it_holds_nothing_that_the_importer_could_refuse() -> None:
+    text = json.dumps(define(api_key=True))
+
+    assert "$ref" not in text
+    for word in ("oneOf", "allOf", "anyOf", "nullable", "example", "requestBody"):
+        assert f'"{word}"' not in text
+
+
+def test_every_documented_method_leads_to_the_function() -> None:
+    paths = define()["paths"]
+
+    documented = {(p, m) for p, item in CONTRACT["paths"].items() for m in item if m in METHODS}
+    for name, routes in ROUTES.items():
+        for path, method in ((p, m.lower()) for p, methods in routes.items() for m in methods):
+            assert paths[path][method][INTEGRATION]["uri"] == URIS[name]
+            documented.remove((path, method))
+    assert documented == set()
+
+
+def test_every_method_is_handed_on_as_it_is() -> None:
+    paths = define()["paths"]
+
+    documented = {(p, m) for p, item in CONTRACT["paths"].items() for m in item if m in METHODS}
+    for path, method in documented:
+        integration = paths[path][method][INTEGRATION]
+        assert integration["type"] == "aws_proxy"
+        assert integration["httpMethod"] == "POST"
+        assert integration["timeoutInMillis"] == 29_000
+        assert paths[path][method]["responses"].keys() == (
+            CONTRACT["paths"][path][method]["responses"].keys()
+        )
+
+
+@pytest.mark.parametrize("path", CONTRACT["paths"])
+def test_methods_without_a_route_reach_the_function_for_its_405(path: str) -> None:
+    item = define()["paths"][path]
+
+    assert item[ANY][INTEGRATION]["type"] == "aws_proxy"
+    assert set(item) == {*METHODS & CONTRACT["paths"][path].keys(), "options", ANY}
+
+
+def test_query_parameters_are_those_of_the_contract() -> None:
+    parameters = define()["paths"]["/predict"]["post"]["parameters"]
+
+    names = {parameter["name"] for parameter in parameters}
+    assert names == {"confidence", "classes", "top_k", "max_objects", "slices", "format"}
+    assert all(p["in"] == "query" and p["required"] is False for p in parameters)
+
+
+def test_a_parameter_may_stand_in_its_operation() -> None:
+    contract = copy.deepcopy(CONTRACT)
+    contract["paths"]["/size"]["post"]["parameters"] = [
+        {"name": "unit", "in": "query", "required": True, "schema": {"type": "string"}}
+    ]
+
+    definition = api_definition(contract, function_uris=URIS, cors_origins=("*",), api_key=False)
+
+    (parameter,) = definition["paths"]["/size"]["post"]["parameters"]
+    assert (parameter["name"], parameter["required"]) == ("unit", True)
+
+
+# A path of the second function, small: with parameters of the path, of the item and of a method.
+TABLE: dict[str, Any] = {
+    "x-carlens-function": "catalog",
+    "summary": "A table.",
+    "parameters": [
+        {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}},
+        {"name": "make", "in": "query", "schema": {"type": "string"}},
+    ],
+    "get": {
+        "operationId": "readTable",
+        "parameters": [
+            {"name": "make", "in": "query", "required": True, "schema": {"type": "string"}},
+            {"name": "top_k", "in": "query", "schema": {"type": "integer"}},
+        ],
+        "responses": {"200": {"description": "Rows."}},
+    },
+    "post": {"operationId": "fillTable", "responses": {"200": {"description": "Rows."}}},
+}
+
+
+def with_table() -> dict[str, Any]:
+    contract = {**CONTRACT, "paths": {**CONTRACT["paths"], "/tables/{name}/rows": TABLE}}
+    return api_definition(contract, function_uris=URIS, cors_origins=TWO_ORIGINS, api_key=True)
+
+
+def test_a_path_leads_to_the_function_that_it_names() -> None:
+    paths = with_table()["paths"]
+
+    table = paths["/tables/{name}/rows"]
+    assert {table[m][INTEGRATION]["uri"] for m in ("get", "post", ANY)} == {"arn:names"}
+    assert paths["/predict"]["post"][INTEGRATION]["uri"] == "arn:pictures"
+    assert table["options"][INTEGRATION]["type"] == "mock"
+
+
+def test_a_path_that_names_no_function_of_ours_is_refused() -> None:
+    contract = copy.deepcopy(CONTRACT)
+    contract["paths"]["/size"]["x-carlens-function"] = "sizing"
+
+    with pytest.raises(KeyError, match="sizing"):
+        api_definition(contract, function_uris=URIS, cors_origins=("*",), api_key=False)
+
+
+def test_what_is_in_the_path_is_declared_for_every_method() -> None:
+    definition = with_table()
+
+    table = definition["paths"]["/tables/{name}/rows"]
+    told = {
+        method: {(p["in"], p["name"]): p["required"] for p in operation["parameters"]}
+        for method, operation in table.items()
+    }
+    in_path = {("path", "name"): True}
+    item = {**in_path, ("query", "make"): False}
+    assert told == {
+        "get": {**in_path, ("query", "make"): True, ("query", "top_k"): False},
+        "post": item,
+        "options": in_path,
+        ANY: in_path,
+    }
+    assert list(OpenAPIV30SpecValidator(definition).iter_errors()) == []
+
+
+def test_our_own_extension_stays_behind() -> None:
+    assert "x-carlens" not in json.dumps(with_table())
+
+
+def test_required_parameters_are_checked_by_the_gateway() -> None:
+    definition = define()
+
+    validator = definition["x-amazon-apigateway-request-validator"]
+    validators = definition["x-amazon-apigateway-request-validators"]
+    assert validators[validator]["validateRequestParameters"] is True
+
+
+def test_pictures_are_binary_and_no_wildcard_breaks_preflight() -> None:
+    types = define()["x-amazon-apigateway-binary-media-types"]
+
+    assert types == CONTRACT["x-amazon-apigateway-binary-media-types"]
+    assert "multipart/form-data" in types
+    assert not [name for name in types if "*" in name or "json" in name]
+
+
+@pytest.mark.parametrize("origins", [("*",), ("https://a.example",), TWO_ORIGINS])
+@pytest.mark.parametrize("path", CONTRACT["paths"])
+def test_preflight_at_the_gateway_is_what_the_function_would_answer(
+    path: str, origins: tuple[str, ...]
+) -> None:
+    # Given
+    theirs = respond("OPTIONS", path, origins)
+
+    # When
+    answer = preflight(define(cors_origins=origins), path)
+
+    # Then
+    ours = literals(answer["responseParameters"], "method.response.header.")
+    assert answer["statusCode"] == str(theirs["statusCode"])
+    for name in ours.keys() - {"Access-Control-Allow-Headers"}:
+        assert ours[name] == theirs["headers"][name]
+    allowed = theirs["headers"]["Access-Control-Allow-Headers"].split(",")
+    assert {"Content-Type", "X-Api-Key"} <= set(ours["Access-Control-Allow-Headers"].split(","))
+    assert set(ours["Access-Control-Allow-Headers"].split(",")) <= set(allowed)
+    expected = {name for name in theirs["headers"] if name.startswith("Access-Control-")}
+    assert expected <= set(ours)
+
+
+def test_preflight_declares_every_header_it_sends() -> None:
+    options = define(cors_origins=TWO_ORIGINS)["paths"]["/predict"]["options"]
+
+    sent = options[INTEGRATION]["responses"]["default"]["responseParameters"]
+    declared = options["responses"]["204"]["headers"]
+    assert {name.removeprefix("method.response.header.") for name in sent} == set(declared)
+
+
+def test_preflight_knows_each_of_several_origins() -> None:
+    several = preflight(define(cors_origins=TWO_ORIGINS), "/predict")
+    one = preflight(define(cors_origins=TWO_ORIGINS[:1]), "/predict")
+
+    template = several["responseTemplates"]["application/json"]
+    for origin in TWO_ORIGINS:
+        assert f'$origin == "{origin}"' in template
+    assert "responseOverride.header.Access-Control-Allow-Origin" in template
+    assert one["responseTemplates"]["application/json"] == ""
+
+
+def test_every_error_of_the_gateway_has_cors_and_the_contracts_form() -> None:
+    responses = define()["x-amazon-apigateway-gateway-responses"]
+
+    assert responses.keys() == CONTRACT["x-amazon-apigateway-gateway-responses"].keys()
+    assert {"DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN"} <= responses.keys()
+    for response in responses.values():
+        headers = literals(response["responseParameters"], "gatewayresponse.header.")
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        error = json.loads(response["responseTemplates"]["application/json"])["error"]
+        assert error.keys() == {"code", "message", "request_id"}
+    assert responses["MISSING_AUTHENTICATION_TOKEN"]["statusCode"] == "404"
+
+
+@pytest.mark.parametrize(
+    ("origins", "value"),
+    [
+        (("https://a.example",), "'https://a.example'"),
+        (TWO_ORIGINS, "method.request.header.Origin"),
+    ],
+)
+def test_narrowed_origins_reach_the_errors_of_the_gateway(
+    origins: tuple[str, ...], value: str
+) -> None:
+    responses = define(cors_origins=origins)["x-amazon-apigateway-gateway-responses"]
+
+    for response in responses.values():
+        name = "gatewayresponse.header.Access-Control-Allow-Origin"
+        assert response["responseParameters"][name] == value
+
+
+def test_the_contract_itself_is_left_as_it_was() -> None:
+    before = copy.deepcopy(CONTRACT)
+
+    define(cors_origins=("https://only-here.example",), api_key=True)
+
+    assert before == CONTRACT
+
+
+def test_without_a_key_every_route_is_open() -> None:
+    assert '"security"' not in json.dumps(define())
+
+
+def test_with_a_key_only_pages_and_preflight_are_open() -> None:
+    definition = define(api_key=True)
+
+    (scheme,) = definition["components"]["securitySchemes"].values()
+    assert scheme == {"type": "apiKey", "name": "x-api-key", "in": "header"}
+    assert definition["x-amazon-apigateway-api-key-source"] == "HEADER"
+    locked = {
+        (path, method)
+        for path, item in definition["paths"].items()
+        for method, operation in item.items()
+        if operation.get("security") == [{"api_key": []}]
+    }
+    assert locked == {
+        (path, method)
+        for path, item in CONTRACT["paths"].items()
+        if path not in {"/", "/health", "/openapi.json"}
+        for method in [*METHODS & item.keys(), ANY]
+    }
+    assert set(CONTRACT["paths"]) > KEYLESS

@@ -1,0 +1,242 @@
+"""Settings: every value is read as its type or refused by name, in a block and as an override."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.rules import SettingError
+from infra.settings import Settings
+
+CDK_JSON: dict[str, Any] = json.loads((Path(__file__).parents[3] / "cdk.json").read_text("utf-8"))
+CERTIFICATE = "arn:aws:acm:eu-west-3:123456789012:certificate/0f-1e"
+
+# Setting, as given, as read. `-c` gives text; cdk.json gives JSON.
+GOOD: list[tuple[str, Any, Any]] = [
+    ("account", "123456789012", "123456789012"),
+    ("account", "", None),
+    ("region", "eu-west-3", "eu-west-3"),
+    ("region", "us-gov-west-1", "us-gov-west-1"),
+    ("architecture", "arm64", "arm64"),
+    ("memory", 3008, 3008),
+    ("memory", "10240", 10240),
+    ("memory", 2048.0, 2048),
+    ("timeout", "10", 10),
+    ("snap_start", False, False),
+    ("snap_start", "false", False),
+    ("snap_start", "True", True),
+    ("reserved_concurrency", "10", 10),
+    ("reserved_concurrency", None, None),
+    ("catalog_memory", "1769", 1769),
+    ("tables", "true", True),
+    ("detector", "my-detector.v2", "my-detector.v2"),
+    ("classifier", "yolo_8", "yolo_8"),
+    ("confidence", "0.25", 0.25),
+    ("confidence", 1, 1.0),
+    ("confidence", "", None),
+    ("min_area", 0.01, 0.01),
+    ("slices", "3", 3),
+    ("slices", None, None),
+    ("max_pictures", 8, 8),
+    ("allowed_hosts", "photos, photos:8080", ("photos", "photos:8080")),
+    ("allowed_hosts", ["10.0.0.7"], ("10.0.0.7",)),
+    ("allowed_hosts", "", ()),
+    ("cors_origins", "*", ("*",)),
+    (
+        "cors_origins",
+        "https://a.fr,http://localhost:3000",
+        ("https://a.fr", "http://localhost:3000"),
+    ),
+    ("cors_origins", ["https://a.fr"], ("https://a.fr",)),
+    ("throttle_rate", "100", 100),
+    ("throttle_burst", 5, 5),
+    ("api_key", "true", True),
+    ("monthly_quota", None, None),
+    ("waf", True, True),
+    ("waf_rate", "100", 100),
+    ("domain_name", "", None),
+    ("certificate_arn", None, None),
+    ("rollout", "Linear10PercentEvery1Minute", "Linear10PercentEvery1Minute"),
+    ("log_retention", "365", 365),
+    ("alarm_email", "me@example.com", "me@example.com"),
+    ("removal", "destroy", "destroy"),
+]
+
+# Setting, a wrong value, and what the message says is allowed.
+BAD: list[tuple[str, Any, str]] = [
+    ("account", "12345", "12 digits"),
+    ("account", 123456789012, "12 digits"),
+    ("region", "Paris", "eu-west-3"),
+    ("architecture", "riscv", "x86_64, arm64"),
+    ("memory", 1023, "1024 to 10240"),
+    ("memory", "10241", "1024 to 10240"),
+    ("memory", 1024.5, "whole number"),
+    ("memory", True, "whole number"),
+    ("memory", "2 GB", "whole number"),
+    ("memory", None, "whole number"),
+    ("timeout", 4, "5 to 29"),
+    ("timeout", "30", "5 to 29"),
+    ("snap_start", "on", "true or false"),
+    ("snap_start", 1, "true or false"),
+    ("reserved_concurrency", 0, "1 to 100000"),
+    ("catalog_memory", 255, "256 to 10240"),
+    ("tables", "s3://mine/tables", "true or false"),
+    ("detector", "../secrets", "folder in models/"),
+    ("detector", "", "folder in models/"),
+    ("classifier", ["a"], "folder in models/"),
+    ("confidence", 1.01, "0 to 1"),
+    ("confidence", "nan", "0 to 1"),
+    ("min_area", -0.1, "0 to 1"),
+    ("slices", 4, "1 to 3"),
+    ("max_pictures", 0, "1 to 1000"),
+    ("allowed_hosts", "http://photos", "name:port"),
+    ("allowed_hosts", [8080], "name:port"),
+    ("cors_origins", "", "* or a list"),
+    ("cors_origins", "example.com", "https://www.example.com"),
+    ("cors_origins", "https://a.fr/", "https://www.example.com"),
+    ("cors_origins", "*,https://a.fr", "* or a list"),
+    ("cors_origins", "https://a.fr' || 1 == 1", "https://www.example.com"),
+    ("throttle_rate", 0, "1 to 10000"),
+    ("throttle_burst", "x", "1 to 5000"),
+    ("api_key", "yes", "true or false"),
+    ("monthly_quota", 100, "left out unless api_key is true"),
+    ("monthly_quota", 0, "1 to"),
+    ("waf", "maybe", "true or false"),
+    ("waf_rate", 9, "10 to"),
+    ("domain_name", "https://cars.example.com", "cars.example.com"),
+    ("certificate_arn", "arn:aws:iam::1:role/x", "ACM certificate"),
+    ("certificate_arn", CERTIFICATE, "together with domain_name"),
+    ("rollout", "slowly", "AllAtOnce"),
+    ("log_retention", 31, "14, 30, 60"),
+    ("alarm_email", "me", "e-mail"),
+    ("removal", "snapshot", "retain, destroy"),
+]
+
+
+def context(block: dict[str, Any] | None = None, **overrides: Any) -> dict[str, Any]:
+    """Give a context with two stages, of which `dev` is asked for."""
+    return {"stage": "dev", "stages": {"dev": block or {}, "prod": {"memory": 3008}}, **overrides}
+
+
+def test_every_setting_is_in_both_tables() -> None:
+    names = {field.name for field in fields(Settings)} - {"stage"}
+
+    assert {name for name, _, _ in GOOD} == names
+    assert {name for name, _, _ in BAD} == names
+
+
+@pytest.mark.parametrize(("name", "given", "read"), GOOD)
+def test_a_value_is_read_from_the_block_and_from_the_command_line(
+    name: str, given: Any, read: Any
+) -> None:
+    from_block = getattr(Settings.from_context(context({name: given})), name)
+    overridden = getattr(Settings.from_context(context(**{name: given})), name)
+
+    assert from_block == overridden == read
+    assert type(from_block) is type(overridden) is type(read)
+
+
+@pytest.mark.parametrize("where", ["block", "override"])
+@pytest.mark.parametrize(("name", "value", "allowed"), BAD)
+def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(
+    name: str, value: Any, allowed: str, where: str
+) -> None:
+    given = context({name: value}) if where == "block" else context(**{name: value})
+
+    with pytest.raises(SettingError) as refused:
+        Settings.from_context(given)
+
+    message = str(refused.value)
+    assert message.startswith(f"{name} is ")
+    assert allowed in message
+    assert str(value).strip("[]'") in message or name == "cors_origins"
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_the_stages_of_cdk_json_are_read_as_they_are_written(stage: str) -> None:
+    settings = Settings.from_context({**CDK_JSON["context"], "stage": stage})
+
+    assert settings.stage == stage
+    for name, value in CDK_JSON["context"]["stages"][stage].items():
+        assert getattr(settings, name) == value
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+@pytest.mark.parametrize(("name", "value", "allowed"), BAD)
+def test_a_wrong_override_is_refused_for_each_stage_of_cdk_json(
+    stage: str, name: str, value: Any, allowed: str
+) -> None:
+    with pytest.raises(SettingError, match=f"^{name} is "):
+        Settings.from_context({**CDK_JSON["context"], "stage": stage, name: value})
+
+
+def test_production_keeps_its_models_and_rolls_out_gradually() -> None:
+    prod = Settings.from_context({**CDK_JSON["context"], "stage": "prod"})
+
+    assert (prod.removal, prod.snap_start) == ("retain", True)
+    assert prod.rollout != "AllAtOnce"
+
+
+def test_an_override_wins_over_the_block() -> None:
+    settings = Settings.from_context(context({"memory": 1024, "timeout": 20}, memory="2048"))
+
+    assert (settings.memory, settings.timeout) == (2048, 20)
+
+
+def test_only_the_block_of_the_stage_counts() -> None:
+    assert Settings.from_context(context()).memory == 1769
+    assert Settings.from_context({**context(), "stage": "prod"}).memory == 3008
+
+
+def test_a_misspelled_name_is_refused_with_the_nearest() -> None:
+    with pytest.raises(SettingError, match=r"^stages\.dev\.memry is no setting.* memory"):
+        Settings.from_context(context({"memry": 1024}))
+    with pytest.raises(SettingError, match=r"^snap-start is no setting.* snap_start"):
+        Settings.from_context({**context(), "snap-start": "false"})
+
+
+def test_keys_of_the_cdk_are_passed_over() -> None:
+    theirs = {
+        "aws:cdk:bundling-stacks": ["**"],
+        "@aws-cdk/core:x": True,
+        "availability-zones:a": [],
+    }
+
+    assert Settings.from_context({**context(), **theirs}) == Settings.from_context(context())
+
+
+@pytest.mark.parametrize("stage", ["qa", None, 3, ["dev"]])
+def test_an_unknown_stage_is_refused_with_those_there_are(stage: Any) -> None:
+    with pytest.raises(SettingError, match=r"stage is .* one of dev, prod"):
+        Settings.from_context({**context(), "stage": stage})
+
+
+@pytest.mark.parametrize("name", ["Dev", "1st", "my-stage", "a" * 17, ""])
+def test_a_stage_has_a_name_that_fits_into_names(name: str) -> None:
+    with pytest.raises(SettingError, match="small letters and digits"):
+        Settings.from_context({"stage": name, "stages": {name: {}}})
+
+
+@pytest.mark.parametrize("stages", [None, [], {"dev": 1}, "dev"])
+def test_stages_must_be_blocks(stages: Any) -> None:
+    with pytest.raises(SettingError, match="a block of settings for each stage"):
+        Settings.from_context({"stage": "dev", "stages": stages})
+
+
+def test_a_domain_needs_its_certificate() -> None:
+    both = {"domain_name": "cars.example.com", "certificate_arn": CERTIFICATE}
+
+    assert Settings.from_context(context(both)).certificate_arn == CERTIFICATE
+    with pytest.raises(SettingError, match="certificate_arn is None"):
+        Settings.from_context(context(domain_name="cars.example.com"))
+
+
+@pytest.mark.parametrize(
+    ("memory", "threads"), [(1024, 1), (1769, 1), (2048, 1), (3008, 2), (5307, 3), (10240, 6)]
+)
+def test_threads_follow_the_vcpus_of_the_memory(memory: int, threads: int) -> None:
+    assert Settings(stage="dev", memory=memory).threads == threads

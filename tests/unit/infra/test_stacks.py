@@ -1,0 +1,963 @@
+"""What AWS is asked for: each promise of the stacks, read from their templates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, get_args
+
+import aws_cdk as cdk
+import pytest
+import yaml
+from aws_cdk import aws_s3 as s3
+
+from carlens.aws.metrics import RequestStats, metric_lines
+from carlens.config import Config
+from carlens.http.catalog_routes import ROUTES as CATALOG_ROUTES
+from carlens.models.manifest import ManifestError
+from carlens.services.image_app import App
+from infra.application import build_app
+from infra.layers import Function, LayerError, build_layers, stage_code
+from infra.layers.interpreter import find_python
+from infra.logs import log_group
+from infra.model_bucket import ModelBucket
+from infra.model_folder import Model
+from infra.rules import SettingError
+from infra.settings import RETENTIONS, Settings
+
+ROOT = Path(__file__).parents[3]
+CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
+CONTRACT: dict[str, Any] = yaml.safe_load((ROOT / "lambda_src" / "openapi.yaml").read_text("utf-8"))
+
+# Every part that a stage can have, switched on as `-c` would.
+EVERYTHING = {
+    "architecture": "arm64",
+    "reserved_concurrency": "5",
+    "timeout": "20",
+    "catalog_memory": "1024",
+    "tables": "true",
+    "confidence": "0.3",
+    "min_area": "0.002",
+    "slices": "1",
+    "max_pictures": "8",
+    "allowed_hosts": "photos.internal:8080",
+    "cors_origins": "https://a.example,https://b.example",
+    "throttle_rate": "7",
+    "throttle_burst": "9",
+    "api_key": "true",
+    "monthly_quota": "5000",
+    "waf": "true",
+    "waf_rate": "300",
+    "domain_name": "cars.example.com",
+    "certificate_arn": "arn:aws:acm:eu-west-3:123456789012:certificate/0f-1e",
+    "alarm_email": "me@example.com",
+    "region": "eu-west-3",
+    "account": "123456789012",
+}
+
+
+class Stage:
+    """The synthesized stacks of one stage."""
+
+    def __init__(self, stage: str, **overrides: str) -> None:
+        context = {**CONTEXT, "stage": stage, **overrides}
+        self.settings = Settings.from_context(context)
+        self._assembly = build_app(context, bundle=False).synth()
+        self.directory = Path(self._assembly.directory)
+        self.stacks = {
+            name: self._assembly.get_stack_by_name(f"carlens-{stage}-{name}")
+            for name in ("models", "api")
+        }
+        self.models: dict[str, Any] = self.stacks["models"].template
+        self.api: dict[str, Any] = self.stacks["api"].template
+
+    @property
+    def templates(self) -> dict[str, Any]:
+        return {stack.stack_name: stack.template for stack in self._assembly.stacks}
+
+
+@cache
+def synthesized(stage: str, **overrides: str) -> Stage:
+    return Stage(stage, **overrides)
+
+
+@pytest.fixture(scope="module")
+def dev() -> Stage:
+    return synthesized("dev")
+
+
+@pytest.fixture(scope="module")
+def prod() -> Stage:
+    return synthesized("prod")
+
+
+@pytest.fixture(scope="module")
+def everything() -> Stage:
+    return synthesized("prod", **EVERYTHING)
+
+
+def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    return {k: r for k, r in template["Resources"].items() if r["Type"] == kind}
+
+
+def only(template: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
+    """Give the one resource of a kind: its logical id and its properties."""
+    ((name, resource),) = of_type(template, kind).items()
+    return name, resource.get("Properties", {})
+
+
+def named(template: dict[str, Any], kind: str, part: str) -> tuple[str, dict[str, Any]]:
+    """Give the one resource of a kind whose logical id begins with `part`."""
+    found = {k: r for k, r in of_type(template, kind).items() if k.startswith(part)}
+    ((name, resource),) = found.items()
+    return name, resource
+
+
+def flat(value: Any) -> str:
+    """Write a value of CloudFormation as text, with `${...}` for what is known at deploy only."""
+    if isinstance(value, str):
+        return value
+    ((function, argument),) = value.items()
+    if function == "Fn::Join":
+        return str(argument[0].join(flat(part) for part in argument[1]))
+    if function == "Fn::Sub":
+        return str(argument)
+    return "${" + (argument if isinstance(argument, str) else ".".join(argument)) + "}"
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(role: dict[str, Any]) -> set[tuple[str, ...]]:
+    """Give all that a role may do: effect, actions and resources, and conditions if it has any."""
+    return {
+        (
+            statement["Effect"],
+            " ".join(sorted(as_list(statement["Action"]))),
+            " ".join(sorted(flat(resource) for resource in as_list(statement["Resource"]))),
+            *([json.dumps(statement["Condition"])] if "Condition" in statement else []),
+        )
+        for policy in role["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    }
+
+
+def body(stage: Stage) -> dict[str, Any]:
+    definition: dict[str, Any] = only(stage.api, "AWS::ApiGateway::RestApi")[1]["Body"]
+    return definition
+
+
+# --- the stage as a whole ---------------------------------------------------------------------
+
+
+def test_stacks_are_named_for_their_stage(dev: Stage, prod: Stage) -> None:
+    assert set(dev.templates) == {"carlens-dev-models", "carlens-dev-api"}
+    assert set(prod.templates) == {"carlens-prod-models", "carlens-prod-api"}
+
+
+def test_stages_share_no_name_within_an_account(dev: Stage, prod: Stage) -> None:
+    def names(stage: Stage) -> set[str]:
+        exports = [
+            output["Export"]["Name"]
+            for template in stage.templates.values()
+            for output in template.get("Outputs", {}).values()
+            if "Export" in output
+        ]
+        given = [
+            flat(value)
+            for template in stage.templates.values()
+            for resource in template["Resources"].values()
+            for key, value in resource.get("Properties", {}).items()
+            if key in {"AlarmName", "DashboardName", "BucketName", "FunctionName", "RoleName"}
+            and isinstance(value, str)
+        ]
+        metrics = [
+            transformation["MetricName"]
+            for resource in of_type(stage.api, "AWS::Logs::MetricFilter").values()
+            for transformation in resource["Properties"]["MetricTransformations"]
+        ]
+        return {*exports, *given, *metrics}
+
+    assert names(dev)
+    assert not names(dev) & names(prod)
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_the_same_settings_give_the_same_templates(stage: str) -> None:
+    first, second = synthesized(stage), Stage(stage)
+
+    assert json.dumps(first.templates) == json.dumps(second.templates)
+    for file in first.directory.glob("*.assets.json"):
+        assert file.read_bytes() == (second.directory / file.name).read_bytes()
+
+
+def test_without_an_account_a_stage_goes_where_the_credentials_lead(dev: Stage) -> None:
+    assert dev.stacks["api"].environment.account == "unknown-account"
+    assert dev.stacks["api"].environment.region == "unknown-region"
+
+
+def test_a_stage_can_be_bound_to_an_account(everything: Stage) -> None:
+    for stack in everything.stacks.values():
+        assert stack.environment.account == "123456789012"
+        assert stack.environment.region == "eu-west-3"
+
+
+def test_a_wrong_setting_ends_the_synth() -> None:
+    with pytest.raises(SettingError, match=r"detector is 'eye'.* ssdlite-mobilenet-v2-coco"):
+        build_app({**CONTEXT, "detector": "eye"}, bundle=False)
+
+
+def test_cdk_nag_looks_at_every_stack() -> None:
+    app = build_app(CONTEXT, bundle=False)
+    for stack in app.node.children:
+        if isinstance(stack, cdk.Stack):
+            s3.Bucket(stack, "Careless")
+
+    with pytest.raises(RuntimeError) as failed:
+        app.synth()
+
+    report = Path(str(failed.value).rpartition(": ")[2]).read_text("utf-8")
+    for name in ("models", "api"):
+        assert f"carlens-dev-{name}/Careless" in report
+    assert "AwsSolutions-S10" in report
+
+
+def test_production_cannot_be_deleted_by_a_slip(dev: Stage, prod: Stage) -> None:
+    assert prod.stacks["models"].termination_protection is True
+    assert not dev.stacks["models"].termination_protection
+
+
+# --- the model store --------------------------------------------------------------------------
+
+
+def buckets(stage: Stage) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Give each bucket: its logical id, itself, and its policy."""
+    policies = of_type(stage.models, "AWS::S3::BucketPolicy").values()
+    for name, bucket in of_type(stage.models, "AWS::S3::Bucket").items():
+        (policy,) = [p for p in policies if p["Properties"]["Bucket"] == {"Ref": name}]
+        yield name, bucket, policy["Properties"]["PolicyDocument"]
+
+
+def test_buckets_are_encrypted_and_closed_to_the_public(prod: Stage) -> None:
+    for _, bucket, _ in buckets(prod):
+        properties = bucket["Properties"]
+        assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+        assert properties["OwnershipControls"]["Rules"] == [
+            {"ObjectOwnership": "BucketOwnerEnforced"}
+        ]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"Bool": {"aws:SecureTransport": "false"}},
+        {"NumericLessThan": {"s3:TlsVersion": 1.2}},
+    ],
+)
+def test_buckets_refuse_all_but_tls(prod: Stage, condition: dict[str, Any]) -> None:
+    for name, _, policy in buckets(prod):
+        (denied,) = [s for s in policy["Statement"] if s.get("Condition") == condition]
+        assert denied["Effect"] == "Deny"
+        assert denied["Action"] == "s3:*"
+        assert denied["Principal"] == {"AWS": "*"}
+        arn = "${" + name + ".Arn}"
+        assert {flat(resource) for resource in denied["Resource"]} == {arn, f"{arn}/*"}
+
+
+def test_the_model_bucket_is_versioned_logged_and_cleaned(prod: Stage) -> None:
+    _, bucket = named(prod.models, "AWS::S3::Bucket", "Models")
+    logs, _ = named(prod.models, "AWS::S3::Bucket", "AccessLogs")
+
+    assert bucket["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert bucket["Properties"]["LoggingConfiguration"]["DestinationBucketName"] == {"Ref": logs}
+    (rule,) = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert rule["Status"] == "Enabled"
+    assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] > 0
+    assert "ExpirationInDays" not in rule  # what is current never goes
+
+
+def test_production_keeps_its_buckets_and_dev_takes_them_along(dev: Stage, prod: Stage) -> None:
+    for _, bucket, _ in buckets(prod):
+        assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert not of_type(prod.models, "Custom::S3AutoDeleteObjects")
+
+    emptied = of_type(dev.models, "Custom::S3AutoDeleteObjects").values()
+    for name, bucket, _ in buckets(dev):
+        assert bucket["DeletionPolicy"] == "Delete"
+        # CloudFormation deletes no bucket that holds something.
+        assert {"Ref": name} in [each["Properties"]["BucketName"] for each in emptied]
+
+
+def placed(stage: Stage) -> dict[str, dict[str, Any]]:
+    """Give the S3 call of each model file by its key."""
+    calls = {}
+    for resource in of_type(stage.models, "Custom::ModelFile").values():
+        created, updated = resource["Properties"]["Create"], resource["Properties"]["Update"]
+        assert created == updated
+        call = json.loads(flat(created))
+        calls[call["parameters"]["Key"]] = call
+    return calls
+
+
+def test_each_model_file_is_placed_under_the_hash_of_its_model(dev: Stage) -> None:
+    environment = function(dev)["Properties"]["Environment"]["Variables"]
+    expected = {}
+    for kind in ("DETECTOR", "CLASSIFIER"):
+        name, content = environment[f"CARLENS_{kind}"], environment[f"CARLENS_{kind}_HASH"]
+        folder = ROOT / "models" / name
+        manifest = json.loads((folder / "model.json").read_text("utf-8"))
+        for file in ("model.json", manifest["labels"], manifest["file"]):
+            expected[f"models/{name}/{content}/{file}"] = folder / file
+
+    calls = placed(dev)
+
+    assert calls.keys() == expected.keys()
+    for key, call in calls.items():
+        assert (call["service"], call["action"]) == ("S3", "copyObject")
+        assert call["parameters"]["ChecksumAlgorithm"] == "SHA256"
+        # Another content is another resource, so the old key is left as it is.
+        assert call["physicalResourceId"] == {"id": key}
+        assert "delete" not in call
+        asset = dev.directory / f"asset.{call['parameters']['CopySource'].rpartition('/')[2]}"
+        copied = asset.read_bytes()
+        assert sha256(copied).digest() == sha256(expected[key].read_bytes()).digest()
+
+
+def test_placing_may_copy_assets_to_models_and_nothing_else(dev: Stage) -> None:
+    name, role = named(dev.models, "AWS::IAM::Role", "PlacingRole")
+    bucket, _ = named(dev.models, "AWS::S3::Bucket", "Models")
+    logs, _ = only(dev.models, "AWS::Logs::LogGroup")
+    (assets,) = {
+        call["parameters"]["CopySource"].partition("/")[0] for call in placed(dev).values()
+    }
+
+    assert "ManagedPolicyArns" not in role["Properties"]
+    assert statements(role) == {
+        ("Allow", "s3:GetObject", f"arn:${{AWS::Partition}}:s3:::{assets}/*"),
+        ("Allow", "s3:PutObject", f"${{{bucket}.Arn}}/models/*"),
+        ("Allow", "logs:CreateLogStream logs:PutLogEvents", f"${{{logs}.Arn}}"),
+    }
+    assert not of_type(dev.models, "AWS::IAM::Policy")
+    for resource in of_type(dev.models, "Custom::ModelFile").values():
+        assert name in resource["DependsOn"]
+
+
+def test_another_model_leaves_the_role_that_places_it_as_it_is(tmp_path: Path) -> None:
+    # IAM takes seconds to spread a change, and the role is used at once.
+    def store(content: str) -> dict[str, Any]:
+        file = tmp_path / "model.json"
+        file.write_text(content)
+        app = cdk.App(context=CONTEXT)
+        models = [Model("eye", (file,), content)]
+        ModelBucket(app, "Store", settings=Settings(stage="dev"), models=models)
+        template: dict[str, Any] = app.synth().get_stack_by_name("Store").template
+        return template
+
+    old, new = store("0123456789abcdef"), store("fedcba9876543210")
+
+    assert of_type(old, "Custom::ModelFile") != of_type(new, "Custom::ModelFile")
+    assert of_type(old, "AWS::IAM::Role") == of_type(new, "AWS::IAM::Role")
+
+
+def test_models_are_in_place_before_the_function_starts(prod: Stage) -> None:
+    before = {dependency.id for dependency in prod.stacks["api"].dependencies}
+
+    assert "carlens-prod-models" in before
+
+
+# --- the function -----------------------------------------------------------------------------
+
+
+FUNCTIONS = ("Recognition", "Catalog")
+
+
+def function(stage: Stage, name: str = "Recognition") -> dict[str, Any]:
+    _, resource = named(stage.api, "AWS::Lambda::Function", name)
+    return resource
+
+
+def variables(stage: Stage, name: str = "Recognition") -> dict[str, str]:
+    given = function(stage, name)["Properties"]["Environment"]["Variables"]
+    return {key: flat(value) for key, value in given.items()}
+
+
+def role(stage: Stage, name: str) -> dict[str, Any]:
+    resource: dict[str, Any] = stage.api["Resources"][
+        function(stage, name)["Properties"]["Role"]["Fn::GetAtt"][0]
+    ]
+    return resource
+
+
+def test_there_are_two_functions_with_a_role_and_a_log_each(prod: Stage) -> None:
+    assert len(of_type(prod.api, "AWS::Lambda::Function")) == len(FUNCTIONS)
+    for kind in ("Role", "LoggingConfig"):
+        theirs = [json.dumps(function(prod, name)["Properties"][kind]) for name in FUNCTIONS]
+        assert len({*theirs}) == len(FUNCTIONS)
+
+
+def test_each_function_has_its_handler_and_memory(dev: Stage, everything: Stage) -> None:
+    for stage in (dev, everything):
+        pictures, names = (function(stage, name)["Properties"] for name in FUNCTIONS)
+        assert pictures["Handler"] == "handler.lambda_handler"
+        assert pictures["MemorySize"] == stage.settings.memory
+        assert names["Handler"] == "catalog_handler.lambda_handler"
+        assert names["MemorySize"] == stage.settings.catalog_memory
+        assert pictures["Code"] == names["Code"]  # one upload
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_as_the_settings_say(name: str, dev: Stage, everything: Stage) -> None:
+    for stage in (dev, everything):
+        properties = function(stage, name)["Properties"]
+        assert properties["Runtime"] == "python3.13"
+        assert properties["Timeout"] == stage.settings.timeout
+        assert properties["Architectures"] == [stage.settings.architecture]
+        assert properties["EphemeralStorage"] == {"Size": 512}
+        assert properties["TracingConfig"] == {"Mode": "Active"}
+        limit = properties.get("ReservedConcurrentExecutions")
+        assert limit == stage.settings.reserved_concurrency
+
+
+def test_the_environment_is_what_the_runtime_reads(everything: Stage) -> None:
+    # Given
+    settings = everything.settings
+
+    # When
+    config = Config.from_env(variables(everything))
+
+    # Then
+    assert config.models == "s3://${carlens-prod-model-bucket}/models"
+    assert (config.detector, config.classifier) == (settings.detector, settings.classifier)
+    assert (config.confidence, config.min_area, config.slices) == (0.3, 0.002, 1)
+    assert config.threads == settings.threads == 2
+    assert config.cors_origins == ("https://a.example", "https://b.example")
+    assert config.allowed_hosts == {"photos.internal:8080"}
+    assert config.max_pictures == 8
+    assert config.version == CONTRACT["info"]["version"]
+
+
+def test_the_function_of_names_is_told_what_it_reads_and_no_more(
+    prod: Stage, everything: Stage
+) -> None:
+    with_tables, without = variables(everything, "Catalog"), variables(prod, "Catalog")
+
+    config = Config.from_env(with_tables)
+
+    assert config.tables == "s3://${carlens-prod-model-bucket}/tables"
+    assert config.cors_origins == ("https://a.example", "https://b.example")
+    assert config.version == CONTRACT["info"]["version"]
+    assert with_tables.keys() - without.keys() == {"CARLENS_TABLES"}
+    assert without.keys() == {"CARLENS_VERSION", "CARLENS_METRICS", "CARLENS_CORS_ORIGINS"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_variable_is_one_that_the_runtime_reads(name: str, everything: Stage) -> None:
+    told = {key.removeprefix("CARLENS_").lower() for key in variables(everything, name)}
+
+    assert told <= set(Config.__dataclass_fields__)
+
+
+def test_thresholds_that_are_not_set_are_left_to_the_models(dev: Stage) -> None:
+    told = variables(dev)
+
+    assert all(told.values())
+    assert not {"CARLENS_CONFIDENCE", "CARLENS_MIN_AREA", "CARLENS_SLICES"} & set(told)
+
+
+BUCKET = "arn:${AWS::Partition}:s3:::${carlens-prod-model-bucket}"
+READ_MODELS = ("Allow", "s3:GetObject", f"{BUCKET}/models/*")
+READ_TABLES = ("Allow", "s3:GetObject", f"{BUCKET}/tables/*")
+LIST_TABLES = ("Allow", "s3:ListBucket", BUCKET, '{"StringLike": {"s3:prefix": "tables/*"}}')
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "reads"),
+    [
+        ("Recognition", {}, {READ_MODELS}),
+        ("Recognition", EVERYTHING, {READ_MODELS}),
+        ("Catalog", {}, set()),
+        ("Catalog", EVERYTHING, {READ_TABLES, LIST_TABLES}),
+    ],
+)
+def test_a_role_reads_its_data_writes_its_log_traces_and_nothing_else(
+    name: str, overrides: dict[str, str], reads: set[tuple[str, ...]]
+) -> None:
+    stage = synthesized("prod", **overrides)
+    logs, _ = named(stage.api, "AWS::Logs::LogGroup", f"{name}Logs")
+    granted = role(stage, name)
+
+    assert statements(granted) == {
+        *reads,
+        ("Allow", "logs:CreateLogStream logs:PutLogEvents", f"${{{logs}.Arn}}"),
+        ("Allow", "xray:PutTelemetryRecords xray:PutTraceSegments", "*"),
+    }
+    assert "ManagedPolicyArns" not in granted["Properties"]
+    assert not of_type(stage.api, "AWS::IAM::Policy")
+    (trust,) = granted["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_writes_json_into_its_own_log_group(name: str, dev: Stage) -> None:
+    logs, _ = named(dev.api, "AWS::Logs::LogGroup", f"{name}Logs")
+
+    logging = function(dev, name)["Properties"]["LoggingConfig"]
+    assert logging["LogFormat"] == "JSON"
+    assert logging["LogGroup"] == {"Ref": logs}
+
+
+def test_every_log_group_forgets_and_stays_or_goes_with_the_stage(
+    dev: Stage, everything: Stage
+) -> None:
+    for stage, fate in ((dev, "Delete"), (everything, "Retain")):
+        for template in stage.templates.values():
+            for group in of_type(template, "AWS::Logs::LogGroup").values():
+                assert group["Properties"]["RetentionInDays"] == stage.settings.log_retention
+                assert group["DeletionPolicy"] == fate
+
+
+def test_every_retention_is_the_number_of_days_it_says() -> None:
+    app = cdk.App()
+    stack = cdk.Stack(app, "Logs")
+    for days in RETENTIONS:
+        log_group(stack, f"Days{days}End", settings=Settings(stage="dev", log_retention=days))
+
+    template = app.synth().get_stack_by_name("Logs").template
+
+    for days in RETENTIONS:
+        _, group = named(template, "AWS::Logs::LogGroup", f"Days{days}End")
+        assert group["Properties"]["RetentionInDays"] == days
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_alias_leads_to_a_version_that_stays(name: str, prod: Stage) -> None:
+    version, resource = named(prod.api, "AWS::Lambda::Version", name)
+    _, alias = named(prod.api, "AWS::Lambda::Alias", name)
+
+    assert alias["Properties"]["Name"] == "live"
+    assert alias["Properties"]["FunctionVersion"] == {"Fn::GetAtt": [version, "Version"]}
+    assert resource["DeletionPolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_snap_start_serves_published_versions_unless_it_is_off(name: str, dev: Stage) -> None:
+    off = synthesized("dev", snap_start="false")
+
+    assert function(dev, name)["Properties"]["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    assert "SnapStart" not in function(off, name)["Properties"]
+
+
+def test_what_changes_the_function_publishes_another_version(dev: Stage) -> None:
+    off = synthesized("dev", snap_start="false")
+
+    assert set(of_type(dev.api, "AWS::Lambda::Version")) != set(
+        of_type(off.api, "AWS::Lambda::Version")
+    )
+
+
+@pytest.mark.parametrize("name", get_args(Function))
+def test_the_layers_are_those_of_the_function_and_architecture(
+    name: Function, dev: Stage, everything: Stage
+) -> None:
+    for stage in (dev, everything):
+        every = of_type(stage.api, "AWS::Lambda::LayerVersion")
+        refs = function(stage, name.capitalize())["Properties"]["Layers"]
+        layers = {layer["Ref"]: every[layer["Ref"]] for layer in refs}
+        builds = build_layers(stage.settings.architecture, name, bundle=False)
+        keys = {flat(layer["Properties"]["Content"]["S3Key"]) for layer in layers.values()}
+        # The asset's name comes of the layer's own hash and not of how its files lie here.
+        assert keys == {f"{sha256(build.asset_hash.encode()).hexdigest()}.zip" for build in builds}
+        for layer in layers.values():
+            properties = layer["Properties"]
+            assert properties["CompatibleArchitectures"] == [stage.settings.architecture]
+            assert properties["CompatibleRuntimes"] == ["python3.13"]
+
+
+def test_a_layer_of_both_functions_is_made_once(dev: Stage) -> None:
+    layers = of_type(dev.api, "AWS::Lambda::LayerVersion")
+    used = [ref["Ref"] for name in FUNCTIONS for ref in function(dev, name)["Properties"]["Layers"]]
+
+    assert set(used) == set(layers)
+    assert len(used) > len(layers)
+
+
+def test_the_code_is_the_runtime_and_nothing_beside_it(dev: Stage) -> None:
+    key = function(dev)["Properties"]["Code"]["S3Key"].removesuffix(".zip")
+
+    files = {
+        p.relative_to(dev.directory / f"asset.{key}")
+        for p in (dev.directory / f"asset.{key}").rglob("*")
+    }
+
+    assert {Path("catalog_handler.py"), Path("carlens/catalog/data/tables/europe.csv")} <= files
+    assert {Path("handler.py"), Path("openapi.yaml"), Path("carlens/web/index.html")} <= files
+    assert Path("requirements.txt") not in files
+
+
+def test_the_code_carries_bytecode_of_lambdas_python_and_of_no_other(dev: Stage) -> None:
+    # Given that /var/task cannot be written to, so that each cold start would compile all
+    key = function(dev)["Properties"]["Code"]["S3Key"].removesuffix(".zip")
+    asset = dev.directory / f"asset.{key}"
+
+    sources = {p.relative_to(asset).with_suffix("") for p in asset.rglob("*.py")}
+    compiled = {
+        p.relative_to(asset).parent.parent / p.name.removesuffix(".cpython-313.pyc")
+        for p in asset.rglob("*.pyc")
+    }
+
+    assert compiled == (sources if find_python() else set())
+
+
+def test_the_codes_name_tells_its_content(tmp_path: Path) -> None:
+    # Given code with what is not deployed beside it
+    code, cache = tmp_path / "code", tmp_path / "cache"
+    (code / "__pycache__").mkdir(parents=True)
+    (code / "handler.py").write_text("A = 1\n")
+    (code / "__pycache__" / "handler.cpython-311.pyc").write_bytes(b"of another Python")
+    first = stage_code(code, cache=cache)
+
+    # Then the name stays with that, and changes with a byte of the code
+    (code / "requirements.txt").write_text("numpy\n")
+    (code / ".env").write_text("SECRET=none\n")
+    assert stage_code(code, cache=cache) == first
+    (code / "other.py").write_text("B = 1\n")
+    deployed = {path.name for path in stage_code(code, cache=cache).iterdir()}
+    assert deployed - {"__pycache__"} == {"handler.py", "other.py"}
+    (code / "handler.py").write_text("A = 2\n")
+    second = stage_code(code, cache=cache)
+    assert second != first
+    assert (second / "handler.py").read_text() == "A = 2\n"
+
+
+def test_code_that_cannot_be_compiled_is_refused(tmp_path: Path) -> None:
+    if find_python() is None:
+        pytest.skip("only a Python of Lambda's version could tell")
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "handler.py").write_text("def\n")
+
+    with pytest.raises(LayerError, match=r"handler\.py"):
+        stage_code(code, cache=tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
+
+
+# --- the REST API -----------------------------------------------------------------------------
+
+
+def test_every_route_of_the_contract_calls_the_alias_of_its_function(prod: Stage) -> None:
+    paths = body(prod)["paths"]
+
+    assert paths.keys() == CONTRACT["paths"].keys()
+    for path, item in paths.items():
+        name = "Catalog" if path in CATALOG_ROUTES else "Recognition"
+        alias, _ = named(prod.api, "AWS::Lambda::Alias", name)
+        uri = (
+            "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
+            f"${{{alias}}}/invocations"
+        )
+        for method, operation in item.items():
+            integration = operation["x-amazon-apigateway-integration"]
+            if method == "options":
+                assert integration["type"] == "mock"
+            else:
+                assert flat(integration["uri"]) == uri, (path, method)
+
+
+def test_the_api_may_call_each_alias_and_nobody_else_may(prod: Stage) -> None:
+    api, _ = only(prod.api, "AWS::ApiGateway::RestApi")
+    aliases = of_type(prod.api, "AWS::Lambda::Alias")
+
+    permissions = [p["Properties"] for p in of_type(prod.api, "AWS::Lambda::Permission").values()]
+
+    assert sorted(p["FunctionName"]["Ref"] for p in permissions) == sorted(aliases)
+    for permission in permissions:
+        assert permission["Action"] == "lambda:InvokeFunction"
+        assert permission["Principal"] == "apigateway.amazonaws.com"
+        assert flat(permission["SourceArn"]) == (
+            "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
+            f"${{{api}}}/prod/*/*"
+        )
+
+
+def test_the_stage_throttles_logs_and_traces(everything: Stage) -> None:
+    _, stage = only(everything.api, "AWS::ApiGateway::Stage")
+    group, _ = named(everything.api, "AWS::Logs::LogGroup", "RestAccessLog")
+
+    (settings,) = stage["MethodSettings"]
+    assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (7, 9)
+    assert settings["LoggingLevel"] == "ERROR"
+    assert settings["DataTraceEnabled"] is False  # bodies are photos of strangers
+    assert stage["TracingEnabled"] is True
+    assert flat(stage["AccessLogSetting"]["DestinationArn"]).endswith(f":${{{group}}}")
+    line = json.loads(stage["AccessLogSetting"]["Format"])
+    assert {"request_id", "status", "route", "milliseconds"} <= line.keys()
+    assert line["request_id"] == "$context.requestId"
+
+
+def test_the_api_is_regional(prod: Stage) -> None:
+    _, api = only(prod.api, "AWS::ApiGateway::RestApi")
+
+    assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+    assert api["Parameters"] == {"endpointConfigurationTypes": "REGIONAL"}
+    assert "Policy" not in api
+
+
+def test_the_gateways_own_log_has_a_retention_before_the_gateway_makes_it(prod: Stage) -> None:
+    api, _ = only(prod.api, "AWS::ApiGateway::RestApi")
+    name, group = named(prod.api, "AWS::Logs::LogGroup", "RestErrorLog")
+    _, stage = named(prod.api, "AWS::ApiGateway::Stage", "Rest")
+
+    expected = f"API-Gateway-Execution-Logs_${{{api}}}/prod"
+    assert flat(group["Properties"]["LogGroupName"]) == expected
+    assert name in stage["DependsOn"]
+
+
+def test_the_accounts_logging_role_outlives_a_stage(dev: Stage) -> None:
+    for kind in ("AWS::ApiGateway::Account", "AWS::IAM::Role"):
+        _, resource = named(dev.api, kind, "RestApi")
+        assert resource["DeletionPolicy"] == "Retain"
+
+
+def test_a_changed_definition_is_deployed(prod: Stage, everything: Stage) -> None:
+    ours, theirs = (of_type(s.api, "AWS::ApiGateway::Deployment") for s in (prod, everything))
+
+    assert set(ours) != set(theirs)
+
+
+def test_a_key_comes_with_its_plan_when_it_is_asked_for(prod: Stage, everything: Stage) -> None:
+    stage, _ = only(everything.api, "AWS::ApiGateway::Stage")
+    key, _ = only(everything.api, "AWS::ApiGateway::ApiKey")
+    plan_id, plan = only(everything.api, "AWS::ApiGateway::UsagePlan")
+    _, link = only(everything.api, "AWS::ApiGateway::UsagePlanKey")
+
+    assert body(everything)["paths"]["/predict"]["post"]["security"] == [{"api_key": []}]
+    assert "security" not in body(everything)["paths"]["/predict"]["options"]
+    assert plan["Quota"] == {"Limit": 5000, "Period": "MONTH"}
+    assert plan["Throttle"] == {"RateLimit": 7, "BurstLimit": 9}
+    assert plan["ApiStages"][0]["Stage"] == {"Ref": stage}
+    assert (link["KeyId"], link["UsagePlanId"]) == ({"Ref": key}, {"Ref": plan_id})
+
+    assert not of_type(prod.api, "AWS::ApiGateway::ApiKey")
+    assert "security" not in body(prod)["paths"]["/predict"]["post"]
+
+
+def test_the_firewall_limits_addresses_and_lets_pictures_through(everything: Stage) -> None:
+    _, acl = only(everything.api, "AWS::WAFv2::WebACL")
+    rules = {rule["Name"]: rule for rule in acl["Rules"]}
+
+    rate = rules["rate"]
+    assert rate["Action"] == {"Block": {}}
+    assert rate["Statement"]["RateBasedStatement"]["Limit"] == 300
+    assert rate["Statement"]["RateBasedStatement"]["AggregateKeyType"] == "IP"
+    common = rules["common"]["Statement"]["ManagedRuleGroupStatement"]
+    assert common["Name"] == "AWSManagedRulesCommonRuleSet"
+    counted = {
+        rule["Name"]
+        for rule in common["RuleActionOverrides"]
+        if rule["ActionToUse"] == {"Count": {}}
+    }
+    assert {"SizeRestrictions_BODY", "CrossSiteScripting_BODY"} <= counted
+    assert all(name.endswith("_BODY") for name in counted)
+
+
+def test_the_firewall_stands_before_the_stage_and_logs_no_key(
+    prod: Stage, everything: Stage
+) -> None:
+    stage, _ = only(everything.api, "AWS::ApiGateway::Stage")
+    acl, _ = only(everything.api, "AWS::WAFv2::WebACL")
+    _, association = only(everything.api, "AWS::WAFv2::WebACLAssociation")
+    _, logging = only(everything.api, "AWS::WAFv2::LoggingConfiguration")
+    _, group = named(everything.api, "AWS::Logs::LogGroup", "RestFirewall")
+
+    assert flat(association["ResourceArn"]).endswith(f"/stages/${{{stage}}}")
+    assert association["WebACLArn"] == {"Fn::GetAtt": [acl, "Arn"]}
+    assert logging["RedactedFields"] == [{"SingleHeader": {"Name": "x-api-key"}}]
+    assert group["Properties"]["LogGroupName"]["Fn::Join"][1][0] == "aws-waf-logs-"
+    assert not of_type(prod.api, "AWS::WAFv2::WebACL")
+
+
+def test_a_domain_of_ones_own_leads_to_the_stage(prod: Stage, everything: Stage) -> None:
+    stage, _ = only(everything.api, "AWS::ApiGateway::Stage")
+    domain_id, domain = only(everything.api, "AWS::ApiGateway::DomainName")
+    _, mapping = only(everything.api, "AWS::ApiGateway::BasePathMapping")
+
+    assert domain["DomainName"] == "cars.example.com"
+    assert domain["SecurityPolicy"] == "TLS_1_2"
+    assert domain["RegionalCertificateArn"] == EVERYTHING["certificate_arn"]
+    assert (mapping["DomainName"], mapping["Stage"]) == ({"Ref": domain_id}, {"Ref": stage})
+    assert everything.api["Outputs"]["ApiUrl"]["Value"] == "https://cars.example.com/"
+    assert "DomainTarget" in everything.api["Outputs"]
+    assert not of_type(prod.api, "AWS::ApiGateway::DomainName")
+
+
+def test_outputs_say_where_everything_is(prod: Stage) -> None:
+    outputs = prod.api["Outputs"]
+
+    functions = {f"{name}FunctionName" for name in FUNCTIONS}
+    assert set(outputs) == {"ApiUrl", "FunctionAlias", *functions}
+    api, _ = only(prod.api, "AWS::ApiGateway::RestApi")
+    assert flat(outputs["ApiUrl"]["Value"]).startswith(f"https://${{{api}}}.execute-api.")
+    assert outputs["FunctionAlias"]["Value"] == "live"
+    assert "ModelBucketName" in prod.models["Outputs"]
+
+
+# --- rollout and monitoring -------------------------------------------------------------------
+
+
+def alarms(stage: Stage) -> dict[str, dict[str, Any]]:
+    found = of_type(stage.api, "AWS::CloudWatch::Alarm").values()
+    return {
+        alarm["Properties"]["AlarmName"].removeprefix(f"carlens-{stage.settings.stage}-"): alarm[
+            "Properties"
+        ]
+        for alarm in found
+    }
+
+
+def test_alarms_watch_each_alias_and_the_api(everything: Stage) -> None:
+    watched = alarms(everything)
+
+    of_each = {"Errors", "Throttles", "SlowCalls", "StartFailures"}
+    assert watched.keys() == {"ServerErrors"} | {
+        f"{f}{name}" for f in FUNCTIONS for name in of_each
+    }
+    for name in FUNCTIONS:
+        function_id, _ = named(everything.api, "AWS::Lambda::Function", name)
+        for kind in ("Errors", "Throttles", "SlowCalls"):
+            dimensions = {d["Name"]: flat(d["Value"]) for d in watched[name + kind]["Dimensions"]}
+            assert dimensions["Resource"] == f"${{{function_id}}}:live"
+        assert watched[f"{name}SlowCalls"]["ExtendedStatistic"] == "p99"
+        assert watched[f"{name}SlowCalls"]["Threshold"] == 0.8 * 20 * 1000
+    assert watched["ServerErrors"]["MetricName"] == "5XXError"
+    assert {alarm["TreatMissingData"] for alarm in watched.values()} == {"notBreaching"}
+
+
+def test_a_start_that_fails_is_seen_in_the_log(
+    prod: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given: what the runtime logs when its models cannot be loaded
+    def load(config: Config) -> Any:
+        raise ManifestError("no such model")
+
+    App(Config(), load=load).warm_up()
+    (record,) = caplog.records
+
+    # When
+    filters = {
+        name: named(prod.api, "AWS::Logs::MetricFilter", name)[1]["Properties"]
+        for name in FUNCTIONS
+    }
+
+    # Then
+    for name, metric_filter in filters.items():
+        logs, _ = named(prod.api, "AWS::Logs::LogGroup", f"{name}Logs")
+        pattern = metric_filter["FilterPattern"]
+        wanted = pattern.partition('$.message = "')[2].partition('*"')[0]
+        assert wanted
+        assert record.getMessage().startswith(wanted)
+        assert '$.type = "platform.initReport"' in pattern
+        assert metric_filter["LogGroupName"] == {"Ref": logs}
+        (transformation,) = metric_filter["MetricTransformations"]
+        alarm = alarms(prod)[f"{name}StartFailures"]
+        assert alarm["MetricName"] == transformation["MetricName"]
+        assert alarm["Namespace"] == transformation["MetricNamespace"]
+    assert alarms(prod)["CatalogStartFailures"] != alarms(prod)["RecognitionStartFailures"]
+
+
+def test_alarms_are_mailed_when_there_is_an_address(prod: Stage, everything: Stage) -> None:
+    topic, _ = only(everything.api, "AWS::SNS::Topic")
+    _, subscription = only(everything.api, "AWS::SNS::Subscription")
+    _, policy = only(everything.api, "AWS::SNS::TopicPolicy")
+
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "me@example.com")
+    for alarm in alarms(everything).values():
+        assert alarm["AlarmActions"] == [{"Ref": topic}]
+    effects = {
+        statement["Effect"]: statement for statement in policy["PolicyDocument"]["Statement"]
+    }
+    assert effects["Allow"]["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert effects["Deny"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert not of_type(prod.api, "AWS::SNS::Topic")
+
+
+def test_the_dashboard_shows_what_the_runtime_measures(prod: Stage) -> None:
+    # Given: what the runtime writes into its log
+    stages = dict.fromkeys(("read", "decode", "detect", "classify", "total"), 1.0)
+    lines = [
+        json.loads(line)
+        for line in metric_lines(
+            namespace=variables(prod)["CARLENS_METRICS"],
+            function="f",
+            request={},
+            outcome=RequestStats(pictures=2, objects=1, failures=("not_an_image",), stages=stages),
+        )
+    ]
+    written = {
+        (directive["Namespace"], *directive["Dimensions"][0], metric["Name"])
+        for line in lines
+        for directive in line["_aws"]["CloudWatchMetrics"]
+        for metric in directive["Metrics"]
+    }
+
+    # When
+    _, dashboard = only(prod.api, "AWS::CloudWatch::Dashboard")
+    widgets = json.loads(flat(dashboard["DashboardBody"]))["widgets"]
+    metrics = [m for widget in widgets for m in widget["properties"].get("metrics", [])]
+
+    # Then
+    pictures, _ = named(prod.api, "AWS::Lambda::Function", "Recognition")
+    ours = [m for m in metrics if m[0] == "Carlens" and len(m) > 3]
+    shown = {(m[0], m[2], m[1]) for m in ours}
+    assert {m[3] for m in ours} == {f"${{{pictures}}}"}
+    assert len(shown) == 7
+    assert shown <= written
+    (search,) = [m[0]["expression"] for m in metrics if isinstance(m[0], dict)]
+    assert "{Carlens,Function,Code}" in search
+    assert ("Carlens", "Function", "Code", "Failures") in written
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_dashboard_shows_how_each_function_does(name: str, prod: Stage) -> None:
+    function_id, _ = named(prod.api, "AWS::Lambda::Function", name)
+    logs, _ = named(prod.api, "AWS::Logs::LogGroup", f"{name}Logs")
+
+    text = flat(only(prod.api, "AWS::CloudWatch::Dashboard")[1]["DashboardBody"])
+
+    metrics = [
+        metric
+        for widget in json.loads(text)["widgets"]
+        for metric in widget["properties"].get("metrics", [])
+        if f"${{{function_id}}}:live" in metric
+    ]
+    assert {metric[1] for metric in metrics} == {"Errors", "Throttles", "Duration"}
+    assert f"{name}StartFailures-prod" in text
+    assert f"${{{logs}}}" in text
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_production_moves_the_alias_gradually_and_back_on_an_alarm(name: str, prod: Stage) -> None:
+    group, resource = named(prod.api, "AWS::CodeDeploy::DeploymentGroup", name)
+    rollout = resource["Properties"]
+    _, alias = named(prod.api, "AWS::Lambda::Alias", name)
+
+    assert rollout["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+    update = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+    assert update["DeploymentGroupName"] == {"Ref": group}
+    assert "DEPLOYMENT_STOP_ON_ALARM" in rollout["AutoRollbackConfiguration"]["Events"]
+    watching = {alarm["Name"]["Ref"] for alarm in rollout["AlarmConfiguration"]["Alarms"]}
+    assert watching == {
+        named(prod.api, "AWS::CloudWatch::Alarm", f"Monitoring{name}{kind}")[0]
+        for kind in ("Errors", "StartFailures")
+    }
+
+
+def test_dev_moves_the_alias_at_once(dev: Stage) -> None:
+    for alias in of_type(dev.api, "AWS::Lambda::Alias").values():
+        assert "UpdatePolicy" not in alias
+    assert not of_type(dev.api, "AWS::CodeDeploy::DeploymentGroup")

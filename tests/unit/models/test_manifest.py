@@ -1,0 +1,311 @@
+"""`model.json` -> a manifest, or the name of the field that is wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+from copy import deepcopy
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carlens.models.manifest import (
+    InputSpec,
+    Manifest,
+    ManifestError,
+    Thresholds,
+    build_manifest,
+    parse_manifest,
+)
+from carlens.models.repository import FolderRepository
+from tests.models_support import detector_document
+
+MODELS = Path(__file__).resolve().parents[3] / "models"
+LABELS = "car\ntruck\nbus\nperson\n"
+MISSING = object()
+
+CLASSIFIER = {"decoder": "softmax", "names": ["logits"]}
+NANODET = {"decoder": "nanodet", "names": ["output"], "strides": [8, 16]}
+
+
+def read(document: dict[str, Any], labels: str = LABELS) -> Manifest:
+    return build_manifest(parse_manifest(json.dumps(document))[0], labels)
+
+
+def with_changes(*changes: tuple[str, object]) -> dict[str, Any]:
+    """Give a right document with members, named by a path of dots, put in or taken out."""
+    document = deepcopy(detector_document())
+    for path, value in changes:
+        *sections, key = path.split(".")
+        section = document
+        for name in sections:
+            section = section[name]
+        if value is MISSING:
+            del section[key]
+        else:
+            section[key] = value
+    return document
+
+
+# --- right ones ---
+
+
+@pytest.mark.parametrize("folder", sorted(p.parent.name for p in MODELS.glob("*/model.json")))
+def test_a_shipped_manifest_fits_its_folder(folder: str) -> None:
+    # When it is read and its weights are checked against size and hash
+    store = FolderRepository(MODELS)
+    manifest = store.manifest(folder)
+    weights = store.weights(manifest)
+
+    # Then both are as it says, and it says where they come from and what they cannot do
+    assert len(weights) == manifest.bytes
+    assert manifest.license
+    assert manifest.trained_on
+    assert manifest.limits
+    assert len(set(manifest.labels)) == len(manifest.labels)
+
+
+def test_what_is_left_out_has_a_default() -> None:
+    manifest = read(detector_document())
+
+    assert (manifest.input.align, manifest.input.pad) == ("center", 114)
+    assert (manifest.input.interpolation, manifest.input.margin) == ("linear", 0)
+    assert (manifest.thresholds.iou, manifest.thresholds.merge_iou) == (0.6, 0.55)
+    assert (manifest.thresholds.min_area, manifest.thresholds.slices) == (0, 1)
+    assert manifest.applies_to == ("car", "truck")
+    assert manifest.makes == ()
+
+
+def test_every_member_is_read() -> None:
+    # Given a manifest in which nothing is as the defaults are
+    spec = InputSpec(
+        name="x",
+        width=8,
+        height=4096,
+        layout="NCHW",
+        color="BGR",
+        resize="letterbox",
+        mean=(1.0, 2.5, -3.0),
+        std=(4.0, 5.0, 6.0),
+        align="top_left",
+        pad=0,
+        interpolation="area",
+        margin=1.0,
+    )
+    thresholds = Thresholds(confidence=0.0, iou=0.1, merge_iou=1.0, min_area=0.3, slices=3)
+    document = with_changes(
+        ("sha256", "AB" * 32),
+        ("applies_to", ["bus"]),
+        ("input", asdict(spec)),
+        ("output", {**NANODET, "reg_max": 15}),
+        ("thresholds", asdict(thresholds)),
+    )
+
+    # When
+    manifest = read(document)
+
+    # Then
+    assert manifest.sha256 == "ab" * 32
+    assert manifest.applies_to == ("bus",)
+    assert manifest.output.names == ("output",)
+    assert (manifest.output.strides, manifest.output.reg_max) == ((8, 16), 15)
+    assert manifest.thresholds == thresholds
+    assert manifest.input == spec
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "makes"),
+    [
+        ("car", ("car",), ()),
+        ("car\ntraffic light\n", ("car", "traffic light"), ()),
+        ("car\r\nCitroën\r\n", ("car", "Citroën"), ()),
+        ("Clio\tRenault\nGolf\tVW\n", ("Clio", "Golf"), ("Renault", "VW")),
+        (" Clio \t Renault \n", ("Clio",), ("Renault",)),
+    ],
+)
+def test_labels_are_one_a_line(labels: str, names: tuple[str, ...], makes: tuple[str, ...]) -> None:
+    manifest = read(detector_document(), labels)
+
+    assert manifest.labels == names
+    assert manifest.makes == makes
+
+
+# --- wrong ones ---
+
+WRONG: list[tuple[str, object, str]] = [
+    # (member, what it is set to, what the message must name)
+    *[
+        (key, MISSING, key)
+        for key in (
+            "name", "version", "task", "file", "sha256", "bytes", "license", "source",
+            "trained_on", "limits", "input", "output", "labels", "thresholds",
+            "input.name", "input.width", "input.height", "input.layout", "input.color",
+            "input.resize", "input.mean", "input.std", "output.decoder", "output.names",
+            "thresholds.confidence",
+        )
+    ],
+    ("name", None, "name is missing"),
+    ("input.pad", None, "input.pad"),
+    # unknown
+    ("colour", "RGB", "colour is unknown"),
+    ("input.colour", "RGB", "input.colour is unknown"),
+    ("output.strides", [8], "output.strides is unknown"),
+    ("thresholds.nms", 0.5, "thresholds.nms is unknown"),
+    # of the wrong type
+    ("name", 7, "name must be"),
+    ("version", 1.0, "version must be"),
+    ("task", ["detect"], "task must be"),
+    ("bytes", "12", "bytes must be"),
+    ("bytes", 12.0, "bytes must be"),
+    ("bytes", True, "bytes must be"),
+    ("sha256", 0, "sha256 must be"),
+    ("input", [], "input must be"),
+    ("output", "ssd", "output must be"),
+    ("thresholds", 0.5, "thresholds must be"),
+    ("applies_to", "car", "applies_to must be"),
+    ("applies_to", ["car", 3], "applies_to.1 must be"),
+    ("input.width", 300.0, "input.width must be"),
+    ("input.width", True, "input.width must be"),
+    ("input.pad", False, "input.pad must be"),
+    ("input.mean", 127, "input.mean must be"),
+    ("input.mean", [1, "2", 3], "input.mean.1 must be"),
+    ("input.mean", [1, None, 3], "input.mean.1 is missing"),
+    ("input.std", [True, 1, 1], "input.std.0 must be"),
+    ("output.names", "boxes", "output.names must be"),
+    ("output.names", ["boxes", 1], "output.names.1 must be"),
+    ("thresholds.confidence", "0.5", "thresholds.confidence must be"),
+    ("thresholds.confidence", True, "thresholds.confidence must be"),
+    ("thresholds.slices", 2.0, "thresholds.slices must be"),
+    # out of range
+    ("input.width", 7, "input.width must be from 8 to 4096"),
+    ("input.height", 4097, "input.height must be from 8 to 4096"),
+    ("input.height", -300, "input.height must be from 8 to 4096"),
+    ("input.pad", 256, "input.pad must be from 0 to 255"),
+    ("input.margin", 1.1, "input.margin must be from 0 to 1"),
+    ("thresholds.confidence", 1.01, "thresholds.confidence must be from 0 to 1"),
+    ("thresholds.confidence", -0.1, "thresholds.confidence must be from 0 to 1"),
+    ("thresholds.iou", 60, "thresholds.iou must be from 0 to 1"),
+    ("thresholds.merge_iou", -1, "thresholds.merge_iou must be from 0 to 1"),
+    ("thresholds.min_area", 2, "thresholds.min_area must be from 0 to 1"),
+    ("thresholds.slices", 0, "thresholds.slices must be from 1 to 3"),
+    ("thresholds.slices", 4, "thresholds.slices must be from 1 to 3"),
+    ("output.reg_max", 0, "output.reg_max must be from 1 to 64"),
+    # not one of the choices
+    ("task", "segment", "task must be one of detect, classify"),
+    ("input.layout", "nchw", "input.layout must be one of NCHW, NHWC"),
+    ("input.color", "GRAY", "input.color must be one of RGB, BGR"),
+    ("input.resize", "pad", "input.resize must be one of stretch, letterbox, crop"),
+    ("input.align", "left", "input.align must be one of center, top_left"),
+    ("input.interpolation", "cubic", "input.interpolation must be one of linear, area"),
+    ("output.decoder", "fcos", "output.decoder must be one of ssd, nanodet"),
+    ("output.decoder", "softmax", "output.decoder must be one of ssd, nanodet"),
+    ("output", {**CLASSIFIER, "activation": "relu"}, "output.decoder must be one of"),
+    ("output.activation", "relu", "output.activation must be one of softmax, sigmoid"),
+    # channels
+    ("input.mean", [127], "input.mean must hold 3 numbers"),
+    ("input.std", [1, 1, 1, 1], "input.std must hold 3 numbers"),
+    ("input.std", [1, 0, 1], "input.std must not hold 0"),
+    ("input.std", [0.0, 1, 1], "input.std must not hold 0"),
+    ("input.std", [1, 1, 1e-60], "input.std"),  # 0 in the float32 that models take
+    # files that are not beside model.json
+    *[
+        (key, name, f"{key} must be the name of a file beside model.json")
+        for key in ("file", "labels")
+        for name in ("", "..", "../x", "/etc/passwd", "a/b", "a\\b", ".hidden", "a\0b", "\ud800")
+    ],
+    # outputs
+    ("output.names", [], "output.names must name 2 output(s)"),
+    ("output.names", ["boxes"], "output.names must name 2 output(s)"),
+    ("output.names", ["a", "b", "c"], "output.names must name 2 output(s)"),
+    ("output", {**NANODET, "names": ["a", "b"]}, "output.names must name 1 output(s)"),
+    ("output", {"decoder": "detr", "names": ["a"]}, "output.names must name 2 output(s)"),
+    ("output", {"decoder": "yolo", "names": ["a", "b"]}, "output.names must name 1 output(s)"),
+    ("output", {"decoder": "nanodet", "names": ["a"]}, "output.strides is missing"),
+    ("output", {"decoder": "yolox", "names": ["a"]}, "output.strides is missing"),
+    ("output", {**NANODET, "strides": []}, "output.strides must hold whole numbers"),
+    ("output", {**NANODET, "strides": [8, 0]}, "output.strides must hold whole numbers"),
+    ("output", {**NANODET, "strides": [-8]}, "output.strides must hold whole numbers"),
+    ("output", {**NANODET, "strides": [8, 16.5]}, "output.strides.1 must be"),
+    ("output", {**NANODET, "decoder": "yolox", "strides": [True]}, "output.strides.0 must be"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("member", "value", "message"), WRONG)
+def test_a_wrong_manifest_is_refused_by_the_field(member: str, value: object, message: str) -> None:
+    # Given a right manifest with one member changed
+    document = with_changes((member, value))
+
+    # When it is read, then the message names that member
+    with pytest.raises(ManifestError) as caught:
+        read(document)
+    assert message in str(caught.value)
+
+
+def test_a_classifier_takes_no_decoder_of_a_detector() -> None:
+    with pytest.raises(ManifestError, match=r"output\.decoder must be one of softmax, not 'ssd'"):
+        read(with_changes(("task", "classify")))
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", "1" + "0" * 400])
+@pytest.mark.parametrize(
+    "field", ["input.mean", "input.std", "input.margin", "thresholds.confidence", "thresholds.iou"]
+)
+def test_a_number_that_is_none_is_refused(field: str, value: str) -> None:
+    # Given what Python's JSON reads although it is no finite number
+    in_a_list = field in ("input.mean", "input.std")
+    document = json.dumps(with_changes((field, ["VALUE", 1, 1] if in_a_list else "VALUE")))
+    document = document.replace('"VALUE"', value)
+
+    # When, then
+    with pytest.raises(ManifestError) as caught:
+        build_manifest(parse_manifest(document)[0], LABELS)
+    assert field in str(caught.value)
+
+
+def test_numbers_that_a_document_in_memory_holds_are_checked_too() -> None:
+    with pytest.raises(ManifestError, match=r"input\.std must be from"):
+        build_manifest(with_changes(("input.std", [1, 1, math.nan])), LABELS)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        ("{'name': 1}", "not JSON"),
+        ("\ufeff{}", "not JSON"),
+        ('{"bytes": ' + "1" * 5000 + "}", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ('{"input":' * 100_000, "not JSON"),
+        ("[]", "must be a JSON object"),
+        ("null", "must be a JSON object"),
+        ('"model"', "must be a JSON object"),
+        ("{}", "labels is missing"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_text_that_is_no_manifest_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ManifestError, match=message):
+        parse_manifest(text)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("", "labels: line 1 is empty"),
+        ("\n", "labels: line 1 is empty"),
+        ("car\n\ntruck\n", "labels: line 2 is empty"),
+        ("car\n \t \ntruck\n", "labels: line 2 is empty"),
+        ("car\ntruck\n\n", "labels: line 3 is empty"),
+        ("\tRenault\n", "labels: line 1 is empty"),
+        ("Clio\tRenault\nGolf\n", "labels: every line or none must have a make"),
+        ("Clio\tRenault\nGolf\t\n", "labels: every line or none must have a make"),
+        ("Clio\t \nGolf\tVW\n", "labels: every line or none must have a make"),
+    ],
+)
+def test_wrong_labels_are_refused(labels: str, message: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        read(detector_document(), labels)
+    assert message in str(caught.value)

@@ -1,0 +1,363 @@
+"""A manifest and its ONNX file: either they fit, or the field that does not is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from carlens.models.manifest import InputSpec, Manifest, ManifestError, OutputSpec
+from carlens.models.session import Model
+from tests.models_support import CLASSIFY, DETECT, Tensor
+
+Shape = Sequence[int | str]
+
+# The shapes, without the batch, that fit DETECT and CLASSIFY of models_support.
+BOXES_AND_SCORES = {"boxes": (7, 4), "scores": (7, 4)}
+LOGITS = {"logits": (4,)}
+
+
+def onnx_file(
+    outputs: Mapping[str, tuple[int, ...]],
+    *,
+    name: str = "image",
+    shape: Shape = ("n", 100, 100, 3),
+    takes: int = TensorProto.FLOAT,
+    gives: int = TensorProto.FLOAT,
+    batch_inside: int | None = None,
+    more_inputs: Sequence[str] = (),
+) -> bytes:
+    """Build a model whose outputs, of these shapes, are filled with each picture's mean.
+
+    `batch_inside` is the number of pictures that a graph is hard-wired to, whatever it declares.
+    """
+    nodes = [
+        helper.make_node("Cast", [name], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["pixels"], ["flat"]),
+        helper.make_node("ReduceMean", ["flat", "last"], ["mean"], keepdims=0),
+    ]
+    constants = {"last": np.array([1], np.int64)}
+    for output, sides in outputs.items():
+        batch = -1 if batch_inside is None else batch_inside
+        constants[f"{output}.column"] = np.array([batch] + [1] * len(sides), np.int64)
+        constants[f"{output}.zeros"] = np.zeros((1, *sides), np.float32)
+        nodes += [
+            helper.make_node("Reshape", ["mean", f"{output}.column"], [f"{output}.mean"]),
+            helper.make_node("Add", [f"{output}.mean", f"{output}.zeros"], [f"{output}.full"]),
+            helper.make_node("Cast", [f"{output}.full"], [output], to=gives),
+        ]
+    graph = helper.make_graph(
+        nodes,
+        "made-up",
+        [
+            helper.make_tensor_value_info(name, takes, list(shape)),
+            *(helper.make_tensor_value_info(n, TensorProto.FLOAT, [1]) for n in more_inputs),
+        ],
+        [
+            helper.make_tensor_value_info(n, gives, [None] * (1 + len(sides)))
+            for n, sides in outputs.items()
+        ],
+        [numpy_helper.from_array(value, key) for key, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def load(manifest: Manifest, weights: bytes, threads: int = 1) -> Model:
+    return Model(manifest, weights, threads=threads)
+
+
+def refusal(manifest: Manifest, weights: bytes) -> str:
+    with pytest.raises(ManifestError) as caught:
+        load(manifest, weights)
+    return str(caught.value)
+
+
+def with_input(manifest: Manifest, **changes: Any) -> Manifest:
+    return replace(manifest, input=replace(manifest.input, **changes))
+
+
+def with_output(manifest: Manifest, **changes: Any) -> Manifest:
+    return replace(manifest, output=replace(manifest.output, **changes))
+
+
+def pictures(count: int, spec: InputSpec = DETECT.input) -> Tensor:
+    rng = np.random.default_rng(count)
+    return rng.random((count, spec.height, spec.width, 3), np.float32)
+
+
+# --- a fit ---
+
+
+def test_outputs_come_in_the_order_of_the_manifest() -> None:
+    # Given a file with one output more, and the manifest's in another order
+    weights = onnx_file({"scores": (7, 4), "features": (2, 2), "boxes": (7, 4)})
+    model = load(with_output(DETECT, names=("boxes", "scores")), weights)
+
+    # When
+    batch = pictures(1)
+    boxes, scores = model.run(batch)
+
+    # Then
+    assert boxes.shape == scores.shape == (1, 7, 4)
+    assert boxes.dtype == np.float32
+    np.testing.assert_allclose(boxes, np.full((1, 7, 4), batch.mean()), rtol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_model_of_a_fixed_batch_answers_as_one_of_any_batch(count: int) -> None:
+    # Given the same model exported twice
+    fixed = load(DETECT, onnx_file(BOXES_AND_SCORES, shape=(1, 100, 100, 3), batch_inside=1))
+    free = load(DETECT, onnx_file(BOXES_AND_SCORES, shape=("n", 100, 100, 3)))
+    assert (fixed.batches, free.batches) == (False, True)
+
+    # When both see the same pictures
+    batch = pictures(count)
+    by_one, at_once = fixed.run(batch), free.run(batch)
+
+    # Then each picture has its own answer, and the same one
+    for one, all_ in zip(by_one, at_once, strict=True):
+        assert one.shape == all_.shape == (count, 7, 4)
+        np.testing.assert_array_equal(one, all_)
+        np.testing.assert_allclose(one[:, 0, 0], batch.mean(axis=(1, 2, 3)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("sides", [(100, 100), ("height", "width"), (100, "width")])
+def test_a_file_may_leave_its_sides_open(sides: tuple[int | str, int | str]) -> None:
+    load(DETECT, onnx_file(BOXES_AND_SCORES, shape=("n", *sides, 3)))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_are_as_asked(threads: int) -> None:
+    model = load(CLASSIFY, onnx_file(LOGITS, shape=("n", 20, 20, 3)), threads)
+
+    options = model._session.get_session_options()
+
+    assert options.intra_op_num_threads == threads
+    assert options.inter_op_num_threads == 1
+
+
+# --- no fit ---
+
+
+def test_bytes_that_are_no_model_are_refused() -> None:
+    whole = onnx_file(BOXES_AND_SCORES)
+
+    for weights in (b"", b"a picture?", b"\0" * 1000, whole[:-20], whole[: len(whole) // 2]):
+        assert "made-up: file model.onnx is not an ONNX model" in refusal(DETECT, weights)
+
+
+def test_a_wrong_input_name_is_refused() -> None:
+    weights = onnx_file(BOXES_AND_SCORES, name="images")
+
+    assert refusal(DETECT, weights) == ("made-up: input.name is 'image', but the file has images")
+
+
+def test_a_file_that_takes_more_than_a_picture_is_refused() -> None:
+    weights = onnx_file(BOXES_AND_SCORES, more_inputs=["size"])
+
+    message = refusal(DETECT, weights)
+
+    assert message.startswith("made-up: input.name")
+    assert "size" in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "shape", "field"),
+    [
+        ({"layout": "NCHW"}, ("n", 100, 100, 3), "layout"),
+        ({}, ("n", 3, 100, 100), "height"),  # then height is what is 3 there
+        ({"height": 64}, ("n", 100, 100, 3), "height"),
+        ({"width": 64}, ("n", 100, 100, 3), "width"),
+        ({"layout": "NCHW", "width": 64}, ("n", 3, 100, 100), "width"),
+        ({"layout": "NCHW"}, ("n", 1, 100, 100), "layout"),
+        ({}, ("n", 100, 100, 4), "layout"),
+        ({}, ("n", 100, 100), "layout"),
+        ({}, ("n", 30000), "layout"),
+        ({}, ("n", 1, 100, 100, 3), "layout"),
+    ],
+)
+def test_a_picture_of_another_shape_is_refused(
+    changes: dict[str, Any], shape: Shape, field: str
+) -> None:
+    weights = onnx_file(BOXES_AND_SCORES, shape=shape)
+
+    message = refusal(with_input(DETECT, **changes), weights)
+
+    assert message.startswith(f"made-up: input.{field} ")
+
+
+@pytest.mark.parametrize(
+    ("takes", "kind"),
+    [
+        (TensorProto.FLOAT16, "float16"),
+        (TensorProto.UINT8, "uint8"),
+        (TensorProto.DOUBLE, "double"),
+    ],
+)
+def test_an_input_that_is_not_float32_is_refused(takes: int, kind: str) -> None:
+    message = refusal(DETECT, onnx_file(BOXES_AND_SCORES, takes=takes))
+
+    assert message == f"made-up: input.name: 'image' takes tensor({kind}), not float32"
+
+
+@pytest.mark.parametrize("batch", [2, 4])
+def test_a_file_of_a_fixed_batch_above_one_is_refused(batch: int) -> None:
+    weights = onnx_file(BOXES_AND_SCORES, shape=(batch, 100, 100, 3))
+
+    assert refusal(DETECT, weights).startswith("made-up: input")
+
+
+def test_a_file_that_only_declares_to_take_any_batch_runs_one_by_one() -> None:
+    # Given graphs that are hard-wired to one picture, as careless exports are: one fails on
+    # two, the other gives the rows of both as those of one
+    flat = onnx.load_from_string(onnx_file({"logits": (4,)}, shape=("n", 20, 20, 3)))
+    flat.graph.node[-1].output[0] = "rows"
+    flat.graph.node.append(helper.make_node("Reshape", ["rows", "all"], ["logits"]))
+    flat.graph.initializer.append(numpy_helper.from_array(np.array([1, -1], np.int64), "all"))
+    files = [
+        (DETECT, onnx_file(BOXES_AND_SCORES, batch_inside=1)),
+        (CLASSIFY, flat.SerializeToString()),
+    ]
+    for manifest, weights in files:
+        model = load(manifest, weights)
+        spec = manifest.input
+        batch = np.stack([np.full((spec.height, spec.width, 3), i, np.float32) for i in range(3)])
+
+        # When several are to be run at once
+        outputs = model.run(batch)
+
+        # Then each is answered all the same
+        assert not model.batches
+        for output in outputs:
+            np.testing.assert_allclose(output.reshape(3, -1)[:, 0], [0, 1, 2], rtol=1e-5)
+
+
+def test_a_file_that_declares_its_shapes_is_not_tried_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a file that says what comes out for a picture
+    model = onnx.load_from_string(onnx_file(LOGITS, shape=("n", 20, 20, 3)))
+    sides = model.graph.output[0].type.tensor_type.shape.dim
+    sides[0].dim_param = "n"
+
+    # Then no picture is run at load, which would cost every cold start as much as a request
+    monkeypatch.delattr(Model, "warm_up")
+    load(CLASSIFY, model.SerializeToString())
+
+    # And what it says is checked
+    with pytest.raises(ManifestError, match="but for one picture it is"):
+        load(replace(CLASSIFY, labels=CLASSIFY.labels[1:]), model.SerializeToString())
+
+
+def test_a_wrong_output_name_is_refused() -> None:
+    manifest = with_output(DETECT, names=("boxes", "probs"))
+
+    assert refusal(manifest, onnx_file(BOXES_AND_SCORES)) == (
+        "made-up: output.names has 'probs', but the file has boxes, scores"
+    )
+
+
+@pytest.mark.parametrize("gives", [TensorProto.FLOAT16, TensorProto.INT64, TensorProto.STRING])
+def test_an_output_that_is_not_float32_is_refused(gives: int) -> None:
+    message = refusal(DETECT, onnx_file(BOXES_AND_SCORES, gives=gives))
+
+    assert message.startswith("made-up: output.names: 'boxes' gives tensor(")
+
+
+def test_an_output_that_is_not_one_row_a_picture_is_refused() -> None:
+    # Given a classifier with a row of logits for each of two halves of the picture
+    weights = onnx_file({"logits": (2, 4)}, shape=("n", 20, 20, 3))
+    model = onnx.load_from_string(weights)
+    model.graph.node[-1].output[0] = "halves"
+    model.graph.node.append(helper.make_node("Reshape", ["halves", "rows"], ["logits"]))
+    model.graph.initializer.append(numpy_helper.from_array(np.array([-1, 4], np.int64), "rows"))
+
+    # Then it is refused: its rows could not be told apart
+    message = refusal(CLASSIFY, model.SerializeToString())
+    assert message.startswith("made-up: output.decoder is 'softmax'")
+    assert "should be [n, 4], but for one picture it is [2, 4]" in message
+
+
+def spec(decoder: Any, *names: str, **more: Any) -> OutputSpec:
+    return OutputSpec(decoder=decoder, names=names, **more)
+
+
+# DETECT has 4 labels and takes 100 x 100: strides of 10 and 20 make 100 + 25 points.
+@pytest.mark.parametrize(
+    ("output", "shapes"),
+    [
+        (spec("ssd", "a", "b"), {"a": (9, 4), "b": (9, 4)}),
+        (spec("nanodet", "a", strides=(10, 20)), {"a": (125, 4 + 32)}),
+        (spec("nanodet", "a", strides=(10, 20), reg_max=3), {"a": (125, 4 + 16)}),
+        # 100 / 64 is 1.56: the last row and column of points lie partly outside.
+        (spec("nanodet", "a", strides=(64,)), {"a": (4, 4 + 32)}),
+        (spec("yolox", "a", strides=(10, 20)), {"a": (125, 5 + 4)}),
+        (spec("yolo", "a"), {"a": (4 + 4, 33)}),
+        (spec("detr", "a", "b"), {"a": (30, 5), "b": (30, 4)}),
+        (spec("detr", "a", "b", activation="sigmoid"), {"a": (30, 4), "b": (30, 4)}),
+    ],
+    ids=lambda value: value.decoder if isinstance(value, OutputSpec) else "",
+)
+def test_the_shapes_that_a_decoder_takes_are_taken(
+    output: OutputSpec, shapes: dict[str, tuple[int, ...]]
+) -> None:
+    manifest = replace(DETECT, output=output)
+    load(manifest, onnx_file(shapes))
+
+    # And one class more or less in the labels does not fit any of them
+    for labels in (manifest.labels[1:], (*manifest.labels, "tram")):
+        message = refusal(replace(manifest, labels=labels), onnx_file(shapes))
+        assert f"labels has {len(labels)} classes" in message
+        assert f"output.decoder is {output.decoder!r}" in message
+
+
+@pytest.mark.parametrize(
+    ("output", "shapes"),
+    [
+        (spec("ssd", "a", "b"), {"a": (9, 5), "b": (9, 4)}),
+        (spec("ssd", "a", "b"), {"a": (9, 1, 4), "b": (9, 4)}),
+        (spec("nanodet", "a", strides=(10, 20)), {"a": (124, 36)}),
+        (spec("nanodet", "a", strides=(10,)), {"a": (125, 36)}),
+        (spec("nanodet", "a", strides=(10, 20), reg_max=8), {"a": (125, 36)}),
+        (spec("yolox", "a", strides=(10, 20)), {"a": (125, 8)}),
+        (spec("yolox", "a", strides=(20, 40)), {"a": (125, 9)}),
+        (spec("yolox", "a", strides=(10, 20)), {"a": (9, 125)}),
+        (spec("yolo", "a"), {"a": (33, 8)}),
+        (spec("yolo", "a"), {"a": (9, 33)}),
+        (spec("detr", "a", "b"), {"a": (30, 4), "b": (30, 4)}),
+        (spec("detr", "a", "b", activation="sigmoid"), {"a": (30, 5), "b": (30, 4)}),
+        (spec("detr", "a", "b"), {"a": (30, 5), "b": (30, 5)}),
+    ],
+    ids=lambda value: value.decoder if isinstance(value, OutputSpec) else "",
+)
+def test_other_shapes_are_refused(output: OutputSpec, shapes: dict[str, tuple[int, ...]]) -> None:
+    message = refusal(replace(DETECT, output=output), onnx_file(shapes))
+
+    assert message.startswith(f"made-up: output.decoder is {output.decoder!r}")
+    assert "labels has 4 classes" in message
+
+
+@pytest.mark.parametrize("shapes", [{"a": (9, 4), "b": (8, 4)}, {"a": (1, 4), "b": (9, 4)}])
+@pytest.mark.parametrize("decoder", ["ssd", "detr"])
+def test_boxes_and_scores_of_different_counts_are_refused(
+    decoder: str, shapes: dict[str, tuple[int, ...]]
+) -> None:
+    output = spec(decoder, "a", "b", activation="sigmoid")
+
+    assert refusal(replace(DETECT, output=output), onnx_file(shapes)).startswith("made-up: output")
+
+
+@pytest.mark.parametrize("classes", [3, 5])
+def test_a_classifier_with_other_classes_than_its_labels_is_refused(classes: int) -> None:
+    weights = onnx_file({"logits": (classes,)}, shape=("n", 20, 20, 3))
+
+    assert refusal(CLASSIFY, weights) == (
+        "made-up: output.decoder is 'softmax' and labels has 4 classes, so output 'logits' "
+        f"should be [n, 4], but for one picture it is [1, {classes}]"
+    )

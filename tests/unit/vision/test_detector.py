@@ -1,0 +1,551 @@
+"""A picture -> objects, with a model in memory that tells or really sees them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from carlens.images.types import Pixels
+from carlens.models.manifest import Manifest
+from carlens.vision.detector import Detection, DetectOptions, Detector, tile
+from tests.models_support import DETECT, INPUT, OPTIONS, Box, Tensor, fake, picture, seeing, telling
+
+Told = tuple[Box, str, float]
+
+# As large as the model's input, so that its pixels are the picture's, and there are no tiles.
+PLAIN = np.zeros((100, 100, 3), np.uint8)
+
+BOX: Box = (10, 10, 50, 50)
+
+
+def detect(told: Sequence[Told], pixels: Pixels = PLAIN, **options: Any) -> list[Detection]:
+    return telling(told).detect(pixels, replace(OPTIONS, **options))
+
+
+def found_in(objects: Sequence[Detection]) -> list[tuple[str, float]]:
+    return [(o.class_name, round(o.confidence, 3)) for o in objects]
+
+
+def box_of(found: Detection) -> tuple[int, ...]:
+    """Give a box in whole pixels."""
+    return tuple(round(side) for side in (found.x1, found.y1, found.x2, found.y2))
+
+
+# --- what is kept ---
+
+
+def test_an_object_is_told_by_box_class_and_confidence() -> None:
+    (found,) = detect([((10, 20.25, 50.5, 70), "car", 0.75)])
+
+    # Its box is exact: whoever answers rounds it
+    sides = (found.x1, found.y1, found.x2, found.y2)
+    assert sides == pytest.approx((10, 20.25, 50.5, 70), abs=1e-4)
+    assert (found.class_name, found.confidence) == ("car", 0.75)
+
+
+def test_nothing_is_an_answer() -> None:
+    assert detect([]) == []
+
+
+def test_the_most_confident_comes_first() -> None:
+    objects = detect(
+        [((0, 0, 9, 9), "car", 0.6), ((20, 0, 29, 9), "bus", 0.9), ((40, 0, 49, 9), "car", 0.8)]
+    )
+
+    assert found_in(objects) == [("bus", 0.9), ("car", 0.8), ("car", 0.6)]
+
+
+@pytest.mark.parametrize("confidence", [0.3, 0.4, 0.5])
+def test_confidence_is_the_least_that_is_kept(confidence: float) -> None:
+    told = [((20.0 * i, 0.0, 20.0 * i + 9, 9.0), "car", 0.3 + 0.1 * i) for i in range(4)]
+
+    objects = detect(told, confidence=confidence)
+
+    expected = [score for score in (0.6, 0.5, 0.4, 0.3) if score >= confidence]
+    assert [round(o.confidence, 3) for o in objects] == expected
+
+
+def test_one_point_may_be_of_several_classes() -> None:
+    # Given one box of the model with two scores above the threshold
+    boxes = np.array([[[0.1, 0.1, 0.5, 0.5]]], np.float32)
+    scores = np.array([[[0.7, 0.0, 0.0, 0.6]]], np.float32)
+
+    objects = Detector(fake(DETECT, lambda batch: (boxes, scores))).detect(PLAIN, OPTIONS)
+
+    assert found_in(objects) == [("car", 0.7), ("person", 0.6)]
+
+
+def test_classes_are_the_only_ones_kept() -> None:
+    told = [((20.0 * i, 0.0, 20.0 * i + 9, 9.0), n, 0.9) for i, n in enumerate(DETECT.labels)]
+
+    assert len(detect(told, classes=None)) == 4
+    chosen = detect(told, classes=frozenset({"bus", "person"}))
+    assert {o.class_name for o in chosen} == {"bus", "person"}
+    assert detect(told, classes=frozenset({"boat"})) == []
+
+
+def test_max_objects_are_counted_after_all_that_drops_some() -> None:
+    # Given doubles, tiny ones and other classes among the surest
+    told: list[Told] = [
+        ((0, 0, 20, 20), "car", 0.99),
+        ((0, 0, 20, 19), "car", 0.98),
+        ((30, 0, 50, 20), "person", 0.97),
+        ((60, 0, 61, 1), "car", 0.96),
+        ((70, 0, 90, 20), "car", 0.95),
+        ((0, 50, 20, 70), "car", 0.94),
+    ]
+
+    objects = detect(told, max_objects=2, min_area=0.01, classes=frozenset({"car"}))
+
+    assert found_in(objects) == [("car", 0.99), ("car", 0.95)]
+
+
+def test_min_area_is_a_share_of_the_picture() -> None:
+    # 10 x 10 is 1 % of 100 x 100, 10 x 9 is less
+    told: list[Told] = [((0, 0, 10, 10), "car", 0.9), ((20, 0, 30, 9), "car", 0.8)]
+
+    assert len(detect(told, min_area=0.0)) == 2
+    assert found_in(detect(told, min_area=0.01)) == [("car", 0.9)]
+    assert detect(told, min_area=0.02) == []
+
+
+def test_min_area_counts_only_what_is_in_the_picture() -> None:
+    # Given a box of 40 x 10 of which 5 x 10 are inside
+    told: list[Told] = [((95, 0, 135, 10), "car", 0.9)]
+
+    assert len(detect(told, min_area=0.005)) == 1
+    assert detect(told, min_area=0.0051) == []
+
+
+# --- doubles ---
+
+# IoU with BOX: 40 x 40 = 1600; 40 x 36 is 0.9, 40 x 24 is 0.6, 40 x 23 is 0.575, 40 x 21 is 0.525
+SHIFTED: dict[float, Box] = {
+    0.9: (10, 10, 50, 46),
+    0.6: (10, 10, 50, 34),
+    0.575: (10, 10, 50, 33),
+    0.525: (10, 10, 50, 31),
+}
+
+
+@pytest.mark.parametrize("name", ["car", "person"])
+@pytest.mark.parametrize(("overlap", "count"), [(0.9, 1), (0.6, 2), (0.575, 2), (0.525, 2)])
+def test_boxes_of_a_class_are_doubles_above_iou(name: str, overlap: float, count: int) -> None:
+    # When iou is 0.6, and merge_iou, which is not for boxes of one class, 0.55
+    objects = detect([(BOX, name, 0.9), (SHIFTED[overlap], name, 0.8)], iou=0.601, merge_iou=0.55)
+
+    assert found_in(objects) == [(name, 0.9), (name, 0.8)][:count]
+
+
+@pytest.mark.parametrize(("overlap", "count"), [(0.9, 1), (0.575, 1), (0.525, 2)])
+def test_boxes_of_two_classes_of_vehicles_are_doubles_above_merge_iou(
+    overlap: float, count: int
+) -> None:
+    told: list[Told] = [(BOX, "car", 0.8), (SHIFTED[overlap], "truck", 0.9)]
+
+    objects = detect(told, iou=0.6, merge_iou=0.55)
+
+    # Then the surer one stays, whichever it is
+    assert found_in(objects) == [("truck", 0.9), ("car", 0.8)][:count]
+
+
+@pytest.mark.parametrize(("car", "truck"), [(0.9, 0.8), (0.8, 0.9)])
+def test_of_a_vehicle_seen_as_car_and_truck_the_surer_one_stays(car: float, truck: float) -> None:
+    objects = detect([(BOX, "car", car), (BOX, "truck", truck)])
+
+    assert found_in(objects) == [max(("car", car), ("truck", truck), key=lambda pair: pair[1])]
+
+
+def test_the_right_one_of_each_double_goes() -> None:
+    """Defect 8 of the original: while it deleted by index, the indices shifted."""
+    # Given pick-ups seen twice, between objects that are seen once
+    told: list[Told] = []
+    for i in range(5):
+        x, y = 20.0 * i, 30.0
+        told += [
+            ((x, y, x + 15, y + 15), "truck", 0.6 + 0.01 * i),
+            ((x, 70, x + 9, 80), "truck", 0.8),
+            ((x, y, x + 15, y + 14.8), "car", 0.7 + 0.01 * i),
+            ((x, 0, x + 9, 9), "person", 0.9),
+        ]
+
+    objects = detect(told)
+
+    # Then no truck is left where the pick-ups are, and all else is
+    assert sorted((o.class_name, round(o.y1)) for o in objects) == sorted(
+        [("car", 30), ("truck", 70), ("person", 0)] * 5
+    )
+
+
+def test_a_person_in_a_car_stays() -> None:
+    objects = detect([(BOX, "car", 0.9), (SHIFTED[0.9], "person", 0.8)], iou=0.1, merge_iou=0.1)
+
+    assert found_in(objects) == [("car", 0.9), ("person", 0.8)]
+
+
+def test_a_merge_iou_of_1_merges_nothing() -> None:
+    objects = detect([(BOX, "car", 0.9), (BOX, "truck", 0.8)], merge_iou=1.0)
+
+    assert found_in(objects) == [("car", 0.9), ("truck", 0.8)]
+
+
+# --- edges ---
+
+
+def test_boxes_are_clipped_to_the_picture() -> None:
+    """Defect 8 of the original: boxes reached out of the picture."""
+    told: list[Told] = [
+        ((-20, -30, 20, 20), "car", 0.9),
+        ((60, 70, 130, 500), "car", 0.8),
+        ((-10, 40, 300, 60), "bus", 0.7),
+    ]
+
+    objects = detect(told)
+
+    assert [box_of(o) for o in objects] == [(0, 0, 20, 20), (60, 70, 100, 100), (0, 40, 100, 60)]
+
+
+def test_boxes_outside_of_the_picture_are_none() -> None:
+    told: list[Told] = [
+        ((-20, 10, -5, 20), "car", 0.9),
+        ((101, 10, 120, 20), "car", 0.9),
+        ((10, 100, 20, 130), "car", 0.9),
+    ]
+
+    assert detect(told) == []
+
+
+def test_doubles_are_found_by_what_lies_in_the_picture() -> None:
+    # Given two boxes that are the same inside of the picture and differ outside
+    told: list[Told] = [((60, 0, 100, 40), "car", 0.9), ((60, 0, 200, 40), "car", 0.8)]
+
+    assert found_in(detect(told)) == [("car", 0.9)]
+
+
+def test_boxes_of_less_than_a_pixel_are_none() -> None:
+    told: list[Told] = [
+        ((10, 10, 10, 50), "car", 0.9),
+        ((10, 10, 50, 10), "car", 0.9),
+        ((50, 50, 10, 10), "car", 0.9),
+        ((10.1, 10, 11, 50), "car", 0.9),
+        ((99.5, 10, 110, 50), "car", 0.9),  # less than one in the picture
+    ]
+
+    assert detect(told) == []
+
+
+def test_boxes_are_in_the_pictures_own_pixels() -> None:
+    # Given a picture twice as wide and half as high as the input
+    objects = detect([((10, 20, 50, 60), "car", 0.9)], np.zeros((50, 200, 3), np.uint8))
+
+    # slices is 1, so there are no tiles; x times 2, y times 1/2
+    assert [box_of(o) for o in objects] == [(20, 10, 100, 30)]
+
+
+@pytest.mark.parametrize("resize", ["stretch", "letterbox"])
+@pytest.mark.parametrize("slices", [1, 2, 3])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 5000), (5000, 1), (2, 2), (63, 5000), (64, 5000), (64, 150), (5000, 64)]
+)
+def test_pictures_of_any_shape_are_seen(size: tuple[int, int], slices: int, resize: Any) -> None:
+    # Given a model that sees an object all over each view
+    manifest = replace(DETECT, input=replace(INPUT, resize=resize))
+    width, height = size
+    views: list[int] = []
+
+    def answer(batch: Tensor) -> Sequence[Tensor]:
+        views.append(len(batch))
+        boxes = np.tile(np.array([[-9, -9, 9, 9]], np.float32), (len(batch), 1, 1))
+        scores = np.tile(np.array([[0.9, 0, 0, 0]], np.float32), (len(batch), 1, 1))
+        return boxes, scores
+
+    # When
+    detector = Detector(fake(manifest, answer))
+    objects = detector.detect(
+        np.zeros((height, width, 3), np.uint8), replace(OPTIONS, slices=slices)
+    )
+
+    # Then it is found once, as large as the picture
+    assert [box_of(o) for o in objects] == [(0, 0, width, height)]
+    sliced = slices > 1 and min(size) >= 64
+    assert views == [1 + slices**2 if sliced else 1]
+
+
+# --- no numbers ---
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
+@pytest.mark.parametrize("side", range(4))
+def test_a_box_that_is_no_number_is_dropped_alone(value: float, side: int) -> None:
+    # Given a box with a side that is none, surer than the one that is right
+    sides = list(BOX)
+    sides[side] = value
+    bad: Box = (sides[0], sides[1], sides[2], sides[3])
+
+    with np.errstate(all="ignore"):
+        objects = detect([(bad, "car", 0.99), ((60, 60, 90, 90), "car", 0.6)])
+
+    # 3e38 is a number, if a large one: clipped, it may be a box
+    assert ("car", 0.6) in found_in(objects)
+    assert all(0 <= o.x1 < o.x2 <= 100 and 0 <= o.y1 < o.y2 <= 100 for o in objects)
+    if not np.isfinite(value):
+        assert len(objects) == 1
+
+
+@pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf])
+def test_a_score_that_is_no_number_is_dropped_alone(score: float) -> None:
+    # No JSON could tell it
+    objects = detect([(BOX, "car", score), ((60, 60, 90, 90), "car", 0.6)], confidence=0.0)
+
+    assert [o for o in found_in(objects) if o[1] != 0] == [("car", 0.6)]
+    assert all(np.isfinite(o.confidence) for o in objects)
+
+
+# --- floods ---
+
+
+def test_a_confidence_of_0_is_bounded_and_quick() -> None:
+    # Given as many boxes, classes and tiles as the shipped detector has, all of them apart
+    # enough to stay, and all of them asked for
+    rng = np.random.default_rng(0)
+    corners = rng.random((5, 1917, 2), np.float32) * 0.6 + 0.1
+    boxes = np.concatenate([corners, corners + 0.2], axis=-1)
+    scores = rng.random((5, 1917, 90), np.float32)
+    manifest = replace(DETECT, labels=tuple(f"class {i}" for i in range(90)))
+    detector = Detector(fake(manifest, lambda batch: (boxes, scores)))
+    everything = DetectOptions(
+        confidence=0.0, iou=1.0, merge_iou=1.0, min_area=0.0, slices=2, max_objects=10**6
+    )
+
+    # When
+    start = time.perf_counter()
+    objects = detector.detect(np.zeros((400, 400, 3), np.uint8), everything)
+    seconds = time.perf_counter() - start
+
+    # Then the surest 2,000 of 862,650 are looked at (a third of a second on a laptop), of which a
+    # few are parts of others
+    assert 1900 < len(objects) <= 2000
+    assert objects[-1].confidence > 0.99
+    assert seconds < 5
+
+
+# --- tiles ---
+
+
+def seen_in_views(*views: Sequence[Told]) -> list[Detection]:
+    """Look at a picture of 400 x 400, given what is told of each of its five views."""
+    bounds = tile(400, 400, 2)
+    boxes = np.zeros((5, 1, 4), np.float32)
+    scores = np.zeros((5, 1, len(DETECT.labels)), np.float32)
+    for index, told in enumerate(views):
+        x, y, right, bottom = bounds[index]
+        for (x1, y1, x2, y2), name, score in told:
+            sides = np.array([y1 - y, x1 - x, y2 - y, x2 - x], np.float32)
+            boxes[index, 0] = sides / np.array([bottom - y, right - x] * 2, np.float32)
+            scores[index, 0, DETECT.labels.index(name)] = score
+    detector = Detector(fake(DETECT, lambda batch: (boxes, scores)))
+    return detector.detect(np.zeros((400, 400, 3), np.uint8), replace(OPTIONS, slices=2))
+
+
+@pytest.mark.parametrize(
+    ("whole", "in_tile", "kept"),
+    [
+        # A window of a car is none, where the whole picture shows the car surer ...
+        (("car", 0.9), ("car", 0.6), [("car", 0.9)]),
+        # ... but a car before a larger thing, or surer than it, is.
+        (("bus", 0.9), ("car", 0.6), [("bus", 0.9), ("car", 0.6)]),
+        (("car", 0.6), ("car", 0.9), [("car", 0.9), ("car", 0.6)]),
+    ],
+)
+def test_a_part_of_what_the_whole_picture_shows_is_dropped(
+    whole: tuple[str, float], in_tile: tuple[str, float], kept: list[tuple[str, float]]
+) -> None:
+    found = seen_in_views([((20, 20, 180, 160), *whole)], [((90, 40, 160, 90), *in_tile)])
+
+    assert found_in(found) == kept
+
+
+def test_what_is_partly_outside_or_seen_in_the_whole_picture_is_no_part() -> None:
+    # Given a tile's box that is a third outside, and two boxes of the whole picture, one in the other
+    outside = seen_in_views([((20, 20, 180, 160), "car", 0.9)], [((20, 120, 180, 180), "car", 0.6)])
+    both_whole = detect([((0, 0, 90, 90), "car", 0.9), ((10, 10, 40, 40), "car", 0.6)])
+
+    assert found_in(outside) == found_in(both_whole) == [("car", 0.9), ("car", 0.6)]
+
+
+@pytest.mark.parametrize("slices", [1, 2, 3])
+def test_tiles_are_the_whole_and_a_grid(slices: int) -> None:
+    views = tile(1000, 500, slices)
+
+    assert views[0] == (0, 0, 1000, 500)
+    assert len(views) == (1 if slices == 1 else 1 + slices**2)
+    assert len(set(views)) == len(views)
+
+
+def test_two_by_two_tiles_by_hand() -> None:
+    # Two tiles that share a fifth cover 1.8 of their sides: 900 / 1.8 = 500, 450 / 1.8 = 250
+    assert tile(900, 450, 2) == [
+        (0, 0, 900, 450),
+        (0, 0, 500, 250),
+        (400, 0, 900, 250),
+        (0, 200, 500, 450),
+        (400, 200, 900, 450),
+    ]
+
+
+# Narrower pictures are not tiled: test_pictures_of_any_shape_are_seen.
+tiled_sides = st.integers(64, 5000)
+
+
+@settings(deadline=None)
+@given(tiled_sides, tiled_sides, st.sampled_from([2, 3]))
+def test_tiles_cover_the_picture_and_share_a_fifth(width: int, height: int, slices: int) -> None:
+    views = tile(width, height, slices)[1:]
+
+    for low, high, side in ((0, 2, width), (1, 3, height)):
+        spans = sorted({(view[low], view[high]) for view in views})
+        assert len(spans) == slices
+        assert spans[0][0] == 0
+        assert spans[-1][1] == side
+        lengths = [end - start for start, end in spans]
+        assert len(set(lengths)) == 1
+        for (_, end), (start, _) in pairwise(spans):
+            assert end - start == pytest.approx(lengths[0] / 5, abs=2)
+    assert len(views) == slices**2
+
+
+@pytest.mark.parametrize(
+    ("size", "slices", "views"),
+    [
+        ((149, 149), 2, 1),  # not clearly larger than the input of 100 x 100
+        ((150, 100), 2, 5),
+        ((100, 150), 3, 10),
+        ((1000, 1000), 1, 1),
+        ((1000, 63), 3, 1),  # too narrow
+        ((1000, 64), 3, 10),
+    ],
+)
+def test_large_pictures_are_tiled_and_run_as_one_batch(
+    size: tuple[int, int], slices: int, views: int
+) -> None:
+    detector, model = seeing()
+
+    detector.detect(picture(*size), replace(OPTIONS, slices=slices))
+
+    assert [len(batch) for batch in model.batches] == [views]
+
+
+@pytest.mark.parametrize("slices", [1, 2, 3])
+@pytest.mark.parametrize("size", [(400, 400), (640, 200), (180, 500)])
+def test_what_is_drawn_is_found_once_where_it_is(size: tuple[int, int], slices: int) -> None:
+    # Given patches in a corner, across the seams of the tiles, and small ones between
+    width, height = size
+    drawn = {
+        "car": (0, 0, width // 5, height // 6),
+        "truck": (width // 2 - width // 8, height // 2 - 12, width // 2 + width // 8, height // 2),
+        "bus": (width - 25, height - 30, width, height),
+        "person": (width // 4, height * 3 // 4, width // 4 + 15, height * 3 // 4 + 20),
+    }
+    detector, _ = seeing()
+
+    # When a model looks that finds the part of each patch that its view shows
+    objects = detector.detect(picture(width, height, **drawn), replace(OPTIONS, slices=slices))
+
+    # Then no part of one is told as an object, and the boxes are right to a pixel of the input
+    assert sorted(o.class_name for o in objects) == sorted(drawn)
+    for found in objects:
+        difference = np.subtract(box_of(found), drawn[found.class_name])
+        assert np.abs(difference[::2]).max() <= width / 100 + 1
+        assert np.abs(difference[1::2]).max() <= height / 100 + 1
+
+
+# A picture of 300 x 300 in 2 x 2 tiles: 0..167 and 133..300, each seen at 100 x 100. A box is
+# cut off when it comes within 1.2 % of a tile's side to an inner edge: 1.2 in the input.
+MIDDLE, FIRST, LAST = (40.0, 60.0), (0.0, 20.0), (80.0, 100.0)
+NEARLY_FIRST, NEARLY_LAST = (1.0, 20.0), (80.0, 99.0)
+NOT_FIRST, NOT_LAST = (2.0, 20.0), (80.0, 98.0)
+
+
+@pytest.mark.parametrize(
+    ("left", "x", "kept"),
+    [
+        (True, FIRST, True),  # the picture's own edge
+        (True, MIDDLE, True),
+        (True, LAST, False),
+        (True, NEARLY_LAST, False),
+        (True, NOT_LAST, True),
+        (True, (-5.0, 20.0), True),
+        (True, (80.0, 110.0), False),
+        (True, (0.0, 100.0), False),
+        (False, FIRST, False),
+        (False, NEARLY_FIRST, False),
+        (False, NOT_FIRST, True),
+        (False, MIDDLE, True),
+        (False, LAST, True),  # the picture's own edge
+        (False, (80.0, 110.0), True),
+        (False, (0.0, 100.0), False),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_box_that_an_inner_edge_cut_is_dropped(
+    left: bool, x: tuple[float, float], kept: bool, turned: bool
+) -> None:
+    # Given that one tile alone tells a box: the first, or its neighbor to the right or below
+    at = 0 if left else (2 if turned else 1)
+    (low, high), (other_low, other_high) = x, MIDDLE
+    box = (other_low, low, other_high, high) if turned else (low, other_low, high, other_high)
+    views: list[list[Told]] = [[] for _ in range(5)]
+    views[1 + at] = [(box, "car", 0.9)]
+
+    # When
+    pixels = np.zeros((300, 300, 3), np.uint8)
+    objects = telling(*views).detect(pixels, replace(OPTIONS, slices=2))
+
+    # Then it is there, where it lies in the picture, unless it was cut
+    assert len(objects) == kept
+    if kept:
+        start = 0 if left else 133
+        expected = [np.clip(start + side * 1.67, 0, 300) for side in x]
+        found = box_of(objects[0])
+        np.testing.assert_allclose(found[1::2] if turned else found[::2], expected, atol=1)
+
+
+def test_the_surest_view_of_an_object_counts() -> None:
+    # Given one car, seen by the whole picture's view and, surer, by the last tile
+    views: list[list[Told]] = [[] for _ in range(5)]
+    views[0] = [((60, 60, 90, 90), "car", 0.6)]  # 180..270
+    views[4] = [((28, 28, 82, 82), "car", 0.9)]  # 133 + 28 * 1.67 = 180, 133 + 82 * 1.67 = 270
+
+    objects = telling(*views).detect(np.zeros((300, 300, 3), np.uint8), replace(OPTIONS, slices=2))
+
+    assert found_in(objects) == [("car", 0.9)]
+    np.testing.assert_allclose(box_of(objects[0]), (180, 180, 270, 270), atol=1)
+
+
+def test_a_letterbox_tells_boxes_in_the_pictures_pixels() -> None:
+    # Given a model that keeps the aspect ratio: 200 x 100 becomes 100 x 50, 25 down
+    manifest: Manifest = replace(DETECT, input=replace(INPUT, resize="letterbox"))
+    detector = telling([((10, 35, 50, 65), "car", 0.9)], manifest=manifest)
+
+    objects = detector.detect(np.zeros((100, 200, 3), np.uint8), OPTIONS)
+
+    assert [box_of(o) for o in objects] == [(20, 20, 100, 80)]
+
+
+def test_a_crop_sees_the_middle_alone() -> None:
+    # Given a model that cuts: of 200 x 100 it sees 50..150
+    detector, _ = seeing(replace(DETECT, input=replace(INPUT, resize="crop")))
+    pixels = picture(200, 100, car=(60, 20, 100, 60), truck=(0, 0, 40, 100))
+
+    objects = detector.detect(pixels, OPTIONS)
+
+    assert found_in(objects) == [("car", 0.9)]
+    assert box_of(objects[0]) == (60, 20, 100, 60)
