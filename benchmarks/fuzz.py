@@ -26,9 +26,9 @@ from typing import Any
 from carlens.config import Config
 from carlens.errors import CarlensError
 from carlens.http import catalog_routes
-from carlens.http.bodies import read_uploads
 from carlens.http.events import Request, read_request
 from carlens.http.image_routes import respond
+from carlens.http.pictures import read_pictures
 from carlens.http.rows import Rows, read_rows
 from carlens.images.decoder import read_pixels, read_shape
 from carlens.images.types import Limits
@@ -85,7 +85,7 @@ def body(data: bytes) -> str:
     content_type, _, content = data.partition(b"\r\n\r\n")
     headers = {"content-type": content_type.decode("latin-1")}
     try:
-        uploads = read_uploads(Request("POST", "/", headers=headers, body=content), max_pictures=8)
+        uploads = read_pictures(Request("POST", "/", headers=headers, body=content), max_pictures=8)
     except CarlensError as error:
         return error.code
     for upload in uploads:

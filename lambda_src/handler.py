@@ -7,10 +7,10 @@ from typing import Any
 
 from carlens.config import Config
 from carlens.http.image_routes import respond
-from carlens.services.image_app import App
+from carlens.services.recognition_app import RecognitionApp
 
 # At init and not at the first call, so that SnapStart's snapshot holds the models.
-app = App(Config.from_env())
+app = RecognitionApp(Config.from_env())
 app.warm_up()
 
 with suppress(ImportError):  # only Lambda's runtime has it

@@ -10,8 +10,8 @@ from carlens.config import Config
 from carlens.images.types import Pixels
 from carlens.models.manifest import Manifest
 from carlens.models.repository import FolderRepository
-from carlens.services.image_app import App
 from carlens.services.model_bundle import ModelBundle
+from carlens.services.recognition_app import RecognitionApp
 from carlens.vision.classifier import Classification, Make
 from carlens.vision.detector import Detection, DetectOptions
 from tests.support import call
@@ -59,7 +59,7 @@ class Copy:
         self.detector = FakeDetector(STORE.manifest(config.detector))
         classifier = FakeClassifier(STORE.manifest(config.classifier))
         bundle = ModelBundle(cast(Any, self.detector), cast(Any, classifier))
-        self.app = App(config, lambda _: bundle)
+        self.app = RecognitionApp(config, lambda _: bundle)
 
     def send(self, event: dict[str, Any], context: Any = None) -> tuple[int, Any]:
         return call(event, self.app, context)

@@ -20,7 +20,7 @@ from requests_toolbelt import MultipartEncoder
 from carlens.config import Config
 from carlens.http.image_routes import respond
 from carlens.images.types import Pixels
-from carlens.services.image_app import App
+from carlens.services.recognition_app import RecognitionApp
 
 PHOTOS = Path(__file__).parent / "photos"
 SKODA = PHOTOS / "skoda_citigo_mit.png"
@@ -102,7 +102,7 @@ def encode(image: Image.Image | Pixels, file_format: str, **options: Any) -> byt
     return buffer.getvalue()
 
 
-def call(event: Mapping[str, Any], app: App, context: Any = None) -> tuple[int, Any]:
+def call(event: Mapping[str, Any], app: RecognitionApp, context: Any = None) -> tuple[int, Any]:
     """Send an event and give the status and the JSON of the answer."""
     answer = respond(event, context, app)
     return answer["statusCode"], json.loads(answer["body"]) if answer["body"] else None
@@ -121,6 +121,6 @@ def color_blocks(width: int = 64, height: int = 32) -> Pixels:
     return pixels
 
 
-def real_app(**settings: Any) -> App:
+def real_app(**settings: Any) -> RecognitionApp:
     """Give a copy of Carlens with the shipped models."""
-    return App(Config(threads=2, **settings))
+    return RecognitionApp(Config(threads=2, **settings))

@@ -1,4 +1,4 @@
-"""What the environment says about this copy of Carlens, read once."""
+"""The settings of a function, read once from its environment."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from pathlib import Path
 
 from carlens.ranges import T, read_number
 
-_MODELS_BESIDE_THE_CODE = Path(__file__).resolve().parents[2] / "models"
+_DEFAULT_MODELS = Path(__file__).resolve().parents[2] / "models"
 
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of the running function, from `CARLENS_*` environment variables.
+    """Settings from the `CARLENS_*` environment variables.
 
     Attributes
     ----------
     models : str
-        A folder, or `s3://bucket/prefix`, with one folder a model.
+        A folder or `s3://bucket/prefix` that contains one folder per model.
     detector, classifier : str
-        Names of the models to use.
+        The names of the models to use.
     detector_hash, classifier_hash : str
-        Where in the bucket they lie: the hash of their files.
+        The hash of each model's files, which is part of their keys in the bucket.
     threads : int
-        Threads a model run may use; the vCPUs of the function.
+        Threads that a model run may use: the function's vCPUs.
     cors_origins : tuple of str
-        Origins that browsers may call from; `("*",)` for any.
+        Origins whose pages may call the API; `("*",)` for any.
     allowed_hosts : frozenset of str
-        Private hosts, by name or name:port, that a picture URL may name.
+        Private hosts that picture URLs may name, each `name` or `name:port`.
     max_pictures : int
-        Pictures a request may carry.
+        The most pictures in a request.
     max_bytes, max_pixels, max_side : int
-        Limits of one picture: encoded bytes, width x height, the longer side.
+        The limits of one picture: encoded bytes, width x height, the longer side.
     confidence, min_area : float or None
-        0..1; override the detector's manifest.
+        0..1; override the manifest of the detector.
     slices : int or None
-        1..3; overrides the detector's manifest.
+        1..3; overrides the manifest of the detector.
     tables : str
-        A folder, or `s3://bucket/prefix`, with tables of makes and models as `<name>.csv`,
-        beside those of the function and before them; empty for none.
+        A folder or `s3://bucket/prefix` with catalog tables `<name>.csv`. They are added to the
+        built-in tables and take precedence over them. Empty for none.
     metrics : str
-        The CloudWatch namespace of the metrics in the log; empty for none.
+        The CloudWatch namespace of the logged metrics; empty to log none.
     version : str
-        What `/health` says.
+        The version that `/health` reports.
     """
 
-    models: str = str(_MODELS_BESIDE_THE_CODE)
+    models: str = str(_DEFAULT_MODELS)
     detector: str = "ssdlite-mobilenet-v2-coco"
     classifier: str = "efficientnet-lite0-stanford-cars"
     detector_hash: str = ""
@@ -68,12 +68,12 @@ class Config:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Config:
-        """Read the `CARLENS_*` variables; what is unset or empty keeps its default.
+        """Read the `CARLENS_*` variables. A variable that is unset or empty keeps its default.
 
         Raises
         ------
         ValueError
-            A variable is out of its range; the message names it and the range.
+            A variable has a value that is not allowed; the message names it and its range.
         """
 
         def text(name: str, default: str) -> str:
@@ -108,7 +108,9 @@ class Config:
 def _origins(text: str) -> tuple[str, ...]:
     origins = _names(text)
     if not origins:
-        raise ValueError(f"CARLENS_CORS_ORIGINS is {text!r}; name an origin, or * for any.")
+        raise ValueError(
+            f"CARLENS_CORS_ORIGINS is {text!r}; list origins separated by commas, or * for any."
+        )
     return origins
 
 

@@ -1,7 +1,7 @@
-"""Everything that can go wrong, each with its HTTP status and its code.
+"""The errors that a client may see, each with its code.
 
-Errors are raised where they are found and become HTTP in one place, `carlens.http.dispatch`.
-A `PictureError` fails one picture; any other `CarlensError` fails the request.
+A `PictureError` fails one picture; any other `CarlensError` fails the request. HTTP statuses are
+in `carlens.http.statuses`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ class CarlensError(Exception):
     Parameters
     ----------
     message : str
-        What is wrong and what to do about it, in words for the client.
+        What is wrong and what the client can do about it.
     """
 
-    status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
 
     def __init__(self, message: str) -> None:
@@ -27,59 +26,56 @@ class CarlensError(Exception):
 
 
 class InternalError(CarlensError):
-    """Something broke on our side; the log has the details."""
+    """An unexpected failure; the log has the details."""
 
 
 class BadRequest(CarlensError):
     """The request cannot be understood."""
 
-    status = 400
     code = "bad_request"
 
 
 class MalformedBody(BadRequest):
-    """The body is not what its Content-Type says."""
+    """The body does not match its Content-Type."""
 
     code = "malformed_body"
 
 
 class InvalidParameter(BadRequest):
-    """A query parameter is out of its range."""
+    """A query parameter has a value that is not allowed."""
 
     code = "invalid_parameter"
 
 
 class NoPictures(BadRequest):
-    """The body holds nothing to look at."""
+    """The body contains no pictures."""
 
     code = "no_pictures"
 
 
 class NoRows(BadRequest):
-    """The body holds no makes and models to match."""
+    """The body contains no makes and models to match."""
 
     code = "no_rows"
 
 
 class NotFound(CarlensError):
-    """No such route, or no such table."""
+    """The route or the table does not exist."""
 
-    status = 404
     code = "not_found"
 
 
 class MethodNotAllowed(CarlensError):
-    """The route exists but does not take this method.
+    """The route exists but does not accept this method.
 
     Parameters
     ----------
     message : str
-        What is wrong and what to do about it.
+        What is wrong and what the client can do about it.
     allow : str
-        The methods that the route takes, as the `Allow` header says them.
+        The methods that the route accepts, as in the `Allow` header.
     """
 
-    status = 405
     code = "method_not_allowed"
 
     def __init__(self, message: str, *, allow: str) -> None:
@@ -88,75 +84,70 @@ class MethodNotAllowed(CarlensError):
 
 
 class PayloadTooLarge(CarlensError):
-    """The request is larger than Carlens reads."""
+    """The request or its response is too large."""
 
-    status = 413
     code = "payload_too_large"
 
 
 class TooManyPictures(PayloadTooLarge):
-    """More pictures than one request may carry."""
+    """The request has more pictures than are allowed."""
 
     code = "too_many_pictures"
 
 
 class TooManyRows(PayloadTooLarge):
-    """More rows, or alternatives, than one request may have."""
+    """The request asks for more rows or alternatives than are allowed."""
 
     code = "too_many_rows"
 
 
 class UnsupportedMediaType(CarlensError):
-    """A body of a type that Carlens does not read."""
+    """The body's Content-Type is not supported."""
 
-    status = 415
     code = "unsupported_media_type"
 
 
 class ModelsUnavailable(CarlensError):
-    """The models cannot be loaded now; the next call tries again."""
+    """The models cannot be loaded now; the next request tries again."""
 
-    status = 503
     code = "models_unavailable"
 
 
 class TableUnavailable(CarlensError):
-    """A reference table cannot be read now, or is wrong."""
+    """A catalog table is invalid, or cannot be read now."""
 
-    status = 503
     code = "table_unavailable"
 
 
 class OutOfTime(CarlensError):
-    """The time of the request ran out; to the client it is the gateway's own timeout."""
+    """The request ran out of time. Clients see the same code as for the gateway's timeout."""
 
-    status = 504
     code = "timeout"
 
 
 class PictureError(CarlensError):
-    """Fails one picture; its neighbors still answer."""
+    """Fails one picture; the other pictures of the request are not affected."""
 
     def without_traceback(self) -> Self:
-        """Let go of the frames that led here: they hold the picture's bytes and pixels."""
+        """Drop the traceback and causes, whose frames keep the picture in memory."""
         self.__traceback__ = self.__cause__ = self.__context__ = None
         return self
 
 
 class NotAnImage(PictureError):
-    """The bytes are no picture, or a broken one."""
+    """The bytes are not a picture, or a broken one."""
 
     code = "not_an_image"
 
 
 class UnsupportedImage(PictureError):
-    """A picture of a kind that Carlens does not read."""
+    """The picture has a format that is not supported."""
 
     code = "unsupported_image"
 
 
 class PictureTooLarge(PictureError):
-    """More bytes, pixels or a longer side than allowed."""
+    """The picture exceeds the limits on bytes, pixels or sides."""
 
     code = "picture_too_large"
 
@@ -168,18 +159,18 @@ class InvalidBase64(PictureError):
 
 
 class UrlRefused(PictureError):
-    """A URL that Carlens never fetches."""
+    """The URL must not be fetched."""
 
     code = "url_refused"
 
 
 class UrlFailed(PictureError):
-    """A URL that could not be fetched this time."""
+    """Fetching the URL failed."""
 
     code = "url_failed"
 
 
 class DeadlineExceeded(PictureError):
-    """The time of the request ran out before this picture's turn."""
+    """The request ran out of time before this picture was processed."""
 
     code = "deadline_exceeded"

@@ -22,7 +22,7 @@ from carlens.config import Config
 from carlens.http import catalog_routes
 from carlens.http.image_routes import ROUTES, respond
 from carlens.services.catalog_app import CatalogApp
-from carlens.services.image_app import App
+from carlens.services.recognition_app import RecognitionApp
 from infra.layers.contents import ROOT
 from tests.conftest import Note
 from tests.integration.lambda_runtime import (
@@ -60,9 +60,9 @@ def function(lambda_image: Image, tools: Tools, settings: dict[str, str]) -> Ite
 
 
 @pytest.fixture(scope="module")
-def here(settings: dict[str, str]) -> App:
+def here(settings: dict[str, str]) -> RecognitionApp:
     """The same in this process: another Python, with the packages of a contributor."""
-    app = App(Config.from_env(settings))
+    app = RecognitionApp(Config.from_env(settings))
     app.warm_up()
     return app
 
@@ -151,7 +151,7 @@ def infer_make_from_model(response: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_whole_contract_is_answered_as_here(
-    function: Function, here: App, photo_host: str
+    function: Function, here: RecognitionApp, photo_host: str
 ) -> None:
     requests = dict([*_gets(), *_posts(photo_host), *_errors()])
     assert len(requests) > 50
@@ -451,7 +451,7 @@ def probed(lambda_image: Image, tools: Tools) -> Iterator[Function]:
 
 
 @pytest.fixture
-def expected(here: App) -> Any:
+def expected(here: RecognitionApp) -> Any:
     return infer_make_from_model(respond(PREDICT, None, here))
 
 

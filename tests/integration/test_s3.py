@@ -16,7 +16,7 @@ import boto3
 import pytest
 
 from carlens.config import Config
-from carlens.services.image_app import App
+from carlens.services.recognition_app import RecognitionApp
 from infra.layers.contents import ROOT
 from infra.model_folder import Model, stage_models
 from infra.settings import Settings
@@ -99,7 +99,7 @@ class Caller:
             monkeypatch.setenv(name, "/dev/null")
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", wire.url)
         self.is_called("function")
-        self.app = App(Config.from_env(stage.settings))
+        self.app = RecognitionApp(Config.from_env(stage.settings))
 
     def is_called(self, name: str) -> None:
         """Change who it is to the S3 server, as for a new process."""
@@ -136,7 +136,7 @@ def caller(
 @pytest.fixture(scope="module")
 def expected() -> Any:
     """What the models in the folder answer."""
-    status, answer = call(PREDICT, App(Config(threads=2)))
+    status, answer = call(PREDICT, RecognitionApp(Config(threads=2)))
     assert status == 200
     return answer
 
@@ -160,9 +160,9 @@ def test_the_hash_chooses_the_version(
     assert other.detector.content_hash != stage.detector.content_hash
 
     versions = [
-        call(event("GET", "/models"), App(Config.from_env(chosen.settings)))[1]["detector"][
-            "version"
-        ]
+        call(event("GET", "/models"), RecognitionApp(Config.from_env(chosen.settings)))[1][
+            "detector"
+        ]["version"]
         for chosen in (other, stage)
     ]
 

@@ -17,10 +17,11 @@ from benchmarks import fuzz
 from carlens.config import Config
 from carlens.errors import CarlensError
 from carlens.http import catalog_routes
-from carlens.http.bodies import read_uploads
 from carlens.http.events import Request, read_request
 from carlens.http.image_routes import respond
+from carlens.http.pictures import read_pictures
 from carlens.http.rows import read_rows
+from carlens.http.statuses import status_of
 from carlens.services.catalog_app import CatalogApp
 from tests.fakes import Copy
 from tests.unit.http.test_attack_bodies import well_formed
@@ -119,9 +120,9 @@ def test_every_event_is_answered_in_good_form(event: Any) -> None:
 def test_reading_a_body_raises_nothing_but_our_errors(body: bytes, content_type: str) -> None:
     request = Request("POST", "/predict", headers={"content-type": content_type}, body=body)
     try:
-        uploads = read_uploads(request, max_pictures=8)
+        uploads = read_pictures(request, max_pictures=8)
     except CarlensError as error:
-        assert error.status in (400, 413, 415)  # noqa: PT017 - that it is raised is not the point
+        assert status_of(type(error)) in (400, 413, 415)  # noqa: PT017 - that it is raised is not the point
     else:
         assert 1 <= len(uploads) <= 8
 
@@ -137,7 +138,7 @@ def test_reading_rows_raises_nothing_but_our_errors(body: bytes, content_type: s
     try:
         rows = read_rows(Request("POST", "/", headers={"content-type": content_type}, body=body))
     except CarlensError as error:
-        assert error.status in (400, 413, 415)  # noqa: PT017 - that it is raised is not the point
+        assert status_of(type(error)) in (400, 413, 415)  # noqa: PT017 - that it is raised is not the point
     else:
         assert rows.pairs
         assert all(type(text) is str for pair in rows.pairs for text in pair)
@@ -149,9 +150,9 @@ def test_reading_json_raises_nothing_but_our_errors(document: Any) -> None:
     headers = {"content-type": "application/json"}
     request = Request("POST", "/predict", headers=headers, body=json.dumps(document).encode())
     try:
-        uploads = read_uploads(request, max_pictures=8)
+        uploads = read_pictures(request, max_pictures=8)
     except CarlensError as error:
-        assert error.status in (400, 413)  # noqa: PT017 - that it is raised is not the point
+        assert status_of(type(error)) in (400, 413)  # noqa: PT017 - that it is raised is not the point
     else:
         assert uploads
 
@@ -169,7 +170,7 @@ def test_whatever_a_form_carries_comes_out_as_it_was(contents: list[bytes], boun
     encoder = MultipartEncoder(fields, boundary=boundary)
     headers = {"content-type": encoder.content_type}
 
-    uploads = read_uploads(
+    uploads = read_pictures(
         Request("POST", "/", headers=headers, body=encoder.to_string()), max_pictures=8
     )
 

@@ -1,19 +1,97 @@
-"""The second API: (method, path) -> operation."""
+"""The routes of the catalog function."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from carlens.http import catalog_operations, dispatch
+from carlens.catalog.matcher import Matcher
+from carlens.catalog.normalize import MAX_CHARS, clean
+from carlens.errors import InvalidParameter, PayloadTooLarge, TooManyRows
+from carlens.http import dispatch
+from carlens.http.events import Request, Response
+from carlens.http.query import read_query_number
+from carlens.http.rows import as_json, in_french, names, read_rows, write_csv
 from carlens.services.catalog_app import CatalogApp
+from carlens.services.match_names import match_names
+
+_MAX_BYTES = 6_000_000
+# Rows times top_k that fit into a Lambda response of 6 MB.
+MAX_ANSWERS = 40_000
+
+RequestContext = dispatch.RequestContext[CatalogApp]
+
+
+def list_tables(request: Request, context: RequestContext) -> Response:
+    """List the catalog tables."""
+    return Response.of_json({"tables": context.app.tables()})
+
+
+def match_one(request: Request, context: RequestContext) -> Response:
+    """Match one make and model."""
+    make, model, french = _written(request)
+    top_k = _top_k(request)
+    match = _matcher(context).match(make, model, top_k=top_k)
+    return Response.of_json(as_json(match, french=french, top_k=top_k))
+
+
+def match_rows(request: Request, context: RequestContext) -> Response:
+    """Match the rows of a CSV file or of a JSON list."""
+    if len(request.body) > _MAX_BYTES:
+        raise PayloadTooLarge(f"The body is larger than {_MAX_BYTES:,} bytes; send it in parts.")
+    top_k = _top_k(request)
+    matcher = _matcher(context)
+    rows = read_rows(request)
+    if len(rows.pairs) * top_k > MAX_ANSWERS:
+        raise TooManyRows(
+            f"{len(rows.pairs):,} rows with top_k {top_k} make more than {MAX_ANSWERS:,} "
+            "answers; send fewer rows or lower top_k."
+        )
+    matches = match_names(matcher, rows.pairs, top_k, context.deadline)
+    if rows.delimiter:
+        body = write_csv(rows, matches, top_k)
+        return Response(200, body, {"Content-Type": "text/csv; charset=utf-8"})
+    return Response.of_json([as_json(match, french=rows.french, top_k=top_k) for match in matches])
+
+
+def clean_one(request: Request, context: RequestContext) -> Response:
+    """Clean a make and model without matching them."""
+    make, model, french = _written(request)
+    cleaned = clean(make, model, context.app.words)
+    return Response.of_json(dict(zip(names(french), cleaned, strict=True)))
+
 
 ROUTES: dispatch.Routes[CatalogApp] = {
-    "/clean": {"GET": catalog_operations.clean},
-    "/norm": {"GET": catalog_operations.tables},
-    "/norm/{table}": {"GET": catalog_operations.norm_one, "POST": catalog_operations.norm_many},
+    "/clean": {"GET": clean_one},
+    "/norm": {"GET": list_tables},
+    "/norm/{table}": {"GET": match_one, "POST": match_rows},
 }
 
 
 def respond(event: object, context: Any, app: CatalogApp) -> dict[str, Any]:
-    """Answer a REST proxy event, whatever happens; see `dispatch.respond`."""
+    """Answer a REST proxy event; see `dispatch.respond`."""
     return dispatch.respond(event, context, app, ROUTES)
+
+
+def _matcher(context: RequestContext) -> Matcher:
+    return context.app.matcher(context.path_parameters["table"])
+
+
+def _written(request: Request) -> tuple[str, str, bool]:
+    """Give the make and model of a query, and whether its parameters have French names."""
+    given = {name: values[-1] for name, values in request.query.items()}
+    french = in_french(given)
+    # Ignored parameters are checked too, as the contract cannot say which ones are ignored.
+    for name in (*names(french), *names(not french)):
+        if len(given.get(name, "")) > MAX_CHARS:
+            raise InvalidParameter(
+                f"{name} has {len(given[name]):,} characters; send at most {MAX_CHARS}."
+            )
+    make, model = (given.get(name, "") for name in names(french))
+    if not make.strip() and not model.strip():
+        missing = " and ".join(names(french))
+        raise InvalidParameter(f"{missing} are missing or empty; send one or both.")
+    return make, model, french
+
+
+def _top_k(request: Request) -> int:
+    return read_query_number(request.query, "top_k", int, 1, 20) or 1

@@ -1,24 +1,178 @@
-"""The image API: (method, path) -> operation."""
+"""The routes of the recognition function."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import astuple
 from typing import Any
 
-from carlens.http import dispatch, operations
-from carlens.services.image_app import App
+from carlens.errors import ModelsUnavailable
+from carlens.http import dispatch
+from carlens.http.contract import public_contract
+from carlens.http.events import Request, Response
+from carlens.http.pictures import read_pictures
+from carlens.http.query import read_parameters, wants_detailed
+from carlens.http.serializers import (
+    detailed_json,
+    image_json,
+    measurement_json,
+    model_json,
+    objects_json,
+)
+from carlens.http.statuses import status_of
+from carlens.inputs.sources import PictureSource
+from carlens.services.analyze import STAGES, analyze
+from carlens.services.measure import Measurement, measure
+from carlens.services.recognition_app import RecognitionApp
+from carlens.services.stats import RequestStats, failure_codes
+from carlens.timing import Stopwatch
+from carlens.vision.classifier import Classifier
 
-ROUTES: dispatch.Routes[App] = {
-    "/": {"GET": operations.page},
-    "/health": {"GET": operations.health},
-    "/models": {"GET": operations.models},
-    "/object_detection": {"POST": operations.object_detection},
-    "/openapi.json": {"GET": operations.contract},
-    "/predict": {"POST": operations.predict},
-    "/shape": {"POST": operations.shape},
-    "/size": {"POST": operations.size},
+RequestContext = dispatch.RequestContext[RecognitionApp]
+
+
+def predict(request: Request, context: RequestContext) -> Response:
+    """Find the vehicles in each picture, and name their make and model."""
+    classifier = context.app.models().classifier
+    return _analyze(request, context, classifier, classifier.manifest.applies_to)
+
+
+def object_detection(request: Request, context: RequestContext) -> Response:
+    """Find the objects in each picture."""
+    labels = context.app.models().detector.manifest.labels
+    return _analyze(request, context, None, labels)
+
+
+def shape(request: Request, context: RequestContext) -> Response:
+    """Give the height, width and channels of each picture."""
+    return _measure(
+        request, context, lambda found: list(astuple(found.shape)) if found.shape else []
+    )
+
+
+def size(request: Request, context: RequestContext) -> Response:
+    """Give the size of each picture in bytes."""
+    return _measure(request, context, lambda found: found.size)
+
+
+def health(request: Request, context: RequestContext) -> Response:
+    """Tell whether the function can answer."""
+    config = context.app.config
+    status, http = "ok", 200
+    try:
+        context.app.models()
+    except ModelsUnavailable as error:
+        status, http = "unavailable", status_of(type(error))
+    models = {"detector": config.detector, "classifier": config.classifier}
+    return Response.of_json(
+        {"status": status, "version": config.version, "models": models}, status=http
+    )
+
+
+def models(request: Request, context: RequestContext) -> Response:
+    """Describe the models."""
+    bundle = context.app.models()
+    return Response.of_json(
+        {
+            "detector": model_json(bundle.detector.manifest),
+            "classifier": model_json(bundle.classifier.manifest),
+        }
+    )
+
+
+def contract(request: Request, context: RequestContext) -> Response:
+    """Give the OpenAPI document."""
+    return Response.of_json({**public_contract(), "servers": [{"url": request.prefix or "/"}]})
+
+
+def page(request: Request, context: RequestContext) -> Response:
+    """Give the web page."""
+    from carlens import web  # only this route pays for the import
+
+    html, policy = web.page(request.prefix)
+    headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": policy,
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    }
+    return Response(200, html, headers)
+
+
+ROUTES: dispatch.Routes[RecognitionApp] = {
+    "/": {"GET": page},
+    "/health": {"GET": health},
+    "/models": {"GET": models},
+    "/object_detection": {"POST": object_detection},
+    "/openapi.json": {"GET": contract},
+    "/predict": {"POST": predict},
+    "/shape": {"POST": shape},
+    "/size": {"POST": size},
 }
 
 
-def respond(event: object, context: Any, app: App) -> dict[str, Any]:
-    """Answer a REST proxy event, whatever happens; see `dispatch.respond`."""
+def respond(event: object, context: Any, app: RecognitionApp) -> dict[str, Any]:
+    """Answer a REST proxy event; see `dispatch.respond`."""
     return dispatch.respond(event, context, app, ROUTES)
+
+
+def _analyze(
+    request: Request,
+    context: RequestContext,
+    classifier: Classifier | None,
+    classes: tuple[str, ...],
+) -> Response:
+    app, watch = context.app, Stopwatch()
+    bundle = app.models()
+    detailed = wants_detailed(request.query)
+    parameters = read_parameters(request.query, classes)
+    sources = _read_pictures(request, app, watch)
+    results = analyze(sources, app, parameters, classifier, context.deadline, watch)
+    references = bundle.references if detailed else None
+    objects = [objects_json(result, references) for result in results]
+    stats = RequestStats(
+        pictures=len(sources),
+        objects=sum(map(len, objects)),
+        failures=failure_codes(results),
+        stages=watch.stop(STAGES),
+    )
+    if not detailed:
+        return Response.of_json(objects, stats=stats)
+    manifests = {"detector": bundle.detector.manifest}
+    if classifier is not None:
+        manifests["classifier"] = classifier.manifest
+    images = [
+        image_json(index, *described)
+        for index, described in enumerate(zip(sources, results, objects, strict=True))
+    ]
+    document = detailed_json(context.request_id, images, stats.stages, manifests)
+    return Response.of_json(document, stats=stats)
+
+
+def _measure(
+    request: Request, context: RequestContext, brief: Callable[[Measurement], object]
+) -> Response:
+    app, watch = context.app, Stopwatch()
+    detailed = wants_detailed(request.query)
+    sources = _read_pictures(request, app, watch)
+    with watch("read"):
+        measured = measure(sources, app, context.deadline)
+    stats = RequestStats(
+        pictures=len(sources),
+        failures=failure_codes(found.error for found in measured),
+        stages=watch.stop(("read",)),
+    )
+    if not detailed:
+        return Response.of_json([brief(found) for found in measured], stats=stats)
+    images = [
+        measurement_json(index, *described)
+        for index, described in enumerate(zip(sources, measured, strict=True))
+    ]
+    document = detailed_json(context.request_id, images, stats.stages)
+    return Response.of_json(document, stats=stats)
+
+
+def _read_pictures(request: Request, app: RecognitionApp, watch: Stopwatch) -> list[PictureSource]:
+    with watch("read"):
+        return read_pictures(request, max_pictures=app.config.max_pictures)

@@ -1,12 +1,12 @@
-"""A multipart form -> its fields."""
+"""Multipart forms to their fields."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# `multipart` and not requests-toolbelt: twice as fast, a fifth of the import, bounded in
-# headers and parts, and right where toolbelt's decoder is not (a preamble, a lone end).
+# `multipart` instead of requests-toolbelt: twice as fast, a fifth of the import time, limits on
+# headers and parts, and correct on preambles and lone closing boundaries.
 import multipart
 
 from carlens.errors import MalformedBody
@@ -15,14 +15,14 @@ _MAX_FIELDS = 1000
 
 
 @dataclass(frozen=True)
-class Field:
+class FormField:
     """A field of a form.
 
     Attributes
     ----------
     name : str
     filename : str or None
-        As the client gave it; None for a field that is no file.
+        As the client gave it; None for a field that is not a file.
     content : bytes
     """
 
@@ -31,33 +31,32 @@ class Field:
     content: bytes
 
 
-def read_form(body: bytes, content_type: str) -> Iterator[Field]:
-    """Give each field of a multipart/form-data body, in the order sent.
+def read_form(body: bytes, content_type: str) -> Iterator[FormField]:
+    """Give the fields of a multipart/form-data body, in the order sent.
 
     Raises
     ------
     MalformedBody
-        The body is no such form; what stands before the fault has been given by then.
+        The body is malformed. The fields before the defect have been given by then.
     """
     boundary = multipart.parse_options_header(content_type)[1].get("boundary")
     if not boundary:
         raise MalformedBody(
-            "Content-Type multipart/form-data lacks its boundary; let the HTTP client set it."
+            "Content-Type multipart/form-data has no boundary; let your HTTP client set the header."
         )
     try:
-        # Headers are read as Latin-1, which takes any byte: a file name in an old code page is no
-        # reason to refuse the pictures.
+        # Latin-1 decodes any byte, so a file name in a legacy encoding does not fail the request.
         parser = multipart.PushMultipartParser(
             boundary, max_segment_count=_MAX_FIELDS, header_charset="latin-1"
         )
         with parser:
             yield from _fields(parser, body)
     except multipart.MultipartError as error:
-        reason = error.args[0] if error.args else "it is broken"  # what follows are internals
-        raise MalformedBody(f"The multipart body cannot be read: {reason}.") from error
+        reason = error.args[0] if error.args else "it is malformed"  # other args are internal
+        raise MalformedBody(f"The multipart body cannot be parsed: {reason}.") from error
 
 
-def _fields(parser: multipart.PushMultipartParser, body: bytes) -> Iterator[Field]:
+def _fields(parser: multipart.PushMultipartParser, body: bytes) -> Iterator[FormField]:
     segment: multipart.MultipartSegment | None = None
     chunks: list[bytes] = []
     for event in parser.parse(body):
@@ -68,11 +67,11 @@ def _fields(parser: multipart.PushMultipartParser, body: bytes) -> Iterator[Fiel
         elif segment is not None:
             content = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             filename = segment.filename
-            yield Field(_utf8(segment.name), filename and _utf8(filename), content)
+            yield FormField(_utf8(segment.name), filename and _utf8(filename), content)
 
 
 def _utf8(text: str) -> str:
     try:
         return text.encode("latin-1").decode("utf-8", "replace")
-    except UnicodeEncodeError:  # `filename*`, which says its own charset
+    except UnicodeEncodeError:  # `filename*`, which names its own charset
         return text

@@ -1,65 +1,40 @@
-"""A request's query -> checked parameters."""
+"""Query strings to validated parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from carlens.errors import InvalidParameter
 from carlens.ranges import T, read_number
+from carlens.services.parameters import Parameters
 
 Query = Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True)
-class Parameters:
-    """What a client asks of a detection.
-
-    Attributes
-    ----------
-    confidence : float or None
-        0..1; None for the default.
-    classes : frozenset of str or None
-        Names to keep; None for all that the route answers.
-    top_k : int
-        1..20, names given for each vehicle.
-    max_objects : int
-        1..300, objects given for each picture.
-    slices : int or None
-        1..3; None for the default.
-    """
-
-    confidence: float | None = None
-    classes: frozenset[str] | None = None
-    top_k: int = 5
-    max_objects: int = 100
-    slices: int | None = None
-
-
-def read_parameters(query: Query, allowed_classes: tuple[str, ...]) -> Parameters:
-    """Check a query; of a repeated parameter the last one counts.
+def read_parameters(query: Query, classes: tuple[str, ...]) -> Parameters:
+    """Validate a query. The last value of a repeated parameter counts.
 
     Parameters
     ----------
-    allowed_classes : tuple of str
-        The names that `classes` may hold.
+    classes : tuple of str
+        The classes of the route, from which the parameter `classes` may choose.
 
     Raises
     ------
     InvalidParameter
-        Naming the parameter and what is allowed.
+        Names the parameter and the values that are allowed.
     """
     return Parameters(
-        confidence=number(query, "confidence", float, 0.0, 1.0),
-        classes=_classes(query, allowed_classes),
-        top_k=number(query, "top_k", int, 1, 20) or Parameters.top_k,
-        max_objects=number(query, "max_objects", int, 1, 300) or Parameters.max_objects,
-        slices=number(query, "slices", int, 1, 3),
+        confidence=read_query_number(query, "confidence", float, 0.0, 1.0),
+        classes=_classes(query, classes),
+        top_k=read_query_number(query, "top_k", int, 1, 20) or Parameters.top_k,
+        max_objects=read_query_number(query, "max_objects", int, 1, 300) or Parameters.max_objects,
+        slices=read_query_number(query, "slices", int, 1, 3),
     )
 
 
 def wants_detailed(query: Query) -> bool:
-    """Tell whether `format=detailed` is asked.
+    """Tell whether the query has `format=detailed`.
 
     Raises
     ------
@@ -72,18 +47,15 @@ def wants_detailed(query: Query) -> bool:
     return form == "detailed"
 
 
-def _last(query: Query, name: str) -> str | None:
-    values = query.get(name)
-    return values[-1].strip() if values else None
-
-
-def number(query: Query, name: str, parse: Callable[[str], T], low: T, high: T) -> T | None:
-    """Give a parameter from `low` to `high`, or None when it is not given.
+def read_query_number(
+    query: Query, name: str, parse: Callable[[str], T], low: T, high: T
+) -> T | None:
+    """Give a parameter from `low` to `high`, or None if it is absent.
 
     Raises
     ------
     InvalidParameter
-        It is no such number.
+        It is not a number in that range.
     """
     text = _last(query, name)
     if text is None:
@@ -94,13 +66,18 @@ def number(query: Query, name: str, parse: Callable[[str], T], low: T, high: T) 
         raise InvalidParameter(f"{name} is {text[:40]!r}; {error}.") from error
 
 
-def _classes(query: Query, allowed: tuple[str, ...]) -> frozenset[str] | None:
+def _last(query: Query, name: str) -> str | None:
+    values = query.get(name)
+    return values[-1].strip() if values else None
+
+
+def _classes(query: Query, allowed: tuple[str, ...]) -> frozenset[str]:
     text = _last(query, "classes")
     if text is None:
-        return None
+        return frozenset(allowed)
     names = frozenset(name.strip() for name in text.split(",") if name.strip())
     unknown = sorted(names - set(allowed))
     if unknown or not names:
-        what = f"{unknown[0][:40]!r} is not a class here" if unknown else "it is empty"
-        raise InvalidParameter(f"classes: {what}; name one or more of {', '.join(allowed)}.")
+        what = f"{unknown[0][:40]!r} is not a class here" if unknown else "the list is empty"
+        raise InvalidParameter(f"classes: {what}; choose from {', '.join(allowed)}.")
     return names

@@ -13,7 +13,8 @@ from carlens.catalog.csv_reader import Sheet, read_sheet
 from carlens.catalog.matcher import Match
 from carlens.catalog.normalize import MAX_CHARS
 from carlens.errors import MalformedBody, NoRows, TooManyRows, UnsupportedMediaType
-from carlens.http.events import Request, media_type, read_json
+from carlens.http.bodies import media_type, read_json
+from carlens.http.events import Request
 
 MAX_ROWS = 10_000
 

@@ -1,4 +1,4 @@
-"""One copy of the second API: its configuration and the tables it has read."""
+"""The state of the catalog function: its settings and the tables it has read."""
 
 from __future__ import annotations
 
@@ -22,42 +22,41 @@ log = logging.getLogger("carlens")
 
 
 class CatalogApp:
-    """Holds the tables, each read when it is first asked for.
+    """Holds the tables. Each is read when it is first used.
 
     Parameters
     ----------
     config : Config
     source : callable
-        Gives the source that the setting `tables` names.
+        Opens the source of tables that the setting `tables` names.
     """
 
     def __init__(self, config: Config, source: Callable[[str], TableSource] = source_of) -> None:
         self.config = config
-        self._own = source(config.tables) if config.tables else None
-        self._ours = FolderTables()
+        self._user_tables = source(config.tables) if config.tables else None
+        self._built_in_tables = FolderTables()
         self._matchers: dict[str, Matcher] = {}
-        self._shipped: dict[str, Matcher] = {}
+        self._built_in_matchers: dict[str, Matcher] = {}
 
     def warm_up(self) -> None:
-        """Read our usual table before the first call; a failure is logged and left to that call.
+        """Read the usual table before the first request. A failure is logged, not raised.
 
-        A user's own in its place is looked for at that call: what was there when a snapshot
-        was made is not what is there now.
+        Only the built-in one is read: a user's table may change after a snapshot is taken.
         """
         with suppress(CarlensError), _logged():
-            self._of_ours("europe")
+            self._built_in("europe")
 
     def tables(self) -> list[str]:
-        """Give the names of the tables.
+        """List the names of the tables.
 
         Raises
         ------
         TableUnavailable
-            They cannot be listed now; the log says why.
+            The tables cannot be listed now; the log says why.
         """
         with _logged():
-            own = self._own.names() if self._own else []
-            return sorted({*own, *self._ours.names()})
+            own = self._user_tables.names() if self._user_tables else []
+            return sorted({*own, *self._built_in_tables.names()})
 
     def matcher(self, table: str) -> Matcher:
         """Give the matcher of a table.
@@ -65,29 +64,29 @@ class CatalogApp:
         Raises
         ------
         NotFound
-            There is no such table.
+            The table does not exist.
         TableUnavailable
-            It cannot be read now, or is wrong; the log says why.
+            The table is invalid, or cannot be read now; the log says why.
         """
         if table not in self._matchers:
             with _logged():
-                # A user's own come first, and may replace ours.
-                own = self._read(self._own, table) if self._own else None
-                self._matchers[table] = self._of_ours(table) if own is None else own
+                # A user's table replaces a built-in one of the same name.
+                matcher = self._read(self._user_tables, table) if self._user_tables else None
+                self._matchers[table] = self._built_in(table) if matcher is None else matcher
         return self._matchers[table]
 
     @cached_property
     def words(self) -> Words:
-        """Other names, and words without meaning."""
+        """Synonyms, and words that do not tell models apart."""
         return read_words()
 
-    def _of_ours(self, table: str) -> Matcher:
-        if table not in self._shipped:
-            found = self._read(self._ours, table)
+    def _built_in(self, table: str) -> Matcher:
+        if table not in self._built_in_matchers:
+            found = self._read(self._built_in_tables, table)
             if found is None:
                 raise NotFound(f"No table {table[:64]!r}; GET /norm lists them.")
-            self._shipped[table] = found
-        return self._shipped[table]
+            self._built_in_matchers[table] = found
+        return self._built_in_matchers[table]
 
     def _read(self, source: TableSource, table: str) -> Matcher | None:
         data = source.read(table)

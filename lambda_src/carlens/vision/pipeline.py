@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from carlens.errors import DeadlineExceeded, PictureError
 from carlens.images.types import Pixels
+from carlens.timing import Stopwatch
 from carlens.vision.classifier import BATCH, Classification, Classifier
 from carlens.vision.detector import Detection, DetectOptions, Detector
 
@@ -31,30 +30,6 @@ class ImageResult:
     height: int
     objects: tuple[Detection, ...]
     names: tuple[Classification, ...] = ()
-
-
-@dataclass
-class Stopwatch:
-    """Adds up the milliseconds of each stage, from its making to its stop."""
-
-    _stages: dict[str, float] = field(default_factory=dict)
-    _start: float = field(default_factory=time.perf_counter)
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        """Time what runs inside the `with` block."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            elapsed = (time.perf_counter() - start) * 1000
-            self._stages[stage] = self._stages.get(stage, 0.0) + elapsed
-
-    def stop(self, stages: tuple[str, ...]) -> dict[str, float]:
-        """Give the milliseconds of each of `stages`, and the `total`."""
-        total = (time.perf_counter() - self._start) * 1000
-        spent = {stage: round(self._stages.get(stage, 0.0), 2) for stage in stages}
-        return {**spent, "total": round(total, 2)}
 
 
 def process_images(

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from carlens.aws.metrics import RequestStats, metric_lines
+from carlens.aws.metrics import metric_lines
 from carlens.http.image_routes import respond
+from carlens.services.stats import RequestStats
 from tests.support import color_blocks, encode, multipart_event, real_app
 
 
 def lines(outcome: RequestStats | None) -> list[dict[str, Any]]:
     request = {"request_id": "id", "status": 200}
-    found = metric_lines(namespace="Carlens", function="fn", request=request, outcome=outcome)
+    found = metric_lines(namespace="Carlens", function="fn", request=request, stats=outcome)
     return [json.loads(line) for line in found]
 
 

@@ -15,13 +15,13 @@ import pytest
 
 from carlens.config import Config
 from carlens.errors import CarlensError, MalformedBody, NoPictures, TooManyPictures, UrlFailed
-from carlens.http import operations
-from carlens.http.bodies import Upload, read_uploads
 from carlens.http.events import Request, read_request
 from carlens.http.image_routes import respond
+from carlens.http.pictures import read_pictures
 from carlens.images import decoder
 from carlens.images.types import Limits
 from carlens.inputs import url as remote
+from carlens.inputs.sources import PictureSource
 from carlens.vision.classifier import Classification
 from carlens.vision.detector import Detection
 from tests.fakes import Copy
@@ -41,12 +41,12 @@ def part(content: bytes) -> bytes:
 PART = part(b"data")
 
 
-def read(body: bytes, content_type: str = FORM) -> list[Upload]:
+def read(body: bytes, content_type: str = FORM) -> list[PictureSource]:
     headers = {"content-type": content_type}
-    return read_uploads(Request("POST", "/predict", headers=headers, body=body), max_pictures=32)
+    return read_pictures(Request("POST", "/predict", headers=headers, body=body), max_pictures=32)
 
 
-def outcome(body: bytes, content_type: str = FORM) -> list[Upload] | CarlensError:
+def outcome(body: bytes, content_type: str = FORM) -> list[PictureSource] | CarlensError:
     """Read a body; anything but a CarlensError breaks the test, and so does a long wait."""
     start = time.process_time()
     try:
@@ -123,7 +123,7 @@ def test_a_nested_form_is_a_parts_content_and_no_more() -> None:
     inner = b"--in\r\nContent-Disposition: form-data; name=image\r\n\r\ninner\r\n--in--"
     body = part(inner) + b"--xyz--\r\n"
 
-    assert read(body) == [Upload("image", "a", inner)]
+    assert read(body) == [PictureSource("image", "a", inner)]
 
 
 def test_a_header_that_is_no_text_is_refused_in_plain_words() -> None:
@@ -330,7 +330,7 @@ def test_the_log_holds_nothing_of_the_clients(
             except ValueError as error:
                 raise RuntimeError(data[-12:]) from error
 
-        monkeypatch.setattr(operations, "read_pixels", broken)
+        monkeypatch.setattr("carlens.services.analyze.read_pixels", broken)
 
     answer = respond(secret_event(), None, Copy(metrics="Carlens").app)
 
@@ -431,7 +431,7 @@ def test_pictures_behind_urls_are_fetched_a_few_ahead_and_let_go(
 
     real = decoder.read_shape
     monkeypatch.setattr(remote, "fetch", fetch)
-    monkeypatch.setattr(operations, "read_shape", see)
+    monkeypatch.setattr("carlens.services.measure.read_shape", see)
 
     status, answer = call(urls_event(32), Copy().app)
 

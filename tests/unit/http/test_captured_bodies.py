@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from carlens.http.bodies import Upload, read_uploads
 from carlens.http.events import Request
+from carlens.http.pictures import read_pictures
 from carlens.images.decoder import read_shape
 from carlens.images.types import ImageShape, Limits
+from carlens.inputs.sources import PictureSource
 from tests.forms import BODIES, URL, captured, captured_name, expected
 
 CLIENTS = (
@@ -23,10 +24,10 @@ CLIENTS = (
 )
 
 
-def uploads_of(client: str) -> list[Upload]:
+def uploads_of(client: str) -> list[PictureSource]:
     content_type, body = captured(captured_name(client))
     request = Request("POST", "/predict", headers={"content-type": content_type}, body=body)
-    return read_uploads(request, max_pictures=9)
+    return read_pictures(request, max_pictures=9)
 
 
 def test_every_captured_body_is_read() -> None:
@@ -39,9 +40,9 @@ def test_what_a_client_has_sent_is_read_in_order_with_its_names(client: str) -> 
 
     bare = URL.partition("?")[0]
     assert uploads == [
-        Upload("url", bare, URL)
+        PictureSource("url", bare, URL)
         if part.field == "url"
-        else Upload("image", part.name, part.content)
+        else PictureSource("image", part.name, part.content)
         for part in expected(client)
     ]
 

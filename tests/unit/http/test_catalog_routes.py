@@ -92,7 +92,7 @@ def test_head_is_answered_as_get_and_other_methods_with_those_there_are() -> Non
     )
     answer = respond(event("PATCH", "/norm/europe"), None, APP)
     assert (answer["statusCode"], answer["headers"]["Allow"]) == (405, "GET,OPTIONS,POST")
-    assert "/norm/{table} does not take PATCH" in json.loads(answer["body"])["error"]["message"]
+    assert "/norm/{table} does not accept PATCH" in json.loads(answer["body"])["error"]["message"]
 
 
 def test_the_table_is_the_one_that_the_gateway_has_read() -> None:
@@ -135,7 +135,7 @@ def test_a_file_that_takes_too_long_is_refused_before_the_function_is_killed() -
     # Then the answer comes in time, is that of the gateway, and says what to do
     assert time.monotonic() - started < 1
     assert (status, answer["error"]["code"]) == (504, "timeout")
-    assert "different rows; send the rows in several requests" in answer["error"]["message"]
+    assert "distinct rows; split the rows over several requests" in answer["error"]["message"]
 
 
 def test_an_answer_over_lambdas_limit_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_one_of_make_and_model_is_enough(path: str) -> None:
     for query in ({}, {"make": " "}, {"make": "", "model": ""}, {"marque": ""}):
         status, answer = send(event("GET", path, query=query))
         assert (status, answer["error"]["code"]) == (400, "invalid_parameter")
-        assert "give both, or one of the two" in answer["error"]["message"]
+        assert "send one or both" in answer["error"]["message"]
 
 
 @pytest.mark.parametrize("name", ["make", "modele"])

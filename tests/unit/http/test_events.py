@@ -8,7 +8,8 @@ import json
 import pytest
 
 from carlens.errors import MalformedBody
-from carlens.http.events import Response, media_type, read_request, strict_base64, write_response
+from carlens.http.bodies import media_type, strict_base64
+from carlens.http.events import Response, read_request, write_response
 from tests.support import event, golden
 
 MULTIPART = "multipart/form-data; boundary=xyz"

@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import shutil
+import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -15,15 +16,15 @@ from typing import Any
 import pytest
 from requests_toolbelt import MultipartEncoder
 
+from carlens import timing
 from carlens.catalog.tables import Entry
 from carlens.config import Config
 from carlens.errors import NotAnImage
-from carlens.http import dispatch, operations
 from carlens.http.image_routes import ROUTES, respond
 from carlens.images.types import ImageShape, Limits, Pixels
 from carlens.models.manifest import ManifestError
-from carlens.services.image_app import App
 from carlens.services.model_bundle import ModelBundle
+from carlens.services.recognition_app import RecognitionApp
 from carlens.vision.detector import Detection, DetectOptions
 from tests.fakes import STORE, Copy
 from tests.support import call, color_blocks, encode, event, multipart_event, real_app
@@ -98,7 +99,7 @@ def test_a_picture_that_cannot_be_measured_is_let_go(
         held.append(weakref.ref(pixels))
         raise NotAnImage("broken")
 
-    monkeypatch.setattr(operations, "read_shape", fail)
+    monkeypatch.setattr("carlens.services.measure.read_shape", fail)
 
     # Then it is gone when the next picture's turn comes: 32 of 20 MB fit in one request
     status, answer = carlens.send(multipart_event("/shape", form(PICTURE, PICTURE, PICTURE)))
@@ -315,7 +316,7 @@ def test_models_that_do_not_load_give_503_and_are_tried_again(
     # Given models that fail twice and then load
     good = Copy().app.models()
     tries: list[Callable[[], ModelBundle]] = [_fail, _fail, lambda: good]
-    app = App(Config(), lambda _: tries.pop(0)())
+    app = RecognitionApp(Config(), lambda _: tries.pop(0)())
     given = multipart_event("/predict", form(PICTURE))
 
     # When the copy starts and is called twice
@@ -332,7 +333,7 @@ def test_models_that_do_not_load_give_503_and_are_tried_again(
 
 
 def test_health_tells_whether_the_models_load(carlens: Copy) -> None:
-    ill = App(Config(), lambda _: _fail())
+    ill = RecognitionApp(Config(), lambda _: _fail())
 
     assert carlens.send(event("GET", "/health"))[1]["status"] == "ok"
     status, answer = call(event("GET", "/health"), ill)
@@ -340,7 +341,7 @@ def test_health_tells_whether_the_models_load(carlens: Copy) -> None:
 
 
 def test_what_needs_no_models_works_without_them() -> None:
-    ill = App(Config(), lambda _: _fail())
+    ill = RecognitionApp(Config(), lambda _: _fail())
 
     assert call(multipart_event("/shape", form(PICTURE)), ill) == (200, [[32, 64, 3]])
     assert call(event("GET", "/openapi.json"), ill)[0] == 200
@@ -355,8 +356,10 @@ def test_pictures_not_reached_in_time_say_so_and_the_others_answer(
     carlens: Copy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a function with ten seconds, and pictures that take as long each
-    clock = SimpleNamespace(monotonic=lambda: 10 * len(carlens.detector.shown))
-    monkeypatch.setattr(dispatch, "time", clock)
+    clock = SimpleNamespace(
+        monotonic=lambda: 10 * len(carlens.detector.shown), perf_counter=time.perf_counter
+    )
+    monkeypatch.setattr(timing, "time", clock)
     context = SimpleNamespace(aws_request_id="id", get_remaining_time_in_millis=lambda: 10_000)
     given = multipart_event("/predict", form(PICTURE, PICTURE), query={"format": "detailed"})
 

@@ -16,8 +16,9 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 from carlens import errors
 from carlens.catalog import csv_reader, normalize
 from carlens.config import Config
-from carlens.http import catalog_operations, catalog_routes, image_routes, rows
-from carlens.http.dispatch import SECURITY_HEADERS
+from carlens.http import catalog_routes, image_routes, rows
+from carlens.http.cors import SECURITY_HEADERS
+from carlens.http.statuses import status_of
 from tests.fakes import Copy
 from tests.support import event, multipart_event
 
@@ -218,7 +219,7 @@ def test_the_description_explains_every_code_with_its_status() -> None:
     text = CONTRACT["info"]["description"]
 
     for error in REQUEST_ERRORS:
-        assert f"| {error.status} | `{error.code}` |" in text
+        assert f"| {status_of(error)} | `{error.code}` |" in text
     for schema in (SCHEMAS["Error"]["properties"]["error"], SCHEMAS["EntryError"]):
         for code in schema["properties"]["code"]["enum"]:
             assert f"| `{code}` |" in text
@@ -232,7 +233,7 @@ def test_the_description_gives_the_limits_of_the_code() -> None:
     assert f"{config.max_side:,} pixels a side" in text
     assert f"{rows.MAX_ROWS:,} rows of makes and models in a request" in text
     assert f"{normalize.MAX_CHARS} characters each" in text
-    assert f"{catalog_operations._MAX_ANSWERS:,} answers: rows times `top_k`" in text
+    assert f"{catalog_routes.MAX_ANSWERS:,} answers: rows times `top_k`" in text
 
 
 def test_the_description_gives_the_headings_that_the_code_knows() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from carlens.errors import InvalidParameter
-from carlens.http.query import Parameters, read_parameters, wants_detailed
+from carlens.http.query import read_parameters, wants_detailed
+from carlens.services.parameters import Parameters
 
 CLASSES = ("car", "truck", "traffic light")
 
@@ -15,7 +16,7 @@ def read(**query: str) -> Parameters:
 
 
 def test_without_a_query_the_defaults_hold() -> None:
-    assert read() == Parameters(None, None, 5, 100, None)
+    assert read() == Parameters(None, frozenset(CLASSES), 5, 100, None)
 
 
 def test_every_parameter_is_read() -> None:

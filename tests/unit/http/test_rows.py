@@ -269,10 +269,10 @@ def test_a_form_has_its_rows_in_file() -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"[" * 200_000, "nested too deep; send a flat one"),
+        (b"[" * 200_000, "nested too deeply; send a flatter one"),
         (b"[" + b"1" * 5000 + b"]", "too many digits; shorten it"),
-        (b'["\xff"]', "not UTF-8; send it in that encoding"),
-        (b"[1,", "not JSON: Expecting value: line 1 column 4"),
+        (b'["\xff"]', "not UTF-8; encode it as UTF-8"),
+        (b"[1,", "not valid JSON: Expecting value: line 1 column 4"),
     ],
 )
 def test_wrong_json_is_refused_in_words_for_the_client(body: bytes, message: str) -> None:

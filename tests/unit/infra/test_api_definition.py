@@ -14,7 +14,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 from carlens.config import Config
 from carlens.http import catalog_routes, image_routes
 from carlens.services.catalog_app import CatalogApp
-from carlens.services.image_app import App
+from carlens.services.recognition_app import RecognitionApp
 from infra.api_definition import KEYLESS, api_definition
 from tests.support import event
 
@@ -37,7 +37,7 @@ def respond(method: str, path: str, origins: tuple[str, ...]) -> dict[str, Any]:
     given, config = event(method, path.replace("{table}", "europe")), Config(cors_origins=origins)
     if path in catalog_routes.ROUTES:
         return catalog_routes.respond(given, None, CatalogApp(config))
-    return image_routes.respond(given, None, App(config))
+    return image_routes.respond(given, None, RecognitionApp(config))
 
 
 def define(*, cors_origins: tuple[str, ...] = ("*",), api_key: bool = False) -> dict[str, Any]:

@@ -14,11 +14,12 @@ import pytest
 import yaml
 from aws_cdk import aws_s3 as s3
 
-from carlens.aws.metrics import RequestStats, metric_lines
+from carlens.aws.metrics import metric_lines
 from carlens.config import Config
 from carlens.http.catalog_routes import ROUTES as CATALOG_ROUTES
 from carlens.models.manifest import ManifestError
-from carlens.services.image_app import App
+from carlens.services.recognition_app import RecognitionApp
+from carlens.services.stats import RequestStats
 from infra.application import build_app
 from infra.layers import Function, LayerError, build_layers, stage_code
 from infra.layers.interpreter import find_python
@@ -845,7 +846,7 @@ def test_a_start_that_fails_is_seen_in_the_log(
     def load(config: Config) -> Any:
         raise ManifestError("no such model")
 
-    App(Config(), load=load).warm_up()
+    RecognitionApp(Config(), load=load).warm_up()
     (record,) = caplog.records
 
     # When
@@ -895,7 +896,7 @@ def test_the_dashboard_shows_what_the_runtime_measures(prod: Stage) -> None:
             namespace=variables(prod)["CARLENS_METRICS"],
             function="f",
             request={},
-            outcome=RequestStats(pictures=2, objects=1, failures=("not_an_image",), stages=stages),
+            stats=RequestStats(pictures=2, objects=1, failures=("not_an_image",), stages=stages),
         )
     ]
     written = {

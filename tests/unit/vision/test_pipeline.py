@@ -14,9 +14,10 @@ import pytest
 
 from carlens.errors import DeadlineExceeded, NotAnImage, PictureError
 from carlens.images.types import Pixels
+from carlens.timing import Stopwatch
 from carlens.vision.classifier import BATCH, Classifier
 from carlens.vision.detector import Detector
-from carlens.vision.pipeline import ImageResult, Stopwatch, process_images
+from carlens.vision.pipeline import ImageResult, process_images
 from tests.models_support import CLASSIFY, COLORS, DETECT, OPTIONS, Tensor, fake, picture, seeing
 
 Decode = Callable[[], Pixels]

@@ -1,4 +1,4 @@
-"""One copy of Carlens: its configuration and the models it holds."""
+"""The state of the recognition function: its settings and its loaded models."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from carlens.services.model_bundle import ModelBundle
 log = logging.getLogger("carlens")
 
 
-class App:
-    """Holds the models, and loads them again at the next call when that failed.
+class RecognitionApp:
+    """Holds the models. If loading fails, the next request tries again.
 
     Parameters
     ----------
     config : Config
     load : callable
-        Loads the models; raises ModelError.
+        Loads the models, or raises ModelError.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class App:
         self._models: ModelBundle | None = None
 
     def warm_up(self) -> None:
-        """Load the models before the first call; a failure is logged and left to that call."""
+        """Load the models before the first request. A failure is logged, not raised."""
         with suppress(ModelsUnavailable):
             self.models()
 
@@ -44,7 +44,7 @@ class App:
         Raises
         ------
         ModelsUnavailable
-            They cannot be loaded; the log says why.
+            The models cannot be loaded; the log says why.
         """
         if self._models is None:
             try:
@@ -52,6 +52,6 @@ class App:
             except ModelError as error:
                 log.error("models cannot be loaded: %s", error)
                 raise ModelsUnavailable(
-                    "The models cannot be loaded now; try again, and see the log if it stays so."
+                    "The models cannot be loaded. Try again; if it persists, check the log."
                 ) from error
         return self._models

@@ -17,21 +17,23 @@ from carlens.errors import (
     TooManyPictures,
     UnsupportedMediaType,
 )
-from carlens.http.bodies import Upload, read_uploads
 from carlens.http.events import Request
+from carlens.http.pictures import read_pictures
+from carlens.http.statuses import status_of
+from carlens.inputs.sources import PictureSource
 
 CRLF = b"\r\n"
 JSON = "application/json"
 
 
-def read(body: bytes, content_type: str | None, max_pictures: int = 32) -> list[Upload]:
+def read(body: bytes, content_type: str | None, max_pictures: int = 32) -> list[PictureSource]:
     headers = {} if content_type is None else {"content-type": content_type}
-    return read_uploads(
+    return read_pictures(
         Request("POST", "/predict", headers=headers, body=body), max_pictures=max_pictures
     )
 
 
-def read_form(body: bytes, boundary: str = "xyz") -> list[Upload]:
+def read_form(body: bytes, boundary: str = "xyz") -> list[PictureSource]:
     return read(body, f"multipart/form-data; boundary={boundary}")
 
 
@@ -57,10 +59,12 @@ def test_images_and_urls_keep_the_order_sent() -> None:
     found = read(encoder.to_string(), encoder.content_type)
 
     assert found == [
-        Upload("image", "a.jpg", b"A"),
-        Upload("url", "https://example.com/b.jpg", "https://example.com/b.jpg?key=secret"),
-        Upload("image", "c.png", b"C"),
-        Upload("url", "https://example.com/@d.jpg", "https://user:pass@example.com/@d.jpg#x"),
+        PictureSource("image", "a.jpg", b"A"),
+        PictureSource("url", "https://example.com/b.jpg", "https://example.com/b.jpg?key=secret"),
+        PictureSource("image", "c.png", b"C"),
+        PictureSource(
+            "url", "https://example.com/@d.jpg", "https://user:pass@example.com/@d.jpg#x"
+        ),
     ]
 
 
@@ -79,7 +83,7 @@ def test_images_and_urls_keep_the_order_sent() -> None:
     ids=["usual", "other order", "bare", "nameless", "backslash", "browser", "utf-8", "rfc 5987"],
 )
 def test_the_field_is_found_however_it_is_written(disposition: str, name: str | None) -> None:
-    assert read_form(part(disposition) + END) == [Upload("image", name, b"data")]
+    assert read_form(part(disposition) + END) == [PictureSource("image", name, b"data")]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +100,7 @@ def test_whatever_bytes_a_file_has_come_out_unchanged(content: bytes) -> None:
 def test_a_preamble_and_an_epilogue_are_ignored() -> None:
     body = b"preamble\r\n" + part('name="image"; filename="a"') + END + b"epilogue"
 
-    assert read_form(body) == [Upload("image", "a", b"data")]
+    assert read_form(body) == [PictureSource("image", "a", b"data")]
 
 
 def test_a_file_input_left_empty_by_a_browser_is_no_picture() -> None:
@@ -136,7 +140,7 @@ def test_a_malformed_form_is_refused_with_the_reason(body: bytes) -> None:
     with pytest.raises((MalformedBody, NoPictures)) as refused:
         read_form(body)
 
-    assert refused.value.status == 400
+    assert status_of(refused.type) == 400
     assert len(refused.value.message) > 20
 
 
@@ -148,7 +152,7 @@ def test_a_form_without_its_boundary_is_refused(header: str) -> None:
 
 @pytest.mark.parametrize("kind", ["image/jpeg", "IMAGE/PNG; x=y", "application/octet-stream"])
 def test_a_raw_body_is_one_picture(kind: str) -> None:
-    assert read(b"data", kind) == [Upload("body", None, b"data")]
+    assert read(b"data", kind) == [PictureSource("body", None, b"data")]
 
 
 def test_a_long_url_is_whole_so_that_no_other_one_is_fetched() -> None:
@@ -169,7 +173,7 @@ def test_a_long_url_is_whole_so_that_no_other_one_is_fetched() -> None:
 def test_a_file_name_in_an_old_code_page_is_no_reason_to_refuse(raw: bytes, name: str) -> None:
     body = part('name="image"; filename="FILENAME"').replace(b"FILENAME", raw) + END
 
-    assert read_form(body) == [Upload("image", name, b"data")]
+    assert read_form(body) == [PictureSource("image", name, b"data")]
 
 
 def test_a_data_url_is_a_picture_wherever_it_stands() -> None:
@@ -178,8 +182,8 @@ def test_a_data_url_is_a_picture_wherever_it_stands() -> None:
     form = read_form(part('name="url"', data.encode()) + END)
     listed = read(json.dumps({"images": [{"url": data}, {"data": data}]}).encode(), JSON)
 
-    assert form == [Upload("image", None, b"png")]
-    assert listed == [Upload("image", None, b"png")] * 2
+    assert form == [PictureSource("image", None, b"png")]
+    assert listed == [PictureSource("image", None, b"png")] * 2
 
 
 def test_json_carries_urls_and_base64() -> None:
@@ -193,9 +197,9 @@ def test_json_carries_urls_and_base64() -> None:
     found = read(json.dumps({"images": items}).encode(), "application/json; charset=utf-8")
 
     assert found == [
-        Upload("url", "http://a/b", "http://a/b"),
-        Upload("image", "c", b"data"),
-        Upload("image", None, b"data"),
+        PictureSource("url", "http://a/b", "http://a/b"),
+        PictureSource("image", "c", b"data"),
+        PictureSource("image", None, b"data"),
     ]
 
 

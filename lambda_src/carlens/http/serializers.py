@@ -1,0 +1,138 @@
+"""Results to the JSON of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from carlens.errors import PictureError
+from carlens.inputs.sources import PictureSource
+from carlens.models.manifest import Manifest
+from carlens.services.measure import Measurement
+from carlens.vision.classifier import Classification
+from carlens.vision.detector import Detection
+from carlens.vision.pipeline import ImageResult
+
+if TYPE_CHECKING:
+    from carlens.catalog.tables import Entry
+
+Json = dict[str, Any]
+
+
+def objects_json(
+    result: ImageResult | PictureError, references: Mapping[str, Entry] | None
+) -> list[Json]:
+    """Give the objects of a picture; none if it failed.
+
+    Parameters
+    ----------
+    references : Mapping or None
+        The catalog entry of each label that has one; None for the list form, which has none.
+    """
+    if isinstance(result, PictureError):
+        return []
+    if not result.names:
+        return [_detection(found) for found in result.objects]
+    return [
+        _vehicle(found, name, references)
+        for found, name in zip(result.objects, result.names, strict=True)
+    ]
+
+
+def image_json(
+    index: int, source: PictureSource, result: ImageResult | PictureError, objects: list[Json]
+) -> Json:
+    """Give the detailed form of an analyzed picture."""
+    if isinstance(result, PictureError):
+        found: Json = {"width": None, "height": None, "objects": objects, "error": _error(result)}
+    else:
+        found = {"width": result.width, "height": result.height, "objects": objects, "error": None}
+    return {**_source(index, source), **found}
+
+
+def measurement_json(index: int, source: PictureSource, measured: Measurement) -> Json:
+    """Give the detailed form of a measured picture."""
+    shape, error = measured.shape, measured.error
+    return {
+        **_source(index, source),
+        **(asdict(shape) if shape else {"height": None, "width": None, "channels": None}),
+        "bytes": measured.size,
+        "error": None if error is None else _error(error),
+    }
+
+
+def model_versions_json(manifests: Mapping[str, Manifest]) -> Json:
+    """Give the name and version of each model that was used."""
+    return {
+        role: {"name": manifest.name, "version": manifest.version}
+        for role, manifest in manifests.items()
+    }
+
+
+def model_json(manifest: Manifest) -> Json:
+    """Give everything that `GET /models` tells about a model."""
+    thresholds = asdict(manifest.thresholds)
+    if manifest.task == "classify":
+        thresholds = {"confidence": thresholds["confidence"]}
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "task": manifest.task,
+        "license": manifest.license,
+        "source": manifest.source,
+        "trained_on": manifest.trained_on,
+        "limits": manifest.limits,
+        "classes": list(manifest.labels),
+        "thresholds": thresholds,
+        "input": {"width": manifest.input.width, "height": manifest.input.height},
+    }
+
+
+def detailed_json(
+    request_id: str,
+    images: Sequence[Json],
+    timings: Mapping[str, float],
+    manifests: Mapping[str, Manifest] | None = None,
+) -> Json:
+    """Give a response in the detailed form."""
+    used = {} if manifests is None else {"models": model_versions_json(manifests)}
+    return {"request_id": request_id, **used, "images": images, "timing_ms": timings}
+
+
+def _detection(found: Detection) -> Json:
+    return {
+        # Rounded half up: round() can make a box of one pixel empty.
+        "x1": int(found.x1 + 0.5),
+        "y1": int(found.y1 + 0.5),
+        "x2": int(found.x2 + 0.5),
+        "y2": int(found.y2 + 0.5),
+        "class_name": found.class_name,
+        "confidence": round(found.confidence, 4),
+        "label": f"{found.class_name}: {found.confidence:.2f}",
+    }
+
+
+def _vehicle(
+    found: Detection, name: Classification, references: Mapping[str, Entry] | None
+) -> Json:
+    vehicle = {
+        **_detection(found),
+        "label": f"{name.names[0]}: {name.probs[0]:.2f}",
+        "pred": list(name.names),
+        "prob": [round(prob, 4) for prob in name.probs],
+    }
+    if references is not None:
+        make, reference = name.make, references.get(name.names[0])
+        vehicle["certain"] = name.certain
+        vehicle["make"] = make and {"name": make.name, "prob": round(make.prob, 4)}
+        vehicle["reference"] = reference and {"make": reference.make, "model": reference.model}
+    return vehicle
+
+
+def _source(index: int, source: PictureSource) -> Json:
+    return {"index": index, "field": source.field, "name": source.name}
+
+
+def _error(error: PictureError) -> dict[str, str]:
+    return {"code": error.code, "message": error.message}

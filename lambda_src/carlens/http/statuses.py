@@ -1,0 +1,23 @@
+"""The HTTP status of each error."""
+
+from __future__ import annotations
+
+from carlens import errors
+
+# An error without a status of its own has that of its nearest base class.
+_STATUSES: dict[type[errors.CarlensError], int] = {
+    errors.BadRequest: 400,
+    errors.NotFound: 404,
+    errors.MethodNotAllowed: 405,
+    errors.PayloadTooLarge: 413,
+    errors.UnsupportedMediaType: 415,
+    errors.CarlensError: 500,
+    errors.ModelsUnavailable: 503,
+    errors.TableUnavailable: 503,
+    errors.OutOfTime: 504,
+}
+
+
+def status_of(error: type[errors.CarlensError]) -> int:
+    """Give the status of a response that reports this error."""
+    return next(_STATUSES[base] for base in error.__mro__ if base in _STATUSES)

@@ -1,0 +1,88 @@
+"""Pictures to the objects in them, and to the makes and models of vehicles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from carlens.config import Config
+from carlens.errors import PictureError
+from carlens.images.decoder import read_pixels
+from carlens.images.types import Limits, Pixels
+from carlens.inputs.sources import PictureSource, Reader
+from carlens.models.manifest import Thresholds
+from carlens.services.parameters import Parameters
+from carlens.services.reading import open_within
+from carlens.services.recognition_app import RecognitionApp
+from carlens.timing import Deadline, Stopwatch
+from carlens.vision.classifier import Classifier
+from carlens.vision.detector import DetectOptions
+from carlens.vision.pipeline import ImageResult, process_images
+
+STAGES = ("read", "decode", "detect", "classify")
+
+
+def analyze(
+    sources: Sequence[PictureSource],
+    app: RecognitionApp,
+    parameters: Parameters,
+    classifier: Classifier | None,
+    deadline: Deadline,
+    watch: Stopwatch,
+) -> list[ImageResult | PictureError]:
+    """Analyze pictures.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Its `classes` are given.
+    classifier : Classifier or None
+        Names the detected objects; None for detection alone.
+    deadline : Deadline
+        Pictures that are not analyzed by then fail.
+    watch : Stopwatch
+        Gets the time of each of `STAGES`.
+
+    Returns
+    -------
+    list of ImageResult or PictureError
+        One for each picture, in order.
+    """
+    detector = app.models().detector
+    with open_within(sources, app.config, deadline) as readers:
+        return process_images(
+            (_decoder(reader, app.limits, watch) for reader in readers),
+            detector,
+            _detect_options(parameters, app.config, detector.manifest.thresholds),
+            classifier,
+            top_k=parameters.top_k,
+            out_of_time=deadline.has_passed,
+            watch=watch,
+            decode_ahead=app.config.threads > 1 and len(sources) > 1,
+        )
+
+
+def _decoder(reader: Reader, limits: Limits, watch: Stopwatch) -> Callable[[], Pixels]:
+    def decode() -> Pixels:
+        with watch("read"):
+            data = reader()
+        with watch("decode"):
+            return read_pixels(data, limits)
+
+    return decode
+
+
+def _detect_options(parameters: Parameters, config: Config, defaults: Thresholds) -> DetectOptions:
+    """Take each option from the request, else from the settings, else from the manifest."""
+    return DetectOptions(
+        confidence=_first(parameters.confidence, config.confidence, defaults.confidence),
+        iou=defaults.iou,
+        merge_iou=defaults.merge_iou,
+        min_area=_first(config.min_area, defaults.min_area),
+        slices=int(_first(parameters.slices, config.slices, defaults.slices)),
+        max_objects=parameters.max_objects,
+        classes=parameters.classes,
+    )
+
+
+def _first(*values: float | None) -> float:
+    return next(value for value in values if value is not None)
