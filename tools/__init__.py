@@ -1,0 +1,1 @@
+"""Checks that maintainers run: the changelog and the contract."""
