@@ -1,24 +1,29 @@
-# Every target makes .venv when it is not there; running one again is fast.
-# What does not wait for another is made side by side: most waits for the network, or uses one core.
+# Every target creates what it needs, .venv included; a second run reuses it and is fast.
+# Independent steps run in parallel: most of them wait for the network or use one core.
 MAKEFLAGS += --jobs
 PORT ?= 8000
 STAGE ?= dev
 VENV := .venv
 PY := $(VENV)/bin/python
 CDK := node_modules/.bin/cdk
-# Two files at a time, as each starts servers that use all cores; in order, for the long come first.
+UV := $(VENV)/bin/uv --quiet
+INSTALL := $(UV) pip install --python $(PY)
+# Run two test files at a time, because each starts servers that use all cores. Keep the order, so
+# that the long ones start first.
 PYTEST := $(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
-SLOW_TESTS_NEED := $(VENV)/.integration node_modules/.ready build/tools/.localstack build/tools/.ready
-PIP := -m pip install --quiet --disable-pip-version-check --no-compile
-# What tests and examples say in the place of a secret.
+SLOW_TESTS_NEED := $(VENV)/.sam node_modules/.ready build/tools/.localstack build/tools/.ready
+# Placeholders that tests and examples use instead of secrets.
 NO_SECRETS := ^(none|true|pass|hunter2|secret|secret-of-owner|48afa4710000000049454e44ae426082)$$$$
+LOCK := $(UV) pip compile --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+	$(if $(UPGRADE),--upgrade)
 export PYTHONPATH := lambda_src
-# Bytecode is made of what is imported, once, and not of all that is installed, which takes a minute.
+# Python compiles what is imported, once. Compiling everything that is installed takes a minute.
 unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check audit format eval synth deploy diff destroy bench lock browser
+.PHONY: help serve test coverage check audit format eval synth deploy diff destroy bench wheel lock \
+	browser
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,18 +31,21 @@ help: ## Show this help
 serve: $(VENV)/.serve ## Run the API and its page on this machine [PORT=8000]
 	@$(PY) -m carlens.local --port $(PORT)
 
-test: $(VENV)/.ready browser $(if $(SLOW),$(SLOW_TESTS_NEED)) ## Run the tests [SLOW=yes for the slow ones too]
+test: $(VENV)/.ready browser $(if $(SLOW),$(SLOW_TESTS_NEED)) ## Run the tests [SLOW=yes includes the slow ones]
 	@$(PYTEST) $(if $(SLOW),,-m "not slow")
 
-check: $(VENV)/.ready ## Lint, format, types, and no secrets
+coverage: $(VENV)/.ready ## Run the unit tests and check their coverage
+	@$(PYTEST) tests/unit --cov --cov-report=term:skip-covered
+
+check: $(VENV)/.ready ## Check lint, format, types, import rules and secrets
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-logo
 	@git ls-files -z | PATH="$(CURDIR)/$(VENV)/bin:$$PATH" xargs -0 detect-secrets-hook \
 		--exclude-lines '"(sha256|integrity)"' --exclude-secrets '$(NO_SECRETS)'
 
-audit: $(VENV)/.ready ## Ask the advisory database about the functions' packages
-	@$(PY) $(PIP) pip-audit==2.10.1
+audit: $(VENV)/.ready ## Look up the functions' packages in the advisory database
 	@$(VENV)/bin/pip-audit --strict --no-deps --disable-pip -r lambda_src/requirements.txt
 
 format: $(VENV)/.ready ## Format the code
@@ -47,7 +55,7 @@ format: $(VENV)/.ready ## Format the code
 eval: $(VENV)/.ready ## Measure the models: ANNOTATIONS=instances.json IMAGES=folder [SLICES=n], or CLASSES=folder
 	@$(if $(CLASSES),$(PY) -m benchmarks.evaluate classifier $(CLASSES),\
 	$(PY) -m benchmarks.evaluate detector \
-		$(or $(ANNOTATIONS),$(wildcard ../shared/evalset/instances_val.json),$(error Name what to \
+		$(or $(ANNOTATIONS),$(wildcard ../shared/evalset/instances_val.json),$(error Name the data to \
 		measure on: ANNOTATIONS=instances.json IMAGES=folder, or CLASSES=folder)) \
 		$(or $(IMAGES),../shared/evalset/images) $(if $(SLICES),--slices $(SLICES)))
 
@@ -55,23 +63,37 @@ synth: $(VENV)/.ready node_modules/.ready ## Write the CloudFormation templates 
 	@$(CDK) synth --quiet -c stage=$(STAGE)
 	@ls -1 cdk.out/*.template.json
 
-deploy: $(VENV)/.ready node_modules/.ready ## Put Carlens on AWS [STAGE=dev]
+deploy: $(VENV)/.ready node_modules/.ready ## Deploy to AWS [STAGE=dev]
 	@$(CDK) deploy --all --require-approval never -c stage=$(STAGE)
 
-diff: $(VENV)/.ready node_modules/.ready ## Show what a deploy would change [STAGE=dev]
+diff: $(VENV)/.ready node_modules/.ready ## Show what `make deploy` would change [STAGE=dev]
 	@$(CDK) diff -c stage=$(STAGE)
 
-destroy: $(VENV)/.ready node_modules/.ready ## Take Carlens off AWS; for prod see docs/deploy.md first [STAGE=dev]
+destroy: $(VENV)/.ready node_modules/.ready ## Remove Carlens from AWS; for prod, read docs/deploy.md first [STAGE=dev]
 	@$(CDK) destroy --all -c stage=$(STAGE)
 
-bench: build/bench/.ready ## Measure speed, memory and price beside a floor and rivals (15 minutes)
+bench: build/bench/.ready ## Measure speed, memory and cost against a lower bound and other servers (15 minutes)
 	@build/bench/bin/python -m benchmarks.speed
 
-lock: $(VENV)/.ready ## Pin the layers' wheels by hash, after a change of lambda_src/requirements.txt
+wheel: $(VENV)/.serve ## Build the package into dist/
+	@$(UV) build --wheel --out-dir dist
+	@ls -1 dist/*.whl
+
+# The environments in which the locks are used differ: Python 3.11 to 3.13 on any platform, and
+# Python 3.13 on Linux for what stands in for AWS. LocalStack runs with packages of its own time.
+lock: $(VENV)/.ready ## Lock all dependencies with hashes [UPGRADE=yes takes newer versions]
+	@$(LOCK) --universal --python-version 3.11 -c lambda_src/requirements.txt \
+		--extra dev -o requirements.txt pyproject.toml
+	@$(LOCK) --universal --python-version 3.11 -c lambda_src/requirements.txt \
+		--group bench -o benchmarks/requirements.txt pyproject.toml
+	@$(LOCK) --universal --python-version 3.13 --no-deps \
+		--group tools -o tests/integration/tools.txt
+	@$(LOCK) --python-platform linux --python-version 3.13 --exclude-newer 2026-04-05 \
+		--group localstack -o tests/integration/localstack.txt
 	@$(PY) -m infra.layers lock
 
-# The browser tests use Chromium, at half the cost without its windows. Where there is none and none
-# can be installed they are skipped.
+# The browser tests run Chromium; the build without windows takes half the time to install. They are
+# skipped where there is no Chromium and it cannot be installed.
 browser:
 	@for name in chromium-headless-shell chromium chromium-browser google-chrome; do \
 		command -v $$name >/dev/null && exit; done; \
@@ -79,49 +101,51 @@ browser:
 		echo "Installing Chromium for the browser tests" && apt-get update -qq >/dev/null && \
 		for name in chromium-headless-shell chromium; do \
 			DEBIAN_FRONTEND=noninteractive apt-get install -qqy $$name >/dev/null && exit; done; \
-	echo "No Chromium: the browser tests will be skipped. Install it to run them."
+	echo "Chromium not found: the browser tests will be skipped. Install it to run them."
 
-# Every package is named there: some of them ask for versions that clash with ours.
-$(VENV)/.integration: $(VENV)/.ready requirements-integration.txt
-	@echo "Installing real clients and oracles for the integration tests"
-	@$(PY) $(PIP) --no-deps -r requirements-integration.txt
+# AWS SAM's own Python code, without the fifty packages that its commands need.
+$(VENV)/.sam: $(VENV)/.ready tests/integration/tools.txt
+	@$(INSTALL) --no-deps -c tests/integration/tools.txt aws-sam-cli
 	@touch $@
 
 node_modules/.ready: package-lock.json
-	@command -v npm >/dev/null || { echo "The AWS CDK needs Node 20 or later, with npm."; exit 1; }
+	@command -v npm >/dev/null || { echo "The AWS CDK needs Node.js 20 or later, with npm."; exit 1; }
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
 build/tools/.ready: $(VENV)/.serve tests/integration/tools.txt $(wildcard infra/layers/*.py infra/locks/*)
-	@echo "Fetching Lambda's emulator and an S3 server, and building the layers"
+	@echo "Downloading the Lambda emulator and an S3 server, and building the layers"
 	@$(PY) -m tests.integration.tools
 	@$(PY) -m infra.layers build
 	@mkdir -p $(@D) && touch $@
 
-build/tools/.localstack: $(VENV)/.serve requirements-localstack.txt
-	@echo "Installing LocalStack, an AWS on this machine (a minute or two)"
+build/tools/.localstack: $(VENV)/.serve tests/integration/localstack.txt
+	@echo "Installing LocalStack, which stands in for AWS (a minute or two)"
 	@$(PY) -m tests.integration.tools localstack
 	@mkdir -p $(@D) && touch $@
 
-# The rivals ask for other versions than ours, so they get an environment of their own.
-build/bench/.ready: $(VENV)/.ready benchmarks/requirements.txt lambda_src/requirements.txt
-	@echo "Installing what Carlens is measured against"
-	@$(PY) -m venv build/bench
-	@build/bench/bin/python $(PIP) -r benchmarks/requirements.txt
+build/bench/.ready: $(VENV)/.serve benchmarks/requirements.txt
+	@echo "Installing the servers that Carlens is compared with"
+	@$(UV) venv --allow-existing --python $(PY) build/bench
+	@$(UV) pip sync --python build/bench/bin/python --require-hashes benchmarks/requirements.txt
 	@touch $@
 
-$(VENV)/.ready: $(VENV)/.serve requirements.txt
-	@echo "Installing what tests, checks and the AWS CDK need (a minute or two, the first time)"
-	@$(PY) $(PIP) -r requirements.txt
+$(VENV)/.ready: $(VENV)/.serve
+	@echo "Installing what the tests, the checks and the AWS CDK need"
+	@$(INSTALL) --require-hashes -r requirements.txt
 	@touch $@
 
-$(VENV)/.serve: lambda_src/requirements-local.txt lambda_src/requirements.txt
+# A part of requirements.txt: the project's own dependencies, in the versions locked there.
+$(VENV)/.serve: $(VENV)/bin/uv pyproject.toml requirements.txt
+	@echo "Installing Carlens into $(VENV)"
+	@$(INSTALL) -r pyproject.toml -c requirements.txt
+	@touch $@
+
+$(VENV)/bin/uv:
 	@python=$$(for p in python3.13 python3.12 python3.11 python3 python; do \
 		$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 		&& echo $$p && break; done); \
 	[ -n "$$python" ] || { echo "Carlens needs Python 3.11, 3.12 or 3.13 on the PATH."; exit 1; }; \
 	[ -x $(PY) ] || $$python -m venv $(VENV)
-	@echo "Installing Carlens into $(VENV) (half a minute, the first time)"
-	@$(PY) $(PIP) -r lambda_src/requirements-local.txt
-	@touch $@
-
+	@sed -n '/^uv==/,/# via/p' requirements.txt | $(PY) -m pip install --quiet \
+		--disable-pip-version-check --no-compile --require-hashes --requirement /dev/stdin

@@ -21,7 +21,7 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(
+def png(  # noqa: PLR0913 - one keyword for each field of a PNG
     width: int,
     height: int,
     *,

@@ -7,9 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from carlens import __version__
 from carlens.ranges import T, read_number
 
-_DEFAULT_MODELS = Path(__file__).resolve().parents[2] / "models"
+
+def default_models(package: Path) -> Path:
+    """Return the folder with the models that come with Carlens.
+
+    A wheel has it inside the package; in a checkout it lies next to `lambda_src`.
+    """
+    inside = package / "models" / "data"
+    return inside if inside.is_dir() else package.parents[1] / "models"
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ class Config:
         The version that `/health` reports.
     """
 
-    models: str = str(_DEFAULT_MODELS)
+    models: str = str(default_models(Path(__file__).resolve().parent))
     detector: str = "ssdlite-mobilenet-v2-coco"
     classifier: str = "efficientnet-lite0-stanford-cars"
     detector_hash: str = ""
@@ -64,7 +72,7 @@ class Config:
     slices: int | None = None
     tables: str = ""
     metrics: str = ""
-    version: str = "0.1.0"
+    version: str = __version__
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Config:

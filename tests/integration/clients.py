@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import httpx
 import pytest
 import requests
 from playwright.sync_api import Browser
@@ -109,12 +110,9 @@ def requests_toolbelt(url: str, parts: Sequence[Part], around: Around) -> Answer
     return Answer(answer.status_code, answer.text)
 
 
-def httpx(url: str, parts: Sequence[Part], around: Around) -> Answer:
+def httpx_files(url: str, parts: Sequence[Part], around: Around) -> Answer:
     """Send by httpx."""
-    module = pytest.importorskip("httpx", reason="needs requirements-integration.txt")
-    answer = module.post(
-        url, files=[(p.field, (p.name, p.content)) for p in parts], timeout=TIMEOUT
-    )
+    answer = httpx.post(url, files=[(p.field, (p.name, p.content)) for p in parts], timeout=TIMEOUT)
     return Answer(answer.status_code, answer.text)
 
 
@@ -220,7 +218,7 @@ CLIENTS: dict[str, Client] = {
     "curl --form-escape": curl_form_escape,
     "requests": requests_files,
     "requests-toolbelt": requests_toolbelt,
-    "httpx": httpx,
+    "httpx": httpx_files,
     "aiohttp": aiohttp_form,
     "node": node,
     "chromium": chromium,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import requests
 from playwright.sync_api import Browser
@@ -17,8 +18,6 @@ from tests.forms import Part, expected
 from tests.integration.clients import CLIENTS, TIMEOUT, Around, curl, run_node
 from tests.integration.test_answers import PASSAT_CAR, SKODA_CAR, assert_near, nearest
 from tests.support import PASSAT, SKODA, photo
-
-NEEDS_HTTPX = "needs the packages of requirements-integration.txt"
 
 PHOTOS = (
     Part("image", SKODA.read_bytes(), 'photo "1" é🚗.png'),
@@ -158,7 +157,6 @@ def test_requests_sends_in_chunks(api: str) -> None:
 
 
 def test_httpx_sends_in_chunks(api: str) -> None:
-    httpx = pytest.importorskip("httpx", reason=NEEDS_HTTPX)
     body = encoder()
 
     answer = httpx.post(
@@ -232,7 +230,6 @@ def test_requests_keeps_its_connection(api: str) -> None:
 
 
 def test_httpx_keeps_its_connection(api: str) -> None:
-    httpx = pytest.importorskip("httpx", reason=NEEDS_HTTPX)
     seen: list[str] = []
     watch = {"trace": lambda name, info: seen.append(name)}
     with httpx.Client(timeout=TIMEOUT) as session:

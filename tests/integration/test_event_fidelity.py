@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import flask
 import pytest
 import yaml
+from aws_lambda_powertools.utilities.parser.models import APIGatewayProxyEventModel
+from werkzeug import serving
 
 from carlens.http.events import read_request
 from tests.integration.echo_handler import echo
@@ -27,13 +30,10 @@ from tests.integration.requests_table import REQUESTS as COMMON
 from tests.integration.requests_table import Got, Sent, send
 from tests.integration.serving import running_server
 
-_WHY = "needs the packages of requirements-integration.txt"
-flask = pytest.importorskip("flask", reason=_WHY)
-serving = pytest.importorskip("werkzeug.serving", reason=_WHY)
+_WHY = "needs AWS SAM, which `make test SLOW=yes` installs"
 sam_event = pytest.importorskip("samcli.local.apigw.event_constructor", reason=_WHY)
 sam_errors = pytest.importorskip("samcli.local.apigw.service_error_responses", reason=_WHY)
 sam_route = pytest.importorskip("samcli.local.apigw.route", reason=_WHY)
-powertools = pytest.importorskip("aws_lambda_powertools.utilities.parser.models", reason=_WHY)
 
 CONTRACT = yaml.safe_load(
     (Path(__file__).parents[2] / "lambda_src/openapi.yaml").read_text("utf-8")
@@ -285,7 +285,7 @@ def test_the_event_is_one_by_the_model_of_powertools(
         assert answers[name][0].status in (400, 404)
         return
 
-    model = powertools.APIGatewayProxyEventModel.model_validate(event)
+    model = APIGatewayProxyEventModel.model_validate(event)
 
     # Then nothing is missing or of a wrong type, and the model knows every member by name
     known = model.model_dump(by_alias=True, exclude_unset=True)

@@ -5,7 +5,7 @@
     build/tools/<hash>/runtime/     what Lambda's image has beside Python: the runtime client, boto3
     build/tools/localstack-<hash>/  a virtual environment with LocalStack, and node_modules
 
-`tools.txt` and `requirements-localstack.txt` pin them. `python -m tests.integration.tools` fetches
+`tools.txt` and `localstack.txt` pin them. `python -m tests.integration.tools` fetches
 the first three, with `localstack` the last.
 """
 
@@ -27,7 +27,7 @@ from infra.layers.interpreter import find_python
 from infra.layers.locks import download
 
 _PINS = Path(__file__).with_name("tools.txt")
-_LOCALSTACK_PINS = ROOT / "requirements-localstack.txt"
+_LOCALSTACK_PINS = Path(__file__).with_name("localstack.txt")
 # Lambda's image for Node has it, and the CDK's own functions use it.
 _NODE_SDK = "@aws-sdk/client-s3@3.1169.0"
 _CACHE = ROOT / "build" / "tools"
@@ -94,7 +94,7 @@ def find_localstack() -> Path:
     UnavailableError
         This machine cannot run it, or has no npm.
     CalledProcessError
-        pip or npm cannot fetch it.
+        uv or npm cannot install it.
     """
     python = find_python()
     if python is None:
@@ -106,16 +106,10 @@ def find_localstack() -> Path:
     if not (home / "ready").exists():
         # Not moved into place when whole, as a virtual environment cannot be moved.
         shutil.rmtree(home, ignore_errors=True)
-        _run(python, "-m", "venv", home)
-        pip = (
-            home / "bin/python",
-            "-m",
-            "pip",
-            "--disable-pip-version-check",
-            "install",
-            "--quiet",
-        )
-        _run(*pip, "--no-deps", "--no-compile", "--requirement", _LOCALSTACK_PINS)
+        uv = (sys.executable, "-m", "uv", "--quiet")
+        # Seeded with pip, which LocalStack calls to install packages on demand.
+        _run(*uv, "venv", "--seed", "--python", python, home)
+        _run(*uv, "pip", "install", "--python", home, "--require-hashes", "-r", _LOCALSTACK_PINS)
         npm = ("npm", "install", "--silent", "--no-audit", "--no-fund", "--no-save")
         _run(*npm, "--prefix", home, _NODE_SDK)
         (home / "ready").touch()
