@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import cache
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from carlens.aws.metrics import RequestStats
 from carlens.errors import DeadlineExceeded, ModelsUnavailable, PictureError, UrlFailed
 from carlens.http.bodies import Upload, read_uploads
+from carlens.http.contract import public_contract
 from carlens.http.dispatch import RequestContext
 from carlens.http.events import Request, Response
 from carlens.http.query import Parameters, read_parameters, wants_detailed
@@ -29,7 +28,6 @@ from carlens.vision.pipeline import ImageResult, Stopwatch, process_images
 if TYPE_CHECKING:
     from carlens.catalog.tables import Entry
 
-_CONTRACT = Path(__file__).resolve().parents[2] / "openapi.yaml"
 # What is fetched and not yet seen waits in memory, each up to the limit of a picture.
 _FETCHES_AHEAD = 8
 _FETCH_SECONDS = 10.0
@@ -84,7 +82,7 @@ def models(request: Request, call: RequestContext[App]) -> Response:
 
 def contract(request: Request, call: RequestContext[App]) -> Response:
     """Give the OpenAPI document, without what only deployments read."""
-    return Response.of_json({**_contract(), "servers": [{"url": request.prefix or "/"}]})
+    return Response.of_json({**public_contract(), "servers": [{"url": request.prefix or "/"}]})
 
 
 def page(request: Request, call: RequestContext[App]) -> Response:
@@ -372,22 +370,3 @@ def _describe(manifest: Manifest) -> dict[str, Any]:
         "thresholds": thresholds,
         "input": {"width": manifest.input.width, "height": manifest.input.height},
     }
-
-
-@cache
-def _contract() -> dict[str, Any]:
-    import yaml  # only this route pays for it
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    document: dict[str, Any] = _public(yaml.load(_CONTRACT.read_text("utf-8"), loader))  # noqa: S506 - both loaders are safe
-    return document
-
-
-def _public(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: _public(member)
-            for key, member in value.items()
-            if not str(key).startswith(("x-amazon-", "x-carlens-"))
-        }
-    return [_public(member) for member in value] if isinstance(value, list) else value
