@@ -34,7 +34,7 @@ from carlens.images.decoder import read_pixels, read_shape
 from carlens.images.types import Limits
 from carlens.services.catalog_app import CatalogApp
 from tests import hostile
-from tests.fakes import Copy
+from tests.fakes import FakeApp
 from tests.forms import BODIES, captured
 from tests.support import encode, golden
 
@@ -119,7 +119,7 @@ def _rows_of(body: str, rows: Rows) -> int:
     return len(list(read)) - rows.header
 
 
-_COPY = Copy(metrics="Carlens")
+_FAKE = FakeApp(metrics="Carlens")
 _CATALOG = CatalogApp(Config(metrics="Carlens"))
 _JUNK: tuple[Any, ...] = (
     None, True, 0, -1, 1e308, "", "\ud800", "\0", "a" * 9000, "/shape",
@@ -136,7 +136,7 @@ def event(data: bytes) -> str:
     with suppress(CarlensError):
         read_request(given)
     with redirect_stdout(io.StringIO()):
-        answers = (respond(given, None, _COPY.app), catalog_routes.respond(given, None, _CATALOG))
+        answers = (respond(given, None, _FAKE.app), catalog_routes.respond(given, None, _CATALOG))
     for answer in answers:
         assert answer["statusCode"] != 500, (answer["body"], given)
         assert answer["headers"]["Access-Control-Allow-Origin"] == "*"

@@ -295,12 +295,12 @@ def test_the_response_keeps_its_headers(api: RunningServer) -> None:
 
     with closing(connection(api)) as client:
         client.request("POST", "/respond", json.dumps(wanted))
-        answer = client.getresponse()
-        body = answer.read()
+        response = client.getresponse()
+        body = response.read()
 
-    assert answer.status == 418
+    assert response.status == 418
     assert body == "<p>né".encode()
-    headers = answer.getheaders()
+    headers = response.getheaders()
     assert ("x-CaSe", "kept") in headers
     assert [v for n, v in headers if n == "Set-Cookie"] == ["a=1", "b=2"]
     assert [v for n, v in headers if n.lower() == "content-type"] == ["text/html"]
@@ -319,10 +319,14 @@ def test_the_response_keeps_its_headers(api: RunningServer) -> None:
 def test_binary_responses_need_a_binary_accept_header(
     api: RunningServer, accept: str, sent: bytes
 ) -> None:
-    answer = {"headers": {"Content-Type": "image/png"}, "body": "iVBORw==", "isBase64Encoded": True}
+    response = {
+        "headers": {"Content-Type": "image/png"},
+        "body": "iVBORw==",
+        "isBase64Encoded": True,
+    }
 
     got = requests.post(
-        f"{api.url}/respond", json.dumps(answer), headers={"Accept": accept}, timeout=SECONDS
+        f"{api.url}/respond", json.dumps(response), headers={"Accept": accept}, timeout=SECONDS
     )
 
     assert got.content == sent
@@ -331,22 +335,22 @@ def test_binary_responses_need_a_binary_accept_header(
 @pytest.mark.parametrize("status", [204, 304])
 def test_some_statuses_have_no_body(api: RunningServer, status: int) -> None:
     with requests.Session() as session:
-        answer = session.post(
+        response = session.post(
             f"{api.url}/respond", json.dumps({"statusCode": status, "body": "no"}), timeout=SECONDS
         )
-        assert (answer.status_code, answer.content) == (status, b"")
+        assert (response.status_code, response.content) == (status, b"")
         assert session.get(f"{api.url}/big?n=1", timeout=SECONDS).text == "x"
 
 
 def test_an_unknown_route_is_a_404(api: RunningServer) -> None:
-    answer = requests.post(f"{api.url}/nowhere", b"x" * 1000, timeout=SECONDS)
+    response = requests.post(f"{api.url}/nowhere", b"x" * 1000, timeout=SECONDS)
 
-    assert answer.status_code == 404
-    assert answer.json() == {
+    assert response.status_code == 404
+    assert response.json() == {
         "code": "not_found",
-        "request_id": answer.headers["x-amzn-RequestId"],
+        "request_id": response.headers["x-amzn-RequestId"],
     }
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
 
 
 @pytest.mark.parametrize(
@@ -361,13 +365,13 @@ def test_an_unknown_route_is_a_404(api: RunningServer) -> None:
 def test_a_handler_that_fails_is_a_502(
     api: RunningServer, path: str, body: str, reason: str
 ) -> None:
-    answer = requests.post(api.url + path, body, timeout=SECONDS)
+    response = requests.post(api.url + path, body, timeout=SECONDS)
 
-    assert answer.status_code == 502
-    assert answer.json()["code"] == "internal_error"
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert response.status_code == 502
+    assert response.json()["code"] == "internal_error"
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
     # Then the reason is in the log of the server, but not in the response
-    assert reason not in answer.text
+    assert reason not in response.text
     assert api.line_with(reason).startswith(f"POST {path} 502 ")
 
 
@@ -449,11 +453,11 @@ def test_a_body_over_the_limit_is_refused_before_it_is_sent(api: RunningServer) 
             b"POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
             b"Content-Length: %d\r\n\r\n" % (BODY_LIMIT + 1)
         )
-        answer = sock.recv(65536)
+        response = sock.recv(65536)
 
-    assert answer.startswith(b"HTTP/1.1 413 ")
-    assert b"\r\nConnection: close\r\n" in answer
-    assert b"\r\n\r\nHTTP content length exceeded 10485760 bytes." in answer
+    assert response.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nConnection: close\r\n" in response
+    assert b"\r\n\r\nHTTP content length exceeded 10485760 bytes." in response
 
 
 def test_an_incomplete_body_is_a_400(start: Start) -> None:
@@ -519,12 +523,12 @@ def test_a_body_over_the_limit_is_a_413(api: RunningServer, chunked: bool) -> No
         yield b"x"
 
     body = chunks() if chunked else b"x" * (BODY_LIMIT + 1)
-    answer = requests.post(f"{api.url}/echo", body, timeout=SECONDS)
+    response = requests.post(f"{api.url}/echo", body, timeout=SECONDS)
 
-    assert answer.status_code == 413
-    assert answer.text == "HTTP content length exceeded 10485760 bytes."
-    assert "Access-Control-Allow-Origin" not in answer.headers
-    assert chunked or answer.headers["Connection"] == "close"
+    assert response.status_code == 413
+    assert response.text == "HTTP content length exceeded 10485760 bytes."
+    assert "Access-Control-Allow-Origin" not in response.headers
+    assert chunked or response.headers["Connection"] == "close"
 
 
 def test_an_endless_body_is_cut_off(api: RunningServer) -> None:
@@ -536,10 +540,10 @@ def test_an_endless_body_is_cut_off(api: RunningServer) -> None:
             sock.sendall(chunk)
 
         # Then it gets a response while it sends, and the connection is closed
-        answer = sock.recv(65536)
+        response = sock.recv(65536)
 
-    assert answer.startswith(b"HTTP/1.1 413 ")
-    assert b"\r\nConnection: close\r\n" in answer
+    assert response.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nConnection: close\r\n" in response
 
 
 def test_an_event_over_lambdas_limit_is_a_413(api: RunningServer) -> None:
@@ -618,9 +622,9 @@ def test_a_worker_that_dies_is_replaced(start: Start, path: str) -> None:
     with start("--workers", "1") as server:
         before = pid_of_a_worker(server)
 
-        answer = requests.get(server.url + path, timeout=SECONDS)
+        response = requests.get(server.url + path, timeout=SECONDS)
 
-        assert (answer.status_code, answer.json()["code"]) == (502, "internal_error")
+        assert (response.status_code, response.json()["code"]) == (502, "internal_error")
         assert pid_of_a_worker(server) != before
     assert "Traceback" not in server.output
     assert "Unknown child" not in server.output

@@ -22,7 +22,7 @@ from carlens.http.events import Request, read_request
 from carlens.http.image_routes import respond
 from carlens.http.rows import read_rows
 from carlens.services.catalog_app import CatalogApp
-from tests.fakes import Copy
+from tests.fakes import FakeApp
 from tests.unit.http.test_attack_bodies import well_formed
 
 bounded = settings(
@@ -101,14 +101,14 @@ def test_reading_an_event_raises_nothing_but_our_errors(event: dict[str, Any]) -
         assert request.path.startswith("/") or request.path == event["path"].rstrip("/")
 
 
-COPY = Copy(metrics="Carlens")
+FAKE = FakeApp(metrics="Carlens")
 NAMING = CatalogApp(Config(metrics="Carlens"))
 
 
 @bounded
 @given(event=json_values | half_valid | st.dictionaries(st.sampled_from(MEMBERS), json_values))
 def test_every_event_is_answered_in_good_form(event: Any) -> None:
-    well_formed(respond(event, None, COPY.app))
+    well_formed(respond(event, None, FAKE.app))
     well_formed(catalog_routes.respond(event, None, NAMING))
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from carlens.vision.boxes import iou
 from carlens.vision.detector import Detection, DetectOptions
-from tests.fakes import Copy
+from tests.fakes import FakeApp
 from tests.support import SKODA, call, color_blocks, encode, event, multipart_event, photo, real_app
 
 BLOCKS = color_blocks()
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def shown(given: dict[str, Any]) -> Any:
     """Give the pixels that the detector was shown."""
-    carlens = Copy()
+    carlens = FakeApp()
     status, _ = carlens.send(given)
     assert status == 200
     (pixels,) = carlens.detector.shown
@@ -58,22 +58,22 @@ def test_3_headers_match_in_any_case(name: str) -> None:
     given = event("POST", "/predict", body=PICTURE)
     given["headers"], given["multiValueHeaders"] = {name: "image/png"}, None
 
-    assert Copy().send(given)[0] == 200
+    assert FakeApp().send(given)[0] == 200
 
 
 def test_3_what_is_no_post_of_a_picture_is_refused() -> None:
-    assert Copy().send(event("GET", "/predict"))[0] == 405
-    assert Copy().send(event("POST", "/predict", body=b"x", content_type="text/plain"))[0] == 415
+    assert FakeApp().send(event("GET", "/predict"))[0] == 405
+    assert FakeApp().send(event("POST", "/predict", body=b"x", content_type="text/plain"))[0] == 415
 
 
 def test_4_the_base64_flag_is_honored_and_junk_refused() -> None:
     given = multipart_event("/predict", [("image", ("a", PICTURE, "image/png"))])
     junk = {**given, "body": "@@" + given["body"]}
 
-    assert Copy().send(given)[0] == 200
-    assert Copy().send({**given, "isBase64Encoded": False})[0] == 200
-    assert Copy().send(junk)[0] == 400
-    assert Copy().send({**junk, "isBase64Encoded": False})[0] == 400
+    assert FakeApp().send(given)[0] == 200
+    assert FakeApp().send({**given, "isBase64Encoded": False})[0] == 200
+    assert FakeApp().send(junk)[0] == 400
+    assert FakeApp().send({**junk, "isBase64Encoded": False})[0] == 400
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_5_the_field_is_found_however_it_is_quoted_and_ordered(disposition: str)
 def test_6_no_url_leads_to_what_is_private(url: str) -> None:
     given = multipart_event("/predict", [("url", url)], query={"format": "detailed"})
 
-    _, answer = Copy().send(given)
+    _, answer = FakeApp().send(given)
 
     assert answer["images"][0]["error"]["code"] == "url_refused"
 
@@ -115,7 +115,7 @@ def test_6_no_url_leads_to_what_is_private(url: str) -> None:
 def test_7_a_failure_is_told_from_no_vehicle() -> None:
     fields = [("image", ("a", PICTURE, "image/png")), ("image", ("b", b"junk", "image/png"))]
 
-    _, answer = Copy().send(multipart_event("/predict", fields, query={"format": "detailed"}))
+    _, answer = FakeApp().send(multipart_event("/predict", fields, query={"format": "detailed"}))
 
     assert [image["error"] is None for image in answer["images"]] == [True, False]
 
@@ -152,7 +152,7 @@ def test_9_bytes_pixels_and_parts_are_limited(
 ) -> None:
     fields = [("image", ("a", PICTURE, "image/png"))] * 2
 
-    found, answer = Copy(**settings).send(
+    found, answer = FakeApp(**settings).send(
         multipart_event("/predict", fields, query={"format": "detailed"})
     )
 
@@ -166,7 +166,7 @@ def test_9_a_picture_that_fails_late_does_not_wait_for_the_gateway() -> None:
         def get_remaining_time_in_millis(self) -> int:
             return 0
 
-    carlens = Copy()
+    carlens = FakeApp()
     _, answer = carlens.send(
         multipart_event(
             "/predict", [("image", ("a", PICTURE, "image/png"))], query={"format": "detailed"}

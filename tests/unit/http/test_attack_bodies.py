@@ -15,16 +15,17 @@ import pytest
 
 from carlens.config import Config
 from carlens.errors import CarlensError, MalformedBody, NoPictures, TooManyPictures, UrlFailed
-from carlens.http import operations
+from carlens.http import dispatch, operations
 from carlens.http.bodies import Upload, read_uploads
 from carlens.http.events import Request, read_request
 from carlens.http.image_routes import respond
 from carlens.images import decoder
 from carlens.images.types import Limits
 from carlens.inputs import url as remote
+from carlens.services.image_app import App
 from carlens.vision.classifier import Classification
 from carlens.vision.detector import Detection
-from tests.fakes import Copy
+from tests.fakes import FakeApp, FakeClock
 from tests.support import call, color_blocks, encode, event, multipart_event
 
 BODY = 4_600_000  # as much as one request carries
@@ -194,7 +195,7 @@ def test_a_name_that_no_answer_can_hold_is_made_one() -> None:
     given = event("POST", "/shape", content_type="application/json", query={"format": "detailed"})
     given["body"] = json.dumps({"images": items})
 
-    answer = respond(given, None, Copy().app)
+    answer = respond(given, None, FakeApp().app)
 
     names = [image["name"] for image in json.loads(answer["body"].encode())["images"]]
     assert names == ["a?b", "x" * 256]
@@ -237,7 +238,7 @@ def well_formed(answer: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("junk", [*JUNK, b"bytes"], ids=repr)
 def test_whatever_the_event_is_the_answer_is_well_formed(junk: Any) -> None:
-    well_formed(respond(junk, None, Copy().app))
+    well_formed(respond(junk, None, FakeApp().app))
     with nullcontext() if isinstance(junk, dict) else pytest.raises(CarlensError):
         read_request(junk)
 
@@ -245,21 +246,21 @@ def test_whatever_the_event_is_the_answer_is_well_formed(junk: Any) -> None:
 @pytest.mark.parametrize("junk", JUNK, ids=repr)
 @pytest.mark.parametrize("member", MEMBERS)
 def test_whatever_a_member_is_the_answer_is_well_formed(member: str, junk: Any) -> None:
-    copy = Copy(metrics="Carlens")
+    fake = FakeApp(metrics="Carlens")
     posted = multipart_event("/predict", [("image", ("a.png", PICTURE, "image/png"))])
 
-    well_formed(respond({**posted, member: junk}, None, copy.app))
+    well_formed(respond({**posted, member: junk}, None, fake.app))
     nested = posted.get(member)
     if isinstance(nested, dict):
         for name in nested:
-            well_formed(respond({**posted, member: {**nested, name: junk}}, None, copy.app))
+            well_formed(respond({**posted, member: {**nested, name: junk}}, None, fake.app))
 
 
 def test_a_request_id_cannot_write_headers() -> None:
     given = event("GET", "/health")
     given["requestContext"]["requestId"] = "a\r\nSet-Cookie: b"
 
-    answer = well_formed(respond(given, None, Copy().app))
+    answer = well_formed(respond(given, None, FakeApp().app))
 
     assert "\n" not in answer["headers"]["X-Request-Id"]
 
@@ -267,8 +268,8 @@ def test_a_request_id_cannot_write_headers() -> None:
 class _ManyObjects:
     """Finds as many objects as are allowed, each with the longest of names."""
 
-    def __init__(self, copy: Copy) -> None:
-        self.manifest = copy.detector.manifest
+    def __init__(self, fake: FakeApp) -> None:
+        self.manifest = fake.detector.manifest
 
     def detect(self, pixels: Any, options: Any) -> list[Detection]:
         return [Detection(1, 2, 30, 20, "car", 0.5)] * options.max_objects
@@ -276,8 +277,8 @@ class _ManyObjects:
 
 def test_an_answer_over_lambdas_limit_is_an_error_that_says_what_to_do() -> None:
     # Given 32 pictures of 300 vehicles with 20 names each: 20 MB
-    copy = Copy()
-    bundle: Any = copy.app.models()
+    fake = FakeApp()
+    bundle: Any = fake.app.models()
     longest = max(bundle.classifier.manifest.labels, key=len)
     many = SimpleNamespace(
         manifest=bundle.classifier.manifest,
@@ -285,12 +286,12 @@ def test_an_answer_over_lambdas_limit_is_an_error_that_says_what_to_do() -> None
         probabilities=lambda crops: crops,
         name=lambda row, top_k: Classification((longest,) * top_k, (0.1234,) * top_k, True, None),
     )
-    crowd: Any = SimpleNamespace(detector=_ManyObjects(copy), classifier=many, references={})
-    copy.app._models = crowd
+    crowd: Any = SimpleNamespace(detector=_ManyObjects(fake), classifier=many, references={})
+    app = App(Config(), lambda _: crowd)
     fields = [("image", (f"{i}.png", PICTURE, "image/png")) for i in range(32)]
     query = {"format": "detailed", "top_k": "20", "max_objects": "300"}
 
-    answer = well_formed(respond(multipart_event("/predict", fields, query=query), None, copy.app))
+    answer = well_formed(respond(multipart_event("/predict", fields, query=query), None, app))
 
     assert answer["statusCode"] == 413
     error = json.loads(answer["body"])["error"]
@@ -298,7 +299,7 @@ def test_an_answer_over_lambdas_limit_is_an_error_that_says_what_to_do() -> None
     assert "max_objects" in error["message"]
     # And with a tenth of it all is well
     query["max_objects"] = "30"
-    status, found = call(multipart_event("/predict", fields, query=query), copy.app)
+    status, found = call(multipart_event("/predict", fields, query=query), app)
     assert status == 200
     assert len(found["images"][31]["objects"]) == 30
 
@@ -332,7 +333,7 @@ def test_the_log_holds_nothing_of_the_clients(
 
         monkeypatch.setattr(operations, "read_pixels", broken)
 
-    answer = respond(secret_event(), None, Copy(metrics="Carlens").app)
+    answer = respond(secret_event(), None, FakeApp(metrics="Carlens").app)
 
     written = "".join((caplog.text, *capfd.readouterr()))
     assert answer["statusCode"] == (500 if breaks else 200)
@@ -351,7 +352,7 @@ def test_a_detailed_answer_names_a_url_without_its_secrets() -> None:
     given["queryStringParameters"] = {"format": "detailed"}
     given["multiValueQueryStringParameters"] = None
 
-    _, answer = call(given, Copy().app)
+    _, answer = call(given, FakeApp().app)
 
     assert answer["images"][2]["name"] == "https://example.com/private-name.png"
     assert answer["images"][2]["error"]["code"] == "url_refused"
@@ -365,9 +366,9 @@ def test_every_answer_has_the_security_headers_and_the_page_more() -> None:
         "Strict-Transport-Security": "max-age=31536000",
     }
     for given in (event("GET", "/"), event("GET", "/health"), event("GET", "/nowhere"), {}):
-        assert everywhere.items() <= respond(given, None, Copy().app)["headers"].items()
+        assert everywhere.items() <= respond(given, None, FakeApp().app)["headers"].items()
 
-    page = respond(event("GET", "/"), None, Copy().app)["headers"]
+    page = respond(event("GET", "/"), None, FakeApp().app)["headers"]
     assert "default-src 'none'" in page["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in page["Content-Security-Policy"]
     assert "unsafe" not in page["Content-Security-Policy"]
@@ -387,12 +388,12 @@ def test_every_answer_has_the_security_headers_and_the_page_more() -> None:
     ],
 )
 def test_only_named_origins_are_allowed(origin: str, allowed: str) -> None:
-    copy = Copy(cors_origins=("https://shop.example", "https://other.example"))
+    fake = FakeApp(cors_origins=("https://shop.example", "https://other.example"))
     for given in (
         event("GET", "/health", headers={"Origin": origin}),
         event("GET", "/x", headers={"Origin": origin}),
     ):
-        headers = respond(given, None, copy.app)["headers"]
+        headers = respond(given, None, fake.app)["headers"]
 
         assert headers["Access-Control-Allow-Origin"] == allowed
         assert headers["Vary"] == "Origin"
@@ -409,60 +410,62 @@ def urls_event(count: int, **more: Any) -> dict[str, Any]:
     return multipart_event("/shape", [("url", f"http://a/{i}") for i in range(count)], **more)
 
 
-def test_pictures_behind_urls_are_fetched_a_few_ahead_and_let_go(
+def test_eight_urls_are_fetched_ahead_of_the_picture_in_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Given 32 URLs, and a count of what is fetched and not yet seen
-    lock, waiting, most = threading.Lock(), 0, 0
+    # Given 32 URLs, and an operation that waits until the fetches cannot get further ahead
+    changed, fetched, processed, ahead = threading.Condition(), 0, 0, set[int]()
 
     def fetch(url: str, **_: Any) -> bytes:
-        nonlocal waiting, most
-        with lock:
-            waiting += 1
-            most = max(most, waiting)
+        nonlocal fetched
+        with changed:
+            fetched += 1
+            changed.notify()
         return PICTURE
 
-    def see(data: bytes, limits: Limits) -> Any:
-        nonlocal waiting
-        time.sleep(0.01)  # so that the fetches run as far ahead as they may
-        with lock:
-            waiting -= 1
+    def process(data: bytes, limits: Limits) -> Any:
+        nonlocal processed
+        with changed:
+            assert changed.wait_for(lambda: fetched >= min(32, processed + 8), timeout=60)
+            ahead.add(fetched - processed)
+            processed += 1
         return real(data, limits)
 
     real = decoder.read_shape
     monkeypatch.setattr(remote, "fetch", fetch)
-    monkeypatch.setattr(operations, "read_shape", see)
+    monkeypatch.setattr(operations, "read_shape", process)
 
-    status, answer = call(urls_event(32), Copy().app)
+    status, answer = call(urls_event(32), FakeApp().app)
 
-    # Then all are answered, in order, and never were more than ten in memory
+    # Then all pictures are returned in order, and never more than eight were in memory
     assert status == 200
     assert answer == [[32, 64, 3]] * 32
-    assert most <= 10
+    assert ahead == {1, 2, 3, 4, 5, 6, 7, 8}
 
 
-def test_a_url_cut_off_by_the_requests_deadline_says_so_and_the_answer_is_in_time(
+def test_urls_that_take_too_long_leave_time_for_the_response(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Given servers that take as long as they may, and half a second beyond the reserve
+    # Given half a second beyond the reserve, and servers that take all the time they get
+    clock, lock = FakeClock(), threading.Lock()
     allowed: list[float] = []
 
     def fetch(url: str, *, timeout: float, **_: Any) -> bytes:
-        allowed.append(timeout)
-        time.sleep(timeout)
+        with lock:
+            allowed.append(timeout)
+            clock.now = max(clock.now, 0.5)
         raise UrlFailed("too slow")
 
+    monkeypatch.setattr(dispatch, "time", clock)
     monkeypatch.setattr(remote, "fetch", fetch)
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: 3500, aws_request_id="id")
-    start = time.monotonic()
 
-    status, answer = call(urls_event(20, query={"format": "detailed"}), Copy().app, context)
+    status, answer = call(urls_event(20, query={"format": "detailed"}), FakeApp().app, context)
 
-    # Then those fetched first use it up, no other is tried, and the function is not yet killed
+    # Then no fetch starts after the deadline, and every picture reports it
     assert status == 200
-    assert time.monotonic() - start < 3.5
-    assert len(allowed) <= 8
-    assert all(seconds <= 0.5 for seconds in allowed)
+    assert 1 <= len(allowed) <= 8
+    assert all(0 < seconds <= 0.5 for seconds in allowed)
     assert {image["error"]["code"] for image in answer["images"]} == {"deadline_exceeded"}
 
 

@@ -259,3 +259,17 @@ def test_the_number_of_pictures_is_limited() -> None:
     assert len(read(body, kind, max_pictures=4)) == 4
     with pytest.raises(TooManyPictures, match="3"):
         read(body, kind, max_pictures=3)
+
+
+def test_a_form_has_at_most_a_thousand_fields() -> None:
+    note = part('name="note"')
+    image = part('name="image"; filename="a.png"')
+
+    assert len(read_form(note * 999 + image + END)) == 1
+    with pytest.raises(MalformedBody):
+        read_form(note * 1000 + image + END)
+
+
+def test_a_broken_form_is_refused_with_the_reason() -> None:
+    with pytest.raises(MalformedBody, match="multipart body.*: Unexpected end"):
+        read_form(part('name="image"; filename="a.png"'))

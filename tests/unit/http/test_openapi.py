@@ -18,7 +18,7 @@ from carlens.catalog import csv_reader, normalize
 from carlens.config import Config
 from carlens.http import catalog_operations, catalog_routes, image_routes, rows
 from carlens.http.dispatch import SECURITY_HEADERS
-from tests.fakes import Copy
+from tests.fakes import FakeApp
 from tests.support import event, multipart_event
 
 CONTRACT: dict[str, Any] = yaml.safe_load(
@@ -418,7 +418,7 @@ def test_a_wrong_message_is_told_from_a_right_one(schema: str, wrong: object) ->
 
 def test_the_examples_of_errors_are_what_the_code_says() -> None:
     # Given requests that fail as the examples tell
-    carlens = Copy()
+    carlens = FakeApp()
     path = "/predict"
     events = {
         "BadRequest": event("POST", path, body=b"a", query={"confidence": "2"}),
@@ -442,7 +442,7 @@ def test_the_example_of_a_file_that_is_no_picture_is_what_the_code_says() -> Non
     given = multipart_event("/object_detection", [("image", ("notes.txt", b"notes", "text/plain"))])
     given["queryStringParameters"] = {"format": "detailed"}
 
-    _, answer = Copy().send(given)
+    _, answer = FakeApp().send(given)
 
     example = CONTRACT["components"]["examples"]["DetectionDetailed"]["value"]
     assert answer["images"][0]["error"] == example["images"][1]["error"]
