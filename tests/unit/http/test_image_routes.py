@@ -443,12 +443,47 @@ def test_the_number_of_pictures_is_in_a_header(path: str, query: dict[str, str])
     assert answer["headers"]["X-Carlens-Pictures"] == "3"
 
 
-def test_the_input_size_of_the_models_is_described(carlens: FakeApp) -> None:
+def test_the_description_of_a_model_is_that_of_its_manifest(carlens: FakeApp) -> None:
     _, answer = carlens.send(event("GET", "/models"))
 
     for task, name in (("detector", Config.detector), ("classifier", Config.classifier)):
-        size = REPOSITORY.manifest(name).input
-        assert answer[task]["input"] == {"width": size.width, "height": size.height}
+        manifest, described = REPOSITORY.manifest(name), answer[task]
+        same = ("name", "version", "task", "license", "source", "trained_on", "limits")
+        assert {key: described[key] for key in same} == {
+            key: getattr(manifest, key) for key in same
+        }
+        assert described["classes"] == list(manifest.labels)
+        size = {"width": manifest.input.width, "height": manifest.input.height}
+        assert described["input"] == size
+        assert described["thresholds"]["confidence"] == manifest.thresholds.confidence
+
+
+@pytest.mark.parametrize(
+    ("path", "tasks"),
+    [("/predict", ["detector", "classifier"]), ("/object_detection", ["detector"])],
+)
+def test_the_detailed_answer_names_the_models_used(
+    carlens: FakeApp, path: str, tasks: list[str]
+) -> None:
+    given = multipart_event(path, form(PICTURE), query={"format": "detailed"})
+
+    _, answer = carlens.send(given)
+
+    names = {"detector": Config.detector, "classifier": Config.classifier}
+    assert answer["models"] == {
+        task: {"name": names[task], "version": REPOSITORY.manifest(names[task]).version}
+        for task in tasks
+    }
+
+
+def test_health_has_the_version_and_the_names_of_the_models() -> None:
+    _, answer = FakeApp(version="9.8.7").send(event("GET", "/health"))
+
+    assert answer == {
+        "status": "ok",
+        "version": "9.8.7",
+        "models": {"detector": Config.detector, "classifier": Config.classifier},
+    }
 
 
 def test_the_served_contract_has_the_contents_of_the_file(carlens: FakeApp) -> None:

@@ -117,6 +117,8 @@ def test_the_words_of_a_heading_tell_its_column(heading: str, french: bool) -> N
         ("make,model_year,model", "VW,2010,Golf", ("VW", "Golf")),
         ("make_id,Make name,model_id,Model name", "7,VW,9,Golf", ("VW", "Golf")),
         ("id,model,trim", "7,Golf,GTI", ("7", "Golf")),
+        ("model,owner,trim", "Golf,VW,GTI", ("VW", "Golf")),
+        ("trim,owner,make", "GTI,Golf,VW", ("VW", "Golf")),
         ("id,make,name", "7,VW,Golf", ("VW", "Golf")),
         ("year,Make and model", "2010,VW Golf", ("", "VW Golf")),
     ],
