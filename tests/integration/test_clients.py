@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 from requests_toolbelt import MultipartEncoder
 
 from tests.forms import Part, expected
-from tests.integration.clients import CLIENTS, TIMEOUT, Around, curl, run_node
+from tests.integration.clients import CLIENTS, TIMEOUT, ClientContext, curl, run_node
 from tests.integration.test_answers import PASSAT_CAR, SKODA_CAR, assert_near, nearest
 from tests.support import PASSAT, SKODA, photo
 
@@ -51,14 +51,14 @@ NAMES = (
 
 
 @pytest.fixture
-def around(tmp_path: Path, request: pytest.FixtureRequest, photo_host: str) -> Around:
+def context(tmp_path: Path, request: pytest.FixtureRequest, photo_host: str) -> ClientContext:
     """Give what clients need; the page that a browser sends from is of another origin."""
 
     def browser() -> Browser:
         found: Browser = request.getfixturevalue("browser")
         return found
 
-    return Around(tmp_path, browser, f"http://{photo_host}/")
+    return ClientContext(tmp_path, browser, f"http://{photo_host}/")
 
 
 @pytest.fixture(params=CLIENTS)
@@ -74,11 +74,11 @@ def images_of(answer: Any) -> list[dict[str, Any]]:
     return images
 
 
-def test_several_pictures_in_one_post(api: str, client: str, around: Around) -> None:
+def test_several_pictures_in_one_post(api: str, client: str, context: ClientContext) -> None:
     # Given photos with difficult names, a URL, an empty file and a file without a name
     send = CLIENTS[client]
 
-    images = images_of(send(f"{api}/predict?format=detailed", PHOTOS, around))
+    images = images_of(send(f"{api}/predict?format=detailed", PHOTOS, context))
 
     # Then each has its answer, in its place, under its name
     wanted = expected(client, PHOTOS)
@@ -99,20 +99,20 @@ def test_several_pictures_in_one_post(api: str, client: str, around: Around) -> 
     assert all(image["objects"] == images[0]["objects"] for image in images[4:])
 
 
-def test_file_names_come_back(api: str, client: str, around: Around) -> None:
+def test_file_names_come_back(api: str, client: str, context: ClientContext) -> None:
     parts = tuple(Part("image", b"%d" % index, name) for index, name in enumerate(NAMES))
 
-    images = images_of(CLIENTS[client](f"{api}/size?format=detailed", parts, around))
+    images = images_of(CLIENTS[client](f"{api}/size?format=detailed", parts, context))
 
     assert [image["name"] for image in images] == [part.name for part in expected(client, parts)]
     assert [image["bytes"] for image in images] == [len(part.content) for part in parts]
 
 
-def test_a_request_that_is_too_large_says_so(api: str, client: str, around: Around) -> None:
+def test_a_request_that_is_too_large_says_so(api: str, client: str, context: ClientContext) -> None:
     # Given what the gateway takes, and the function not
     parts = (Part("image", bytes(5_000_000), "large.png"),)
 
-    answer = CLIENTS[client](f"{api}/size", parts, around)
+    answer = CLIENTS[client](f"{api}/size", parts, context)
 
     # Then the client can read why; a browser too, from a page of another origin
     assert (answer.status, answer.json["error"]["code"]) == (413, "payload_too_large")
@@ -135,10 +135,10 @@ def assert_both_cars(answer: Any) -> None:
     assert_near(nearest(second), PASSAT_CAR)
 
 
-def test_curl_sends_in_chunks(api: str, around: Around) -> None:
+def test_curl_sends_in_chunks(api: str, context: ClientContext) -> None:
     parts = (Part("image", SKODA.read_bytes(), "a.png"), Part("image", PASSAT.read_bytes(), "b"))
 
-    answer = curl(f"{api}/predict", parts, around, "-H", "Transfer-Encoding: chunked")
+    answer = curl(f"{api}/predict", parts, context, "-H", "Transfer-Encoding: chunked")
 
     assert_both_cars(answer.json)
 

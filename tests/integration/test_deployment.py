@@ -35,7 +35,7 @@ from tests.integration.localstack import (
     copy_project,
     running_localstack,
 )
-from tests.integration.requests_table import REQUESTS, Got, Sent, send
+from tests.integration.requests_table import REQUESTS, RawRequest, RawResponse, send
 from tests.integration.serving import ROOT, running_server
 from tests.integration.tools import Tools, UnavailableError
 from tests.support import PASSAT, SKODA, photo
@@ -58,7 +58,7 @@ class Api:
     def of(cls, cloud: LocalStack, api_id: str) -> Api:
         return cls(f"{cloud.url}/{STAGE}", f"{api_id}.execute-api.{REGION}.amazonaws.com")
 
-    def send(self, request: Sent) -> Got:
+    def send(self, request: RawRequest) -> RawResponse:
         return send(self.url, request, self.host)
 
 
@@ -95,16 +95,16 @@ def deployed(project: Project) -> Api:
 # --- the answers
 
 
-def _form(*fields: tuple[str, Any], path: str = "/predict") -> Sent:
+def _form(*fields: tuple[str, Any], path: str = "/predict") -> RawRequest:
     form = MultipartEncoder(fields, boundary="a-boundary")
-    return Sent("POST", path, (("Content-Type", form.content_type),), form.to_string())
+    return RawRequest("POST", path, (("Content-Type", form.content_type),), form.to_string())
 
 
-def _body(content_type: str, body: bytes, path: str = "/predict") -> Sent:
-    return Sent("POST", path, (("Content-Type", content_type),), body)
+def _body(content_type: str, body: bytes, path: str = "/predict") -> RawRequest:
+    return RawRequest("POST", path, (("Content-Type", content_type),), body)
 
 
-def _answers(photo_host: str) -> dict[str, Sent]:
+def _answers(photo_host: str) -> dict[str, RawRequest]:
     """Give requests for every route, every kind of body and every error."""
     skoda, passat = SKODA.read_bytes(), PASSAT.read_bytes()
     url = f"http://{photo_host}/{PASSAT.name}"
@@ -121,10 +121,14 @@ def _answers(photo_host: str) -> dict[str, Sent]:
     queries = ("confidence=2", "top_k=0", "max_objects=no", "slices=4", "format=xml", "classes=,")
     targets = {path.replace("{table}", "europe"): item for path, item in CONTRACT["paths"].items()}
     routes = {
-        **{f"GET {path}": Sent(target=path) for path, item in targets.items() if "get" in item},
-        **{f"HEAD {path}": Sent("HEAD", path) for path in ("/", "/health")},
-        **{f"OPTIONS {path}": Sent("OPTIONS", path) for path in targets},
-        **{f"PUT {path}": Sent("PUT", path) for path in targets},
+        **{
+            f"GET {path}": RawRequest(target=path)
+            for path, item in targets.items()
+            if "get" in item
+        },
+        **{f"HEAD {path}": RawRequest("HEAD", path) for path in ("/", "/health")},
+        **{f"OPTIONS {path}": RawRequest("OPTIONS", path) for path in targets},
+        **{f"PUT {path}": RawRequest("PUT", path) for path in targets},
     }
     bodies = {
         name: sent
@@ -144,14 +148,14 @@ def _answers(photo_host: str) -> dict[str, Sent]:
     csv = ("file", ("x.csv", rows.encode(), "text/csv"))
     asked = "make=renault&model=clio5portes%20turbo"
     names = {
-        "a name": Sent(target=f"/norm/europe?{asked}"),
-        "a name, with alternatives": Sent(target=f"/norm/europe?{asked}&top_k=3"),
-        "a name, cleaned": Sent(target=f"/clean?{asked}"),
-        "a name, wrong parameter": Sent(target=f"/norm/europe?{asked}&top_k=0"),
-        "a name of another table": Sent(target=f"/norm/stanford_cars?{asked}"),
-        "a name of an encoded table": Sent(target=f"/norm/e%75rope?{asked}"),
-        "a name of no table": Sent(target=f"/norm/nothing?{asked}"),
-        "a name of a table below": Sent(target=f"/norm/a/b?{asked}"),
+        "a name": RawRequest(target=f"/norm/europe?{asked}"),
+        "a name, with alternatives": RawRequest(target=f"/norm/europe?{asked}&top_k=3"),
+        "a name, cleaned": RawRequest(target=f"/clean?{asked}"),
+        "a name, wrong parameter": RawRequest(target=f"/norm/europe?{asked}&top_k=0"),
+        "a name of another table": RawRequest(target=f"/norm/stanford_cars?{asked}"),
+        "a name of an encoded table": RawRequest(target=f"/norm/e%75rope?{asked}"),
+        "a name of no table": RawRequest(target=f"/norm/nothing?{asked}"),
+        "a name of a table below": RawRequest(target=f"/norm/a/b?{asked}"),
         "names in CSV": _body("text/csv", rows.encode(), "/norm/europe"),
         "names in Latin-1": _body("text/csv", rows.encode("latin-1"), "/norm/europe"),
         "names in a form": _form(csv, path="/norm/europe"),
@@ -161,8 +165,8 @@ def _answers(photo_host: str) -> dict[str, Sent]:
         "names of another type": _body("image/png", skoda, "/norm/europe"),
     }
     errors = {
-        "no such route": Sent(target="/nowhere"),
-        "no body": Sent("POST", "/predict"),
+        "no such route": RawRequest(target="/nowhere"),
+        "no body": RawRequest("POST", "/predict"),
         "empty body": _body("multipart/form-data; boundary=x", b""),
         "form without a boundary": _body("multipart/form-data", b"--x\r\n"),
         "form that is none": _body("multipart/form-data; boundary=x", b"junk"),
@@ -204,7 +208,7 @@ _OF_THE_WIRE = re.compile(
 )
 
 
-def _is_cut_form(sent: Sent) -> bool:
+def _is_cut_form(sent: RawRequest) -> bool:
     return "multipart/form-data" in str(sent.headers) and not (sent.body or b"").endswith(b"--\r\n")
 
 
@@ -261,7 +265,7 @@ KNOWN_ANSWERS: dict[str, Difference] = {
 }
 
 
-def _seen(got: Got) -> dict[str, Any]:
+def _seen(got: RawResponse) -> dict[str, Any]:
     """Give what a client sees, but for what is new in every answer."""
     headers = {
         f"header.{name}": "(some id)" if name == "x-request-id" else value
@@ -287,7 +291,7 @@ def _settled(body: bytes) -> Any:
 @pytest.fixture(scope="module")
 def answers(
     deployed: Api, photo_host: str
-) -> dict[str, tuple[Sent, dict[str, Any], dict[str, Any]]]:
+) -> dict[str, tuple[RawRequest, dict[str, Any], dict[str, Any]]]:
     """Send every request to the local server and to the deployed API."""
     with running_server(
         "--stage", STAGE, "--workers", "1", env={"CARLENS_ALLOWED_HOSTS": photo_host}
@@ -305,7 +309,7 @@ def _unlike(a: dict[str, Any], b: dict[str, Any]) -> Pairs:
 
 @pytest.mark.parametrize("name", _answers("host"))
 def test_the_deployed_api_answers_as_the_local_server(
-    answers: dict[str, tuple[Sent, dict[str, Any], dict[str, Any]]], name: str
+    answers: dict[str, tuple[RawRequest, dict[str, Any], dict[str, Any]]], name: str
 ) -> None:
     sent, ours, theirs = answers[name]
 
@@ -313,7 +317,7 @@ def test_the_deployed_api_answers_as_the_local_server(
 
 
 def test_every_known_difference_of_answers_is_still_one(
-    answers: dict[str, tuple[Sent, dict[str, Any], dict[str, Any]]],
+    answers: dict[str, tuple[RawRequest, dict[str, Any], dict[str, Any]]],
 ) -> None:
     found = [(sent, _unlike(ours, theirs)) for sent, ours, theirs in answers.values()]
 
@@ -323,7 +327,7 @@ def test_every_known_difference_of_answers_is_still_one(
 # --- the events
 
 
-def _rewritten(sent: Sent, ours: Any, theirs: Any) -> bool:
+def _rewritten(sent: RawRequest, ours: Any, theirs: Any) -> bool:
     """Say whether both bodies hold the same parts."""
     [boundary] = re.findall(r"boundary=(\S+)'", str(sent.headers)) or [""]
     if not boundary:
@@ -488,7 +492,7 @@ def echoing(cloud: LocalStack) -> Api:
 
 
 @pytest.fixture(scope="module")
-def events(echoing: Api) -> dict[str, tuple[Got, Got]]:
+def events(echoing: Api) -> dict[str, tuple[RawResponse, RawResponse]]:
     """Send every request to the local gateway and to LocalStack's."""
     handler = "tests.integration.echo_handler:echo"
     with running_server("--stage", STAGE, "--workers", "1", "--handler", handler) as local:
@@ -500,12 +504,14 @@ def events(echoing: Api) -> dict[str, tuple[Got, Got]]:
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_the_event_is_the_one_that_localstack_makes(
-    events: dict[str, tuple[Got, Got]], name: str
+    events: dict[str, tuple[RawResponse, RawResponse]], name: str
 ) -> None:
     assert unexplained(REQUESTS[name], differences(*events[name]), KNOWN_EVENTS) == {}
 
 
-def test_every_known_difference_of_events_is_still_one(events: dict[str, tuple[Got, Got]]) -> None:
+def test_every_known_difference_of_events_is_still_one(
+    events: dict[str, tuple[RawResponse, RawResponse]],
+) -> None:
     found = [(REQUESTS[name], differences(*both)) for name, both in events.items()]
 
     assert outdated(found, KNOWN_EVENTS) == set()
@@ -518,7 +524,7 @@ def test_a_deployment_is_changed_rolled_back_and_destroyed(project: Project, dep
     cloud = project.cloud
 
     def version() -> str:
-        answer = deployed.send(Sent(target="/models"))
+        answer = deployed.send(RawRequest(target="/models"))
         assert answer.status == 200, cloud.log.read_text()[-4000:]
         return str(json.loads(answer.body)["detector"]["version"])
 
@@ -558,4 +564,4 @@ def test_a_deployment_is_changed_rolled_back_and_destroyed(project: Project, dep
     assert [name for name in buckets if "carlens" in name] == []
     functions = [f["FunctionName"] for f in cloud.client("lambda").list_functions()["Functions"]]
     assert [name for name in functions if "carlens" in name] == []
-    assert deployed.send(Sent(target="/health")).status == 404
+    assert deployed.send(RawRequest(target="/health")).status == 404

@@ -24,7 +24,7 @@ from tests.integration.event_differences import (
     unexplained,
 )
 from tests.integration.requests_table import REQUESTS as COMMON
-from tests.integration.requests_table import Got, Sent, send
+from tests.integration.requests_table import RawRequest, RawResponse, send
 from tests.integration.serving import running_server
 
 _WHY = "needs the packages of requirements-integration.txt"
@@ -41,13 +41,13 @@ CONTRACT = yaml.safe_load(
 HOST = "carlens.example"
 
 REQUESTS = COMMON | {
-    "path parameter": Sent(target="/norm/europe?make=vw&model=golf"),
-    "path parameter with a trailing slash": Sent(target="/norm/europe/"),
-    "path parameter encoded": Sent(target="/norm/caf%C3%A9%20%2B1"),
-    "path parameter with a plus": Sent(target="/norm/a+b"),
-    "path parameter missing": Sent(target="/norm/"),
-    "path parameter and more": Sent(target="/norm/europe/more"),
-    "path parameter in a post": Sent(
+    "path parameter": RawRequest(target="/norm/europe?make=vw&model=golf"),
+    "path parameter with a trailing slash": RawRequest(target="/norm/europe/"),
+    "path parameter encoded": RawRequest(target="/norm/caf%C3%A9%20%2B1"),
+    "path parameter with a plus": RawRequest(target="/norm/a+b"),
+    "path parameter missing": RawRequest(target="/norm/"),
+    "path parameter and more": RawRequest(target="/norm/europe/more"),
+    "path parameter in a post": RawRequest(
         "POST", "/norm/europe", (("Content-Type", "text/csv"),), b"vw,golf\n\xff"
     ),
 }
@@ -254,7 +254,7 @@ def _quiet_handler() -> Any:
 
 
 @pytest.fixture(scope="module")
-def answers(ours: str, sam: str) -> dict[str, tuple[Got, Got]]:
+def answers(ours: str, sam: str) -> dict[str, tuple[RawResponse, RawResponse]]:
     """Send every request to both."""
     return {
         name: (send(ours, request, HOST), send(sam, request, HOST))
@@ -264,12 +264,14 @@ def answers(ours: str, sam: str) -> dict[str, tuple[Got, Got]]:
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_the_event_is_the_one_that_sam_makes(
-    answers: dict[str, tuple[Got, Got]], name: str
+    answers: dict[str, tuple[RawResponse, RawResponse]], name: str
 ) -> None:
     assert unexplained(REQUESTS[name], differences(*answers[name]), KNOWN_OF_SAM) == {}
 
 
-def test_every_known_difference_is_still_one(answers: dict[str, tuple[Got, Got]]) -> None:
+def test_every_known_difference_is_still_one(
+    answers: dict[str, tuple[RawResponse, RawResponse]],
+) -> None:
     found = [(REQUESTS[name], differences(*both)) for name, both in answers.items()]
 
     assert outdated(found, KNOWN_OF_SAM) == set()
@@ -277,7 +279,7 @@ def test_every_known_difference_is_still_one(answers: dict[str, tuple[Got, Got]]
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_the_event_is_one_by_the_model_of_powertools(
-    answers: dict[str, tuple[Got, Got]], name: str
+    answers: dict[str, tuple[RawResponse, RawResponse]], name: str
 ) -> None:
     event = event_of(answers[name][0])
     if event is None:
@@ -310,7 +312,7 @@ def _members(event: dict[str, Any], prefix: str = "") -> set[str]:
     ],
 )
 def test_a_body_reaches_the_function_as_it_was_sent(
-    answers: dict[str, tuple[Got, Got]], name: str
+    answers: dict[str, tuple[RawResponse, RawResponse]], name: str
 ) -> None:
     event = event_of(answers[name][0])
 

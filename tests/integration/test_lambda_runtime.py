@@ -26,9 +26,9 @@ from carlens.services.image_app import App
 from infra.layers.contents import ROOT
 from tests.conftest import Note
 from tests.integration.lambda_runtime import (
-    Answer,
     Function,
     Image,
+    InvocationResult,
     Process,
     environment,
     lay_out,
@@ -140,7 +140,7 @@ def _gets() -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"HEAD {path}", event("HEAD", path)
 
 
-def infer_make_from_model(response: dict[str, Any]) -> dict[str, Any]:
+def without_times(response: dict[str, Any]) -> dict[str, Any]:
     """Give a proxy response with its body read, without the times in it."""
     body = response["body"]
     if response["headers"].get("Content-Type") == JSON:
@@ -157,10 +157,10 @@ def test_the_whole_contract_is_answered_as_here(
     assert len(requests) > 50
 
     for name, given in requests.items():
-        expected = infer_make_from_model(respond(given, None, here))
+        expected = without_times(respond(given, None, here))
         if name == "no event":  # no id in it: each makes its own
             expected["headers"].pop("X-Request-Id")
-        answer = infer_make_from_model(function.invoke(given).proxy)
+        answer = without_times(function.invoke(given).proxy)
         if name == "no event":
             answer["headers"].pop("X-Request-Id")
         assert answer == expected, name
@@ -294,8 +294,8 @@ def test_names_are_answered_as_here(names: Function) -> None:
     here = CatalogApp(Config(metrics="Carlens"))
 
     for name, given in _names():
-        expected = infer_make_from_model(catalog_routes.respond(given, None, here))
-        assert infer_make_from_model(names.invoke(given).proxy) == expected, name
+        expected = without_times(catalog_routes.respond(given, None, here))
+        assert without_times(names.invoke(given).proxy) == expected, name
 
 
 def test_a_make_and_model_are_found(names: Function) -> None:
@@ -452,7 +452,7 @@ def probed(lambda_image: Image, tools: Tools) -> Iterator[Function]:
 
 @pytest.fixture
 def expected(here: App) -> Any:
-    return infer_make_from_model(respond(PREDICT, None, here))
+    return without_times(respond(PREDICT, None, here))
 
 
 @pytest.mark.parametrize(
@@ -475,7 +475,7 @@ def test_it_recovers(
 
     assert failed.error == error
     assert after[0].body["status"] == "ok"
-    assert infer_make_from_model(after[1].proxy) == expected
+    assert without_times(after[1].proxy) == expected
     assert (probed.children() != before) == new_copy
 
 
@@ -523,7 +523,7 @@ class RuntimeApi:
     def __init__(self, given: object) -> None:
         self.calls: list[str] = []
         self.errors: queue.Queue[tuple[str, Any]] = queue.Queue()
-        self.answers: queue.Queue[Answer] = queue.Queue()
+        self.answers: queue.Queue[InvocationResult] = queue.Queue()
         self.snapshot, self.restore, self.over = (threading.Event() for _ in range(3))
         self._given = json.dumps(given).encode()
         self.address = ""
@@ -553,7 +553,7 @@ class RuntimeApi:
                 data = self.rfile.read(int(self.headers["Content-Length"]))
                 self._send(202, b"{}")
                 if call.endswith("/response"):
-                    api.answers.put(Answer(data, 0))
+                    api.answers.put(InvocationResult(data, 0))
                 else:
                     kind = self.headers["Lambda-Runtime-Function-Error-Type"]
                     api.errors.put((kind, json.loads(data)))
@@ -630,7 +630,7 @@ def test_a_snapshot_holds_the_models_and_its_hooks_are_called_in_order(
         answer = api.answers.get(timeout=20)
 
         # Then it answers from memory
-        assert infer_make_from_model(answer.proxy) == expected
+        assert without_times(answer.proxy) == expected
         assert api.calls[:3] == ["restore/next", "invocation/next", "invocation/1/response"]
         runtime.line_with("hook: after the restore")
         assert "models cannot be loaded" not in runtime.output

@@ -271,5 +271,5 @@ def test_a_form_has_at_most_a_thousand_fields() -> None:
 
 
 def test_a_broken_form_is_refused_with_the_reason() -> None:
-    with pytest.raises(MalformedBody, match="multipart body.*: Unexpected end"):
+    with pytest.raises(MalformedBody, match=r"multipart body.*: Unexpected end"):
         read_form(part('name="image"; filename="a.png"'))
