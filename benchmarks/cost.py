@@ -117,7 +117,9 @@ def table(sizes: Sequence[int] = SIZES, runs: int = RUNS) -> list[Row]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description="Measure the cost of a thousand pictures on Lambda by memory size."
+        prog="python -m benchmarks.cost",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--memory", type=int, nargs="*", default=SIZES, help="memory sizes in MB")
     parser.add_argument("--runs", type=int, default=RUNS, help="requests for each memory size")

@@ -9,13 +9,13 @@ from typing import Any
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def contract_path() -> Path:
+def contract_path(package: Path = _PACKAGE) -> Path:
     """Return the path of `openapi.yaml`.
 
-    A wheel has it inside the package; in a checkout and in Lambda it lies next to the package.
+    An installed wheel has it inside the package; a checkout and Lambda have it next to the package.
     """
-    inside = _PACKAGE / "openapi.yaml"
-    return inside if inside.is_file() else _PACKAGE.parent / "openapi.yaml"
+    inside = package / "openapi.yaml"
+    return inside if inside.is_file() else package.parent / "openapi.yaml"
 
 
 @cache
