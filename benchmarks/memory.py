@@ -124,9 +124,11 @@ def _run_request(path: Path, url: str) -> None:
     start = time.perf_counter()
     answer = json.loads(respond(given, context, app)["body"])
     seconds = time.perf_counter() - start
-    seen = sum(image["error"] is None for image in answer["images"])
+    processed = sum(image["error"] is None for image in answer["images"])
     first = answer["images"][0]["error"]
-    what = f"{seen} of {len(answer['images'])} processed" + (f", {first['code']}" if first else "")
+    what = f"{processed} of {len(answer['images'])} processed" + (
+        f", {first['code']}" if first else ""
+    )
     status = Path("/proc/self/status").read_text()
     peak = int(status.partition("VmHWM:")[2].split()[0]) // 1024
     print(json.dumps((peak, round(seconds, 2), what)))

@@ -48,7 +48,7 @@ class FakeClassifier:
 
     def name(self, row: int, top_k: int) -> Classification:
         names = ("RENAULT CLIO", "PEUGEOT 206")[:top_k]
-        return Classification(names, (0.91234, 0.05)[:top_k], True, Make("RENAULT", 0.93))
+        return Classification(names, (0.91234, 0.05)[:top_k], True, Make("RENAULT", 0.93456))
 
 
 class FakeApp:

@@ -180,11 +180,11 @@ class Process:
                 found += map(int, file.read_text().split())
         return found
 
-    def stop(self, *, politely: bool = True) -> None:
-        """Stop it and its child processes; kill it at once unless `politely` is true."""
+    def stop(self, *, gracefully: bool = True) -> None:
+        """Stop it and its child processes; kill it at once unless `gracefully` is true."""
         children = self.children()
         try:
-            if not politely:
+            if not gracefully:
                 self._process.kill()
             self._process.terminate()
             self._process.wait(_STOP_SECONDS)

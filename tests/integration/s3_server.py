@@ -137,13 +137,13 @@ class S3Server:
             self.client().delete_bucket_policy(Bucket=BUCKET)
 
     def stop(self) -> None:
-        """Stop it as a power cut would; nothing listens on its port then."""
+        """Kill the server; its port then refuses connections."""
         if self._process is not None:
-            self._process.stop(politely=False)
+            self._process.stop(gracefully=False)
             self._process = None
 
     def client(self) -> Any:
-        """Give an S3 client that may do all."""
+        """Return an S3 client with all permissions."""
         return boto3.client(
             "s3",
             endpoint_url=f"http://127.0.0.1:{self.port}",
@@ -156,7 +156,7 @@ class S3Server:
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls a connection.
+    """A fault of a connection.
 
     Attributes
     ----------

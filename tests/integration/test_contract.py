@@ -46,7 +46,7 @@ def test_every_route_answers_preflight_requests(api: str, contract: dict[str, An
 
 
 @pytest.mark.slow
-def test_schemathesis_finds_nothing(api: str, photo_host: str, tmp_path: Path) -> None:
+def test_schemathesis_finds_no_violation(api: str, photo_host: str, tmp_path: Path) -> None:
     """Send valid and invalid requests to all routes.
 
     No response may be a 5xx, be undocumented, or violate its schema or headers (all need CORS).

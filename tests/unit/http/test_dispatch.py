@@ -97,9 +97,10 @@ def test_the_log_shows_where_an_error_and_its_cause_arose(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     words = "a quote from the request"
+    cause = OSError(words)
 
     def fail(request: Request, context: RequestContext[Any]) -> Response:
-        raise RuntimeError(words) from OSError(words)
+        raise RuntimeError(words) from cause
 
     with caplog.at_level(logging.ERROR):
         answer = respond(

@@ -83,7 +83,7 @@ def test_the_detailed_answer_says_what_failed_and_why(carlens: FakeApp) -> None:
     assert (good["index"], good["field"], good["name"]) == (0, "image", "0.png")
     assert (good["width"], good["height"], good["error"]) == (64, 32, None)
     assert good["objects"][0]["certain"] is True
-    assert good["objects"][0]["make"] == {"name": "RENAULT", "prob": 0.93}
+    assert good["objects"][0]["make"] == {"name": "RENAULT", "prob": 0.9346}
     assert good["objects"][0]["reference"] is None  # a label of no table of ours
     assert (bad["index"], bad["name"], bad["objects"], bad["width"]) == (1, "1.png", [], None)
     assert bad["error"]["code"] == "not_an_image"
