@@ -1,1 +1,1 @@
-"""Figures: how right and how fast Carlens is."""
+"""Measures the accuracy, speed, memory and cost of Carlens."""

@@ -1,10 +1,10 @@
-"""What a thousand pictures cost on Lambda, by memory size.
+"""Measure the cost of a thousand pictures on Lambda by memory size.
 
     python -m benchmarks.cost
 
-Runs the handler on one request of four pictures of about a megapixel under the CPU share that
-Lambda gives each memory size (1,769 MB is one vCPU), and prices the median. It needs a machine
-with as many CPUs and, for parts of one, the right to make a control group.
+Runs the handler on a request of four pictures of about one megapixel with the CPU share of each
+memory size (1,769 MB gives one vCPU), and computes the cost from the median time. Needs as many
+CPUs as the largest size has, and the permission to create a control group.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks.speed.contestants import event
 from benchmarks.speed.pictures import Case
 
 MB_PER_VCPU = 1769
-# us-east-1, x86_64, in dollars, as AWS's price lists had them in 2026.
+# AWS list prices of 2026 for us-east-1 and x86_64, in US dollars.
 DOLLARS_PER_GB_SECOND = 0.0000166667
 DOLLARS_PER_INVOCATION = 0.20 / 1_000_000
 DOLLARS_PER_API_REQUEST = 3.50 / 1_000_000
@@ -38,7 +38,7 @@ PERIOD_US = 100_000
 
 @dataclass(frozen=True)
 class Row:
-    """One memory size: megabytes, vCPUs, milliseconds a picture, dollars a thousand pictures."""
+    """The result for a memory size in MB: vCPUs, ms per picture, US dollars per 1,000 pictures."""
 
     memory: int
     vcpus: float
@@ -47,17 +47,17 @@ class Row:
 
 
 def price(memory: int, ms_per_picture: float) -> float:
-    """Give the dollars that a thousand pictures cost, four in each request."""
+    """Return the cost of 1,000 pictures in US dollars, with four pictures per request."""
     requests = 1000 / PICTURES
-    # A thousand take as many seconds as one takes milliseconds.
+    # 1,000 pictures take as many seconds as one takes milliseconds.
     compute = ms_per_picture * memory / 1024 * DOLLARS_PER_GB_SECOND
     return compute + requests * (DOLLARS_PER_INVOCATION + DOLLARS_PER_API_REQUEST)
 
 
 def measure(memory: int, runs: int) -> Row:
-    """Run the handler in a process of its own under the share of `memory`."""
+    """Run the handler in a new process with the CPU share of `memory` MB."""
     vcpus = memory / MB_PER_VCPU
-    with _share(vcpus) as group:
+    with _cpu_share(vcpus) as group:
         command = [sys.executable, "-m", "benchmarks.cost", "--worker", str(runs)]
         environment = {**os.environ, "CARLENS_THREADS": str(max(1, round(vcpus)))}
 
@@ -72,8 +72,8 @@ def measure(memory: int, runs: int) -> Row:
 
 
 @contextlib.contextmanager
-def _share(vcpus: float) -> Iterator[Path]:
-    """Make a control group with a share of the CPUs."""
+def _cpu_share(vcpus: float) -> Iterator[Path]:
+    """Create a control group with a share of the CPUs."""
     root, second = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
     base = root if root.is_dir() else second
     group = base / f"carlens-{os.getpid()}"
@@ -91,7 +91,7 @@ def _share(vcpus: float) -> Iterator[Path]:
 
 
 def _worker(runs: int) -> None:
-    """Print the median milliseconds a picture of warm requests."""
+    """Print the median time of warm requests in milliseconds per picture."""
     import handler
 
     given = event(Case(PICTURES, 1), slices=2)
@@ -106,8 +106,8 @@ def _worker(runs: int) -> None:
 
 
 def table(sizes: Sequence[int] = SIZES, runs: int = RUNS) -> list[Row]:
-    """Measure and print a row for each memory size."""
-    print("| memory, MB | vCPUs | ms a picture | $ a thousand pictures |\n|---|---|---|---|")
+    """Measure each memory size and print a row for it."""
+    print("| memory, MB | vCPUs | ms per picture | $ per 1,000 pictures |\n|---|---|---|---|")
     rows = []
     for memory in sizes:
         rows.append(measure(memory, runs))
@@ -116,9 +116,13 @@ def table(sizes: Sequence[int] = SIZES, runs: int = RUNS) -> list[Row]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What a thousand pictures cost on Lambda.")
-    parser.add_argument("--memory", type=int, nargs="*", default=SIZES)
-    parser.add_argument("--runs", type=int, default=RUNS)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.cost",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--memory", type=int, nargs="*", default=SIZES, help="memory sizes in MB")
+    parser.add_argument("--runs", type=int, default=RUNS, help="requests for each memory size")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:

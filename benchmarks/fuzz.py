@@ -1,10 +1,10 @@
-"""Throw bytes at the readers of bodies, events, names and pictures until something breaks.
+"""Send random bytes to the parsers of pictures, bodies, events and names.
 
     python -m benchmarks.fuzz pictures --seconds 300
 
-With atheris installed (`pip install atheris`, it is no dependency) the bytes are bred by
-coverage of Carlens' own code; without it they are seeds, cut, spliced and flipped at random.
-Whatever comes out other than an answer or a `CarlensError` ends the run with its input.
+Inputs are seeds that are cut, spliced and flipped at random. With `--atheris`, which needs
+`pip install atheris`, code coverage guides the choice of inputs. Any exception other than a
+`CarlensError` ends the run and prints the input.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from carlens.images.decoder import read_pixels, read_shape
 from carlens.images.types import Limits
 from carlens.services.catalog_app import CatalogApp
 from tests import hostile
-from tests.fakes import Copy
+from tests.fakes import FakeApp
 from tests.forms import BODIES, captured
 from tests.support import encode, golden
 
@@ -70,7 +70,7 @@ _EVENTS = _golden_events()
 
 
 def picture(data: bytes) -> str:
-    """Read a picture; its pixels must have the shape that its header says."""
+    """Read a picture; the shape of its pixels must match its header."""
     try:
         pixels = read_pixels(data, _LIMITS)
     except CarlensError as error:
@@ -81,7 +81,7 @@ def picture(data: bytes) -> str:
 
 
 def body(data: bytes) -> str:
-    """Read a body; its first line is its Content-Type."""
+    """Read a body; the first line of the data is its Content-Type."""
     content_type, _, content = data.partition(b"\r\n\r\n")
     headers = {"content-type": content_type.decode("latin-1")}
     try:
@@ -94,7 +94,7 @@ def body(data: bytes) -> str:
 
 
 def names(data: bytes) -> str:
-    """Match the names in a body; its first line is its Content-Type."""
+    """Match the names in a body; the first line of the data is its Content-Type."""
     content_type, _, content = data.partition(b"\r\n\r\n")
     headers = {"content-type": content_type.decode("latin-1")}
     encoded = base64.b64encode(content).decode()
@@ -119,7 +119,7 @@ def _rows_of(body: str, rows: Rows) -> int:
     return len(list(read)) - rows.header
 
 
-_COPY = Copy(metrics="Carlens")
+_FAKE = FakeApp(metrics="Carlens")
 _CATALOG = CatalogApp(Config(metrics="Carlens"))
 _JUNK: tuple[Any, ...] = (
     None, True, 0, -1, 1e308, "", "\ud800", "\0", "a" * 9000, "/shape",
@@ -130,13 +130,13 @@ _JUNK: tuple[Any, ...] = (
 
 
 def event(data: bytes) -> str:
-    """Answer an event whose members are spoiled; the bytes say which and how."""
+    """Handle an event with corrupted members; the data is the random seed."""
     chance = random.Random(data)
-    given = _spoil(json.loads(chance.choice(_EVENTS)), chance)
+    given = _corrupt(json.loads(chance.choice(_EVENTS)), chance)
     with suppress(CarlensError):
         read_request(given)
     with redirect_stdout(io.StringIO()):
-        answers = (respond(given, None, _COPY.app), catalog_routes.respond(given, None, _CATALOG))
+        answers = (respond(given, None, _FAKE.app), catalog_routes.respond(given, None, _CATALOG))
     for answer in answers:
         assert answer["statusCode"] != 500, (answer["body"], given)
         assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
@@ -144,13 +144,13 @@ def event(data: bytes) -> str:
     return "/".join(str(answer["statusCode"]) for answer in answers)
 
 
-def _spoil(value: Any, chance: random.Random) -> Any:
+def _corrupt(value: Any, chance: random.Random) -> Any:
     if chance.random() < 0.02:
         return chance.choice(_JUNK)
     if isinstance(value, dict):
-        return {key: _spoil(member, chance) for key, member in value.items()}
+        return {key: _corrupt(member, chance) for key, member in value.items()}
     if isinstance(value, list):
-        return [_spoil(member, chance) for member in value]
+        return [_corrupt(member, chance) for member in value]
     return value
 
 
@@ -206,7 +206,7 @@ TARGETS: dict[str, tuple[Target, Callable[[], list[bytes]]]] = {
 
 
 def mutate(seeds: list[bytes], chance: random.Random) -> bytes:
-    """Cut, splice, repeat and flip one of the seeds."""
+    """Choose a seed and change it at random: flip, delete, splice or repeat bytes."""
     data = bytearray(chance.choice(seeds))
     for _ in range(chance.randint(1, 6)):
         at = chance.randrange(len(data) + 1)
@@ -231,7 +231,7 @@ def mutate(seeds: list[bytes], chance: random.Random) -> bytes:
 
 
 def run(name: str, seconds: float, seed: int) -> None:
-    """Fuzz one target and print what came out."""
+    """Fuzz one target and print a summary."""
     target, make_seeds = TARGETS[name]
     seeds, chance = make_seeds(), random.Random(seed)
     outcomes: Counter[str] = Counter(map(target, seeds))
@@ -241,21 +241,25 @@ def run(name: str, seconds: float, seed: int) -> None:
         try:
             outcomes[target(data)] += 1
         except BaseException:
-            print(f"{name} broke on {data.hex()}", file=sys.stderr)
+            print(f"{name} failed on {data.hex()}", file=sys.stderr)
             raise
         slowest = max(slowest, time.monotonic() - start)
         if slowest > _SLOW_SECONDS:
             sys.exit(f"{name} took {slowest:.1f} s on {data.hex()}")
-    print(f"{name}: {outcomes.total():,} inputs, the slowest {slowest * 1000:.0f} ms")
+    print(f"{name}: {outcomes.total():,} inputs, slowest {slowest * 1000:.0f} ms")
     print("  " + ", ".join(f"{outcome} {count:,}" for outcome, count in outcomes.most_common()))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.fuzz",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("target", choices=[*TARGETS, "all"])
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--atheris", action="store_true", help="breed inputs by coverage")
+    parser.add_argument("--seconds", type=float, default=60, help="duration (default: 60)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
+    parser.add_argument("--atheris", action="store_true", help="choose inputs by code coverage")
     options = parser.parse_args()
     if options.atheris:
         _by_coverage(options.target, options.seconds, options.seed)

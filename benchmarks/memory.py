@@ -1,9 +1,9 @@
-"""Measure the most memory that one request takes, each in a process of its own.
+"""Measure the peak memory of single requests, each in a new process.
 
     python -m benchmarks.memory
 
-The pictures are as large as the default limits allow and as small as files as their format
-makes them, so that each fits a request or the answer of a URL. Needs Linux.
+The pictures have the largest allowed number of pixels and compress well, so that each fits into a
+request or into the limit for URLs. Needs Linux.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _saved(mode: str, kind: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def _turned() -> Image.Exif:
+def _rotated() -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112] = 6
     return exif
@@ -47,28 +47,28 @@ def _png(**options: Any) -> bytes:
 
 
 CASES: dict[str, Callable[[], bytes]] = {
-    "nothing but the models": lambda: hostile.JPEG,
+    "only the models": lambda: hostile.JPEG,
     "JPEG": lambda: _saved("RGB", "JPEG", subsampling=0),
-    "JPEG, progressive, turned": lambda: _saved(
-        "RGB", "JPEG", subsampling=0, progressive=True, exif=_turned()
+    "JPEG, progressive, rotated": lambda: _saved(
+        "RGB", "JPEG", subsampling=0, progressive=True, exif=_rotated()
     ),
-    "JPEG, CMYK, progressive, turned": lambda: _saved(
-        "CMYK", "JPEG", subsampling=0, progressive=True, exif=_turned()
+    "JPEG, CMYK, progressive, rotated": lambda: _saved(
+        "CMYK", "JPEG", subsampling=0, progressive=True, exif=_rotated()
     ),
     "PNG, 16 bits, transparent, interlaced": lambda: _png(depth=16, color=6, interlaced=True),
-    "PNG, turned": lambda: hostile.png(
+    "PNG, rotated": lambda: hostile.png(
         _WIDTH, _HEIGHT,
         before=hostile.png_chunk(b"eXIf", hostile.tiff([(0x0112, "short", 1, 6)])),
     ),
     "PNG, 16 bits, gray": lambda: _png(depth=16, color=0),
     "WebP, lossless": lambda: _saved("RGB", "WEBP", lossless=True, method=0),
-    "WebP, transparent, turned": lambda: _saved(
-        "RGBA", "WEBP", quality=10, method=0, exif=_turned()
+    "WebP, transparent, rotated": lambda: _saved(
+        "RGBA", "WEBP", quality=10, method=0, exif=_rotated()
     ),
     "GIF": lambda: _saved("P", "GIF"),
     "TIFF, LZW, transparent": lambda: _saved("RGBA", "TIFF", compression="tiff_lzw"),
-    "TIFF, CMYK, turned": lambda: _saved(
-        "CMYK", "TIFF", compression="tiff_adobe_deflate", exif=_turned()
+    "TIFF, CMYK, rotated": lambda: _saved(
+        "CMYK", "TIFF", compression="tiff_adobe_deflate", exif=_rotated()
     ),
     "TIFF, 32 bits": lambda: _saved("I", "TIFF", compression="tiff_lzw"),
     "TIFF, JPEG": lambda: _saved("RGB", "TIFF", compression="jpeg"),
@@ -77,16 +77,16 @@ URLS = "32 pictures of 20 MB behind URLs"
 
 
 def measure(name: str) -> tuple[int, float, str]:
-    """Give a case's peak in MB, its seconds, and what came of the picture."""
+    """Return the peak memory of a case in MB, its time in seconds, and its outcome."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "picture")
         if name == URLS:
             noise = np.random.default_rng(0).integers(0, 255, (2600, 2600, 3), np.uint8)
             path.write_bytes(hostile.png(2600, 2600, rows=_unfiltered(noise)))
             with serving_folder(path.parent) as host:
-                return _in_a_process(path, f"http://{host}/picture")
+                return _run_in_process(path, f"http://{host}/picture")
         path.write_bytes(CASES[name]())
-        return _in_a_process(path, "")
+        return _run_in_process(path, "")
 
 
 def _unfiltered(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
@@ -94,7 +94,7 @@ def _unfiltered(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> byte
     return np.hstack([np.zeros((len(rows), 1), np.uint8), rows]).tobytes()
 
 
-def _in_a_process(path: Path, url: str) -> tuple[int, float, str]:
+def _run_in_process(path: Path, url: str) -> tuple[int, float, str]:
     found = subprocess.run(
         [sys.executable, "-m", "benchmarks.memory", "--one", str(path), "--url", url],
         capture_output=True, check=True, text=True,
@@ -103,7 +103,7 @@ def _in_a_process(path: Path, url: str) -> tuple[int, float, str]:
     return peak, seconds, what
 
 
-def _answer(path: Path, url: str) -> None:
+def _run_request(path: Path, url: str) -> None:
     from types import SimpleNamespace
 
     from carlens.http.image_routes import respond
@@ -119,22 +119,24 @@ def _answer(path: Path, url: str) -> None:
         kind = "application/octet-stream"
         given = event("POST", "/predict", body=path.read_bytes(), content_type=kind, query=query)
     app.warm_up()
-    # The deadline is no part of this: all of it is to be done.
+    # Far in the future, so that all pictures are processed.
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: 600_000, aws_request_id="id")
     start = time.perf_counter()
     answer = json.loads(respond(given, context, app)["body"])
     seconds = time.perf_counter() - start
-    seen = sum(image["error"] is None for image in answer["images"])
+    processed = sum(image["error"] is None for image in answer["images"])
     first = answer["images"][0]["error"]
-    what = f"{seen} of {len(answer['images'])} seen" + (f", {first['code']}" if first else "")
+    what = f"{processed} of {len(answer['images'])} processed" + (
+        f", {first['code']}" if first else ""
+    )
     status = Path("/proc/self/status").read_text()
     peak = int(status.partition("VmHWM:")[2].split()[0]) // 1024
     print(json.dumps((peak, round(seconds, 2), what)))
 
 
 def table() -> list[dict[str, object]]:
-    """Measure and print a row for each case."""
-    print("| 50 megapixels as | peak MB | seconds | |\n|---|---|---|---|")
+    """Measure each case and print a row for it."""
+    print("| 50 megapixels as | peak MB | seconds | outcome |\n|---|---|---|---|")
     rows: list[dict[str, object]] = []
     for name in (*CASES, URLS):
         peak, seconds, what = measure(name)
@@ -144,12 +146,16 @@ def table() -> list[dict[str, object]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.memory",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--url", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        _answer(options.one, options.url)
+        _run_request(options.one, options.url)
         return
     table()
 

@@ -1,18 +1,5 @@
-"""The Lambda entry point of the second API: written makes and models."""
+"""The handler that Lambda calls for the catalog function: `catalog_handler.lambda_handler`."""
 
-from __future__ import annotations
+from carlens.functions.catalog import app, lambda_handler
 
-from typing import Any
-
-from carlens.config import Config
-from carlens.http.catalog_routes import respond
-from carlens.services.catalog_app import CatalogApp
-
-# At init and not at the first call, so that SnapStart's snapshot holds our usual table.
-app = CatalogApp(Config.from_env())
-app.warm_up()
-
-
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer one API Gateway REST proxy event."""
-    return respond(event, context, app)
+__all__ = ["app", "lambda_handler"]

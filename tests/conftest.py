@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures and hooks for all tests."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Note = Callable[[str], None]
 
 @pytest.fixture
 def note(record_property: Callable[[str, Any], None]) -> Note:
-    """Give a function that adds a line to the end of the report, for what was measured."""
+    """A function that adds a line, such as a measurement, to the end of the report."""
     return lambda line: record_property("note", line)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the notes."""
+    """Print the notes of all tests."""
     for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
         for name, value in report.user_properties:
             if name == "note":

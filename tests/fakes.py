@@ -1,4 +1,4 @@
-"""A copy of Carlens on fake models, which remember what they were shown."""
+"""An app with fake models that record their input, and a fake clock."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from carlens.vision.classifier import Classification, Make
 from carlens.vision.detector import Detection, DetectOptions
 from tests.support import call
 
-STORE = FolderRepository(Path(Config.models))
+REPOSITORY = FolderRepository(Path(Config.models))
 
 
 @dataclass
 class FakeDetector:
-    """Finds a car and a person in every picture, and remembers how it was asked."""
+    """Finds a car and a person in every picture, and records its calls."""
 
     manifest: Manifest
     asked: list[DetectOptions] = field(default_factory=list)
@@ -36,7 +36,7 @@ class FakeDetector:
 
 @dataclass
 class FakeClassifier:
-    """Names every crop a Clio."""
+    """Classifies every crop as a Clio."""
 
     manifest: Manifest
 
@@ -48,18 +48,42 @@ class FakeClassifier:
 
     def name(self, row: int, top_k: int) -> Classification:
         names = ("RENAULT CLIO", "PEUGEOT 206")[:top_k]
-        return Classification(names, (0.91234, 0.05)[:top_k], True, Make("RENAULT", 0.93))
+        return Classification(names, (0.91234, 0.05)[:top_k], True, Make("RENAULT", 0.93456))
 
 
-class Copy:
-    """A copy of Carlens on fakes."""
+class FakeApp:
+    """An app with fake models."""
 
     def __init__(self, **settings: Any) -> None:
         config = Config(**settings)
-        self.detector = FakeDetector(STORE.manifest(config.detector))
-        classifier = FakeClassifier(STORE.manifest(config.classifier))
+        self.detector = FakeDetector(REPOSITORY.manifest(config.detector))
+        classifier = FakeClassifier(REPOSITORY.manifest(config.classifier))
         bundle = ModelBundle(cast(Any, self.detector), cast(Any, classifier))
         self.app = RecognitionApp(config, lambda _: bundle)
 
     def send(self, event: dict[str, Any], context: Any = None) -> tuple[int, Any]:
+        """Send an event and return the status and the JSON of the response."""
         return call(event, self.app, context)
+
+
+class FakeClock:
+    """Stands in for the module `time`: the time passes only when a test says so.
+
+    Parameters
+    ----------
+    tick : float
+        Seconds that pass with each reading.
+    """
+
+    def __init__(self, tick: float = 0.0) -> None:
+        self.now = 0.0
+        self.readings = 0
+        self._tick = tick
+
+    def monotonic(self) -> float:
+        self.readings += 1
+        self.now += self._tick
+        return self.now
+
+    def perf_counter(self) -> float:
+        return self.now

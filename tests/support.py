@@ -1,4 +1,4 @@
-"""What many tests build: events, pictures, a host of them, and a copy of Carlens to send them to."""
+"""Helpers for many tests: events, pictures, a picture server and an app with real models."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ EVENTS = Path(__file__).parent / "events"
 Fields = Sequence[tuple[str, Any]]
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def serving_folder(folder: Path) -> Iterator[str]:
-    """Serve a folder over HTTP and give the host's name and port."""
-    handler = functools.partial(_Quiet, directory=str(folder))
+    """Serve a folder over HTTP; the value is the host name with the port."""
+    handler = functools.partial(_QuietHandler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -50,7 +50,7 @@ def serving_folder(folder: Path) -> Iterator[str]:
 
 
 def golden(name: str) -> dict[str, Any]:
-    """Give a recorded event."""
+    """Read a recorded event."""
     event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text("utf-8"))
     return event
 
@@ -65,7 +65,7 @@ def event(  # noqa: PLR0913 - one keyword for each part of an event
     headers: Mapping[str, str] | None = None,
     binary: bool = True,
 ) -> dict[str, Any]:
-    """Build on the golden event, as API Gateway would for this request."""
+    """Build the event that API Gateway sends for a request, based on a recorded one."""
     built = golden("get_health")
     built.update(httpMethod=method, path=path, resource=path)
     built["requestContext"].update(httpMethod=method, path=f"/prod{path}", resourcePath=path)
@@ -83,18 +83,18 @@ def event(  # noqa: PLR0913 - one keyword for each part of an event
 
 
 def multipart_event(path: str, fields: Fields, **more: Any) -> dict[str, Any]:
-    """Build the event of a form, encoded by requests-toolbelt."""
+    """Build the event for a form, encoded with requests-toolbelt."""
     encoder = MultipartEncoder(list(fields))
     return event("POST", path, body=encoder.to_string(), content_type=encoder.content_type, **more)
 
 
 def photo(path: Path = SKODA, name: str | None = None) -> tuple[str, bytes, str]:
-    """Give a photo as a form's file."""
+    """Return a photo as a form file: name, content and media type."""
     return (name or path.name, path.read_bytes(), "application/octet-stream")
 
 
 def encode(image: Image.Image | Pixels, file_format: str, **options: Any) -> bytes:
-    """Encode a picture in memory."""
+    """Encode a picture and return the bytes of the file."""
     if not isinstance(image, Image.Image):
         image = Image.fromarray(image)
     buffer = io.BytesIO()
@@ -103,13 +103,13 @@ def encode(image: Image.Image | Pixels, file_format: str, **options: Any) -> byt
 
 
 def call(event: Mapping[str, Any], app: RecognitionApp, context: Any = None) -> tuple[int, Any]:
-    """Send an event and give the status and the JSON of the answer."""
+    """Send an event to the app; return the status and the JSON of the response."""
     answer = respond(event, context, app)
     return answer["statusCode"], json.loads(answer["body"]) if answer["body"] else None
 
 
 def color_blocks(width: int = 64, height: int = 32) -> Pixels:
-    """Draw a picture in which every turn, flip and swapped channel shows.
+    """Draw a picture on which every rotation, flip and channel swap is visible.
 
     Top left red, top right green, bottom left blue, bottom right white.
     """
@@ -122,5 +122,5 @@ def color_blocks(width: int = 64, height: int = 32) -> Pixels:
 
 
 def real_app(**settings: Any) -> RecognitionApp:
-    """Give a copy of Carlens with the shipped models."""
+    """Create an app with the shipped models."""
     return RecognitionApp(Config(threads=2, **settings))

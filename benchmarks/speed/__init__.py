@@ -1,5 +1,5 @@
-"""How fast Carlens is, against what it could be at best and what a user would pick instead.
+"""Compares the speed of Carlens with a lower bound and with alternatives.
 
-Everything is measured side by side in one run: each contestant has a process of its own that
-waits while another runs, they take turns, and what counts is the median of the ratios.
+All contestants are measured in one run. Each has its own process, they take turns, and the result
+is the median of the paired ratios.
 """

@@ -1,7 +1,7 @@
-"""How fast Carlens is: `python -m benchmarks.speed`.
+"""Measure the speed of Carlens: `python -m benchmarks.speed`.
 
-Prints each table as it is measured; writes docs/benchmarks.json, docs/benchmarks.svg and the
-table in README.md. Wants a machine that does nothing else.
+Prints each result and writes docs/benchmarks.json, docs/benchmarks.svg and the tables in README.md.
+Run it on an otherwise idle machine.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _MODULES = 20
 
 
 def against_floor(rounds: int) -> list[dict[str, Any]]:
-    """Compare the handler with the floor and the original, on one CPU and on two."""
+    """Compare the handler with the floor and the original on one and two CPUs."""
     rows = []
     for cpus in range(1, min(2, os.cpu_count() or 1) + 1):
         for slices in (1, 2):
-            # The original looks once at a picture.
+            # The original processes a picture in one pass.
             names = ("floor", "Carlens", "original") if slices == 1 else ("floor", "Carlens")
             for case in CASES:
                 times = take_turns(names, case, slices=slices, cpus=cpus, rounds=rounds)
@@ -43,12 +43,12 @@ def against_floor(rounds: int) -> list[dict[str, Any]]:
                 if "original" in times:
                     row["original"] = Ratio.of(times, "original", "Carlens")
                 rows.append(row)
-                report.say(row)
+                report.print_row(row)
     return rows
 
 
 def against_rivals(rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """Compare the local server with what a user would write instead."""
+    """Compare the local server with servers that a user could write instead."""
     rows = []
     names = tuple(rivals.SERVERS)
     for case in CASES:
@@ -61,12 +61,12 @@ def against_rivals(rounds: int, seconds: float) -> list[dict[str, Any]]:
             ratios = {name: Ratio.of(times, name, "Carlens") for name in names[1:]}
             row = {"case": str(case), "how": how, "ms": _medians(times), **ratios}
             rows.append(row)
-            report.say(row)
+            report.print_row(row)
     return rows
 
 
 def cold_starts(rounds: int) -> list[dict[str, Any]]:
-    """Compare the init with the floor's, with a warm and an empty page cache."""
+    """Compare the init with that of the floor, with a warm and an empty page cache."""
     rows = []
     for dropped in (False, True) if cold.can_drop_page_cache() else (False,):
         times = cold.cold_starts(rounds, threads=1, dropped=dropped)
@@ -77,20 +77,20 @@ def cold_starts(rounds: int) -> list[dict[str, Any]]:
             "first to warm": Ratio.of(times, "first", "warm"),
         }
         rows.append(row)
-        report.say(row)
+        report.print_row(row)
     return rows
 
 
 def init_profile() -> list[dict[str, Any]]:
-    """Tell on which modules the init spends most."""
+    """Return the modules that take most of the init."""
     rows = [{"module": name, "ms": ms} for name, ms in cold.profile(threads=1, most=_MODULES)]
     for row in rows:
-        report.say(row)
+        report.print_row(row)
     return rows
 
 
 def scaling(rounds: int) -> dict[str, list[tuple[float, float]]]:
-    """Measure the handler against the number and the size of the pictures, on all CPUs."""
+    """Measure the handler by number and size of the pictures, on all CPUs."""
     cpus = os.cpu_count() or 1
 
     def median(case: Case, slices: int) -> float:
@@ -105,7 +105,7 @@ def scaling(rounds: int) -> dict[str, list[tuple[float, float]]]:
         found[f"megapixels, {name}"] = [
             (size, median(Case(1, size), slices)) for size in MEGAPIXELS
         ]
-    report.say(found)
+    report.print_row(found)
     return found
 
 
@@ -114,10 +114,18 @@ def _medians(times: Times) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=11, help="of each comparison (11)")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
-        "--only", choices=("floor", "rivals", "cold", "profile", "scaling", "cost", "memory")
+        "--rounds", type=int, default=11, help="rounds of each comparison (default: 11)"
+    )
+    parser.add_argument(
+        "--only",
+        choices=("floor", "rivals", "cold", "profile", "scaling", "cost", "memory"),
+        help="measure one part and keep the other results",
     )
     options = parser.parse_args()
     parts: Mapping[str, Any] = {

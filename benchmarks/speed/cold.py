@@ -1,4 +1,4 @@
-"""Cold starts under Lambda's own runtime and emulator, with the layers as they are deployed."""
+"""Cold starts under Lambda's runtime and emulator, with the deployed layers."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ _WARM = 5
 
 
 @contextmanager
-def laid_out() -> Iterator[tuple[Image, Tools]]:
-    """Lay the function out beside its layers, as Lambda does."""
+def unpacked_function() -> Iterator[tuple[Image, Tools]]:
+    """Unpack the function and its layers as in Lambda."""
     tools = find_tools()
-    # On the disk of the layers: a temporary folder may lie in memory, which is never cold.
+    # Not in the temporary folder, which may be in memory and therefore never cold.
     (_ROOT / "build").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=_ROOT / "build") as folder:
         yield lay_out(Path(folder), tools.architecture, _FLOOR), tools
 
 
 def cold_starts(rounds: int, *, threads: int, dropped: bool) -> dict[str, list[float]]:
-    """Start copies in turns.
+    """Start the floor and Carlens in turns.
 
     Parameters
     ----------
     dropped : bool
-        Whether the page cache is emptied before each start; needs root.
+        Whether to empty the page cache before each start; needs root.
 
     Returns
     -------
     dict of list of float
-        Milliseconds: init of `floor` and `Carlens`, and Carlens' `first` request and the median
-        of its `warm` ones. The first round is left out.
+        Milliseconds: the init of `floor` and `Carlens`, the `first` request of Carlens, and the
+        median of its `warm` requests. The first round is dropped.
     """
     times: dict[str, list[float]] = {"floor": [], "Carlens": [], "first": [], "warm": []}
     variables = {"CARLENS_MODELS": str(_ROOT / "models"), "CARLENS_THREADS": str(threads)}
     given = event(_PICTURE, 1)
-    with laid_out() as (image, tools):
+    with unpacked_function() as (image, tools):
         for _ in range(rounds + 1):
             for name, handler in HANDLERS.items():
                 if dropped:
@@ -59,14 +59,14 @@ def cold_starts(rounds: int, *, threads: int, dropped: bool) -> dict[str, list[f
                 times[name].append(init * 1000)
                 if name == "Carlens":
                     first, *warm = (answer.seconds * 1000 for answer in answers)
-                    # The emulator starts the copy at the first invocation, which waits for it.
+                    # The first invocation includes the init.
                     times["first"].append(first - init * 1000)
                     times["warm"].append(sorted(warm)[len(warm) // 2])
     return {name: found[1:] for name, found in times.items()}
 
 
 def can_drop_page_cache() -> bool:
-    """Tell whether the page cache can be emptied here."""
+    """Tell whether this process may empty the page cache."""
     with suppress(OSError):
         drop_page_cache()
         return True
@@ -74,15 +74,15 @@ def can_drop_page_cache() -> bool:
 
 
 def drop_page_cache() -> None:
-    """Empty the page cache, so that every file is read from the disk."""
+    """Empty the page cache, so that files are read from disk."""
     os.sync()
     Path("/proc/sys/vm/drop_caches").write_text("3")
 
 
 def profile(threads: int, most: int) -> list[tuple[str, float]]:
-    """Give the modules on which init spends most, and the milliseconds without their imports."""
+    """Return the modules that take most of the init, with their own time in milliseconds."""
     variables = {"CARLENS_MODELS": str(_ROOT / "models"), "CARLENS_THREADS": str(threads)}
-    with laid_out() as (image, tools):
+    with unpacked_function() as (image, tools):
         command = [str(tools.python), "-S", "-P", "-X", "importtime", "-c", "import handler"]
         for _ in range(2):
             run = subprocess.run(

@@ -1,4 +1,4 @@
-"""Ways to answer the same pictures in one process, each given as it would be called."""
+"""Functions that process the same pictures, each called as its users would call it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from benchmarks.speed.pictures import Case
 
-# For each picture, the class of each vehicle found.
+# The classes of the vehicles in each picture.
 Seen = list[list[str]]
 Run = Callable[[], Seen]
 
 
 def event(case: Case, slices: int) -> dict[str, Any]:
-    """Give the pictures as API Gateway hands them to a function."""
+    """Build the event in which API Gateway sends the pictures to a function."""
     body, content_type = case.form()
     return {
         "httpMethod": "POST",
@@ -47,9 +47,10 @@ def carlens(case: Case, slices: int) -> Run:
 
 
 def floor(case: Case, slices: int) -> Run:
-    """Do only what nobody can leave out: decode, run the detector, run the classifier once.
+    """Do only the necessary work: decode, run the detector, and run the classifier once.
 
-    The tensors are made before, by Carlens, so that all run the models on the same.
+    The tensors are recorded from Carlens beforehand, so that all contestants run the models on the
+    same input.
     """
     import handler
 
@@ -74,7 +75,7 @@ def floor(case: Case, slices: int) -> Run:
 
 @contextmanager
 def _recorded(model: Any, into: list[NDArray[np.float32]]) -> Iterator[None]:
-    """Keep what a model is run on."""
+    """Record the inputs of a model."""
     run = model.run
 
     def record(batch: NDArray[np.float32]) -> Any:
@@ -89,15 +90,15 @@ def _recorded(model: Any, into: list[NDArray[np.float32]]) -> Iterator[None]:
 
 
 def original(case: Case, slices: int) -> Run:
-    """Answer as the original project did, in one pass over each picture."""
+    """Process pictures as the original project did, in one pass."""
     import pandas as pd
     from PIL import Image
     from requests_toolbelt import MultipartDecoder
 
-    from benchmarks.speed.usual import Usual, merge
+    from benchmarks.speed.baseline import Baseline, merge
 
-    assert slices == 1, "the original looked once at a picture"
-    usual = Usual()
+    assert slices == 1, "the original processes a picture in one pass"
+    baseline = Baseline()
     given = event(case, slices)
 
     def run() -> Seen:
@@ -106,7 +107,7 @@ def original(case: Case, slices: int) -> Run:
         results = []
         for part in parts:
             image = Image.open(io.BytesIO(part.content)).convert("RGB")
-            boxes, scores, classes = usual.detect(image)
+            boxes, scores, classes = baseline.detect(image)
             frame = pd.DataFrame(boxes, columns=["x1", "y1", "x2", "y2"])
             frame["score"], frame["class"] = scores, classes
             frame = frame.sort_values("score", ascending=False)
@@ -116,7 +117,7 @@ def original(case: Case, slices: int) -> Run:
                 frame["class"].to_numpy(),
                 image,
             )
-            results.append(usual.describe(image, *kept))
+            results.append(baseline.describe(image, *kept))
         return [[o["class_name"] for o in picture] for picture in json.loads(json.dumps(results))]
 
     return run

@@ -1,4 +1,4 @@
-"""Contestants that take turns, each in a process of its own with the same CPUs."""
+"""Runs contestants in turns, each in its own process with the same CPUs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from benchmarks.speed.pictures import Case
 Times = Mapping[str, Sequence[float]]
 
 _STOP_SECONDS = 10
-# onnxruntime's threads, as it comes, go on turning for a while after their work.
+# By default, the threads of onnxruntime keep spinning for a while after a run.
 _REST_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as long one took as another: the median of paired ratios, and quartiles."""
+    """The time of one contestant relative to another: median and quartiles of paired ratios."""
 
     median: float
     low: float
@@ -40,17 +40,17 @@ class Ratio:
 def take_turns(
     names: Sequence[str], case: Case, *, slices: int, cpus: int, rounds: int
 ) -> dict[str, list[float]]:
-    """Let contestants answer the same request in turns.
+    """Measure contestants on the same request in turns.
 
     Returns
     -------
     dict of list of float
-        Milliseconds of each round, by contestant. The first two rounds are left out.
+        The milliseconds of each round by contestant. The first two rounds are dropped.
     """
     with _started(names, case, slices, cpus) as connections:
         seen = {name: connection.recv() for name, connection in connections.items()}
         if len({str(found) for found in seen.values()}) > 1:
-            raise AssertionError(f"{case}: not the same vehicles were found: {seen}")
+            raise AssertionError(f"{case}: the contestants found different vehicles: {seen}")
         times: dict[str, list[float]] = {name: [] for name in names}
         for _ in range(rounds + 2):
             for name, connection in connections.items():
@@ -61,7 +61,7 @@ def take_turns(
 
 
 def rest() -> None:
-    """Let what ran last come to rest, so that it does not slow down the next."""
+    """Wait until the last contestant is idle, so that it does not slow down the next one."""
     time.sleep(_REST_SECONDS)
 
 
@@ -72,10 +72,10 @@ def _started(
     spawn = multiprocessing.get_context("spawn")
     connections, processes = {}, []
     for name in names:
-        connections[name], there = spawn.Pipe()
-        process = spawn.Process(target=_serve, args=(there, name, case, slices, cpus), daemon=True)
+        connections[name], remote = spawn.Pipe()
+        process = spawn.Process(target=_serve, args=(remote, name, case, slices, cpus), daemon=True)
         process.start()
-        there.close()
+        remote.close()
         processes.append(process)
     try:
         yield connections
@@ -90,7 +90,9 @@ def _started(
 def _serve(connection: Connection[Any, Any], name: str, case: Case, slices: int, cpus: int) -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cpus])
     os.environ["CARLENS_THREADS"] = str(cpus)
-    from benchmarks.speed.contestants import CONTESTANTS  # its libraries look at the CPUs
+    from benchmarks.speed.contestants import (
+        CONTESTANTS,  # imported late: its libraries read the CPU affinity
+    )
 
     run = CONTESTANTS[name](case, slices)
     connection.send(run())

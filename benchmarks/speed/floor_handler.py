@@ -1,9 +1,9 @@
-"""The least that any such function does at init: the same libraries, the same two models."""
+"""The minimal init of a comparable function: the same libraries and the same two models."""
 
 import os
 from typing import Any
 
-import cv2  # noqa: F401 - it is here to be loaded
+import cv2  # noqa: F401 - imported to measure its load time
 import numpy  # noqa: F401 - likewise
 import onnxruntime as ort
 
@@ -17,5 +17,5 @@ SESSIONS = [
 
 
 def lambda_handler(event: object, context: object) -> dict[str, Any]:
-    """Answer nothing."""
+    """Return an empty result."""
     return {"statusCode": 200, "body": "[]"}

@@ -1,4 +1,4 @@
-"""The pictures that are sent: the photos of the tests, as large as a camera makes them."""
+"""The pictures of the benchmarks: test photos, enlarged to the size of camera files."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from requests_toolbelt import MultipartEncoder
 
 PHOTOS = Path(__file__).resolve().parents[2] / "tests" / "photos"
 NAMES = ("skoda_citigo_mit.png", "vw_passat_cc_mit.webp")
-# Of the noise that is laid over the enlarged photos, in 255ths: as in a camera's files, it is
-# most of what a decoder has to read.
+# Standard deviation of the noise added to the enlarged photos, on a scale of 255. As in camera
+# files, noise makes up most of the data.
 _NOISE = 3.0
 _QUALITY = 88
 
 
 @dataclass(frozen=True)
 class Case:
-    """What one request carries: how many pictures, of how many megapixels each."""
+    """The contents of a request: the number of pictures and the megapixels of each."""
 
     pictures: int
     megapixels: float
@@ -30,11 +30,11 @@ class Case:
         return f"{self.pictures} x {self.megapixels:g} MP"
 
     def files(self) -> list[bytes]:
-        """Give the pictures as JPEG files."""
+        """Return the pictures as JPEG files."""
         return [jpeg(NAMES[i % len(NAMES)], self.megapixels) for i in range(self.pictures)]
 
     def form(self) -> tuple[bytes, str]:
-        """Give the pictures as a multipart/form-data body, and its Content-Type."""
+        """Return the pictures as a multipart/form-data body, and its Content-Type."""
         files = enumerate(self.files())
         fields = [("image", (f"{i}.jpg", file, "image/jpeg")) for i, file in files]
         encoder = MultipartEncoder(fields)
@@ -43,7 +43,7 @@ class Case:
 
 @functools.cache
 def jpeg(name: str, megapixels: float) -> bytes:
-    """Give a photo enlarged to a size, with a camera's noise, as a JPEG file."""
+    """Return an enlarged photo with camera noise as a JPEG file."""
     with Image.open(PHOTOS / name) as photo:
         scale = (megapixels * 1e6 / (photo.width * photo.height)) ** 0.5
         size = (round(photo.width * scale), round(photo.height * scale))

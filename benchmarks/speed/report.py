@@ -1,4 +1,4 @@
-"""Results -> docs/benchmarks.json, a plot, and the table in README.md."""
+"""Writes the results to docs/benchmarks.json, a plot and the tables in README.md."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _BEGIN, _END = "<!-- make bench writes this -->\n", "<!-- to here -->\n"
 Results = dict[str, Any]
 
 
-def say(row: Any) -> None:
-    """Print what was measured just now."""
+def print_row(row: Any) -> None:
+    """Print a result as a line of JSON."""
     print(json.dumps(_plain(row)), flush=True)
 
 
 def read() -> Results:
-    """Give what was measured before, so that one part can be measured again."""
+    """Read the previous results, so that a run can replace a part of them."""
     found: Results = json.loads(_JSON.read_text("utf-8")) if _JSON.is_file() else {}
     return found
 
 
 def write(results: Results) -> None:
-    """Write all that is known."""
+    """Write all results."""
     plain = _plain(results)
     _JSON.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
     if "scaling" in plain:
@@ -53,14 +53,14 @@ def _plain(value: Any) -> Any:
 
 
 def tables(results: Results) -> str:
-    """Lay the results out in Markdown."""
+    """Format the results as Markdown tables."""
     parts = [
         _table(title, results[name], columns)
         for name, title, columns in (
             ("floor", "The handler, warm", _FLOOR),
-            ("rivals", "The local server and others", _RIVALS),
+            ("rivals", "The local server and alternatives", _RIVALS),
             ("cold", "Cold start under Lambda's emulator, one thread", _COLD),
-            ("cost", "Memory and money", _COST),
+            ("cost", "Memory and cost", _COST),
         )
         if isinstance(results.get(name), list)
     ]
@@ -94,8 +94,8 @@ _COLD = {
 _COST = {
     "memory, MB": lambda row: f"{row['memory']:,}",
     "vCPUs": lambda row: row["vcpus"],
-    "ms a picture": lambda row: row["ms_per_picture"],
-    "$ a thousand pictures": lambda row: row["dollars_per_thousand"],
+    "ms per picture": lambda row: row["ms_per_picture"],
+    "$ per 1,000 pictures": lambda row: row["dollars_per_thousand"],
 }
 
 
@@ -116,7 +116,7 @@ def _plot(scaling: Mapping[str, list[list[float]]]) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
-    # Text stays text, and the same figures give the same file.
+    # Text is not converted to paths, and the same results produce the same file.
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "carlens", "font.size": 11})
     from matplotlib import pyplot as plt
 

@@ -1,4 +1,4 @@
-"""Carlens and its rivals as servers on this machine: times of single requests, and load."""
+"""Measures Carlens and its rivals as local servers: single requests and load."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _HERE = "benchmarks.speed.services"
 _START_SECONDS = 60
 _STOP_SECONDS = 10
-# Each as its users start it; all see both CPUs. Carlens is asked for one pass, as the others do.
+# Started as users start them, with all CPUs. Carlens uses one pass because the others do.
 SERVERS: Mapping[str, Sequence[str]] = {
     "Carlens": ("-m", "carlens.local", "--port"),
     "FastAPI": ("-m", f"{_HERE}.fastapi_service"),
@@ -33,7 +33,7 @@ _QUERY = "?slices=1"
 
 
 class Server:
-    """A running server, and one request that it is sent over and over."""
+    """A running server and the request that it gets repeatedly."""
 
     def __init__(self, name: str, case: Case) -> None:
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
@@ -52,7 +52,7 @@ class Server:
         )
 
     def wait(self) -> list[int]:
-        """Wait until it answers; give how many vehicles it sees in each picture."""
+        """Wait until it responds; return the number of vehicles in each picture."""
         end = time.monotonic() + _START_SECONDS
         while time.monotonic() < end and self._process.poll() is None:
             with suppress(OSError, http.client.HTTPException):
@@ -61,7 +61,7 @@ class Server:
         raise RuntimeError("The server did not start.")
 
     def answer(self) -> bytes:
-        """Send the request and give the answer's body."""
+        """Send the request and return the body of the response."""
         with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)) as server:
             server.request("POST", self._path, self._body, self._headers)
             response = server.getresponse()
@@ -71,7 +71,7 @@ class Server:
             return body
 
     def load(self, clients: int, seconds: float) -> float:
-        """Let clients ask without a pause; give the pictures answered in a second."""
+        """Send requests from several clients without a pause; return pictures per second."""
         start = time.perf_counter()
         done: list[float] = []
 
@@ -88,7 +88,7 @@ class Server:
         return len(done) * self._case.pictures / (max(done) - start)
 
     def stop(self) -> None:
-        """Stop it and the processes that it has started."""
+        """Stop it and its child processes."""
         for how in (signal.SIGINT, signal.SIGKILL):
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, how)
@@ -98,14 +98,14 @@ class Server:
 
 @contextmanager
 def running(names: Sequence[str], case: Case) -> Iterator[dict[str, Server]]:
-    """Start servers, see that all find the same, and stop them after."""
+    """Start servers, check that all find the same vehicles, and stop them afterwards."""
     servers: dict[str, Server] = {}
     try:
         for name in names:
             servers[name] = Server(name, case)
         seen = {name: server.wait() for name, server in servers.items()}
         if len({str(found) for found in seen.values()}) > 1:
-            raise AssertionError(f"{case}: not the same number of vehicles was found: {seen}")
+            raise AssertionError(f"{case}: the servers found different numbers of vehicles: {seen}")
         yield servers
     finally:
         for server in servers.values():
@@ -113,7 +113,7 @@ def running(names: Sequence[str], case: Case) -> Iterator[dict[str, Server]]:
 
 
 def one_by_one(servers: Mapping[str, Server], rounds: int) -> dict[str, list[float]]:
-    """Send each server one request at a time, in turns; give milliseconds."""
+    """Send each server one request at a time, in turns; return milliseconds."""
     times: dict[str, list[float]] = {name: [] for name in servers}
     for _ in range(rounds + 2):
         for name, server in servers.items():
@@ -127,7 +127,7 @@ def one_by_one(servers: Mapping[str, Server], rounds: int) -> dict[str, list[flo
 def under_load(
     servers: Mapping[str, Server], clients: int, seconds: float, rounds: int
 ) -> dict[str, list[float]]:
-    """Put load on each server, in turns; give milliseconds a picture."""
+    """Put load on each server in turns; return milliseconds per picture."""
     times: dict[str, list[float]] = {name: [] for name in servers}
     for _ in range(rounds):
         for name, server in servers.items():

@@ -1,4 +1,4 @@
-"""Real HTTP clients, each sending the same forms in its own way."""
+"""Real HTTP clients, each of which encodes the same forms in its own way."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.forms import Part
 
 TIMEOUT = 60
 
-# For Node and for a browser: sends a form and gives status and text of the answer.
+# For Node and browsers: sends a form and returns the status and the text of the response.
 _SEND = """async ([url, parts]) => {
     const form = new FormData();
     for (const {field, name, text, data} of parts) {
@@ -39,14 +39,14 @@ _SEND = """async ([url, parts]) => {
 
 
 def find_chromium() -> str | None:
-    """Give the path of this machine's Chromium; None without one."""
+    """Return the path of Chromium, or None if it is not installed."""
     names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     return next(filter(None, map(shutil.which, names)), None)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the client has got."""
+class ClientResponse:
+    """The response that a client received."""
 
     status: int
     text: str
@@ -57,26 +57,26 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Around:
-    """What clients need of the test."""
+class ClientContext:
+    """What clients need from the test."""
 
     folder: Path
     browser: Callable[[], Browser]
     origin: str
 
 
-# Sends a form to an address.
-Client = Callable[[str, Sequence[Part], Around], Answer]
+# Sends a form to a URL.
+Client = Callable[[str, Sequence[Part], ClientContext], ClientResponse]
 
 
-def curl(url: str, parts: Sequence[Part], around: Around, *options: str) -> Answer:
-    """Send files from disk, as `-F` does; a file without a name by `-F field=<file`."""
+def curl(url: str, parts: Sequence[Part], context: ClientContext, *options: str) -> ClientResponse:
+    """Send files with `-F field=@file`, and files without a name with `-F field=<file`."""
     form: list[str] = []
     for index, part in enumerate(parts):
         if isinstance(part.content, str):
             form += ["--form-string", f"{part.field}={part.content}"]
             continue
-        folder = around.folder / str(index)
+        folder = context.folder / str(index)
         folder.mkdir(exist_ok=True)
         path = folder / (part.name or "nameless")
         path.write_bytes(part.content)
@@ -85,39 +85,39 @@ def curl(url: str, parts: Sequence[Part], around: Around, *options: str) -> Answ
     command = ["curl", "-sS", "-w", "\n%{http_code}", *options, *form, url]
     done = subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=True)
     text, _, status = done.stdout.decode().rpartition("\n")
-    return Answer(int(status), text)
+    return ClientResponse(int(status), text)
 
 
-def curl_form_escape(url: str, parts: Sequence[Part], around: Around) -> Answer:
-    """Escape quotes with a backslash, as curl did before 7.81."""
-    return curl(url, parts, around, "--form-escape")
+def curl_form_escape(url: str, parts: Sequence[Part], context: ClientContext) -> ClientResponse:
+    """Send with quotes escaped by a backslash, as in curl before 7.81."""
+    return curl(url, parts, context, "--form-escape")
 
 
-def requests_files(url: str, parts: Sequence[Part], around: Around) -> Answer:
-    """Send by requests' own `files`, text fields too, to keep their order."""
+def requests_files(url: str, parts: Sequence[Part], context: ClientContext) -> ClientResponse:
+    """Send with the `files` parameter of requests, including text fields, to keep the order."""
     files = [(p.field, (p.name, p.content)) for p in parts]
     answer = requests.post(url, files=files, timeout=TIMEOUT)
-    return Answer(answer.status_code, answer.text)
+    return ClientResponse(answer.status_code, answer.text)
 
 
-def requests_toolbelt(url: str, parts: Sequence[Part], around: Around) -> Answer:
-    """Send by requests and toolbelt's encoder, as the original's clients do."""
+def requests_toolbelt(url: str, parts: Sequence[Part], context: ClientContext) -> ClientResponse:
+    """Send with requests and requests-toolbelt, as the clients of the original project do."""
     encoder = MultipartEncoder(
         [(p.field, p.content if isinstance(p.content, str) else (p.name, p.content)) for p in parts]
     )
     headers = {"Content-Type": encoder.content_type}
     answer = requests.post(url, encoder, headers=headers, timeout=TIMEOUT)
-    return Answer(answer.status_code, answer.text)
+    return ClientResponse(answer.status_code, answer.text)
 
 
-def httpx_files(url: str, parts: Sequence[Part], around: Around) -> Answer:
-    """Send by httpx."""
+def httpx_files(url: str, parts: Sequence[Part], context: ClientContext) -> ClientResponse:
+    """Send with httpx."""
     answer = httpx.post(url, files=[(p.field, (p.name, p.content)) for p in parts], timeout=TIMEOUT)
-    return Answer(answer.status_code, answer.text)
+    return ClientResponse(answer.status_code, answer.text)
 
 
-def aiohttp_form(url: str, parts: Sequence[Part], around: Around) -> Answer:
-    """Send by aiohttp's FormData."""
+def aiohttp_form(url: str, parts: Sequence[Part], context: ClientContext) -> ClientResponse:
+    """Send with the FormData of aiohttp."""
     form = aiohttp.FormData()
     for part in parts:
         if isinstance(part.content, str):
@@ -130,41 +130,41 @@ def aiohttp_form(url: str, parts: Sequence[Part], around: Around) -> Answer:
                 content_type="application/octet-stream",
             )
 
-    async def send() -> Answer:
+    async def send() -> ClientResponse:
         async with aiohttp.ClientSession() as session, session.post(url, data=form) as answer:
-            return Answer(answer.status, await answer.text())
+            return ClientResponse(answer.status, await answer.text())
 
-    # In a thread of its own: playwright has an event loop in this one.
+    # In another thread, because playwright runs an event loop in this one.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(lambda: asyncio.run(asyncio.wait_for(send(), TIMEOUT))).result()
 
 
-def node(url: str, parts: Sequence[Part], around: Around) -> Answer:
-    """Send by Node's own fetch and FormData."""
+def node(url: str, parts: Sequence[Part], context: ClientContext) -> ClientResponse:
+    """Send with the fetch and FormData of Node."""
     script = (
         f"({_SEND})(JSON.parse(require('fs').readFileSync(0)))"
         ".then(answer => console.log(JSON.stringify(answer)))"
     )
-    return Answer(*json.loads(run_node(script, json.dumps([url, _as_json(parts)]))))
+    return ClientResponse(*json.loads(run_node(script, json.dumps([url, _as_json(parts)]))))
 
 
-def chromium(url: str, parts: Sequence[Part], around: Around) -> Answer:
-    """Send by a browser's fetch and FormData, from a page of `around.origin`."""
-    page = around.browser().new_page()
+def chromium(url: str, parts: Sequence[Part], context: ClientContext) -> ClientResponse:
+    """Send with the fetch and FormData of a browser, from a page of `context.origin`."""
+    page = context.browser().new_page()
     try:
-        page.goto(around.origin)
-        return Answer(*page.evaluate(_SEND, [url, _as_json(parts)]))
+        page.goto(context.origin)
+        return ClientResponse(*page.evaluate(_SEND, [url, _as_json(parts)]))
     finally:
         page.close()
 
 
-def chromium_form(url: str, parts: Sequence[Part], around: Around) -> Answer:
-    """Submit a form on a page; a file without a name is an input left empty."""
+def chromium_form(url: str, parts: Sequence[Part], context: ClientContext) -> ClientResponse:
+    """Submit a form on a page; a file without a name is an empty file input."""
     inputs = "".join(
         f'<input name="{part.field}" type="{"text" if isinstance(part.content, str) else "file"}">'
         for part in parts
     )
-    page = around.browser().new_page()
+    page = context.browser().new_page()
     try:
         page.set_content(
             f'<form action="{url}" method="post" enctype="multipart/form-data" '
@@ -183,15 +183,15 @@ def chromium_form(url: str, parts: Sequence[Part], around: Around) -> Answer:
                 )
         with page.expect_navigation() as navigation:
             page.click("button")
-        return Answer(navigation.value.status, navigation.value.text())
+        return ClientResponse(navigation.value.status, navigation.value.text())
     finally:
         page.close()
 
 
 def run_node(script: str, stdin: str) -> str:
-    """Run a script with Node and give what it prints."""
+    """Run a script with Node and return its output."""
     if shutil.which("node") is None:
-        pytest.skip("no Node.js on this machine")
+        pytest.skip("Node.js is not installed")
     done = subprocess.run(
         ["node", "-e", script],
         input=stdin, capture_output=True, text=True, timeout=TIMEOUT, check=True,

@@ -1,4 +1,4 @@
-"""Real parts that several tests share."""
+"""Fixtures for the integration tests."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from tests.support import PHOTOS, serving_folder
 
 @pytest.fixture(scope="session")
 def photo_host() -> Iterator[str]:
-    """Serve tests/photos over HTTP and give the host's name and port."""
+    """Serve tests/photos over HTTP; the value is the host name with the port."""
     with serving_folder(PHOTOS) as host:
         yield host
 
 
 @pytest.fixture(scope="session")
 def api(photo_host: str) -> Iterator[str]:
-    """Run the local API on the real models and give its address."""
+    """Run the local API with the real models; the value is its URL."""
     with running_server(env={"CARLENS_ALLOWED_HOSTS": photo_host}) as url:
         yield url
 
 
-# Not for the session: playwright keeps an event loop running, in which no other test can.
+# Not session-scoped: playwright keeps an event loop running, which blocks other tests.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Give a real Chromium."""
+    """A running Chromium."""
     program = find_chromium()
     if program is None:
-        pytest.skip("no Chromium on this machine; `make browser` installs it")
+        pytest.skip("Chromium is not installed; run `make browser`")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=program,
@@ -50,7 +50,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def tools() -> Tools:
-    """Give Lambda's emulator and its image's packages, and an S3 server."""
+    """Lambda's emulator, the packages of its image, and an S3 server."""
     try:
         return find_tools()
     except UnavailableError as error:
@@ -59,8 +59,8 @@ def tools() -> Tools:
 
 @pytest.fixture(scope="session")
 def lambda_image(tools: Tools) -> Iterator[Image]:
-    """Give the function and its layers, laid out as in Lambda, with `probe_handler` beside."""
-    # Where the layers are, so that they need no copying.
+    """The function and its layers as in Lambda, with `probe_handler` next to the handler."""
+    # On the file system of the layers, so that their files can be linked instead of copied.
     with tempfile.TemporaryDirectory(prefix="image-", dir=ROOT / "build") as folder:
         probe = Path(__file__).with_name("probe_handler.py")
         yield lay_out(Path(folder), tools.architecture, probe)

@@ -1,4 +1,4 @@
-"""A Lambda handler that shows what the local server gave it, and misbehaves on demand."""
+"""A Lambda handler that returns what the local server passed to it, or fails on request."""
 
 from __future__ import annotations
 
@@ -8,55 +8,106 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 _COUNT = itertools.count()
 
-print("echo handler loads")
-time.sleep(float(os.environ.get("ECHO_LOAD_SECONDS", "0")))
-
 
 def lambda_handler(event: dict[str, Any], context: Any) -> Any:
-    query = event["queryStringParameters"] or {}
-    match event["resource"]:
-        case "/echo":
-            return _json(_seen(event, context))
-        case "/count":
-            return _json(next(_COUNT))
-        case "/door":
-            _wait_at(Path(query["door"]))
-        case "/sleep":
-            time.sleep(float(query["s"]))
-        case "/answer":
-            return json.loads(event["body"])
-        case "/big":
-            return {"statusCode": 200, "body": "x" * int(query["n"])}
-        case "/raise":
-            raise RuntimeError("the handler broke\n\x1b[31m")
-        case "/exit":
-            sys.exit(3)
-        case "/kill":
-            os._exit(3)
-        case "/spin":
-            while True:
-                pass
-        case "/print":
-            print("said by the handler")
-    return _json({"pid": os.getpid()})
+    return _ROUTES.get(event["resource"], _pid)(event, context)
 
 
 def echo(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer the event itself, on any route; to HEAD, in a header."""
-    answer = _json(event)
+    """Return the event on every route; for HEAD, in a header."""
+    response = _json(event)
     if event["httpMethod"] == "HEAD":
-        answer["headers"]["X-Event"] = base64.b64encode(answer["body"].encode()).decode()
-    return answer
+        response["headers"]["X-Event"] = base64.b64encode(response["body"].encode()).decode()
+    return response
 
 
-def _wait_at(door: Path) -> None:
-    (door / str(os.getpid())).touch()
-    while not (door / "open").exists():
+def _echo(event: dict[str, Any], context: Any) -> Any:
+    names = (
+        "aws_request_id",
+        "function_name",
+        "function_version",
+        "memory_limit_in_mb",
+        "invoked_function_arn",
+        "log_group_name",
+    )
+    return _json(
+        {
+            "event": event,
+            "context": {name: getattr(context, name) for name in names},
+            "remaining": context.get_remaining_time_in_millis(),
+            "pid": os.getpid(),
+        }
+    )
+
+
+def _pid(event: dict[str, Any], context: Any) -> Any:
+    return _json({"pid": os.getpid()})
+
+
+def _next_number(event: dict[str, Any], context: Any) -> Any:
+    return _json(next(_COUNT))
+
+
+def _response_in_body(event: dict[str, Any], context: Any) -> Any:
+    return json.loads(event["body"])
+
+
+def _big(event: dict[str, Any], context: Any) -> Any:
+    return {"statusCode": 200, "body": "x" * int(_query(event)["n"])}
+
+
+def _print(event: dict[str, Any], context: Any) -> Any:
+    print("printed by the handler")
+    return _pid(event, context)
+
+
+def _wait(event: dict[str, Any], context: Any) -> Any:
+    _wait_at(Path(_query(event)["barrier"]))
+    return _pid(event, context)
+
+
+def _sleep_forever(event: dict[str, Any], context: Any) -> NoReturn:
+    _arrive(event)
+    while True:
+        time.sleep(60)
+
+
+def _spin_forever(event: dict[str, Any], context: Any) -> NoReturn:
+    _arrive(event)
+    while True:
+        pass
+
+
+def _raise(event: dict[str, Any], context: Any) -> NoReturn:
+    raise RuntimeError("the handler failed\n\x1b[31m")
+
+
+def _exit(event: dict[str, Any], context: Any) -> NoReturn:
+    sys.exit(3)
+
+
+def _exit_at_once(event: dict[str, Any], context: Any) -> NoReturn:
+    os._exit(3)
+
+
+def _query(event: dict[str, Any]) -> Mapping[str, str]:
+    return event["queryStringParameters"] or {}
+
+
+def _arrive(event: dict[str, Any]) -> None:
+    if barrier := _query(event).get("barrier"):
+        (Path(barrier) / str(os.getpid())).touch()
+
+
+def _wait_at(barrier: Path) -> None:
+    (barrier / str(os.getpid())).touch()
+    while not (barrier / "open").exists():
         time.sleep(0.01)
 
 
@@ -68,18 +119,20 @@ def _json(value: object) -> dict[str, Any]:
     }
 
 
-def _seen(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    names = (
-        "aws_request_id",
-        "function_name",
-        "function_version",
-        "memory_limit_in_mb",
-        "invoked_function_arn",
-        "log_group_name",
-    )
-    return {
-        "event": event,
-        "context": {name: getattr(context, name) for name in names},
-        "remaining": context.get_remaining_time_in_millis(),
-        "pid": os.getpid(),
-    }
+_ROUTES: dict[str, Callable[[dict[str, Any], Any], Any]] = {
+    "/echo": _echo,
+    "/count": _next_number,
+    "/wait": _wait,
+    "/sleep": _sleep_forever,
+    "/respond": _response_in_body,
+    "/big": _big,
+    "/raise": _raise,
+    "/exit": _exit,
+    "/kill": _exit_at_once,
+    "/spin": _spin_forever,
+    "/print": _print,
+}
+
+print("echo handler loads")
+if "ECHO_LOAD_BARRIER" in os.environ:
+    _wait_at(Path(os.environ["ECHO_LOAD_BARRIER"]))

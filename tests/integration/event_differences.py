@@ -1,4 +1,4 @@
-"""Two gateways' answers to the same request, compared field by field."""
+"""Compares the events of two gateways for the same request, field by field."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.integration.requests_table import Got, Sent
+from tests.integration.requests_table import RawRequest, RawResponse
 
 _MAPS_OF_HEADERS = ("headers", "multiValueHeaders")
 
-# What a field is where it is not.
+# The value of a field that an event does not have.
 ABSENT = "(absent)"
 
-# What both have in each field that differs.
+# Our value and theirs, by the name of a field that differs.
 Pairs = dict[str, tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference that is known, with its reason.
+    """A known difference and its reason.
 
     Attributes
     ----------
     field : str
-        A regular expression for the names of the fields that differ.
+        A regular expression that matches the names of the fields.
     holds : callable
-        Takes the request and what `ours` and `theirs` have in that field, and says whether
-        this is the difference that is meant.
+        Takes the request and the values `ours` and `theirs`; tells whether this is the known
+        difference.
     reason : str
-        Why they differ, and why ours may stay as it is.
+        Why they differ, and why ours is acceptable.
     """
 
     field: str
-    holds: Callable[[Sent, Any, Any], bool]
+    holds: Callable[[RawRequest, Any, Any], bool]
     reason: str
 
 
-def event_of(got: Got) -> dict[str, Any] | None:
-    """Give the event that `echo_handler.echo` has sent back, if the request came so far."""
+def event_of(got: RawResponse) -> dict[str, Any] | None:
+    """Return the event that `echo_handler.echo` returned, or None if it was not called."""
     if got.status != 200:
         return None
     to_head = got.headers.get("x-event")
@@ -49,18 +49,18 @@ def event_of(got: Got) -> dict[str, Any] | None:
     return event
 
 
-def fields_of(got: Got) -> dict[str, Any]:
-    """Give the status and every field of the event, one level deep, headers in lower case."""
+def fields_of(got: RawResponse) -> dict[str, Any]:
+    """Return the status and the fields of the event as one flat dict, headers in lower case."""
     event = event_of(got)
     return {"status": got.status, **(_flat(event) if event else {})}
 
 
-def differences(ours: Got, theirs: Got) -> Pairs:
-    """Give the fields that differ; the status alone where one has no event."""
+def differences(ours: RawResponse, theirs: RawResponse) -> Pairs:
+    """Return the fields that differ; only the status if one response has no event."""
     a, b = fields_of(ours), fields_of(theirs)
     names = a.keys() | b.keys() if ours.status == theirs.status else {"status"}
     pairs = {name: (a.get(name, ABSENT), b.get(name, ABSENT)) for name in sorted(names)}
-    # A header that only one has has no second spelling.
+    # The spelling of a header cannot be compared if only one event has it.
     return {
         name: (left, right)
         for name, (left, right) in pairs.items()
@@ -68,15 +68,17 @@ def differences(ours: Got, theirs: Got) -> Pairs:
     }
 
 
-def unexplained(sent: Sent, found: Pairs, known: Mapping[str, Difference]) -> Pairs:
-    """Give the differences that are not known."""
+def unexplained(sent: RawRequest, found: Pairs, known: Mapping[str, Difference]) -> Pairs:
+    """Return the differences that are not known."""
     return {
         field: pair for field, pair in found.items() if not _explanation(field, sent, pair, known)
     }
 
 
-def outdated(everything: Iterable[tuple[Sent, Pairs]], known: Mapping[str, Difference]) -> set[str]:
-    """Name the known differences that are none any more."""
+def outdated(
+    everything: Iterable[tuple[RawRequest, Pairs]], known: Mapping[str, Difference]
+) -> set[str]:
+    """Return the names of the known differences that no longer occur."""
     seen = {
         _explanation(field, sent, pair, known)
         for sent, found in everything
@@ -86,7 +88,7 @@ def outdated(everything: Iterable[tuple[Sent, Pairs]], known: Mapping[str, Diffe
 
 
 def _explanation(
-    field: str, sent: Sent, pair: tuple[Any, Any], known: Mapping[str, Difference]
+    field: str, sent: RawRequest, pair: tuple[Any, Any], known: Mapping[str, Difference]
 ) -> str | None:
     for name, difference in known.items():
         if re.fullmatch(difference.field, field) and difference.holds(sent, *pair):

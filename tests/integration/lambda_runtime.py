@@ -1,9 +1,9 @@
-"""A copy of the function as in Lambda: its asset, its layers, the real runtime and emulator.
+"""Runs the function as Lambda does: its asset and layers under the real runtime and its emulator.
 
     with running_function(lay_out(folder, "x86_64"), tools) as function:
-        answer = function.invoke(event)
+        result = function.invoke(event)
 
-Nothing else is on the path: no site-packages, and no variables but those that Lambda sets.
+No site-packages are on the path, and only the variables that Lambda sets are defined.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from infra.layers.contents import PYTHON
 from tests.integration.tools import Tools
 
 _PATH = "/2015-03-31/functions/function/invocations"
-_START_SECONDS = 20.0
-_STOP_SECONDS = 5.0
+_START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Image:
-    """What Lambda unpacks for a function.
+    """The files that Lambda unpacks for a function.
 
     Attributes
     ----------
     task : Path
-        The function's asset; `/var/task` there.
+        The asset of the function; `/var/task` in Lambda.
     opt : Path
-        The layers, one over the other; `/opt` there.
+        All layers in one folder; `/opt` in Lambda.
     """
 
     task: Path
@@ -53,15 +53,15 @@ class Image:
 def lay_out(
     folder: Path, architecture: Architecture, *more: Path, function: Name = "recognition"
 ) -> Image:
-    """Lay a function and its layers out in an empty folder.
+    """Copy a function and its layers to an empty folder.
 
     Parameters
     ----------
     architecture : {"x86_64", "arm64"}
     function : {"recognition", "catalog"}
-        Whose layers.
+        The function whose layers are copied.
     more : Path
-        Modules to put beside the function's own.
+        Additional modules, copied next to those of the function.
     """
     image = Image(folder / "var" / "task", folder / "opt")
     shutil.copytree(stage_code(), image.task)
@@ -80,14 +80,15 @@ def _link(source: str, target: str) -> None:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What Lambda answers to an invocation.
+class InvocationResult:
+    """The result of an invocation.
 
     Attributes
     ----------
     payload : bytes
+        What the function returned, or a description of its error.
     seconds : float
-        From the request to its answer.
+        The time from the request to the response.
     """
 
     payload: bytes
@@ -95,8 +96,8 @@ class Answer:
 
     @property
     def error(self) -> str | None:
-        """The type of the error, when the function failed and did not answer."""
-        if self.payload.startswith(b"Task timed out after "):  # as the emulator says it
+        """The type of the error, or None if the function returned."""
+        if self.payload.startswith(b"Task timed out after "):  # the message of the emulator
             return "Sandbox.Timedout"
         with suppress(ValueError):
             document = json.loads(self.payload)
@@ -113,12 +114,12 @@ class Answer:
 
     @property
     def body(self) -> Any:
-        """The JSON in the proxy response's body."""
+        """The body of the proxy response, parsed as JSON."""
         return json.loads(self.proxy["body"])
 
 
 class Process:
-    """A running program, and the lines that it has printed so far."""
+    """A running program and its output so far, in lines."""
 
     def __init__(self, command: Sequence[str | Path], env: Mapping[str, str], cwd: Path) -> None:
         self.lines: list[str] = []
@@ -148,13 +149,13 @@ class Process:
         return self._process.poll()
 
     def wait(self, seconds: float) -> int:
-        """Wait for its end and give its exit code."""
+        """Wait until it exits and return its exit code."""
         code = self._process.wait(seconds)
         self._reader.join(_STOP_SECONDS)
         return code
 
-    def line_with(self, text: str, seconds: float = 10.0) -> str:
-        """Wait for a line that holds `text`."""
+    def line_with(self, text: str, seconds: float = 60.0) -> str:
+        """Wait for a line that contains `text` and return it."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             for line in list(self.lines):
@@ -164,7 +165,7 @@ class Process:
         raise AssertionError(f"no line with {text!r} in:\n{self.output}")
 
     def logged(self) -> list[dict[str, Any]]:
-        """Give the lines that are JSON objects."""
+        """Return the lines that are JSON objects."""
         documents = []
         for line in list(self.lines):
             if line.startswith("{"):
@@ -172,25 +173,25 @@ class Process:
         return documents
 
     def children(self) -> list[int]:
-        """Give the ids of the processes that it has started and that still run."""
+        """Return the IDs of its running child processes."""
         found: list[int] = []
         for file in Path(f"/proc/{self.pid}/task").glob("*/children"):
             with suppress(OSError):
                 found += map(int, file.read_text().split())
         return found
 
-    def stop(self, *, politely: bool = True) -> None:
-        """Stop it and what it has started; without asking it first, unless `politely`."""
+    def stop(self, *, gracefully: bool = True) -> None:
+        """Stop it and its child processes; kill it at once unless `gracefully` is true."""
         children = self.children()
         try:
-            if not politely:
+            if not gracefully:
                 self._process.kill()
             self._process.terminate()
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(_STOP_SECONDS)
-        for child in children:  # which the emulator has ended, unless it was killed
+        for child in children:  # they still run if the emulator was killed
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         self._reader.join(_STOP_SECONDS)
@@ -205,7 +206,7 @@ class Process:
 
 
 class Function(Process):
-    """The emulator with a copy of the function, which it starts at the first invocation."""
+    """The emulator; it starts the function on the first invocation."""
 
     def __init__(
         self,
@@ -219,41 +220,41 @@ class Function(Process):
         super().__init__(command, env, cwd)
         self.runtime_api = runtime_api
         self._port = port
-        self._patience = float(env["AWS_LAMBDA_FUNCTION_TIMEOUT"]) + _START_SECONDS
-        # Two invocations at once are too much for the emulator, as for a copy in Lambda.
+        self._timeout = float(env["AWS_LAMBDA_FUNCTION_TIMEOUT"]) + _START_SECONDS
+        # Like an environment in Lambda, the emulator handles one invocation at a time.
         self._one_at_a_time = threading.Lock()
 
     def wait_until_ready(self) -> None:
-        """Wait until the emulator listens."""
+        """Wait until the emulator accepts connections."""
         end = time.monotonic() + _START_SECONDS
         while time.monotonic() < end and self.exit_code is None:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
                 return
             time.sleep(0.01)
-        raise AssertionError(f"The emulator did not start. It said:\n{self.output}")
+        raise AssertionError(f"The emulator did not start. Its output:\n{self.output}")
 
-    def invoke(self, event: object) -> Answer:
-        """Send an event."""
+    def invoke(self, event: object) -> InvocationResult:
+        """Invoke the function with an event."""
         return self.invoke_bytes(json.dumps(event).encode())
 
-    def invoke_bytes(self, payload: bytes) -> Answer:
-        """Send what is to be an event in JSON."""
-        emulator = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self._patience)
+    def invoke_bytes(self, payload: bytes) -> InvocationResult:
+        """Invoke the function with bytes, which need not be JSON."""
+        emulator = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self._timeout)
         with self._one_at_a_time, closing(emulator):
             start = time.monotonic()
             emulator.request("POST", _PATH, payload)
             data = emulator.getresponse().read()
-            return Answer(data, time.monotonic() - start)
+            return InvocationResult(data, time.monotonic() - start)
 
     def init_seconds(self) -> list[float]:
-        """Give how long each init took so far, as the emulator reports it."""
+        """Return the durations of all inits so far, as the emulator reports them."""
         reports = re.findall(r"INIT REPORT\(durationMs: ([\d.]+)\)", self.output)
         return [float(milliseconds) / 1000 for milliseconds in reports]
 
     def peak_memory(self) -> int:
-        """Give the most memory that the running copy has had, in bytes."""
-        [copy] = self.children()
-        status = Path(f"/proc/{copy}/status").read_text()
+        """Return the peak memory of the running process in bytes."""
+        [process] = self.children()
+        status = Path(f"/proc/{process}/status").read_text()
         kilobytes = re.search(r"VmHWM:\s+(\d+) kB", status)
         assert kilobytes
         return int(kilobytes[1]) * 1024
@@ -269,16 +270,16 @@ def running_function(
     timeout: int = 29,
     options: Sequence[str] = (),
 ) -> Iterator[Function]:
-    """Run the function behind the emulator, on free loopback ports, and stop it after.
+    """Run the function in the emulator on free local ports, and stop it afterwards.
 
     Parameters
     ----------
     env : Mapping, optional
-        The function's variables.
+        Environment variables of the function.
     timeout : int
-        Seconds; the function's, which the first invocation shares with the init.
+        The timeout of the function in seconds; the first invocation includes the init.
     options : sequence of str
-        Of the emulator.
+        Command-line options of the emulator.
     """
     port, runtime_port = free_ports(2)
     runtime_api = f"127.0.0.1:{runtime_port}"
@@ -303,12 +304,12 @@ def running_function(
 
 
 def runtime_command(tools: Tools, handler: str) -> list[str | Path]:
-    """Give the command that starts the runtime client, without site-packages."""
+    """Return the command that starts the runtime client without site-packages."""
     return [tools.python, "-S", "-P", "-m", "awslambdaric", handler]
 
 
 def environment(image: Image, tools: Tools, timeout: int = 29) -> dict[str, str]:
-    """Give the variables that Lambda sets, with the search path of its Python image."""
+    """Return the variables that Lambda sets, including the search path of its Python image."""
     packages = image.opt / "python" / "lib" / f"python{PYTHON}" / "site-packages"
     path = (image.task, packages, image.opt / "python", tools.runtime)
     return {
@@ -316,7 +317,7 @@ def environment(image: Image, tools: Tools, timeout: int = 29) -> dict[str, str]
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
         "PYTHONPATH": os.pathsep.join(map(str, path)),
-        "PYTHONDONTWRITEBYTECODE": "1",  # /var/task and /opt are read-only there
+        "PYTHONDONTWRITEBYTECODE": "1",  # /var/task and /opt are read-only in Lambda
         "LAMBDA_TASK_ROOT": str(image.task),
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python{PYTHON}",
         "AWS_REGION": "eu-west-3",
@@ -332,7 +333,7 @@ def environment(image: Image, tools: Tools, timeout: int = 29) -> dict[str, str]
 
 
 def free_ports(count: int) -> list[int]:
-    """Give ports of the loopback that nobody listens on now."""
+    """Return free ports of the loopback interface."""
     with closing(socket.socket()) as first:
         first.bind(("127.0.0.1", 0))
         taken = [first.getsockname()[1]]

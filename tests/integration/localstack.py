@@ -1,12 +1,12 @@
-"""Starts LocalStack, an AWS on this machine, and deploys Carlens to it with the real CDK.
+"""Starts LocalStack, an AWS emulator, and deploys Carlens to it with the real CDK.
 
     with running_localstack() as cloud:
         project = copy_project(folder, cloud)
         project.cdk("bootstrap")
         project.cdk("deploy", "--all", "--require-approval", "never")
 
-LocalStack's community edition proves the template, its order, the custom resources, the routing and
-the code with its layers and models. It does not prove permissions, limits, or how long things take.
+The community edition tests the template, the order of its resources, custom resources, routing, and
+the code with its layers and models. It does not test permissions, limits or durations.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ _CDK_SECONDS = 180
 
 @dataclass(frozen=True)
 class LocalStack:
-    """A running LocalStack, empty at first.
+    """A running LocalStack without resources.
 
     Attributes
     ----------
     url : str
-        Where all its services are.
+        The endpoint of all its services.
     log : Path
-        What it prints, and the functions in it.
+        The output of LocalStack and of the functions in it.
     """
 
     url: str
     log: Path
 
     def client(self, service: str) -> Any:
-        """Give a client of one of its services."""
+        """Return a boto3 client of a service."""
         return boto3.client(
             service,
             endpoint_url=self.url,
@@ -72,14 +72,14 @@ class LocalStack:
 
 @contextmanager
 def running_localstack() -> Iterator[LocalStack]:
-    """Run LocalStack on a free loopback port, and end it and all that it has started.
+    """Run LocalStack on a free local port; stop it and its child processes afterwards.
 
     Raises
     ------
     UnavailableError
-        There is no CDK, or see `find_localstack`.
+        The CDK is not installed, or LocalStack cannot run here (see `find_localstack`).
     AssertionError
-        It did not start; the message has what it printed.
+        It did not start; the message contains its output.
     """
     if not _CDK.exists():
         raise UnavailableError(
@@ -87,7 +87,7 @@ def running_localstack() -> Iterator[LocalStack]:
         )
     home = find_localstack()
     [port] = free_ports(1)
-    # Where the layers are, so that functions are laid out without copying.
+    # On the file system of the layers, so that their files can be linked instead of copied.
     with tempfile.TemporaryDirectory(prefix="localstack-", dir=ROOT / "build") as name:
         folder = Path(name)
         for part in ("home", "files", "tmp"):
@@ -101,7 +101,7 @@ def running_localstack() -> Iterator[LocalStack]:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Then what it starts is in a group of its own, and ends with it.
+                # All its child processes are in one group, which is killed at the end.
                 start_new_session=True,
             )
         try:
@@ -121,11 +121,11 @@ def _environment(home: Path, folder: Path, port: int) -> dict[str, str]:
         "NODE_PATH": str(home / "node_modules"),
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "LOCALSTACK_HOST": f"127.0.0.1:{port}",
-        # Nothing to the outside, and no name server.
+        # No connections to the internet, and no name server.
         "DISABLE_EVENTS": "1",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DNS_ADDRESS": "0",
-        # Dashboards and metric filters are passed over; the template is checked elsewhere.
+        # Skip dashboards and metric filters, which LocalStack does not support.
         "CFN_IGNORE_UNSUPPORTED_RESOURCE_TYPES": "1",
         "LAMBDA_SYNCHRONOUS_CREATE": "1",
         "CFN_NO_WAIT_ITERATIONS": "100",
@@ -141,7 +141,7 @@ def _wait_until_ready(cloud: LocalStack, process: subprocess.Popen[bytes]) -> No
         ):
             return
         time.sleep(0.1)
-    raise AssertionError(f"LocalStack did not start. It said:\n{cloud.log.read_text()}")
+    raise AssertionError(f"LocalStack did not start. Its output:\n{cloud.log.read_text()}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -155,14 +155,14 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass(frozen=True)
 class Project:
-    """A copy of the project, that may be changed, and where it is deployed.
+    """A copy of the project that tests may change and deploy.
 
     Attributes
     ----------
     folder : Path
     cloud : LocalStack
     settings : tuple of str
-        As `-c` takes them.
+        Context values, in the format of the `-c` option.
     """
 
     folder: Path
@@ -170,12 +170,12 @@ class Project:
     settings: tuple[str, ...]
 
     def cdk(self, *arguments: str) -> str:
-        """Run the CDK's command line, and give what it prints.
+        """Run a CDK command and return its output.
 
         Raises
         ------
         AssertionError
-            It failed, or took too long.
+            The command failed.
         """
         done = subprocess.run(
             [_CDK, *arguments, *(f"--context={s}" for s in self.settings), "--no-notices"],
@@ -190,7 +190,7 @@ class Project:
                 "AWS_EC2_METADATA_DISABLED": "true",
                 "CDK_DISABLE_CLI_TELEMETRY": "true",
                 "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
-                "CI": "true",  # progress to standard output
+                "CI": "true",  # print progress to standard output
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -203,12 +203,12 @@ class Project:
         return done.stdout
 
     def outputs(self) -> dict[str, str]:
-        """Give the outputs of all stacks."""
+        """Return the outputs of all stacks."""
         stacks = self.cloud.client("cloudformation").describe_stacks()["Stacks"]
         return {o["OutputKey"]: o["OutputValue"] for s in stacks for o in s.get("Outputs", ())}
 
     def deploy(self) -> list[str]:
-        """Deploy; give the resources that were created, changed or deleted, as `CREATE type id`."""
+        """Deploy, and return the changed resources as `CREATE|UPDATE|DELETE type id`."""
         before = self._events()
         self.cdk("deploy", "--all", "--require-approval", "never")
         done = [event for number, event in self._events().items() if number not in before]
@@ -231,7 +231,7 @@ class Project:
 
 
 def copy_project(folder: Path, cloud: LocalStack, settings: Sequence[str] = ()) -> Project:
-    """Copy what the CDK's command line needs into an empty folder."""
+    """Copy the files that the CDK needs to an empty folder."""
     for part in ("app.py", "cdk.json"):
         shutil.copy(ROOT / part, folder)
     for part in ("infra", "lambda_src", "models"):
@@ -242,6 +242,6 @@ def copy_project(folder: Path, cloud: LocalStack, settings: Sequence[str] = ()) 
 
 
 def change_version(model: Path, version: str) -> None:
-    """Make another version of a model, as its owner would."""
+    """Change the version in the manifest of a model."""
     manifest = model / "model.json"
     manifest.write_text(json.dumps({**json.loads(manifest.read_text("utf-8")), "version": version}))

@@ -1,10 +1,12 @@
-"""LocalStack with what its community edition lacks for Carlens; run by LocalStack's own Python.
+"""LocalStack with extensions that Carlens needs; runs in the virtual environment of LocalStack.
 
-- Functions run here, not in Docker: Python ones by Lambda's runtime interface emulator and client
-  on what was deployed, code, layers, variables and timeout; Node ones (the CDK's own, which answer
-  custom resources) by Node.
-- Custom resources are asked as CloudFormation asks them, instead of passed over.
-- A change of an alias is made, instead of passed over.
+It adds what the community edition lacks:
+
+- Functions run without Docker. Python functions run under Lambda's emulator and runtime client,
+  with the deployed code, layers, variables and timeout. Functions of the CDK, which implement
+  custom resources, run under Node.
+- Custom resources are called as CloudFormation calls them.
+- An alias can be updated.
 
 `localstack.py` starts it.
 """
@@ -31,7 +33,7 @@ _FUNCTION_SECONDS = 120.0
 
 
 def _load(name: str, *members: str) -> Any:
-    # By name: LocalStack is not among the packages that this project is checked with.
+    # Imported by name because LocalStack is not installed where mypy runs.
     module = importlib.import_module(f"localstack.{name}")
     return [getattr(module, member) for member in members]
 
@@ -50,7 +52,7 @@ def _load(name: str, *members: str) -> Any:
 
 
 class FunctionRunner:
-    """One copy of a deployed function: what LocalStack calls a runtime executor."""
+    """An environment of a deployed function; LocalStack calls it a runtime executor."""
 
     def __init__(self, number: str, function_version: Any) -> None:
         self._config = function_version.config
@@ -69,7 +71,7 @@ class FunctionRunner:
 
     @classmethod
     def cleanup_version(cls, function_version: Any) -> None:
-        """Leave its code: the version after it, which may run by now, has the same folder."""
+        """Keep the code: the next version, which may already run, uses the same folder."""
 
     @staticmethod
     def _archives(config: Any) -> list[Any]:
@@ -92,7 +94,7 @@ class FunctionRunner:
                 copy_function=os.link,
                 dirs_exist_ok=True,
             )
-        # Where things are differs here from Lambda.
+        # These paths differ from those in Lambda.
         kept = ("LAMBDA_TASK_ROOT", "AWS_EXECUTION_ENV")
         env = {name: value for name, value in self._env.items() if name not in kept}
         function = self._running.enter_context(
@@ -147,7 +149,7 @@ class FunctionRunner:
 
 
 class CustomResource:
-    """Asks the function of a custom resource, and waits for its answer.
+    """Calls the function of a custom resource and waits for its response.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
     """
@@ -191,7 +193,7 @@ class CustomResource:
             FunctionName=properties["ServiceToken"], Payload=json.dumps(event).encode()
         )
         said = invoked["Payload"].read().decode()
-        answer = self.answers.pop(number, {"Status": "FAILED", "Reason": f"no answer: {said}"})
+        answer = self.answers.pop(number, {"Status": "FAILED", "Reason": f"no response: {said}"})
         if answer["Status"] != "SUCCESS":
             return _Progress(_Status.FAILED, resource_model={}, message=answer["Reason"])
         model = {
@@ -203,7 +205,7 @@ class CustomResource:
 
 
 def _properties(state: dict[str, Any]) -> dict[str, Any]:
-    """Give properties as custom resources get them: no value but text, lists and maps."""
+    """Convert properties for custom resources, which receive booleans as text."""
     return {
         name: str(value).lower() if isinstance(value, bool) else value
         for name, value in state.items()
@@ -231,8 +233,8 @@ def main() -> None:
     """Run LocalStack until it is stopped."""
     _Executors.load = lambda *_: FunctionRunner
     _Alias.update = _change_alias
-    # For LocalStack all that refers to a changed function is changed too, the alias's own name of
-    # it as well, and an alias of another function would have to be another alias.
+    # LocalStack marks the function name of the alias as changed when the function changes, and
+    # would replace the alias.
     _Alias.SCHEMA = {**_Alias.SCHEMA, "createOnlyProperties": []}
     theirs = _Providers.try_load_resource_provider
     _Providers.try_load_resource_provider = staticmethod(

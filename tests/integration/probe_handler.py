@@ -1,6 +1,6 @@
-"""The real handler; it misbehaves when it is asked to, and tells what Lambda gives it.
+"""Wraps the real handler: fails on request and reports its environment.
 
-It lies beside `handler.py` in a copy of the function.
+Tests copy it next to `handler.py` in the function.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 from snapshot_restore_py import register_after_restore, register_before_snapshot
 
-# These hooks run last to first, so this one comes after Carlens's own.
-register_before_snapshot(print, "hook: before the snapshot, after Carlens's")
+# Hooks run in reverse order of registration, so this one runs after the hook of Carlens.
+register_before_snapshot(print, "hook: before the snapshot, after the hook of Carlens")
 
 import handler  # noqa: E402
 
-register_before_snapshot(print, "hook: before the snapshot, before Carlens's")
+register_before_snapshot(print, "hook: before the snapshot, before the hook of Carlens")
 register_after_restore(print, "hook: after the restore")
 
 
@@ -26,7 +26,7 @@ def lambda_handler(event: Any, context: Any) -> Any:
         case "sleep":
             time.sleep(event["seconds"])
         case "raise":
-            raise RuntimeError("the probe broke")
+            raise RuntimeError("the probe failed")
         case "exit":
             os._exit(3)
         case "long answer":

@@ -1,4 +1,4 @@
-"""HTTP requests on which gateways may differ, and a client that sends them as they stand."""
+"""HTTP requests that gateways may handle differently, and a client that sends them unchanged."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)
-class Sent:
-    """One request, as it goes over the wire.
+class RawRequest:
+    """A request, as it is sent.
 
     Attributes
     ----------
     method : str
     target : str
-        Path and query, percent-encoded as sent; below the API's address.
+        Path and query, percent-encoded, relative to the URL of the API.
     headers : tuple of (name, value)
-        Sent after `Host`, in this order and case, as UTF-8.
+        RawRequest after `Host`, in this order and case, as UTF-8.
     body : bytes or None
-        None sends no body, and says no length.
+        None sends neither a body nor its length.
     chunked : bool
-        Whether the body goes in chunks instead of with its length.
+        Whether the body is sent in chunks.
     """
 
     method: str = "GET"
@@ -37,7 +37,7 @@ class Sent:
     chunked: bool = False
 
     def wire(self, host: str, prefix: str = "") -> bytes:
-        """Give the bytes of the request; `prefix` goes before its target."""
+        """Return the bytes of the request; `prefix` is prepended to its target."""
         lines = [f"{self.method} {prefix}{self.target} HTTP/1.1", f"Host: {host}"]
         lines += [f"{name}: {value}" for name, value in self.headers]
         body = self.body or b""
@@ -51,23 +51,23 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Got:
-    """An answer; its headers by lower-case name, of several the last."""
+class RawResponse:
+    """A response; headers by lower-case name, the last of several."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-def send(url: str, request: Sent, host: str | None = None) -> Got:
-    """Send `request` to the API at `url`, and give the answer.
+def send(url: str, request: RawRequest, host: str | None = None) -> RawResponse:
+    """Send `request` to the API at `url` and return the response.
 
     Parameters
     ----------
     url : str
-        The API's address; a path in it (`/prod`) goes before the request's own.
+        The URL of the API; its path (`/prod`) is prepended to the path of the request.
     host : str, optional
-        The Host header, where it is not the one of `url`.
+        The Host header, if it is not the host of `url`.
     """
     address = urlsplit(url)
     where = (address.hostname or "", address.port or 80)
@@ -76,11 +76,11 @@ def send(url: str, request: Sent, host: str | None = None) -> Got:
         with http.client.HTTPResponse(sock, method=request.method) as response:
             response.begin()
             headers = {name.lower(): value for name, value in response.getheaders()}
-            return Got(response.status, headers, response.read())
+            return RawResponse(response.status, headers, response.read())
 
 
-def _typed(content_type: str, body: bytes | None, *more: tuple[str, str]) -> Sent:
-    return Sent("POST", "/predict", (("Content-Type", content_type), *more), body)
+def _typed(content_type: str, body: bytes | None, *more: tuple[str, str]) -> RawRequest:
+    return RawRequest("POST", "/predict", (("Content-Type", content_type), *more), body)
 
 
 _JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01 not really a photo \x00\xff\xd9"
@@ -94,14 +94,14 @@ _FORM = (
     b"------WebKitFormBoundaryA1b2C3--\r\n"
 )
 _JSON = '{"images":[{"name":"né 🚗","url":"https://example.com/a.jpg"}]}'.encode()
-# Larger than a socket's buffers, and than a megabyte as base64.
+# Larger than the buffers of a socket, and larger than 1 MB as base64.
 _BIG = SKODA.read_bytes()[:65536] * 32
 
-REQUESTS: dict[str, Sent] = {
-    # --- nothing special
-    "get": Sent(),
-    "root": Sent(target="/"),
-    "headers of a browser": Sent(
+REQUESTS: dict[str, RawRequest] = {
+    # --- ordinary requests
+    "get": RawRequest(),
+    "root": RawRequest(target="/"),
+    "headers of a browser": RawRequest(
         target="/models",
         headers=(
             ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64)"),
@@ -115,38 +115,38 @@ REQUESTS: dict[str, Sent] = {
         ),
     ),
     # --- query
-    "query": Sent(target="/health?confidence=0.5&format=detailed"),
-    "query repeated": Sent(target="/health?a=1&b=2&a=3"),
-    "query empty": Sent(target="/health?"),
-    "query empty values": Sent(target="/health?a=&b&c=1"),
-    "query empty names": Sent(target="/health?=1&&a=2"),
-    "query encoded": Sent(target="/health?n%C3%A9=caf%C3%A9&x=%2B%26%3D%23%25"),
-    "query plus": Sent(target="/health?classes=stop+sign&q=a%20b%2Bc"),
-    "query comma": Sent(target="/health?classes=car,truck"),
-    "query with equals signs": Sent(target="/health?a=b=c&url=http://h/?y=1"),
-    "query brackets": Sent(target="/health?a[]=1&a[]=2"),
-    "query semicolon": Sent(target="/health?a=1;b=2"),
-    "query not utf-8": Sent(target="/health?a=%FF%FE"),
-    "query broken encoding": Sent(target="/health?a=%zz&b=100%"),
-    "query names by case": Sent(target="/health?A=1&a=2"),
+    "query": RawRequest(target="/health?confidence=0.5&format=detailed"),
+    "query repeated": RawRequest(target="/health?a=1&b=2&a=3"),
+    "query empty": RawRequest(target="/health?"),
+    "query empty values": RawRequest(target="/health?a=&b&c=1"),
+    "query empty names": RawRequest(target="/health?=1&&a=2"),
+    "query encoded": RawRequest(target="/health?n%C3%A9=caf%C3%A9&x=%2B%26%3D%23%25"),
+    "query plus": RawRequest(target="/health?classes=stop+sign&q=a%20b%2Bc"),
+    "query comma": RawRequest(target="/health?classes=car,truck"),
+    "query with equals signs": RawRequest(target="/health?a=b=c&url=http://h/?y=1"),
+    "query brackets": RawRequest(target="/health?a[]=1&a[]=2"),
+    "query semicolon": RawRequest(target="/health?a=1;b=2"),
+    "query not utf-8": RawRequest(target="/health?a=%FF%FE"),
+    "query broken encoding": RawRequest(target="/health?a=%zz&b=100%"),
+    "query names by case": RawRequest(target="/health?A=1&a=2"),
     # --- path
-    "path trailing slash": Sent("POST", "/predict/", (), b""),
-    "path encoded letter": Sent(target="/he%61lth"),
-    "path encoded slash": Sent(target="/health%2F"),
-    "path double slash": Sent(target="//health"),
-    "path two trailing slashes": Sent(target="/health//"),
-    "path other case": Sent(target="/Health"),
-    "path dot segments": Sent(target="/models/../health"),
-    "path unknown": Sent(target="/nowhere/caf%C3%A9"),
+    "path trailing slash": RawRequest("POST", "/predict/", (), b""),
+    "path encoded letter": RawRequest(target="/he%61lth"),
+    "path encoded slash": RawRequest(target="/health%2F"),
+    "path double slash": RawRequest(target="//health"),
+    "path two trailing slashes": RawRequest(target="/health//"),
+    "path other case": RawRequest(target="/Health"),
+    "path dot segments": RawRequest(target="/models/../health"),
+    "path unknown": RawRequest(target="/nowhere/caf%C3%A9"),
     # --- headers
-    "headers repeated": Sent(headers=(("X-One", "1"), ("X-Two", "2"), ("X-One", "3"))),
-    "headers repeated in another case": Sent(headers=(("X-One", "1"), ("x-one", "2"))),
-    "headers in odd case": Sent(headers=(("x-lower", "1"), ("X-uPPer", "2"), ("DNT", "1"))),
-    "headers empty": Sent(headers=(("X-Empty", ""),)),
-    "headers utf-8": Sent(headers=(("X-Name", "né 🚗"),)),
-    "headers with commas": Sent(headers=(("Accept", "image/png, */*"), ("X-List", "a,b"))),
-    "headers with underscores": Sent(headers=(("X_Under_Score", "1"), ("X-Dash", "2"))),
-    "headers of a proxy": Sent(
+    "headers repeated": RawRequest(headers=(("X-One", "1"), ("X-Two", "2"), ("X-One", "3"))),
+    "headers repeated in another case": RawRequest(headers=(("X-One", "1"), ("x-one", "2"))),
+    "headers in odd case": RawRequest(headers=(("x-lower", "1"), ("X-uPPer", "2"), ("DNT", "1"))),
+    "headers empty": RawRequest(headers=(("X-Empty", ""),)),
+    "headers utf-8": RawRequest(headers=(("X-Name", "né 🚗"),)),
+    "headers with commas": RawRequest(headers=(("Accept", "image/png, */*"), ("X-List", "a,b"))),
+    "headers with underscores": RawRequest(headers=(("X_Under_Score", "1"), ("X-Dash", "2"))),
+    "headers of a proxy": RawRequest(
         headers=(
             ("X-Forwarded-For", "10.1.2.3"),
             ("X-Forwarded-Port", "1"),
@@ -155,13 +155,13 @@ REQUESTS: dict[str, Sent] = {
             ("Via", "1.1 proxy"),
         )
     ),
-    "headers for one hop": Sent(
+    "headers for one hop": RawRequest(
         headers=(("TE", "trailers"), ("Max-Forwards", "9"), ("Content-MD5", "x"), ("Server", "s"))
     ),
-    "authorization": Sent(headers=(("Authorization", "Basic YTpi"), ("X-Api-Key", "key"))),
+    "authorization": RawRequest(headers=(("Authorization", "Basic YTpi"), ("X-Api-Key", "key"))),
     # --- bodies
     "body multipart": _typed(_FORM_TYPE, _FORM),
-    "body multipart in chunks": Sent(
+    "body multipart in chunks": RawRequest(
         "POST", "/predict", (("Content-Type", _FORM_TYPE),), _FORM, chunked=True
     ),
     "body raw image": _typed("image/jpeg", _JPEG),
@@ -169,21 +169,24 @@ REQUESTS: dict[str, Sent] = {
     "body image in odd case": _typed("Image/JPEG; q=1", _JPEG),
     "body image of no listed type": _typed("image/x-icon", b"ascii only"),
     "body json": _typed("application/json; charset=utf-8", _JSON),
-    "body json in chunks": Sent(
+    "body json in chunks": RawRequest(
         "POST", "/predict", (("Content-Type", "application/json"),), _JSON, chunked=True
     ),
     "body json not utf-8": _typed("application/json", b'{"images":"\xff"}'),
     "body form": _typed("application/x-www-form-urlencoded", b"url=http%3A%2F%2Fh%2F&a=b+c"),
     "body text with control characters": _typed("text/plain", b'\x00\x1b"\\\r\n\t\x7f'),
     "body compressed": _typed("image/png", b"\x1f\x8b\x08\x00no", ("Content-Encoding", "gzip")),
-    "body without a type": Sent("POST", "/predict", (), b"hello"),
+    "body without a type": RawRequest("POST", "/predict", (), b"hello"),
     "body of two types": _typed("image/png", b"hello", ("Content-Type", "text/plain")),
     "body big": _typed("image/png", _BIG),
     "body empty": _typed("application/json", b""),
     "body empty and binary": _typed("image/png", b""),
-    "body none": Sent("POST", "/predict"),
-    "body on a get": Sent("GET", "/health", (("Content-Type", "text/plain"),), b"hello"),
+    "body none": RawRequest("POST", "/predict"),
+    "body on a get": RawRequest("GET", "/health", (("Content-Type", "text/plain"),), b"hello"),
     # --- methods
-    **{f"method {m}": Sent(m, "/predict") for m in ("PUT", "PATCH", "DELETE", "OPTIONS", "HEAD")},
-    **{f"method {m}": Sent(m, "/predict") for m in ("TRACE", "PROPFIND", "FOO", "post")},
+    **{
+        f"method {m}": RawRequest(m, "/predict")
+        for m in ("PUT", "PATCH", "DELETE", "OPTIONS", "HEAD")
+    },
+    **{f"method {m}": RawRequest(m, "/predict") for m in ("TRACE", "PROPFIND", "FOO", "post")},
 }

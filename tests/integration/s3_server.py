@@ -1,4 +1,4 @@
-"""A real S3 server on the loopback, and a wire to it that breaks on demand."""
+"""A real S3 server on this machine, and a proxy in front of it that injects faults."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REGION = "eu-west-3"
 
 _START_SECONDS = 40.0
 
-# Who may do what; the function as little as its role in AWS.
+# The function has the same permissions as its role on AWS.
 _ACTIONS = {
     "owner": ["Admin", "Read", "Write", "List"],
     "function": [f"Read:{BUCKET}/models/*"],
@@ -33,7 +33,7 @@ _ACTIONS = {
 
 
 def credentials(name: str) -> dict[str, str]:
-    """Give the variables by which the AWS SDK knows who calls."""
+    """Return the environment variables with the credentials of a user."""
     return {
         "AWS_ACCESS_KEY_ID": f"key-of-{name}",
         "AWS_SECRET_ACCESS_KEY": f"secret-of-{name}",
@@ -42,7 +42,7 @@ def credentials(name: str) -> dict[str, str]:
 
 
 class S3Server:
-    """SeaweedFS, with a bucket; it keeps what it holds when it is stopped.
+    """SeaweedFS with a bucket; objects are kept when it is stopped.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class S3Server:
         (folder / "data").mkdir()
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server and wait until it responds."""
         s3, s3_grpc, filer, filer_grpc, volume, volume_grpc, master, master_grpc = self._ports
         options = {
             "ip": "127.0.0.1",
@@ -86,8 +86,8 @@ class S3Server:
             "master.port": master,
             "master.port.grpc": master_grpc,
             "master.volumeSizeLimitMB": 64,
-            "master.telemetry": "false",  # it tells nobody of these tests
-            "master.electionTimeout": "1s",  # there is no other to wait for
+            "master.telemetry": "false",  # send no usage data
+            "master.electionTimeout": "1s",  # there are no other masters
         }
         arguments = [f"-{name}={value}" for name, value in options.items()]
         command: list[str | Path] = [
@@ -106,10 +106,12 @@ class S3Server:
                 self._prepare()
                 return
             time.sleep(0.1)
-        raise AssertionError(f"SeaweedFS did not start. It said:\n{self._process.output[-5000:]}")
+        raise AssertionError(
+            f"SeaweedFS did not start. Its output:\n{self._process.output[-5000:]}"
+        )
 
     def _prepare(self) -> None:
-        """Write an object, and read it again when the server was started again."""
+        """Write an object on the first start, and read it on every start."""
         client = self.client()
         if not self._holds_an_object:
             with suppress(client.exceptions.BucketAlreadyOwnedByYou):
@@ -121,7 +123,7 @@ class S3Server:
         client.get_object(Bucket=BUCKET, Key="an-object")["Body"].read()
 
     def let_all_read(self, *, allowed: bool) -> None:
-        """Let everybody with a key read the bucket, or no more."""
+        """Allow or deny all users to read the bucket."""
         statement = {
             "Effect": "Allow",
             "Principal": {"AWS": "*"},
@@ -135,13 +137,13 @@ class S3Server:
             self.client().delete_bucket_policy(Bucket=BUCKET)
 
     def stop(self) -> None:
-        """Stop it as a power cut would; nothing listens on its port then."""
+        """Kill the server; its port then refuses connections."""
         if self._process is not None:
-            self._process.stop(politely=False)
+            self._process.stop(gracefully=False)
             self._process = None
 
     def client(self) -> Any:
-        """Give an S3 client that may do all."""
+        """Return an S3 client with all permissions."""
         return boto3.client(
             "s3",
             endpoint_url=f"http://127.0.0.1:{self.port}",
@@ -154,12 +156,12 @@ class S3Server:
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls a connection.
+    """A fault of a connection.
 
     Attributes
     ----------
     after : int
-        Bytes of the server's that still pass.
+        The number of bytes from the server that are passed on first.
     then : {"close", "stall"}
     """
 
@@ -168,12 +170,12 @@ class Fault:
 
 
 class Wire:
-    """Takes connections to a server on the loopback; each fault in `faults` befalls one of them.
+    """A proxy for a local server; each fault in `faults` affects one connection.
 
     Attributes
     ----------
     faults : deque of Fault
-        For the next connections; those after them are good.
+        The faults of the next connections, in order.
     """
 
     def __init__(self, to_port: int) -> None:
@@ -185,7 +187,7 @@ class Wire:
 
     @contextmanager
     def open(self) -> Iterator[Wire]:
-        """Take connections until the end of the block."""
+        """Accept connections until the end of the block."""
         accepting = threading.Thread(target=self._accept)
         accepting.start()
         try:
@@ -217,7 +219,7 @@ class Wire:
 
 
 def _pump(source: socket.socket, sink: socket.socket, limit: int | None = None) -> None:
-    """Carry bytes one way until either end closes, or until `limit` bytes have passed."""
+    """Copy bytes in one direction until either end closes or `limit` bytes are copied."""
     passed = 0
     with suppress(OSError):
         while limit is None or passed < limit:

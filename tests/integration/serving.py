@@ -1,4 +1,4 @@
-"""Starts and stops the real local server for tests."""
+"""Starts and stops the local server for tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +16,28 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 _START_SECONDS = 60
-_STOP_SECONDS = 5
+_POLL_SECONDS = 60
+_STOP_SECONDS = 60
+
+
+def wait_until(condition: Callable[[], bool], message: Callable[[], str]) -> None:
+    """Poll until `condition` holds.
+
+    Raises
+    ------
+    AssertionError
+        It did not hold within a minute; has the text of `message`.
+    """
+    end = time.monotonic() + _POLL_SECONDS
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(message())
+        time.sleep(0.01)
 
 
 @dataclass
 class RunningServer:
-    """A server process, and what it has printed so far."""
+    """A server process and its output so far."""
 
     process: subprocess.Popen[str]
     url: str = ""
@@ -32,19 +49,35 @@ class RunningServer:
     def output(self) -> str:
         return "".join(self.lines)
 
+    def line_with(self, text: str) -> str:
+        """Wait for a line of output that contains `text`, and return it."""
+        found: list[str] = []
+
+        def look() -> bool:
+            found.extend(line for line in list(self.lines) if text in line)
+            return bool(found)
+
+        wait_until(look, lambda: f"no line with {text!r} in:\n{self.output}")
+        return found[0].rstrip("\n")
+
     def wait_until_ready(self) -> None:
         threading.Thread(target=self._read, daemon=True).start()
         if not self._ready.wait(_START_SECONDS) or not self.url:
-            raise AssertionError(f"The server did not start. It said:\n{self.output}")
+            raise AssertionError(f"The server did not start. Its output:\n{self.output}")
 
     def stop(self) -> int:
-        """Stop it as Ctrl-C in a service manager would, and return its exit code."""
+        """Stop the server as a service manager would, and return its exit code."""
         self.process.terminate()
+        return self.wait_until_stopped()
+
+    def wait_until_stopped(self) -> int:
+        """Wait until the server has exited and its output is complete; return its exit code."""
         try:
             code = self.process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired as error:
-            raise AssertionError(f"The server did not stop. It said:\n{self.output}") from error
-        self._ended.wait(_STOP_SECONDS)
+            raise AssertionError(f"The server did not stop. Its output:\n{self.output}") from error
+        if not self._ended.wait(_STOP_SECONDS):
+            raise AssertionError("The server has exited, but something keeps its output open.")
         return code
 
     def _read(self) -> None:
@@ -60,19 +93,19 @@ class RunningServer:
 
 @contextmanager
 def start_server(*args: str, env: Mapping[str, str] | None = None) -> Iterator[RunningServer]:
-    """Run `python -m carlens.local` with `args` on a free port, and stop it afterwards.
+    """Run `python -m carlens.local` with `args` on a free port and stop it afterwards.
 
     Parameters
     ----------
     args : str
-        Options of the server.
+        Command-line options of the server.
     env : Mapping, optional
-        Environment variables to add.
+        Additional environment variables.
 
     Raises
     ------
     AssertionError
-        It did not start, or did not stop; the message has its output.
+        It did not start or did not stop; the message contains its output.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", "carlens.local", "--port", "0", *args],
@@ -96,6 +129,6 @@ def start_server(*args: str, env: Mapping[str, str] | None = None) -> Iterator[R
 
 @contextmanager
 def running_server(*args: str, env: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Do as `start_server`, and give the base URL alone."""
+    """Like `start_server`, but return only the base URL."""
     with start_server(*args, env=env) as server:
         yield server.url

@@ -1,4 +1,4 @@
-"""Real photos to the running API: the right answer by every way in."""
+"""Real photos sent to the running API in every supported way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONTRACT = yaml.safe_load(
     (Path(__file__).parents[2] / "lambda_src/openapi.yaml").read_text("utf-8")
 )
 
-# Where a person sees the nearest car in each photo, and how far a box may be off, in pixels.
+# The nearest car in each photo, labeled by hand, and the tolerance of a box, in pixels.
 SKODA_CAR = (55, 45, 447, 275)
 PASSAT_CAR = (0, 63, 512, 440)
 TOLERANCE = 25
@@ -44,7 +44,7 @@ def predict(api: str, fields: list[tuple[str, Any]], path: str = "/predict", **q
 
 
 def nearest(objects: list[dict[str, Any]]) -> tuple[int, int, int, int]:
-    """Give the largest box."""
+    """Return the largest box."""
     boxes = [(o["x1"], o["y1"], o["x2"], o["y2"]) for o in objects]
     return max(boxes, key=lambda b: (b[2] - b[0]) * (b[3] - b[1]))
 
@@ -53,8 +53,8 @@ def assert_near(box: tuple[int, ...], expected: tuple[int, ...]) -> None:
     assert np.abs(np.subtract(box, expected)).max() <= TOLERANCE, box
 
 
-def test_several_photos_in_one_post_answer_in_order(api: str, photo_host: str) -> None:
-    # Given files and a URL, mixed
+def test_several_photos_in_one_request_are_answered_in_order(api: str, photo_host: str) -> None:
+    # Given files with a URL in between
     fields = [
         ("image", photo(SKODA)),
         ("url", f"http://{photo_host}/{PASSAT.name}"),
@@ -73,7 +73,7 @@ def test_several_photos_in_one_post_answer_in_order(api: str, photo_host: str) -
         assert named["prob"] == sorted(named["prob"], reverse=True)
 
 
-def test_the_same_picture_answers_the_same_by_every_way_in(api: str, photo_host: str) -> None:
+def test_a_picture_gets_the_same_answer_in_every_kind_of_body(api: str, photo_host: str) -> None:
     data = SKODA.read_bytes()
     as_data = {"data": base64.b64encode(data).decode()}
     as_url = {"url": f"http://{photo_host}/{SKODA.name}"}
@@ -95,8 +95,8 @@ def test_the_same_picture_answers_the_same_by_every_way_in(api: str, photo_host:
     assert all(answer == by_form for answer in answers)
 
 
-def test_a_turned_photo_is_seen_upright(api: str) -> None:
-    # Given the photo stored on its side, with the EXIF tag that says so
+def test_a_rotated_photo_is_read_upright(api: str) -> None:
+    # Given the photo stored on its side with an EXIF orientation
     image = Image.open(SKODA).convert("RGB")
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -110,7 +110,7 @@ def test_a_turned_photo_is_seen_upright(api: str) -> None:
     assert found == expected
 
 
-def test_a_bad_picture_fails_alone_and_says_why(api: str) -> None:
+def test_a_picture_that_fails_does_not_affect_the_others(api: str) -> None:
     fields = [
         ("image", ("notes.txt", b"hello", "text/plain")),
         ("url", "http://169.254.169.254/latest/meta-data/"),
@@ -129,7 +129,7 @@ def test_a_bad_picture_fails_alone_and_says_why(api: str) -> None:
 
 @pytest.mark.parametrize("path", ["/predict", "/object_detection", "/shape", "/size"])
 @pytest.mark.parametrize("form", ["list", "detailed"])
-def test_answers_are_as_the_contract_says(api: str, path: str, form: str) -> None:
+def test_answers_match_the_schema_of_the_contract(api: str, path: str, form: str) -> None:
     fields = [("image", photo(SKODA)), ("image", ("x", b"junk", "image/png"))]
 
     answer = predict(api, fields, path, format=form)
@@ -139,14 +139,14 @@ def test_answers_are_as_the_contract_says(api: str, path: str, form: str) -> Non
 
 
 def validate(answer: object, schema: dict[str, Any]) -> None:
-    """Check an answer against a schema of the contract."""
+    """Validate an answer against a schema of the contract."""
     jsonschema.validate(
         answer, {**_as_json_schema(schema), "components": _as_json_schema(CONTRACT["components"])}
     )
 
 
 def _as_json_schema(value: Any) -> Any:
-    """Turn OpenAPI 3.0's `nullable` into JSON Schema's null type."""
+    """Convert `nullable` of OpenAPI 3.0 to the null type of JSON Schema."""
     if isinstance(value, list):
         return [_as_json_schema(v) for v in value]
     if not isinstance(value, dict):
@@ -157,8 +157,8 @@ def _as_json_schema(value: Any) -> Any:
     return turned
 
 
-def test_every_vehicle_on_the_original_is_found_again_when_it_is_much_larger(api: str) -> None:
-    # Given the photo at 4 times its size: 5.6 megapixels
+def test_the_car_is_found_in_an_enlarged_photo(api: str) -> None:
+    # Given the photo enlarged four times, to 5.6 megapixels
     image = Image.open(SKODA).convert("RGB")
     large = encode(image.resize((image.width * 4, image.height * 4)), "JPEG", quality=90)
 
@@ -167,7 +167,7 @@ def test_every_vehicle_on_the_original_is_found_again_when_it_is_much_larger(api
     assert_near(tuple(round(side / 4) for side in nearest(answer[0])), SKODA_CAR)
 
 
-def test_curl_as_the_readme_says(api: str, photo_host: str) -> None:
+def test_the_curl_command_of_the_readme_works(api: str, photo_host: str) -> None:
     command = [
         "curl", "-sS", "-F", f"image=@{SKODA}", "-F", f"image=@{PASSAT}",
         "-F", f"url=http://{photo_host}/{SKODA.name}", f"{api}/predict",
@@ -180,13 +180,15 @@ def test_curl_as_the_readme_says(api: str, photo_host: str) -> None:
     assert_near(nearest(answer[1]), PASSAT_CAR)
 
 
-def test_a_browsers_form_data(api: str, photo_host: str, browser: Browser) -> None:
-    # Given a page of another origin, as a web front end is
+def test_a_browser_can_send_form_data_from_another_origin(
+    api: str, photo_host: str, browser: Browser
+) -> None:
+    # Given a page of another origin, such as a web front end
     page = browser.new_page()
     page.goto(f"http://{photo_host}/")
     photos = [base64.b64encode(path.read_bytes()).decode() for path in (SKODA, PASSAT)]
 
-    # When its script posts two files and a URL
+    # When a script on it posts two files and a URL
     answer = page.evaluate(
         """async ([api, photos]) => {
             const form = new FormData();
@@ -202,7 +204,7 @@ def test_a_browsers_form_data(api: str, photo_host: str, browser: Browser) -> No
     )
     page.close()
 
-    # Then the browser may read the answer, in the order sent
+    # Then the browser can read the answer, which is in the order sent
     assert answer["status"] == 200
     assert answer["id"] == answer["body"]["request_id"]
     first, url, second = answer["body"]["images"]
@@ -221,7 +223,7 @@ def test_a_browsers_form_data(api: str, photo_host: str, browser: Browser) -> No
         (b"{", "application/json", 400, "malformed_body"),
     ],
 )
-def test_a_bad_body_is_answered_as_the_contract_says(
+def test_a_bad_body_is_refused(
     api: str, body: bytes, content_type: str, status: int, code: str
 ) -> None:
     answer = requests.post(
@@ -232,13 +234,13 @@ def test_a_bad_body_is_answered_as_the_contract_says(
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
-def test_the_contract_health_and_models_are_served(api: str) -> None:
+def test_health_models_and_contract_are_served(api: str) -> None:
     assert requests.get(f"{api}/health", timeout=30).json()["status"] == "ok"
     assert requests.get(f"{api}/openapi.json", timeout=30).json()["openapi"] == "3.0.1"
     assert len(requests.get(f"{api}/models", timeout=30).json()["classifier"]["classes"]) == 196
 
 
-def test_a_photo_on_the_page_gets_its_boxes(api: str, browser: Browser) -> None:
+def test_the_page_draws_boxes_on_photos(api: str, browser: Browser) -> None:
     # Given the page
     problems: list[str] = []
     page = browser.new_page()
@@ -248,18 +250,18 @@ def test_a_photo_on_the_page_gets_its_boxes(api: str, browser: Browser) -> None:
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto(api)
 
-    # When a person chooses two photos and sends them
+    # When a user selects two photos and sends them
     page.set_input_files("input[type=file] >> nth=0", [PHOTOS / SKODA.name, PHOTOS / PASSAT.name])
     page.click("#send")
 
-    # Then boxes are drawn on both, and the console stays silent
+    # Then boxes are drawn on both, without messages in the console
     page.wait_for_selector("svg rect", timeout=30_000)
     assert page.locator("svg:has(rect)").count() == 2
     assert problems == []
     page.close()
 
 
-def test_a_png_from_memory_is_what_a_script_sends(api: str) -> None:
+def test_a_script_can_send_a_picture_from_memory(api: str) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (320, 240), "gray").save(buffer, "PNG")
 

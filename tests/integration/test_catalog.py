@@ -1,4 +1,4 @@
-"""The second API: through its handler, as API Gateway calls it, and over HTTP."""
+"""The catalog API, called through its handler and over HTTP."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ def test_one_make_and_model_are_matched() -> None:
     assert set(answer) == {"make", "model", "score_make", "score_model", "score"}
 
 
-def test_the_originals_names_are_answered_when_asked_with() -> None:
+def test_french_parameters_get_a_french_answer() -> None:
     _, answer, _ = call("GET", "/norm/europe", marque="peugeot", modele="2O6", top_k="2")
 
     assert (answer["marque"], answer["modele"]) == ("Peugeot", "206")
     assert {"score_marque", "score_modele", "score", "alternatives"} <= set(answer)
 
 
-def test_the_originals_defects_are_not_kept() -> None:
-    # alfa-romeo was RENAULT with 25, and a missing value was 200 null
+def test_defects_of_the_original_project_are_fixed() -> None:
+    # There, alfa-romeo matched RENAULT with score 25, and a missing value returned 200 with null.
     _, answer, _ = call("GET", "/norm/europe", marque="alfa-romeo", modele="147")
     assert answer["marque"] == "Alfa Romeo"
     status, answer, _ = call("GET", "/norm/europe", marque="renault")
@@ -88,7 +88,7 @@ def test_the_originals_defects_are_not_kept() -> None:
         ("POST", "/norm/europe", {}, 415, "unsupported_media_type"),
     ],
 )
-def test_errors_are_clear(
+def test_an_error_has_a_status_and_a_code(
     method: str, path: str, query: dict[str, str], status: int, code: str
 ) -> None:
     found, answer, _ = call(method, path, **query)
@@ -96,14 +96,14 @@ def test_errors_are_clear(
     assert (found, answer["error"]["code"]) == (status, code)
 
 
-def test_limits_are_413() -> None:
+def test_a_request_over_a_limit_is_a_413() -> None:
     status, answer, _ = call("POST", "/norm/europe", "x" * 6_000_001, "text/csv")
     assert (status, answer["error"]["code"]) == (413, "payload_too_large")
     status, answer, _ = call("POST", "/norm/europe", "a,b\n" * 5_000, "text/csv", top_k="20")
     assert (status, answer["error"]["code"]) == (413, "too_many_rows")
 
 
-def test_preflight_tables_and_clean() -> None:
+def test_preflight_tables_and_clean_are_answered() -> None:
     status, _, headers = call("OPTIONS", "/norm/europe")
     assert (status, headers["Access-Control-Allow-Methods"]) == (204, "GET,OPTIONS,POST")
     assert call("GET", "/norm")[1] == {"tables": ["europe", "stanford_cars"]}
@@ -111,7 +111,7 @@ def test_preflight_tables_and_clean() -> None:
     assert answer == {"make": "VOLKSWAGEN", "model": "CLIO"}
 
 
-def test_each_row_of_a_file_has_its_row() -> None:
+def test_each_row_of_a_file_gets_a_row_in_the_answer() -> None:
     sent = "marque;modele\nrenault;clio\n;\n=cmd();+1\nB.M.W.;320d\n"
 
     status, text, headers = call("POST", "/norm/europe", sent, "text/csv")
@@ -127,7 +127,7 @@ def test_each_row_of_a_file_has_its_row() -> None:
     assert text.splitlines()[3].startswith(";;")
 
 
-def test_json_lists_are_answered_as_json() -> None:
+def test_a_json_list_is_answered_with_json() -> None:
     _, answer, _ = call("POST", "/norm/europe", '[["vw","golf"],["",""]]', "application/json")
 
     assert [row["model"] for row in answer] == ["Golf", ""]
@@ -151,7 +151,7 @@ def test_ten_thousand_different_rows_are_answered() -> None:
 
 
 def loaded(code: str) -> set[str]:
-    """Give the modules that another Python has loaded after some code."""
+    """Return the modules that a new interpreter has loaded after running some code."""
     run = subprocess.run(
         [sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"],
         cwd=ROOT / "lambda_src",
@@ -162,10 +162,13 @@ def loaded(code: str) -> set[str]:
     return set(run.stdout.split())
 
 
-def test_the_image_stack_is_not_loaded() -> None:
+def test_the_catalog_function_does_not_load_the_image_stack() -> None:
     heavy = {"numpy", "cv2", "PIL", "onnxruntime", "boto3", "yaml", "multipart"}
-    images = {f"carlens.{name}" for name in ("app", "operations", "routes", "images", "uploads")}
-    images |= {
+    images = {
+        "carlens.images",
+        "carlens.http.operations",
+        "carlens.http.bodies",
+        "carlens.services.recognition_app",
         "carlens.vision",
         "carlens.models",
         "carlens.services.model_bundle",
@@ -178,7 +181,7 @@ def test_the_image_stack_is_not_loaded() -> None:
     assert modules & (heavy | images) == set()
 
 
-def test_matching_is_not_loaded_to_know_the_references() -> None:
+def test_reading_the_references_does_not_load_the_matcher() -> None:
     modules = loaded(
         "from carlens.config import Config; from carlens.services.model_bundle import ModelBundle; "
         "ModelBundle.load(Config()).references"
@@ -191,7 +194,7 @@ def test_matching_is_not_loaded_to_know_the_references() -> None:
 # --- over HTTP ------------------------------------------------------------------------------
 
 
-def test_one_server_answers_for_both_functions(api: str) -> None:
+def test_one_server_runs_both_functions(api: str) -> None:
     assert requests.get(f"{api}/norm", timeout=30).json()["tables"] == ["europe", "stanford_cars"]
     one = requests.get(f"{api}/norm/europe", {"make": "citroen", "model": "c3"}, timeout=30)
     assert (one.json()["make"], one.json()["model"]) == ("Citroën", "C3")
@@ -200,13 +203,13 @@ def test_one_server_answers_for_both_functions(api: str) -> None:
     assert requests.get(f"{api}/health", timeout=30).json()["status"] == "ok"
 
 
-def test_the_reference_of_a_photo_is_in_the_table_of_names(api: str) -> None:
-    # Given a car that the classifier has named
+def test_the_reference_of_a_photo_is_in_the_catalog(api: str) -> None:
+    # Given a car with a make and model
     url, photo = f"{api}/predict?format=detailed&slices=1", {"Content-Type": "image/webp"}
     answer = requests.post(url, PASSAT.read_bytes(), headers=photo, timeout=30).json()
     reference = answer["images"][0]["objects"][0]["reference"]
 
-    # Then its reference is found by itself
+    # Then a lookup of its reference returns the reference
     found = requests.get(f"{api}/norm/europe", reference, timeout=30).json()
     assert {"make": found["make"], "model": found["model"]} == reference
     assert found["score"] == 100
@@ -226,7 +229,7 @@ def test_the_reference_of_a_photo_is_in_the_table_of_names(api: str) -> None:
         ("utf-16-le", "text/csv"),
     ],
 )
-def test_a_file_of_any_encoding_comes_through(api: str, encoding: str, kind: str) -> None:
+def test_files_in_common_encodings_are_read(api: str, encoding: str, kind: str) -> None:
     body = "marque;modele\nCITROËN;C4\nŠKODA;fabia\n" if "utf" in encoding else "CITROËN;C4\nvw;up"
 
     answer = requests.post(
@@ -238,7 +241,7 @@ def test_a_file_of_any_encoding_comes_through(api: str, encoding: str, kind: str
     assert "Citroën;C4;100" in answer.text.splitlines()
 
 
-def test_curl_sends_a_file_in_a_form_and_as_the_body(api: str, tmp_path: Path) -> None:
+def test_curl_can_send_a_file_in_a_form_and_as_the_body(api: str, tmp_path: Path) -> None:
     file = tmp_path / "cars.csv"
     file.write_text("make,model\npeugeot,206\n,\n")
     url = f"{api}/norm/europe?top_k=2"
@@ -255,7 +258,7 @@ def test_curl_sends_a_file_in_a_form_and_as_the_body(api: str, tmp_path: Path) -
     assert (nothing, end) == (",,0,,,", "")
 
 
-def test_a_folder_of_tables_is_served_below_a_stage_too(tmp_path: Path) -> None:
+def test_a_folder_of_tables_is_served_under_a_stage_too(tmp_path: Path) -> None:
     (tmp_path / "boats.csv").write_text("make,model\nBavaria,Cruiser 34\n")
     tables = {"CARLENS_TABLES": str(tmp_path)}
     with running_server("--workers", "1", "--stage", "prod", env=tables) as url:
@@ -279,9 +282,7 @@ def test_a_folder_of_tables_is_served_below_a_stage_too(tmp_path: Path) -> None:
         ("/norm/europe?make=vw&model=golf&top_k=21", 400, "invalid_parameter"),
     ],
 )
-def test_addresses_are_read_as_the_gateway_does(
-    api: str, path: str, status: int, code: str
-) -> None:
+def test_urls_are_decoded_as_on_api_gateway(api: str, path: str, status: int, code: str) -> None:
     answer = requests.get(api + path, timeout=30)
 
     assert answer.status_code == status
@@ -304,9 +305,7 @@ def test_addresses_are_read_as_the_gateway_does(
         (b"a,b", "", 415, "unsupported_media_type"),
     ],
 )
-def test_a_bad_body_is_answered_as_the_contract_says(
-    api: str, body: bytes, kind: str, status: int, code: str
-) -> None:
+def test_a_bad_body_is_refused(api: str, body: bytes, kind: str, status: int, code: str) -> None:
     answer = requests.post(f"{api}/norm/europe", body, headers={"Content-Type": kind}, timeout=30)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
@@ -323,7 +322,7 @@ def test_a_bad_body_is_answered_as_the_contract_says(
         ("get", "/clean", {"params": {"make": "vw", "model": "golf"}}),
     ],
 )  # fmt: skip
-def test_answers_are_as_the_contract_says(
+def test_answers_match_the_schema_of_the_contract(
     api: str, method: str, path: str, sent: dict[str, Any]
 ) -> None:
     answer = requests.request(method, api + path.format(table="europe"), timeout=30, **sent)
@@ -334,7 +333,7 @@ def test_answers_are_as_the_contract_says(
     validate(answer.json(), schema)
 
 
-def test_the_examples_of_the_contract_are_what_is_answered(api: str) -> None:
+def test_the_examples_of_the_contract_are_real_answers(api: str) -> None:
     post, examples = CONTRACT["paths"]["/norm/{table}"]["post"], CONTRACT["components"]["examples"]
     sent = CONTRACT["components"]["requestBodies"]["Rows"]["content"]["text/csv"]["example"]
 
@@ -350,7 +349,7 @@ def test_the_examples_of_the_contract_are_what_is_answered(api: str) -> None:
     assert cleaned.json() == examples["CleanName"]["value"]
 
 
-def test_the_quality_is_kept_on_the_rows_not_tuned_on() -> None:
+def test_the_matcher_keeps_its_quality_on_held_out_rows() -> None:
     method = carlens_method(parse_table("europe", FolderTables().read("europe") or b""))
 
     figures = Figures.of(

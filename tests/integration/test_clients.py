@@ -1,4 +1,4 @@
-"""Real HTTP clients to the running API with the real models."""
+"""Real HTTP clients against the running API with the real models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 from requests_toolbelt import MultipartEncoder
 
 from tests.forms import Part, expected
-from tests.integration.clients import CLIENTS, TIMEOUT, Around, curl, run_node
+from tests.integration.clients import CLIENTS, TIMEOUT, ClientContext, curl, run_node
 from tests.integration.test_answers import PASSAT_CAR, SKODA_CAR, assert_near, nearest
 from tests.support import PASSAT, SKODA, photo
 
@@ -50,19 +50,19 @@ NAMES = (
 
 
 @pytest.fixture
-def around(tmp_path: Path, request: pytest.FixtureRequest, photo_host: str) -> Around:
-    """Give what clients need; the page that a browser sends from is of another origin."""
+def context(tmp_path: Path, request: pytest.FixtureRequest, photo_host: str) -> ClientContext:
+    """What clients need; browsers send from a page of another origin."""
 
     def browser() -> Browser:
         found: Browser = request.getfixturevalue("browser")
         return found
 
-    return Around(tmp_path, browser, f"http://{photo_host}/")
+    return ClientContext(tmp_path, browser, f"http://{photo_host}/")
 
 
 @pytest.fixture(params=CLIENTS)
 def client(request: pytest.FixtureRequest) -> str:
-    """Name each client."""
+    """The name of each client."""
     name: str = request.param
     return name
 
@@ -73,13 +73,15 @@ def images_of(answer: Any) -> list[dict[str, Any]]:
     return images
 
 
-def test_several_pictures_in_one_post(api: str, client: str, around: Around) -> None:
+def test_several_pictures_in_one_request_are_answered_in_order(
+    api: str, client: str, context: ClientContext
+) -> None:
     # Given photos with difficult names, a URL, an empty file and a file without a name
     send = CLIENTS[client]
 
-    images = images_of(send(f"{api}/predict?format=detailed", PHOTOS, around))
+    images = images_of(send(f"{api}/predict?format=detailed", PHOTOS, context))
 
-    # Then each has its answer, in its place, under its name
+    # Then each has its answer at its position, with its name
     wanted = expected(client, PHOTOS)
     assert [image["index"] for image in images] == list(range(len(wanted)))
     assert [image["field"] for image in images] == [part.field for part in wanted]
@@ -94,30 +96,32 @@ def test_several_pictures_in_one_post(api: str, client: str, around: Around) -> 
     ]
     assert_near(nearest(images[0]["objects"]), SKODA_CAR)
     assert_near(nearest(images[2]["objects"]), PASSAT_CAR)
-    # And the same photo is the same without a name
+    # And a photo without a name gets the same objects
     assert all(image["objects"] == images[0]["objects"] for image in images[4:])
 
 
-def test_file_names_come_back(api: str, client: str, around: Around) -> None:
+def test_file_names_are_returned_unchanged(api: str, client: str, context: ClientContext) -> None:
     parts = tuple(Part("image", b"%d" % index, name) for index, name in enumerate(NAMES))
 
-    images = images_of(CLIENTS[client](f"{api}/size?format=detailed", parts, around))
+    images = images_of(CLIENTS[client](f"{api}/size?format=detailed", parts, context))
 
     assert [image["name"] for image in images] == [part.name for part in expected(client, parts)]
     assert [image["bytes"] for image in images] == [len(part.content) for part in parts]
 
 
-def test_a_request_that_is_too_large_says_so(api: str, client: str, around: Around) -> None:
-    # Given what the gateway takes, and the function not
+def test_a_client_can_read_the_error_of_a_request_that_is_too_large(
+    api: str, client: str, context: ClientContext
+) -> None:
+    # Given a body that the gateway accepts but the function does not
     parts = (Part("image", bytes(5_000_000), "large.png"),)
 
-    answer = CLIENTS[client](f"{api}/size", parts, around)
+    answer = CLIENTS[client](f"{api}/size", parts, context)
 
-    # Then the client can read why; a browser too, from a page of another origin
+    # Then the client can read the reason, even a browser on a page of another origin
     assert (answer.status, answer.json["error"]["code"]) == (413, "payload_too_large")
 
 
-# --- how a body travels ---------------------------------------------------------------------
+# --- transfer of bodies ---------------------------------------------------------------------
 
 
 def encoder() -> MultipartEncoder:
@@ -134,15 +138,15 @@ def assert_both_cars(answer: Any) -> None:
     assert_near(nearest(second), PASSAT_CAR)
 
 
-def test_curl_sends_in_chunks(api: str, around: Around) -> None:
+def test_curl_can_send_chunks(api: str, context: ClientContext) -> None:
     parts = (Part("image", SKODA.read_bytes(), "a.png"), Part("image", PASSAT.read_bytes(), "b"))
 
-    answer = curl(f"{api}/predict", parts, around, "-H", "Transfer-Encoding: chunked")
+    answer = curl(f"{api}/predict", parts, context, "-H", "Transfer-Encoding: chunked")
 
     assert_both_cars(answer.json)
 
 
-def test_requests_sends_in_chunks(api: str) -> None:
+def test_requests_can_send_chunks(api: str) -> None:
     body = encoder()
 
     answer = requests.post(
@@ -156,7 +160,7 @@ def test_requests_sends_in_chunks(api: str) -> None:
     assert_both_cars(answer.json())
 
 
-def test_httpx_sends_in_chunks(api: str) -> None:
+def test_httpx_can_send_chunks(api: str) -> None:
     body = encoder()
 
     answer = httpx.post(
@@ -170,8 +174,8 @@ def test_httpx_sends_in_chunks(api: str) -> None:
     assert_both_cars(answer.json())
 
 
-def test_node_streams_a_file(api: str) -> None:
-    # Given a raw picture as a stream, whose length Node cannot know
+def test_node_can_stream_a_file(api: str) -> None:
+    # Given a raw picture as a stream of unknown length
     script = """
         const [url, path] = JSON.parse(require('fs').readFileSync(0));
         const body = require('stream').Readable.toWeb(require('fs').createReadStream(path));
@@ -185,25 +189,25 @@ def test_node_streams_a_file(api: str) -> None:
     assert_near(nearest(objects), SKODA_CAR)
 
 
-def test_curl_waits_to_be_asked_for_a_large_body(api: str, tmp_path: Path) -> None:
-    # Given a body so large that curl first asks whether it may send it
+def test_curl_gets_100_continue_before_a_large_body(api: str, tmp_path: Path) -> None:
+    # Given a body so large that curl sends Expect: 100-continue
     path = tmp_path / "large.png"
     path.write_bytes(SKODA.read_bytes() + bytes(2_000_000))
     command = ["curl", "-sSv", "-F", f"image=@{path}", f"{api}/predict"]
 
     done = subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=True)
 
-    # Then it is asked at once, without the second that curl would wait
-    said = done.stderr.decode(errors="replace")
-    assert "> Expect: 100-continue" in said
-    assert "< HTTP/1.1 100 Continue" in said
+    # Then the server asks for the body, so that curl does not wait a second
+    log = done.stderr.decode(errors="replace")
+    assert "> Expect: 100-continue" in log
+    assert "< HTTP/1.1 100 Continue" in log
     assert_near(nearest(json.loads(done.stdout)[0]), SKODA_CAR)
 
 
-# --- two requests on one connection ---------------------------------------------------------
+# --- connections are reused -----------------------------------------------------------------
 
 
-def test_curl_keeps_its_connection(api: str) -> None:
+def test_curl_reuses_its_connection(api: str) -> None:
     once = ["-F", f"image=@{SKODA}", "-w", "%{num_connects}\\n", "-o", "/dev/null"]
     command = ["curl", "-sS", *once, f"{api}/predict", "--next", "-sS", *once, f"{api}/predict"]
 
@@ -212,7 +216,7 @@ def test_curl_keeps_its_connection(api: str) -> None:
     assert done.stdout.split() == [b"1", b"0"]
 
 
-def test_requests_keeps_its_connection(api: str) -> None:
+def test_requests_reuses_its_connection(api: str) -> None:
     with requests.Session() as session:
         answers = []
         for _ in range(2):
@@ -229,7 +233,7 @@ def test_requests_keeps_its_connection(api: str) -> None:
     assert answers[0].json() == answers[1].json()
 
 
-def test_httpx_keeps_its_connection(api: str) -> None:
+def test_httpx_reuses_its_connection(api: str) -> None:
     seen: list[str] = []
     watch = {"trace": lambda name, info: seen.append(name)}
     with httpx.Client(timeout=TIMEOUT) as session:
@@ -245,7 +249,7 @@ def test_httpx_keeps_its_connection(api: str) -> None:
     assert answers[0] == answers[1]
 
 
-def test_node_keeps_its_connection(api: str) -> None:
+def test_node_reuses_its_connection(api: str) -> None:
     script = """
         const [url] = JSON.parse(require('fs').readFileSync(0));
         let connections = 0;
@@ -253,7 +257,7 @@ def test_node_keeps_its_connection(api: str) -> None:
         (async () => {
             for (let i = 0; i < 2; i++) {
                 await (await fetch(url)).text();
-                // Node frees a connection a little after the last byte.
+                // Node releases a connection shortly after the last byte.
                 await new Promise(done => setTimeout(done, 100));
             }
             console.log(connections);
@@ -263,8 +267,8 @@ def test_node_keeps_its_connection(api: str) -> None:
     assert run_node(script, json.dumps([f"{api}/health"])).strip() == "1"
 
 
-def test_chromium_keeps_its_connection(api: str, browser: Browser) -> None:
-    # Given a page of the API itself, which may read its own timings, and asks for nothing any more
+def test_chromium_reuses_its_connection(api: str, browser: Browser) -> None:
+    # Given a page of the API, which can read its own timings, after all its requests
     page = browser.new_page()
     page.goto(f"{api}/", wait_until="networkidle")
 

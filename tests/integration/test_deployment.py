@@ -1,4 +1,4 @@
-"""Carlens deployed to LocalStack by the CDK: its answers, its events, and its life."""
+"""Carlens deployed to LocalStack with the CDK: responses, events and lifecycle."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.integration.localstack import (
     copy_project,
     running_localstack,
 )
-from tests.integration.requests_table import REQUESTS, Got, Sent, send
+from tests.integration.requests_table import REQUESTS, RawRequest, RawResponse, send
 from tests.integration.serving import ROOT, running_server
 from tests.integration.tools import Tools, UnavailableError
 from tests.support import PASSAT, SKODA, photo
@@ -49,7 +49,7 @@ CONTRACT = yaml.safe_load((ROOT / "lambda_src/openapi.yaml").read_text("utf-8"))
 
 @dataclass(frozen=True)
 class Api:
-    """A REST API in LocalStack: the address to call, and the host to name."""
+    """A REST API in LocalStack: the URL to call and the Host header to send."""
 
     url: str
     host: str
@@ -58,13 +58,13 @@ class Api:
     def of(cls, cloud: LocalStack, api_id: str) -> Api:
         return cls(f"{cloud.url}/{STAGE}", f"{api_id}.execute-api.{REGION}.amazonaws.com")
 
-    def send(self, request: Sent) -> Got:
+    def send(self, request: RawRequest) -> RawResponse:
         return send(self.url, request, self.host)
 
 
 @pytest.fixture(scope="module")
 def cloud(tools: Tools) -> Iterator[LocalStack]:
-    """Run LocalStack; `tools` says whether functions can run in it."""
+    """A running LocalStack; needs `tools` to run functions."""
     try:
         with running_localstack() as running:
             yield running
@@ -76,11 +76,11 @@ def cloud(tools: Tools) -> Iterator[LocalStack]:
 def project(
     cloud: LocalStack, photo_host: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
-    """Deploy a copy of the project."""
+    """A deployed copy of the project."""
     settings = (f"stage={STAGE}", f"allowed_hosts={photo_host}")
-    # Not in the copy, where the CDK would synthesise first.
-    nowhere = Project(tmp_path_factory.mktemp("nowhere"), cloud, ())
-    nowhere.cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}")
+    # Not in the copy, because there the CDK would synthesize the app first.
+    empty = Project(tmp_path_factory.mktemp("empty"), cloud, ())
+    empty.cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}")
     copy = copy_project(tmp_path_factory.mktemp("project"), cloud, settings)
     copy.deploy()
     return copy
@@ -92,24 +92,24 @@ def deployed(project: Project) -> Api:
     return Api.of(project.cloud, api_id)
 
 
-# --- the answers
+# --- responses
 
 
-def _form(*fields: tuple[str, Any], path: str = "/predict") -> Sent:
+def _form(*fields: tuple[str, Any], path: str = "/predict") -> RawRequest:
     form = MultipartEncoder(fields, boundary="a-boundary")
-    return Sent("POST", path, (("Content-Type", form.content_type),), form.to_string())
+    return RawRequest("POST", path, (("Content-Type", form.content_type),), form.to_string())
 
 
-def _body(content_type: str, body: bytes, path: str = "/predict") -> Sent:
-    return Sent("POST", path, (("Content-Type", content_type),), body)
+def _body(content_type: str, body: bytes, path: str = "/predict") -> RawRequest:
+    return RawRequest("POST", path, (("Content-Type", content_type),), body)
 
 
-def _answers(photo_host: str) -> dict[str, Sent]:
-    """Give requests for every route, every kind of body and every error."""
+def _answers(photo_host: str) -> dict[str, RawRequest]:
+    """Return requests for every route, every kind of body and every error."""
     skoda, passat = SKODA.read_bytes(), PASSAT.read_bytes()
     url = f"http://{photo_host}/{PASSAT.name}"
     junk = ("image", ("x.png", b"junk", "image/png"))
-    # Texts before files: see KNOWN_ANSWERS.
+    # Text fields come first; see "text fields before files" in KNOWN_ANSWERS.
     fields = (("url", url), ("image", photo(SKODA)), junk)
     in_json = {"images": [{"data": base64.b64encode(skoda).decode(), "name": "é"}, {"url": url}]}
     refused = ("url", "http://169.254.169.254/latest/meta-data/")
@@ -121,10 +121,14 @@ def _answers(photo_host: str) -> dict[str, Sent]:
     queries = ("confidence=2", "top_k=0", "max_objects=no", "slices=4", "format=xml", "classes=,")
     targets = {path.replace("{table}", "europe"): item for path, item in CONTRACT["paths"].items()}
     routes = {
-        **{f"GET {path}": Sent(target=path) for path, item in targets.items() if "get" in item},
-        **{f"HEAD {path}": Sent("HEAD", path) for path in ("/", "/health")},
-        **{f"OPTIONS {path}": Sent("OPTIONS", path) for path in targets},
-        **{f"PUT {path}": Sent("PUT", path) for path in targets},
+        **{
+            f"GET {path}": RawRequest(target=path)
+            for path, item in targets.items()
+            if "get" in item
+        },
+        **{f"HEAD {path}": RawRequest("HEAD", path) for path in ("/", "/health")},
+        **{f"OPTIONS {path}": RawRequest("OPTIONS", path) for path in targets},
+        **{f"PUT {path}": RawRequest("PUT", path) for path in targets},
     }
     bodies = {
         name: sent
@@ -144,39 +148,39 @@ def _answers(photo_host: str) -> dict[str, Sent]:
     csv = ("file", ("x.csv", rows.encode(), "text/csv"))
     asked = "make=renault&model=clio5portes%20turbo"
     names = {
-        "a name": Sent(target=f"/norm/europe?{asked}"),
-        "a name, with alternatives": Sent(target=f"/norm/europe?{asked}&top_k=3"),
-        "a name, cleaned": Sent(target=f"/clean?{asked}"),
-        "a name, wrong parameter": Sent(target=f"/norm/europe?{asked}&top_k=0"),
-        "a name of another table": Sent(target=f"/norm/stanford_cars?{asked}"),
-        "a name of an encoded table": Sent(target=f"/norm/e%75rope?{asked}"),
-        "a name of no table": Sent(target=f"/norm/nothing?{asked}"),
-        "a name of a table below": Sent(target=f"/norm/a/b?{asked}"),
+        "a name": RawRequest(target=f"/norm/europe?{asked}"),
+        "a name, with alternatives": RawRequest(target=f"/norm/europe?{asked}&top_k=3"),
+        "a name, cleaned": RawRequest(target=f"/clean?{asked}"),
+        "a name, wrong parameter": RawRequest(target=f"/norm/europe?{asked}&top_k=0"),
+        "a name in another table": RawRequest(target=f"/norm/stanford_cars?{asked}"),
+        "a name in an encoded table": RawRequest(target=f"/norm/e%75rope?{asked}"),
+        "a name in an unknown table": RawRequest(target=f"/norm/nothing?{asked}"),
+        "a name in a nested table": RawRequest(target=f"/norm/a/b?{asked}"),
         "names in CSV": _body("text/csv", rows.encode(), "/norm/europe"),
         "names in Latin-1": _body("text/csv", rows.encode("latin-1"), "/norm/europe"),
         "names in a form": _form(csv, path="/norm/europe"),
         "names in JSON": _body(
             "application/json", b'[{"make": "vw", "model": "golf"}]', "/norm/europe"
         ),
-        "names of another type": _body("image/png", skoda, "/norm/europe"),
+        "names in an unsupported type": _body("image/png", skoda, "/norm/europe"),
     }
     errors = {
-        "no such route": Sent(target="/nowhere"),
-        "no body": Sent("POST", "/predict"),
+        "unknown route": RawRequest(target="/nowhere"),
+        "no body": RawRequest("POST", "/predict"),
         "empty body": _body("multipart/form-data; boundary=x", b""),
         "form without a boundary": _body("multipart/form-data", b"--x\r\n"),
-        "form that is none": _body("multipart/form-data; boundary=x", b"junk"),
+        "malformed form": _body("multipart/form-data; boundary=x", b"junk"),
         "form without pictures": _form(("note", "hello")),
-        "form cut short": _body(
+        "truncated form": _body(
             "multipart/form-data; boundary=x",
             b'--x\r\nContent-Disposition: form-data; name="image"',
         ),
-        "json that is none": _body("application/json", b"{"),
-        "json of another kind": _body("application/json", b"[1]"),
+        "malformed json": _body("application/json", b"{"),
+        "json of another type": _body("application/json", b"[1]"),
         "json without pictures": _body("application/json", b'{"images": []}'),
-        "json without end": _body("application/json", b"[" * 100_000),
+        "deeply nested json": _body("application/json", b"[" * 100_000),
         "bad base64": _body("application/json", bad_data, "/predict?format=detailed"),
-        "form fields of a page": _body("application/x-www-form-urlencoded", b"a=b"),
+        "url-encoded form": _body("application/x-www-form-urlencoded", b"a=b"),
         "text": _body("text/plain", b"hello"),
         "refused URL": _form(refused, path="/predict?format=detailed"),
         "missing picture": _form(missing, path="/predict?format=detailed"),
@@ -192,31 +196,31 @@ def _answers(photo_host: str) -> dict[str, Sent]:
 
 
 def _png_of(width: int, height: int) -> bytes:
-    """Give the beginning of a PNG of that size: enough to know it."""
+    """Return the start of a PNG of this size, which is enough to read its header."""
     head = b"IHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\x08\x02\0\0\0"
     return b"\x89PNG\r\n\x1a\n" + b"\0\0\0\x0d" + head + zlib.crc32(head).to_bytes(4, "big")
 
 
-# Of the connection, or of who serves it.
+# Headers of the connection or the server.
 _OF_THE_WIRE = re.compile(
     r"server|date|connection|content-length|transfer-encoding|keep-alive|x-localstack"
     r"|x-amz-apigw-id|x-amzn-.*"
 )
 
 
-def _is_cut_form(sent: Sent) -> bool:
+def _is_cut_form(sent: RawRequest) -> bool:
     return "multipart/form-data" in str(sent.headers) and not (sent.body or b"").endswith(b"--\r\n")
 
 
-# What the API in LocalStack answers otherwise than the local server, and why.
+# How the responses of LocalStack differ from those of the local server, and why.
 KNOWN_ANSWERS: dict[str, Difference] = {
     "preflight": Difference(
         r"header\.(x-content-type-options|strict-transport-security|referrer-policy)",
         lambda sent, ours, theirs: sent.method == "OPTIONS" and theirs == ABSENT,
-        "The deployed gateway answers OPTIONS itself, so that it costs nothing, and with what a "
-        "preflight needs; locally the function answers. Browsers read no more of it than CORS.",
+        "The deployed gateway responds to OPTIONS itself, at no cost; locally the function does. "
+        "Browsers only need the CORS headers.",
     ),
-    "texts before files": Difference(
+    "text fields before files": Difference(
         "body",
         lambda sent, ours, theirs: (
             bool(sent.body)
@@ -224,54 +228,54 @@ KNOWN_ANSWERS: dict[str, Difference] = {
             and ours != theirs
             and sorted(map(json.dumps, ours)) == sorted(map(json.dumps, theirs))
         ),
-        "LocalStack's server reads forms and writes them anew, all texts first. API Gateway hands "
-        "bodies on as they are.",
+        "The server of LocalStack parses forms and encodes them again, with text fields first. API "
+        "Gateway does not change bodies.",
     ),
-    "forms that cannot be read": Difference(
+    "malformed forms": Difference(
         r"body|header\..*",
         lambda sent, ours, theirs: (
             _is_cut_form(sent)
             and (theirs in (ABSENT, b"") or theirs["error"]["code"] == "no_pictures")
         ),
-        "As above: LocalStack writes an empty form in their place, or fails with an empty 400.",
+        "See above: LocalStack sends an empty form instead, or fails with an empty 400.",
     ),
-    "no such route": Difference(
+    "unknown route": Difference(
         r".*",
         lambda sent, ours, theirs: (
             sent.target.startswith(("/nowhere", "/norm/a/b")) and ours != b""
         ),
-        "LocalStack makes nothing of the definition's gateway responses: its own 403, without CORS.",
+        "LocalStack ignores the gateway responses of the definition and returns its 403 without CORS.",
     ),
     "encoded path": Difference(
         r"status|body",
         lambda sent, ours, theirs: "/e%75rope" in sent.target,
-        "LocalStack hands on what is in the path as it was sent. Not checked on API Gateway; no "
-        "letter of a table's name needs encoding.",
+        "LocalStack does not decode path parameters. Not verified on API Gateway; the names of "
+        "tables need no encoding.",
     ),
     "event too large": Difference(
         r".*",
         lambda sent, ours, theirs: 4_700_000 < len(sent.body or b"") <= 10_485_760,
-        "API Gateway says 413 (REQUEST_TOO_LARGE) to what Lambda finds too large; LocalStack 502.",
+        "API Gateway returns 413 (REQUEST_TOO_LARGE) for events over the limit; LocalStack 502.",
     ),
     "body too large": Difference(
         r".*",
         lambda sent, ours, theirs: len(sent.body or b"") > 10_485_760,
-        "API Gateway takes 10 MB; LocalStack has no limit, and its Lambda then says 502.",
+        "API Gateway limits bodies to 10 MB; LocalStack has no limit, and its Lambda returns 502.",
     ),
 }
 
 
-def _seen(got: Got) -> dict[str, Any]:
-    """Give what a client sees, but for what is new in every answer."""
+def _seen(got: RawResponse) -> dict[str, Any]:
+    """Return what a client sees, without the values that differ in every response."""
     headers = {
         f"header.{name}": "(some id)" if name == "x-request-id" else value
         for name, value in got.headers.items()
         if not _OF_THE_WIRE.fullmatch(name)
     }
-    return {"status": got.status, "body": _settled(got.body), **headers}
+    return {"status": got.status, "body": _without_ids(got.body), **headers}
 
 
-def _settled(body: bytes) -> Any:
+def _without_ids(body: bytes) -> Any:
     try:
         document = json.loads(body)
     except ValueError:
@@ -287,8 +291,8 @@ def _settled(body: bytes) -> Any:
 @pytest.fixture(scope="module")
 def answers(
     deployed: Api, photo_host: str
-) -> dict[str, tuple[Sent, dict[str, Any], dict[str, Any]]]:
-    """Send every request to the local server and to the deployed API."""
+) -> dict[str, tuple[RawRequest, dict[str, Any], dict[str, Any]]]:
+    """The responses of the local server and of the deployed API to every request."""
     with running_server(
         "--stage", STAGE, "--workers", "1", env={"CARLENS_ALLOWED_HOSTS": photo_host}
     ) as local:
@@ -298,33 +302,33 @@ def answers(
         }
 
 
-def _unlike(a: dict[str, Any], b: dict[str, Any]) -> Pairs:
+def _differing(a: dict[str, Any], b: dict[str, Any]) -> Pairs:
     pairs = {name: (a.get(name, ABSENT), b.get(name, ABSENT)) for name in a.keys() | b.keys()}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 @pytest.mark.parametrize("name", _answers("host"))
-def test_the_deployed_api_answers_as_the_local_server(
-    answers: dict[str, tuple[Sent, dict[str, Any], dict[str, Any]]], name: str
+def test_the_deployed_api_responds_like_the_local_server(
+    answers: dict[str, tuple[RawRequest, dict[str, Any], dict[str, Any]]], name: str
 ) -> None:
     sent, ours, theirs = answers[name]
 
-    assert unexplained(sent, _unlike(ours, theirs), KNOWN_ANSWERS) == {}
+    assert unexplained(sent, _differing(ours, theirs), KNOWN_ANSWERS) == {}
 
 
-def test_every_known_difference_of_answers_is_still_one(
-    answers: dict[str, tuple[Sent, dict[str, Any], dict[str, Any]]],
+def test_every_known_difference_between_responses_still_occurs(
+    answers: dict[str, tuple[RawRequest, dict[str, Any], dict[str, Any]]],
 ) -> None:
-    found = [(sent, _unlike(ours, theirs)) for sent, ours, theirs in answers.values()]
+    found = [(sent, _differing(ours, theirs)) for sent, ours, theirs in answers.values()]
 
     assert outdated(found, KNOWN_ANSWERS) == set()
 
 
-# --- the events
+# --- events
 
 
-def _rewritten(sent: Sent, ours: Any, theirs: Any) -> bool:
-    """Say whether both bodies hold the same parts."""
+def _has_same_parts(sent: RawRequest, ours: Any, theirs: Any) -> bool:
+    """Tell whether both bodies contain the same parts."""
     [boundary] = re.findall(r"boundary=(\S+)'", str(sent.headers)) or [""]
     if not boundary:
         return False
@@ -341,55 +345,55 @@ def _rewritten(sent: Sent, ours: Any, theirs: Any) -> bool:
     return a == b
 
 
-# What LocalStack's gateway tells a function otherwise than `local/`, and why.
+# How the events of LocalStack differ from those of the local server, and why.
 KNOWN_EVENTS: dict[str, Difference] = {
-    "unlike in every copy of the API": Difference(
+    "IDs, times and ports": Difference(
         r"requestContext\.(apiId|resourceId|deploymentId|domainPrefix|(extendedR|r)equestId|"
         r"requestTimeEpoch)|(headers|multiValueHeaders)\.x-forwarded-port",
         lambda sent, ours, theirs: bool(ours and theirs) and ABSENT not in (ours, theirs),
-        "Ids, times and ports.",
+        "These differ by API.",
     ),
     "time zone": Difference(
         r"requestContext\.requestTime",
         lambda sent, ours, theirs: ours.endswith("+0000") and theirs.endswith(" "),
-        "API Gateway says +0000; LocalStack leaves it out.",
+        "API Gateway appends +0000; LocalStack omits it.",
     ),
     "trace": Difference(
         r"(headers|multiValueHeaders)\.x-amzn-trace-id",
         lambda sent, ours, theirs: "Root=1-" in str(ours) and ";Parent=" in str(theirs),
-        "LocalStack's trace has a parent and a sampling decision; API Gateway's has its root alone "
-        "when it begins there.",
+        "LocalStack adds a parent and a sampling decision; a trace that API Gateway starts has only "
+        "a root.",
     ),
     "protocol": Difference(
         r"(headers|multiValueHeaders)\.x-forwarded-proto",
         lambda sent, ours, theirs: str(ours) == str(theirs).lower(),
-        "API Gateway says https, in small letters.",
+        "API Gateway sends https in lower case.",
     ),
-    "headers nobody sent": Difference(
+    "headers that were not sent": Difference(
         r"(headers|multiValueHeaders)\.(accept|user-agent)",
         lambda sent, ours, theirs: (
             ours == ABSENT
             and ("AmazonAPIGateway" in str(theirs) or "application/json" in str(theirs))
         ),
-        "LocalStack takes those of a request to an HTTP integration; a function gets the client's.",
+        "LocalStack adds the headers of an HTTP integration; API Gateway sends those of the client.",
     ),
     "query that is not UTF-8": Difference(
         r"(multiValueQ|q)ueryStringParameters",
         lambda sent, ours, theirs: "\ufffd" in str(ours) and "%FF" in str(theirs),
-        "API Gateway decodes the query; LocalStack's server leaves bytes encoded that are not UTF-8.",
+        "API Gateway decodes the query; LocalStack does not decode bytes that are not UTF-8.",
     ),
     "repeated headers, the last": Difference(
         r"headers\..*",
         lambda sent, ours, theirs: (
             [v for _, v in sent.headers if v in (ours, theirs)] == [theirs, ours]
         ),
-        "API Gateway gives the last value; LocalStack the first.",
+        "API Gateway keeps the last value; LocalStack the first.",
     ),
     "spelling of repeated headers": Difference(
         r"spelling\..*",
         lambda sent, ours, theirs: ours.lower() == theirs.lower() and ours in dict(sent.headers),
-        "Both spellings were sent; not checked which one API Gateway takes. The function reads "
-        "headers in any case.",
+        "Both spellings were sent; not verified which one API Gateway uses. The function ignores "
+        "the case of header names.",
     ),
     "utf-8 in headers": Difference(
         r"(headers|multiValueHeaders)\..*",
@@ -397,26 +401,26 @@ KNOWN_EVENTS: dict[str, Difference] = {
             json.dumps(ours, ensure_ascii=False).encode().decode("latin-1")
             == json.dumps(theirs, ensure_ascii=False)
         ),
-        "Events are JSON, so text; WSGI reads bytes as Latin-1 and LocalStack leaves it so.",
+        "API Gateway decodes UTF-8; WSGI decodes Latin-1, and LocalStack does not change that.",
     ),
     "forwarding": Difference(
         r"(headers|multiValueHeaders)\.x-forwarded-for",
         lambda sent, ours, theirs: "10.1.2.3, 127.0.0.1" in str(ours) and "10.1" not in str(theirs),
-        "API Gateway adds the client to the chain that was sent; LocalStack begins a new one.",
+        "API Gateway appends the client to the chain that was sent; LocalStack starts a new chain.",
     ),
-    "forms written anew": Difference(
+    "forms that are encoded again": Difference(
         r"body",
-        _rewritten,
-        "LocalStack's server reads forms and writes them anew, all texts first, and quotes in file "
-        "names bare. API Gateway hands bodies on as they are.",
+        _has_same_parts,
+        "The server of LocalStack parses forms and encodes them again, with text fields first and "
+        "without escaping quotes in file names. API Gateway does not change bodies.",
     ),
     "a text body that is not UTF-8": Difference(
         r"body|isBase64Encoded",
         lambda sent, ours, theirs: (
             b"\xff" in (sent.body or b"") and "application/json" in str(sent.headers)
         ),
-        "LocalStack makes base64 of what is not UTF-8, whatever its type. API Gateway goes by the "
-        "type and replaces what it cannot read.",
+        "LocalStack encodes bodies that are not UTF-8 as base64, whatever their type. API Gateway "
+        "decides by the type and replaces invalid bytes.",
     ),
     "a text body of a binary type": Difference(
         r"body|isBase64Encoded",
@@ -424,46 +428,47 @@ KNOWN_EVENTS: dict[str, Difference] = {
             "text/plain" in str(sent.headers)
             and theirs in (False, (sent.body or b"").decode(errors="replace"))
         ),
-        "As above: LocalStack leaves UTF-8 as it is, though the API lists the type as binary.",
+        "See above: LocalStack sends UTF-8 as text although the API lists the type as binary.",
     ),
-    "no such route": Difference(
+    "unknown route": Difference(
         r"status",
         lambda sent, ours, theirs: (ours, theirs) in ((404, 403), (400, 403)),
-        "LocalStack makes nothing of the definition's gateway responses; API Gateway says 404 by "
-        "them. FOO is no method to aiohttp, which says 400.",
+        "LocalStack ignores the gateway responses of the definition, which make it a 404. aiohttp "
+        "refuses the unknown method FOO with 400.",
     ),
     "compressed bodies": Difference(
         r"status",
         lambda sent, ours, theirs: theirs == 500 and "Content-Encoding" in dict(sent.headers),
-        "LocalStack's server unpacks them, and fails on this one; API Gateway does only where the "
-        "API sets a minimum compression size, and Carlens's has none.",
+        "The server of LocalStack decompresses bodies and fails on this one. API Gateway does so only "
+        "if the API sets a minimum compression size; Carlens sets none.",
     ),
     "double slash": Difference(
         r"status",
         lambda sent, ours, theirs: (ours, theirs) == (404, 200) and "//" in sent.target,
-        "LocalStack's router merges slashes. Not checked on API Gateway. No client sends these.",
+        "The router of LocalStack merges slashes. Not verified on API Gateway. Clients do not send "
+        "these.",
     ),
     "two content types": Difference(
         r"status",
         lambda sent, ours, theirs: (ours, theirs) == (400, 200) and len(sent.headers) == 2,
-        "aiohttp refuses headers that contradict each other. Not checked on API Gateway.",
+        "aiohttp refuses contradictory headers. Not verified on API Gateway.",
     ),
-    "methods in small letters": Difference(
+    "methods in lower case": Difference(
         r"status",
         lambda sent, ours, theirs: (ours, theirs) == (400, 200) and sent.method == "post",
-        "aiohttp takes methods as they are defined; LocalStack in any case.",
+        "aiohttp accepts methods only in upper case; LocalStack in any case.",
     ),
     "preflight": Difference(
         r"status",
         lambda sent, ours, theirs: (ours, theirs) == (200, 204) and sent.method == "OPTIONS",
-        "The deployed gateway answers OPTIONS itself; locally the function does.",
+        "The deployed gateway responds to OPTIONS itself; locally the function does.",
     ),
 }
 
 
 @pytest.fixture(scope="module")
 def echoing(cloud: LocalStack) -> Api:
-    """Put the function that sends its event back behind the API that AWS gets."""
+    """The API as it is deployed, with a function that returns its event."""
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.write(Path(__file__).with_name("echo_handler.py"), "echo_handler.py")
@@ -488,8 +493,8 @@ def echoing(cloud: LocalStack) -> Api:
 
 
 @pytest.fixture(scope="module")
-def events(echoing: Api) -> dict[str, tuple[Got, Got]]:
-    """Send every request to the local gateway and to LocalStack's."""
+def events(echoing: Api) -> dict[str, tuple[RawResponse, RawResponse]]:
+    """The responses of the local gateway and of LocalStack to every request."""
     handler = "tests.integration.echo_handler:echo"
     with running_server("--stage", STAGE, "--workers", "1", "--handler", handler) as local:
         return {
@@ -499,37 +504,41 @@ def events(echoing: Api) -> dict[str, tuple[Got, Got]]:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_the_event_is_the_one_that_localstack_makes(
-    events: dict[str, tuple[Got, Got]], name: str
+def test_the_event_equals_that_of_localstack(
+    events: dict[str, tuple[RawResponse, RawResponse]], name: str
 ) -> None:
     assert unexplained(REQUESTS[name], differences(*events[name]), KNOWN_EVENTS) == {}
 
 
-def test_every_known_difference_of_events_is_still_one(events: dict[str, tuple[Got, Got]]) -> None:
+def test_every_known_difference_between_events_still_occurs(
+    events: dict[str, tuple[RawResponse, RawResponse]],
+) -> None:
     found = [(REQUESTS[name], differences(*both)) for name, both in events.items()]
 
     assert outdated(found, KNOWN_EVENTS) == set()
 
 
-# --- its life
+# --- lifecycle
 
 
-def test_a_deployment_is_changed_rolled_back_and_destroyed(project: Project, deployed: Api) -> None:
+def test_a_deployment_can_be_updated_rolled_back_and_destroyed(
+    project: Project, deployed: Api
+) -> None:
     cloud = project.cloud
 
     def version() -> str:
-        answer = deployed.send(Sent(target="/models"))
+        answer = deployed.send(RawRequest(target="/models"))
         assert answer.status == 200, cloud.log.read_text()[-4000:]
         return str(json.loads(answer.body)["detector"]["version"])
 
     # Given a deployment
     first = version()
 
-    # When it is deployed again, nothing changes
+    # When it is deployed again, then nothing changes
     assert project.deploy() == []
     assert "Number of stacks with differences: 0" in project.cdk("diff", "--app", "cdk.out")
 
-    # When a model changes, then it, the function and the alias do, and nothing else
+    # When a model changes, then only its files, the function and the alias change
     change_version(project.folder / "models" / DETECTOR, "99.0.0")
     changes = project.deploy()
     assert [re.sub("[0-9A-F]{8}[0-9a-f]*$", "", change) for change in changes] == [
@@ -542,20 +551,20 @@ def test_a_deployment_is_changed_rolled_back_and_destroyed(project: Project, dep
     ]
     assert version() == "99.0.0"
 
-    # When the alias is moved back, the model of before answers
+    # When the alias is moved back, then the previous model is used
     function = project.outputs()["RecognitionFunctionName"]
     alias = {"FunctionName": function, "Name": project.outputs()["FunctionAlias"]}
     cloud.client("lambda").update_alias(**alias, FunctionVersion="1")
     assert version() == first
 
-    # When it is moved on again, the new one
+    # When it is moved forward again, then the new model is used
     cloud.client("lambda").update_alias(**alias, FunctionVersion="2")
     assert version() == "99.0.0"
 
-    # When it is destroyed, nothing is left but what the CDK has put there
+    # When it is destroyed, then only the resources of the CDK are left
     project.cdk("destroy", "--all", "--force", "--app", "cdk.out")
     buckets = [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]]
     assert [name for name in buckets if "carlens" in name] == []
     functions = [f["FunctionName"] for f in cloud.client("lambda").list_functions()["Functions"]]
     assert [name for name in functions if "carlens" in name] == []
-    assert deployed.send(Sent(target="/health")).status == 404
+    assert deployed.send(RawRequest(target="/health")).status == 404

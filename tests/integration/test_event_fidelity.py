@@ -1,4 +1,4 @@
-"""The local event is that of the gateways: field by field beside AWS SAM's, and by its model."""
+"""Local events compared with those of AWS SAM field by field, and checked against a model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.integration.event_differences import (
     unexplained,
 )
 from tests.integration.requests_table import REQUESTS as COMMON
-from tests.integration.requests_table import Got, Sent, send
+from tests.integration.requests_table import RawRequest, RawResponse, send
 from tests.integration.serving import running_server
 
 _WHY = "needs AWS SAM, which `make test SLOW=yes` installs"
@@ -41,13 +41,13 @@ CONTRACT = yaml.safe_load(
 HOST = "carlens.example"
 
 REQUESTS = COMMON | {
-    "path parameter": Sent(target="/norm/europe?make=vw&model=golf"),
-    "path parameter with a trailing slash": Sent(target="/norm/europe/"),
-    "path parameter encoded": Sent(target="/norm/caf%C3%A9%20%2B1"),
-    "path parameter with a plus": Sent(target="/norm/a+b"),
-    "path parameter missing": Sent(target="/norm/"),
-    "path parameter and more": Sent(target="/norm/europe/more"),
-    "path parameter in a post": Sent(
+    "path parameter": RawRequest(target="/norm/europe?make=vw&model=golf"),
+    "path parameter with a trailing slash": RawRequest(target="/norm/europe/"),
+    "path parameter encoded": RawRequest(target="/norm/caf%C3%A9%20%2B1"),
+    "path parameter with a plus": RawRequest(target="/norm/a+b"),
+    "path parameter missing": RawRequest(target="/norm/"),
+    "path parameter and more": RawRequest(target="/norm/europe/more"),
+    "path parameter in a post": RawRequest(
         "POST", "/norm/europe", (("Content-Type", "text/csv"),), b"vw,golf\n\xff"
     ),
 }
@@ -57,46 +57,46 @@ _DROPPED = (
     "connection|content-length|content-md5|expect|max-forwards|server|te|transfer-encoding|upgrade"
 )
 
-# What SAM does otherwise than Carlens, and why.
+# How the events of SAM differ from those of Carlens, and why.
 KNOWN_OF_SAM: dict[str, Difference] = {
     "headers of the connection": Difference(
         rf"(headers|multiValueHeaders)\.({_DROPPED})",
         lambda sent, ours, theirs: ours == ABSENT,
-        "API Gateway's developer guide says that these never reach the function; SAM keeps them.",
+        "According to the developer guide, API Gateway drops these headers; SAM keeps them.",
     ),
     "forwarding": Difference(
         r"headers\.x-forwarded-for",
         lambda sent, ours, theirs: ours.removesuffix("127.0.0.1") in ("", f"{theirs}, "),
-        "API Gateway adds the client's address; SAM does not.",
+        "API Gateway appends the address of the client; SAM does not.",
     ),
     "forwarding, all values": Difference(
         r"multiValueHeaders\.x-forwarded-for",
         lambda sent, ours, theirs: (
             theirs == ABSENT or ours == [f"{value}, 127.0.0.1" for value in theirs]
         ),
-        "As above.",
+        "See above.",
     ),
     "trace": Difference(
         r"(headers|multiValueHeaders)\.x-amzn-trace-id",
         lambda sent, ours, theirs: (
             theirs == ABSENT and "Root=1-" in (ours if isinstance(ours, str) else ours[0])
         ),
-        "API Gateway begins a trace where the client has none; SAM does not.",
+        "API Gateway starts a trace if the client sends none; SAM does not.",
     ),
     "case of header names": Difference(
         r"spelling\..*",
         lambda sent, ours, theirs: ours.title() == theirs and ours in dict(sent.headers),
-        "API Gateway keeps the case that was sent; SAM's server, WSGI, has only upper case.",
+        "API Gateway keeps the case of names; WSGI, on which SAM runs, converts them to upper case.",
     ),
     "repeated headers": Difference(
         r"multiValueHeaders\..*",
         lambda sent, ours, theirs: theirs == [",".join(ours)] and len(ours) > 1,
-        "API Gateway gives every value; WSGI joins them.",
+        "API Gateway keeps all values; WSGI joins them.",
     ),
     "repeated headers, the last": Difference(
         r"headers\..*",
         lambda sent, ours, theirs: theirs.endswith(f",{ours}"),
-        "API Gateway gives the last value; WSGI joins them.",
+        "API Gateway keeps the last value; WSGI joins them.",
     ),
     "utf-8 in headers": Difference(
         r"(headers|multiValueHeaders)\..*",
@@ -104,112 +104,112 @@ KNOWN_OF_SAM: dict[str, Difference] = {
             json.dumps(ours, ensure_ascii=False).encode().decode("latin-1")
             == json.dumps(theirs, ensure_ascii=False)
         ),
-        "Events are JSON, so text; WSGI reads bytes as Latin-1 and SAM leaves it so.",
+        "API Gateway decodes UTF-8; WSGI decodes Latin-1, and SAM does not change that.",
     ),
     "underscores in header names": Difference(
         r"(headers|multiValueHeaders)\..*_.*",
         lambda sent, ours, theirs: theirs == ABSENT,
-        "Werkzeug drops such headers, which WSGI could not tell from those with dashes.",
+        "Werkzeug drops these headers because WSGI cannot tell underscores from dashes.",
     ),
     "query that is not UTF-8": Difference(
         r"(multiValueQ|q)ueryStringParameters",
         lambda sent, ours, theirs: (
             "%FF" in sent.target and "\ufffd" in str(ours) and "%FF" in str(theirs)
         ),
-        "API Gateway decodes the query; Werkzeug leaves bytes encoded that are not UTF-8.",
+        "API Gateway decodes the query; Werkzeug does not decode bytes that are not UTF-8.",
     ),
     "path of the request context": Difference(
         r"requestContext\.path",
         lambda sent, ours, theirs: (
             ours == sent.target.partition("?")[0] and theirs in (ours.rstrip("/"), "/norm/{table}")
         ),
-        "On API Gateway it is the path asked for, trailing slash and all; SAM gives the resource.",
+        "API Gateway sends the requested path with its trailing slash; SAM sends the resource.",
     ),
-    "an empty body that could be binary": Difference(
+    "an empty body of a binary type": Difference(
         r"isBase64Encoded",
         lambda sent, ours, theirs: not sent.body and theirs,
-        "Not checked on API Gateway; there is nothing to encode, and the function takes both.",
+        "Not verified on API Gateway. The body is empty, so the function accepts both.",
     ),
-    "unlike in every copy of the API": Difference(
+    "IDs and times": Difference(
         r"requestContext\.(accountId|apiId|resourceId|deploymentId|domainPrefix|"
         r"(extendedR|r)equestId|requestTime(Epoch)?)",
         lambda sent, ours, theirs: bool(ours),
-        "Ids and times. SAM has no deployment, and one request id and time for all requests.",
+        "These differ by API. SAM has no deployment, and uses one request ID and time for all requests.",
     ),
     "client": Difference(
         r"requestContext\.identity\.userAgent",
         lambda sent, ours, theirs: (
             ours == dict(sent.headers).get("User-Agent") and theirs == "Custom User Agent String"
         ),
-        "API Gateway gives the header's; SAM has a constant.",
+        "API Gateway sends the User-Agent header; SAM sends a constant.",
     ),
     "identity without authentication": Difference(
         r"requestContext\.identity\.(accessKey|cognitoIdentityId|principalOrgId)",
         lambda sent, ours, theirs: ours is None and theirs == ABSENT,
-        "API Gateway sends these as null; SAM leaves them out.",
+        "API Gateway sends null; SAM omits these fields.",
     ),
     "identity without an API key": Difference(
         r"requestContext\.identity\.apiKey",
         lambda sent, ours, theirs: ours == ABSENT and theirs is None,
-        "API Gateway sends it only where a method asks for a key; SAM always, as null.",
+        "API Gateway sends it only if the method requires a key; SAM always sends null.",
     ),
     "no such route": Difference(
         r"status",
         lambda sent, ours, theirs: (ours, theirs) == (404, 403),
-        "SAM says 403 as API Gateway does by default; the contract makes it 404, "
-        "and SAM reads no gateway responses.",
+        "SAM returns 403, the default of API Gateway. The contract defines 404 as a gateway "
+        "response, which SAM ignores.",
     ),
-    "paths that are equal only when decoded": Difference(
+    "paths that match only when decoded": Difference(
         r"status",
         lambda sent, ours, theirs: (
             (ours, theirs) == (404, 200) and bool(re.search("%|//", sent.target))
         ),
-        "Werkzeug decodes paths and merges slashes before it routes. API Gateway gives paths as "
-        "sent; not checked whether it routes them decoded. No client sends these.",
+        "Werkzeug decodes paths and merges slashes before routing. API Gateway sends the original "
+        "path; not verified whether it decodes paths for routing. Clients do not send these.",
     ),
     "path that is encoded": Difference(
         r"path",
         lambda sent, ours, theirs: ours == sent.target and unquote(ours) == theirs,
-        "API Gateway gives the path as it was sent; Werkzeug decodes it.",
+        "API Gateway sends the original path; Werkzeug decodes it.",
     ),
     "two trailing slashes": Difference(
         r"status",
         lambda sent, ours, theirs: (ours, theirs) == (200, 308) and sent.target.endswith("//"),
-        "Werkzeug redirects to the path with slashes merged; API Gateway does not redirect.",
+        "Werkzeug redirects to the path with merged slashes; API Gateway does not redirect.",
     ),
     "a text body that is not UTF-8": Difference(
         r"status",
         lambda sent, ours, theirs: (ours, theirs) == (200, 500) and b"\xff" in (sent.body or b""),
-        "SAM fails on it; API Gateway replaces what it cannot read.",
+        "SAM fails; API Gateway replaces invalid bytes.",
     ),
     "two content types": Difference(
         r"status",
         lambda sent, ours, theirs: (
             (ours, theirs) == (400, 200) and sum(n == "Content-Type" for n, _ in sent.headers) == 2
         ),
-        "aiohttp refuses headers that contradict each other. Not checked on API Gateway.",
+        "aiohttp refuses contradictory headers. Not verified on API Gateway.",
     ),
-    "no method of HTTP": Difference(
+    "unknown methods": Difference(
         r"status",
         lambda sent, ours, theirs: ours == 400 and sent.method in ("FOO", "post"),
-        "aiohttp takes only registered methods, in upper case. No client sends these.",
+        "aiohttp accepts only registered methods in upper case. Clients do not send these.",
     ),
 }
 
-# Members that API Gateway sends, and Powertools' model does not know.
+# Fields that API Gateway sends but the model of Powertools does not define.
 UNKNOWN_TO_POWERTOOLS = {"requestContext.deploymentId"}
 
 
 @pytest.fixture(scope="module")
 def ours() -> Iterator[str]:
-    """Run the local API with the handler that sends its event back."""
+    """Run the local API with a handler that returns its event."""
     with running_server("--handler", ECHO, "--workers", "1") as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def sam(ours: str) -> Iterator[str]:
-    """Serve the contract's routes as `sam local start-api` does: Flask, and SAM's own events."""
+    """Serve the routes of the contract as `sam local start-api` does, with Flask and SAM's events."""
     app = flask.Flask("sam", static_folder=None)
     app.url_map.strict_slashes = False
     for status in (404, 405):
@@ -254,7 +254,7 @@ def _quiet_handler() -> Any:
 
 
 @pytest.fixture(scope="module")
-def answers(ours: str, sam: str) -> dict[str, tuple[Got, Got]]:
+def answers(ours: str, sam: str) -> dict[str, tuple[RawResponse, RawResponse]]:
     """Send every request to both."""
     return {
         name: (send(ours, request, HOST), send(sam, request, HOST))
@@ -263,31 +263,33 @@ def answers(ours: str, sam: str) -> dict[str, tuple[Got, Got]]:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_the_event_is_the_one_that_sam_makes(
-    answers: dict[str, tuple[Got, Got]], name: str
+def test_the_event_equals_that_of_sam(
+    answers: dict[str, tuple[RawResponse, RawResponse]], name: str
 ) -> None:
     assert unexplained(REQUESTS[name], differences(*answers[name]), KNOWN_OF_SAM) == {}
 
 
-def test_every_known_difference_is_still_one(answers: dict[str, tuple[Got, Got]]) -> None:
+def test_every_known_difference_still_occurs(
+    answers: dict[str, tuple[RawResponse, RawResponse]],
+) -> None:
     found = [(REQUESTS[name], differences(*both)) for name, both in answers.items()]
 
     assert outdated(found, KNOWN_OF_SAM) == set()
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_the_event_is_one_by_the_model_of_powertools(
-    answers: dict[str, tuple[Got, Got]], name: str
+def test_the_event_is_valid_for_the_model_of_powertools(
+    answers: dict[str, tuple[RawResponse, RawResponse]], name: str
 ) -> None:
     event = event_of(answers[name][0])
     if event is None:
-        # Then the gateway has answered, and there is nothing to compare
+        # The gateway responded itself, so there is no event to compare
         assert answers[name][0].status in (400, 404)
         return
 
     model = APIGatewayProxyEventModel.model_validate(event)
 
-    # Then nothing is missing or of a wrong type, and the model knows every member by name
+    # Then no field is missing or has a wrong type, and the model defines every field
     known = model.model_dump(by_alias=True, exclude_unset=True)
     assert _members(event) - _members(known) == UNKNOWN_TO_POWERTOOLS
 
@@ -300,7 +302,7 @@ def _members(event: dict[str, Any], prefix: str = "") -> set[str]:
     return found
 
 
-# One comes no further than the gateway; of the other, text, the gateway replaces a byte.
+# The gateway refuses the first exception and replaces a byte in the second one.
 @pytest.mark.parametrize(
     "name",
     [
@@ -309,8 +311,8 @@ def _members(event: dict[str, Any], prefix: str = "") -> set[str]:
         if sent.body and name not in ("body of two types", "body json not utf-8")
     ],
 )
-def test_a_body_reaches_the_function_as_it_was_sent(
-    answers: dict[str, tuple[Got, Got]], name: str
+def test_a_body_reaches_the_function_unchanged(
+    answers: dict[str, tuple[RawResponse, RawResponse]], name: str
 ) -> None:
     event = event_of(answers[name][0])
 

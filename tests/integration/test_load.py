@@ -1,4 +1,4 @@
-"""The real server on the real models, under load and attack."""
+"""The local server with the real models under load and attack."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from carlens.http.image_routes import respond
 from carlens.vision.classifier import BATCH
 from tests import hostile
 from tests.conftest import Note
-from tests.integration.serving import RunningServer, start_server
+from tests.integration.serving import RunningServer, start_server, wait_until
 from tests.support import PASSAT, encode, multipart_event, real_app
 
 REQUESTS = 2_000
 CLIENTS = 6
-# A function has 1,769 MB; Python, its layers and Lambda's own runtime take their part.
+# A function has 1,769 MB, which it shares with Lambda's runtime.
 MEGABYTES = 1_500
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads Linux's /proc")
@@ -72,7 +72,7 @@ def asking(path: str, method: str = "GET") -> Send:
     return send
 
 
-# What is asked, how often, and the statuses that it may get.
+# Name, request, weight and allowed statuses.
 TRAFFIC: list[tuple[str, Send, int, set[int]]] = [
     ("a small photo", files(SMALL), 30, {200}),
     ("a photo with a car", files(CAR), 20, {200}),
@@ -100,10 +100,14 @@ TRAFFIC: list[tuple[str, Send, int, set[int]]] = [
 
 @pytest.fixture
 def server() -> Iterator[RunningServer]:
-    # One pass a picture: what is tested stays the same, and takes a third of the time.
+    # With one pass per picture, the test takes a third of the time.
     settings = {"CARLENS_THREADS": "1", "CARLENS_SLICES": "1"}
     with start_server("--workers", "2", env=settings) as running:
         yield running
+
+
+def fetching_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if "ThreadPool" in thread.name]
 
 
 def workers(server: RunningServer) -> list[int]:
@@ -112,7 +116,7 @@ def workers(server: RunningServer) -> list[int]:
 
 
 def megabytes(pids: list[int]) -> int:
-    """Give the memory that processes have now."""
+    """Return the current memory of processes in MB."""
     return sum(
         int(Path(f"/proc/{pid}/status").read_text().partition("VmRSS:")[2].split()[0]) // 1024
         for pid in pids
@@ -120,8 +124,10 @@ def megabytes(pids: list[int]) -> int:
 
 
 @pytest.mark.slow
-def test_two_thousand_mixed_requests(server: RunningServer, note: Note) -> None:
-    # Given traffic in which every third request is hostile, and a worker that is killed
+def test_mixed_traffic_gets_the_expected_statuses_and_memory_settles(
+    server: RunningServer, note: Note
+) -> None:
+    # Given traffic in which every third request is hostile
     chance = random.Random(5)
     kinds = chance.choices(TRAFFIC, [weight for _, _, weight, _ in TRAFFIC], k=REQUESTS)
     sessions = threading.local()
@@ -136,7 +142,9 @@ def test_two_thousand_mixed_requests(server: RunningServer, note: Note) -> None:
         start = time.monotonic()
         try:
             answer = send(session, server.url)
-        except requests.ConnectionError:  # the server closes on those who send too much
+        except (
+            requests.ConnectionError
+        ):  # the server closes the connection of a client that sends too much
             lost.append(name)
             return
         seconds.append(time.monotonic() - start)
@@ -152,7 +160,7 @@ def test_two_thousand_mixed_requests(server: RunningServer, note: Note) -> None:
             sizes.append(megabytes([server.process.pid, *workers(server)]))
     elapsed = time.monotonic() - started
 
-    # Then each got its own kind of answer, and none a 5xx
+    # Then each request got one of its allowed statuses
     note(
         f"Load: {REQUESTS / elapsed:.0f} requests/s; median {np.median(seconds) * 1000:.0f} ms, "
         f"99 % {np.percentile(seconds, 99) * 1000:.0f} ms, most {max(seconds) * 1000:.0f} ms; "
@@ -160,14 +168,14 @@ def test_two_thousand_mixed_requests(server: RunningServer, note: Note) -> None:
     )
     assert wrong == []
     assert set(lost) <= {"too much"}
-    # And memory has settled: the second half needs no more than the first has left warm
+    # And memory does not grow in the second half
     assert max(sizes[5:]) <= max(sizes[:5]) * 1.1 + 20
     assert "Traceback" not in server.output
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_its_request_alone(server: RunningServer) -> None:
-    # Given requests under way, when one of the two workers is killed, again and again
+def test_a_killed_worker_affects_only_its_request(server: RunningServer) -> None:
+    # Given concurrent requests, when a worker is killed several times
     codes: Counter[int] = Counter()
     before = set(workers(server))
 
@@ -184,7 +192,7 @@ def test_a_killed_worker_costs_its_request_alone(server: RunningServer) -> None:
         for one in asked:
             one.result()
 
-    # Then no more than those requests failed, as on AWS, and all is well afterwards
+    # Then at most those requests failed, and the server works afterwards
     assert codes.total() == 60
     assert codes[200] >= 57
     assert len(workers(server)) == 2
@@ -193,8 +201,8 @@ def test_a_killed_worker_costs_its_request_alone(server: RunningServer) -> None:
 
 
 @pytest.mark.slow
-def test_clients_that_never_finish_do_not_keep_others_waiting(server: RunningServer) -> None:
-    # Given a hundred clients that send half a request and stay
+def test_clients_that_stall_do_not_block_others(server: RunningServer) -> None:
+    # Given a hundred clients that send half a request and stay connected
     address = urlsplit(server.url)
     half = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: 999\r\n\r\nabc"
     idle = [
@@ -204,18 +212,17 @@ def test_clients_that_never_finish_do_not_keep_others_waiting(server: RunningSer
         for sock in idle:
             sock.sendall(half)
 
-        # Then others are answered at once
-        start = time.monotonic()
+        # Then another client gets its response, long before the server gives up on them
         assert asking("/health")(requests.Session(), server.url).status_code == 200
-        assert time.monotonic() - start < 2
+        assert "timed out waiting for the body" not in server.output
     finally:
         for sock in idle:
             sock.close()
 
 
-def test_a_request_is_answered_before_its_time_is_up() -> None:
-    # Given the real models, three seconds beyond the reserve, photos, a URL that never
-    # answers, and more photos than there is time for
+def test_a_request_is_answered_before_its_deadline() -> None:
+    # Given the real models, eight seconds beyond the reserve, and a URL that never responds
+    # between photos
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"localhost:{silent.getsockname()[1]}"
         app = real_app(allowed_hosts=frozenset({host}))
@@ -223,34 +230,31 @@ def test_a_request_is_answered_before_its_time_is_up() -> None:
         photos = [("image", (f"{i}.webp", CAR, "image/webp")) for i in range(BATCH)]
         fields = [*photos, ("url", f"http://{host}/slow.jpg"), *photos]
         given = multipart_event("/predict", fields, query={"format": "detailed"})
-        limit = time.monotonic() + 6
+        limit = time.monotonic() + 11
         context = SimpleNamespace(
             get_remaining_time_in_millis=lambda: (limit - time.monotonic()) * 1000,
             aws_request_id="id",
         )
 
-        # When it is asked
+        # When the request is handled
         answer = respond(given, context, app)
 
-    # Then it answers in time: the first batch is seen, the rest say why they are not
+    # Then the answer is in time: the first batch is processed, the rest has an error
     assert time.monotonic() < limit
     assert answer["statusCode"] == 200
     images = json.loads(answer["body"])["images"]
     codes = [image["error"] and image["error"]["code"] for image in images]
     assert codes[:BATCH] == [None] * BATCH
     assert codes[BATCH:] == ["deadline_exceeded"] * (BATCH + 1)
-    # And no thread that fetches is left behind
-    end = time.monotonic() + 3
-    while time.monotonic() < end and any("ThreadPool" in t.name for t in threading.enumerate()):
-        time.sleep(0.05)
-    assert not [t.name for t in threading.enumerate() if "ThreadPool" in t.name]
+    # And the threads that fetch URLs end
+    wait_until(lambda: not fetching_threads(), lambda: str(fetching_threads()))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*memory.CASES, memory.URLS])
-def test_no_request_takes_more_memory_than_a_function_has(name: str) -> None:
+def test_a_request_fits_into_the_memory_of_a_function(name: str) -> None:
     peak, _, what = memory.measure(name)
 
     assert peak < MEGABYTES
     assert "error" not in what
-    assert what.split()[0] == what.split()[2]  # all pictures of it were seen
+    assert what.split()[0] == what.split()[2]  # all its pictures were processed

@@ -1,7 +1,7 @@
-"""Detectors of other makes, brought along as a user would, and how right the shipped one is.
+"""The accuracy of detectors that a user adds, and of the shipped detector.
 
-The figures are COCO mAP 0.5:0.95 in percent over 47 pictures, as an independent program
-measured them. The weights and the pictures lie beside the project, where they are not its own.
+The reference values are COCO mAP 0.5:0.95 in percent on 47 pictures, measured by an independent
+program. Weights and pictures are not part of the project; they are read from a folder next to it.
 """
 
 from __future__ import annotations
@@ -71,15 +71,15 @@ YOLOX: dict[str, Any] = {
 }
 
 needs_pictures = pytest.mark.skipif(
-    not ANNOTATIONS.is_file(), reason="the COCO pictures are not beside the project"
+    not ANNOTATIONS.is_file(), reason="the COCO pictures are not available"
 )
 
 
 def bring(description: dict[str, Any], models: Path) -> Detector:
-    """Put a model into a folder of models, as its owner would, and load it."""
+    """Add a model to a folder of models, as a user would, and load it."""
     weights = SHARED / "models" / description["file"]
     if not weights.is_file():
-        pytest.skip(f"{weights.name} is not beside the project")
+        pytest.skip(f"{weights.name} is not available")
     folder = models / description["name"]
     folder.mkdir()
     (folder / weights.name).symlink_to(weights)
@@ -102,9 +102,9 @@ def bring(description: dict[str, Any], models: Path) -> Detector:
 
 
 def load(models: Path, name: str) -> Detector:
-    store = FolderRepository(models)
-    manifest = store.manifest(name)
-    return Detector(Model(manifest, store.weights(manifest), threads=2))
+    repository = FolderRepository(models)
+    manifest = repository.manifest(name)
+    return Detector(Model(manifest, repository.weights(manifest), threads=2))
 
 
 def measure(detector: Detector, slices: int) -> dict[str, float]:
@@ -112,24 +112,24 @@ def measure(detector: Detector, slices: int) -> dict[str, float]:
 
 
 @needs_pictures
-def test_a_yolox_is_as_right_as_its_reference(tmp_path: Path) -> None:
-    # Given its file and a manifest that says what its documentation says
+def test_a_yolox_is_as_accurate_as_its_reference(tmp_path: Path) -> None:
+    # Given its weights, and a manifest that follows its documentation
     detector = bring(YOLOX, tmp_path)
 
-    # When it looks once at each picture
+    # When it processes each picture in one pass
     found = measure(detector, slices=1)
 
-    # Then it is as right as the program that gave the reference
+    # Then it is as accurate as the reference program
     assert found["all"] == pytest.approx(29.3, abs=WITHIN)
     assert found["vehicles"] == pytest.approx(33.6, abs=WITHIN)
 
 
 @needs_pictures
-def test_a_nanodet_is_as_right_as_its_reference_and_more(
+def test_a_nanodet_is_at_least_as_accurate_as_its_reference(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given the same of a NanoDet, whose reference takes only the best class of each point
-    def best_class_alone(
+    # Given a NanoDet, whose reference program keeps only the best class of each point
+    def best_class_only(
         outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec
     ) -> tuple[Boxes, Scores]:
         boxes, scores = nanodet(outputs, spec, size)
@@ -137,14 +137,14 @@ def test_a_nanodet_is_as_right_as_its_reference_and_more(
 
     detector = bring(NANODET, tmp_path)
     with monkeypatch.context() as patched:
-        patched.setitem(DECODERS, "nanodet", best_class_alone)
+        patched.setitem(DECODERS, "nanodet", best_class_only)
         like_the_reference = load(tmp_path, NANODET["name"])
 
-    # When both look once at each picture
+    # When both process each picture in one pass
     same, found = measure(like_the_reference, slices=1), measure(detector, slices=1)
 
-    # Then read as the reference does it is as right, and read with every class, as its authors
-    # do, it finds more: 35.7 over all
+    # Then it matches the reference with the best class only, and is more accurate with all
+    # classes, as in the code of its authors: 35.7 over all classes
     assert same["all"] == pytest.approx(32.7, abs=WITHIN)
     assert same["vehicles"] == pytest.approx(39.4, abs=WITHIN)
     assert found["all"] >= 35
@@ -152,7 +152,7 @@ def test_a_nanodet_is_as_right_as_its_reference_and_more(
 
 
 @needs_pictures
-def test_the_shipped_detector_is_as_right_as_its_reference_in_one_pass() -> None:
+def test_the_shipped_detector_is_as_accurate_as_its_reference_in_one_pass() -> None:
     config = Config()
 
     found = measure(load(Path(config.models), config.detector), slices=1)
@@ -162,7 +162,7 @@ def test_the_shipped_detector_is_as_right_as_its_reference_in_one_pass() -> None
 
 
 @needs_pictures
-def test_the_shipped_detector_is_at_least_as_right_as_its_reference_when_sliced() -> None:
+def test_the_shipped_detector_is_at_least_as_accurate_as_its_reference_with_slices() -> None:
     config = Config()
 
     found = measure(load(Path(config.models), config.detector), slices=2)

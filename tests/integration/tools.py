@@ -1,12 +1,12 @@
-"""Programs and packages that tests run for real, fetched once.
+"""Downloads the programs and packages that integration tests run.
 
     build/tools/<hash>/emulator     Lambda's runtime interface emulator
     build/tools/<hash>/weed         SeaweedFS
-    build/tools/<hash>/runtime/     what Lambda's image has beside Python: the runtime client, boto3
+    build/tools/<hash>/runtime/     packages in Lambda's Python image: the runtime client, boto3
     build/tools/localstack-<hash>/  a virtual environment with LocalStack, and node_modules
 
-`tools.txt` and `localstack.txt` pin them. `python -m tests.integration.tools` fetches
-the first three, with `localstack` the last.
+`tools.txt` and `localstack.txt` pin their versions. `python -m tests.integration.tools` downloads
+the first three, and with the argument `localstack` the last.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from infra.layers.locks import download
 
 _PINS = Path(__file__).with_name("tools.txt")
 _LOCALSTACK_PINS = Path(__file__).with_name("localstack.txt")
-# Lambda's image for Node has it, and the CDK's own functions use it.
+# Part of Lambda's Node image; the functions of the CDK use it.
 _NODE_SDK = "@aws-sdk/client-s3@3.1169.0"
 _CACHE = ROOT / "build" / "tools"
 
@@ -42,18 +42,18 @@ class UnavailableError(Exception):
 
 @dataclass(frozen=True)
 class Tools:
-    """Where the tools are.
+    """The paths of the tools.
 
     Attributes
     ----------
     python : Path
-        A Python of Lambda's version.
+        An interpreter of Lambda's Python version.
     architecture : {"x86_64", "arm64"}
-        Of this machine.
+        The architecture of this machine.
     emulator, weed : Path
-        Programs.
+        Executables.
     runtime : Path
-        A folder of packages.
+        A folder with packages.
     """
 
     python: Path
@@ -64,21 +64,21 @@ class Tools:
 
 
 def find_tools() -> Tools:
-    """Give the tools; fetched, when they are not there.
+    """Return the tools; download them if they are missing.
 
     Raises
     ------
     UnavailableError
-        This is no Linux, or has no Python of Lambda's version.
+        The system is not Linux, or Lambda's Python version is not installed.
     LayerError
-        pip cannot fetch them.
+        pip cannot download them.
     """
     architecture = _ARCHITECTURES.get(platform.machine())
     if sys.platform != "linux" or architecture is None:
-        raise UnavailableError("Lambda's emulator runs on Linux, x86_64 or aarch64")
+        raise UnavailableError("Lambda's emulator needs Linux on x86_64 or aarch64")
     python = find_python()
     if python is None:
-        raise UnavailableError("there is no Python 3.13 on this machine, which Lambda's image has")
+        raise UnavailableError("Python 3.13, the version in Lambda's image, is not installed")
     pins = _PINS.read_bytes()
     home = _CACHE / hashlib.sha256(pins + architecture.encode()).hexdigest()[:16]
     if not home.is_dir():
@@ -87,24 +87,24 @@ def find_tools() -> Tools:
 
 
 def find_localstack() -> Path:
-    """Give the virtual environment with LocalStack; made, when it is not there (a minute).
+    """Return the virtual environment with LocalStack; create it if it is missing (a minute).
 
     Raises
     ------
     UnavailableError
-        This machine cannot run it, or has no npm.
+        Python 3.13 or npm is not installed.
     CalledProcessError
         uv or npm cannot install it.
     """
     python = find_python()
     if python is None:
-        raise UnavailableError("there is no Python 3.13 on this machine, which LocalStack needs")
+        raise UnavailableError("Python 3.13, which LocalStack needs, is not installed")
     if shutil.which("npm") is None:
-        raise UnavailableError("there is no npm on this machine, which LocalStack's functions need")
+        raise UnavailableError("npm, which the functions in LocalStack need, is not installed")
     content = hashlib.sha256(_LOCALSTACK_PINS.read_bytes() + _NODE_SDK.encode()).hexdigest()[:16]
     home = _CACHE / f"localstack-{content}"
     if not (home / "ready").exists():
-        # Not moved into place when whole, as a virtual environment cannot be moved.
+        # Created in place, because a virtual environment cannot be moved.
         shutil.rmtree(home, ignore_errors=True)
         uv = (sys.executable, "-m", "uv", "--quiet")
         # Seeded with pip, which LocalStack calls to install packages on demand.
@@ -136,13 +136,13 @@ def _fetch(pins: str, architecture: Architecture, python: Path, home: Path) -> N
                     _extract(archive, "weed", whole / "weed")
                 else:
                     archive.extractall(whole / "runtime")
-        # Lambda's image has bytecode too.
+        # Lambda's image contains bytecode too.
         compile_all = ("-m", "compileall", "-q", "--invalidation-mode=unchecked-hash")
         subprocess.run([python, "-I", *compile_all, whole / "runtime"], check=True)
         try:
             whole.rename(home)
         except OSError:
-            if not home.is_dir():  # else another process was faster
+            if not home.is_dir():  # otherwise another process was faster
                 raise
 
 
@@ -154,7 +154,7 @@ def _extract(archive: zipfile.ZipFile, name: str, target: Path) -> None:
 
 
 def main() -> None:
-    """Fetch what is named, or say why it cannot be had."""
+    """Download the tools, or print why that is impossible."""
     try:
         if sys.argv[1:] == ["localstack"]:
             find_localstack()

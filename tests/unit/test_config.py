@@ -1,4 +1,4 @@
-"""Environment -> Config."""
+"""Settings are read from environment variables."""
 
 from __future__ import annotations
 
@@ -71,6 +71,6 @@ def test_every_setting_is_read() -> None:
         ("SLICES", "1.5"),
     ],
 )
-def test_a_wrong_value_is_refused_with_its_name(name: str, value: str) -> None:
+def test_an_invalid_value_is_refused_with_the_name_of_its_variable(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"CARLENS_{name} is '{value}'"):
         Config.from_env({f"CARLENS_{name}": value})

@@ -1,6 +1,6 @@
-"""Properties that hold for whatever comes, tried on the same inputs at every run.
+"""Properties that hold for any input, tested on the same inputs in every run.
 
-`benchmarks/fuzz.py` is the long run.
+`benchmarks/fuzz.py` runs longer, with other inputs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from carlens.http.pictures import read_pictures
 from carlens.http.rows import read_rows
 from carlens.http.statuses import status_of
 from carlens.services.catalog_app import CatalogApp
-from tests.fakes import Copy
+from tests.fakes import FakeApp
 from tests.unit.http.test_attack_bodies import well_formed
 
 bounded = settings(
@@ -92,37 +92,37 @@ forms = st.lists(lines | st.binary(max_size=9), max_size=30).map(b"".join)
 
 @bounded
 @given(event=st.dictionaries(st.sampled_from(MEMBERS), json_values, max_size=6) | half_valid)
-def test_reading_an_event_raises_nothing_but_our_errors(event: dict[str, Any]) -> None:
+def test_reading_an_event_raises_only_our_errors(event: dict[str, Any]) -> None:
     try:
         request = read_request(event)
     except CarlensError as error:
-        assert error.message  # noqa: PT017 - that it is raised is not the point
+        assert error.message  # noqa: PT017 - an error is allowed, not required
     else:
         assert isinstance(request.body, bytes)
         assert request.path.startswith("/") or request.path == event["path"].rstrip("/")
 
 
-COPY = Copy(metrics="Carlens")
-NAMING = CatalogApp(Config(metrics="Carlens"))
+FAKE = FakeApp(metrics="Carlens")
+CATALOG = CatalogApp(Config(metrics="Carlens"))
 
 
 @bounded
 @given(event=json_values | half_valid | st.dictionaries(st.sampled_from(MEMBERS), json_values))
-def test_every_event_is_answered_in_good_form(event: Any) -> None:
-    well_formed(respond(event, None, COPY.app))
-    well_formed(catalog_routes.respond(event, None, NAMING))
+def test_every_event_gets_a_well_formed_response(event: Any) -> None:
+    well_formed(respond(event, None, FAKE.app))
+    well_formed(catalog_routes.respond(event, None, CATALOG))
 
 
 @bounded
 @given(
     body=forms | st.binary(max_size=300), content_type=st.sampled_from(TYPES) | st.text(max_size=60)
 )
-def test_reading_a_body_raises_nothing_but_our_errors(body: bytes, content_type: str) -> None:
+def test_reading_a_body_raises_only_our_errors(body: bytes, content_type: str) -> None:
     request = Request("POST", "/predict", headers={"content-type": content_type}, body=body)
     try:
         uploads = read_pictures(request, max_pictures=8)
     except CarlensError as error:
-        assert status_of(type(error)) in (400, 413, 415)  # noqa: PT017 - that it is raised is not the point
+        assert status_of(type(error)) in (400, 413, 415)  # noqa: PT017 - an error is allowed, not required
     else:
         assert 1 <= len(uploads) <= 8
 
@@ -134,11 +134,11 @@ def test_reading_a_body_raises_nothing_but_our_errors(body: bytes, content_type:
     | st.binary(max_size=200),
     content_type=st.sampled_from(TYPES),
 )
-def test_reading_rows_raises_nothing_but_our_errors(body: bytes, content_type: str) -> None:
+def test_reading_rows_raises_only_our_errors(body: bytes, content_type: str) -> None:
     try:
         rows = read_rows(Request("POST", "/", headers={"content-type": content_type}, body=body))
     except CarlensError as error:
-        assert status_of(type(error)) in (400, 413, 415)  # noqa: PT017 - that it is raised is not the point
+        assert status_of(type(error)) in (400, 413, 415)  # noqa: PT017 - an error is allowed, not required
     else:
         assert rows.pairs
         assert all(type(text) is str for pair in rows.pairs for text in pair)
@@ -146,13 +146,13 @@ def test_reading_rows_raises_nothing_but_our_errors(body: bytes, content_type: s
 
 @bounded
 @given(document=json_values | st.fixed_dictionaries({"images": st.lists(json_values, max_size=5)}))
-def test_reading_json_raises_nothing_but_our_errors(document: Any) -> None:
+def test_reading_json_raises_only_our_errors(document: Any) -> None:
     headers = {"content-type": "application/json"}
     request = Request("POST", "/predict", headers=headers, body=json.dumps(document).encode())
     try:
         uploads = read_pictures(request, max_pictures=8)
     except CarlensError as error:
-        assert status_of(type(error)) in (400, 413)  # noqa: PT017 - that it is raised is not the point
+        assert status_of(type(error)) in (400, 413)  # noqa: PT017 - an error is allowed, not required
     else:
         assert uploads
 
@@ -162,8 +162,8 @@ def test_reading_json_raises_nothing_but_our_errors(document: Any) -> None:
     contents=st.lists(st.binary(max_size=60) | forms, min_size=1, max_size=8),
     boundary=st.text("abcxyz0123456789-_.", min_size=1, max_size=40),
 )
-def test_whatever_a_form_carries_comes_out_as_it_was(contents: list[bytes], boundary: str) -> None:
-    # Given files whose contents do not hold the boundary, which is the sender's duty
+def test_files_in_a_form_are_read_unchanged(contents: list[bytes], boundary: str) -> None:
+    # Given files that do not contain the boundary, which the sender must ensure
     if any(b"--" + boundary.encode() in content for content in contents):
         return
     fields = [("image", (f"{i}.png", content, "image/png")) for i, content in enumerate(contents)]
@@ -181,7 +181,7 @@ def test_whatever_a_form_carries_comes_out_as_it_was(contents: list[bytes], boun
 @bounded
 @given(chance=st.randoms(use_true_random=False))
 @pytest.mark.parametrize("name", fuzz.TARGETS)
-def test_spoiled_seeds_break_nothing(name: str, chance: Any) -> None:
+def test_mutated_seeds_raise_no_unexpected_error(name: str, chance: Any) -> None:
     target, make_seeds = fuzz.TARGETS[name]
     seeds = make_seeds()
 
@@ -189,7 +189,7 @@ def test_spoiled_seeds_break_nothing(name: str, chance: Any) -> None:
         assert target(fuzz.mutate(seeds, chance))
 
 
-def test_the_long_run_ends_with_a_summary(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fuzz_run_prints_a_summary(capsys: pytest.CaptureFixture[str]) -> None:
     fuzz.run("bodies", seconds=0.2, seed=1)
 
     assert "bodies:" in capsys.readouterr().out

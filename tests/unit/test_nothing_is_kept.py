@@ -1,4 +1,4 @@
-"""Whatever is sent, this process writes none of it anywhere."""
+"""The process never writes the contents of a request to a file."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 
 @contextmanager
-def watching() -> Iterator[list[object]]:
-    """Give a list that fills with what is opened for writing inside the `with` block."""
+def recording_writes() -> Iterator[list[object]]:
+    """Collect the paths that are opened for writing inside the `with` block."""
     opened: list[object] = []
-    watches = True
+    active = True
 
     def hook(name: str, arguments: tuple[Any, ...]) -> None:
-        if watches and name == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR):
+        if active and name == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR):
             opened.append(arguments[0])
 
     sys.addaudithook(hook)
     try:
         yield opened
     finally:
-        watches = False  # a hook cannot be taken away
+        active = False  # an audit hook cannot be removed
 
 
 @pytest.fixture(autouse=True)
 def _no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the modules that a request imports first from leaving theirs."""
+    """Keep imports during a request from writing bytecode."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
 
-def test_the_watch_sees_what_is_written(tmp_path: Path) -> None:
-    with watching() as opened:
+def test_writes_are_recorded(tmp_path: Path) -> None:
+    with recording_writes() as opened:
         (tmp_path / "one").write_text("one")
         os.close(os.open(tmp_path / "two", os.O_RDWR | os.O_CREAT))
         (tmp_path / "one").read_text()
@@ -64,8 +64,8 @@ def test_the_watch_sees_what_is_written(tmp_path: Path) -> None:
     assert opened == [str(tmp_path / "one"), str(tmp_path / "two")]
 
 
-def test_pictures_are_written_nowhere() -> None:
-    # Given both photos, a picture of each format, one that is none, and one behind a URL
+def test_pictures_are_not_written_to_files() -> None:
+    # Given both photos, a picture in each format, a file that is not a picture, and a URL
     files = [photo(SKODA), photo(PASSAT), ("junk", b"junk", "image/png")]
     files += [(kind, encode(color_blocks(), kind), "image/x") for kind in FORMATS]
     with serving_folder(PHOTOS) as host:
@@ -75,7 +75,7 @@ def test_pictures_are_written_nowhere() -> None:
         app = real_app(allowed_hosts=frozenset({host}))
 
         # When
-        with watching() as opened:
+        with recording_writes() as opened:
             _, answer = call(given, app)
 
     # Then
@@ -92,8 +92,8 @@ def test_pictures_are_written_nowhere() -> None:
     ],
     ids=["one", "rows", "a file"],
 )
-def test_names_are_written_nowhere(given: dict[str, Any]) -> None:
-    with watching() as opened:
+def test_names_are_not_written_to_files(given: dict[str, Any]) -> None:
+    with recording_writes() as opened:
         answer = respond(given, None, CatalogApp(Config()))
 
     assert answer["statusCode"] == 200

@@ -1,4 +1,4 @@
-"""The ten defects of the systems that Carlens replaces; it has none of them."""
+"""Regression tests for the ten defects of the systems that Carlens replaces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 
 from carlens.vision.boxes import iou
 from carlens.vision.detector import Detection, DetectOptions
-from tests.fakes import Copy
+from tests.fakes import FakeApp
 from tests.support import SKODA, call, color_blocks, encode, event, multipart_event, photo, real_app
 
 BLOCKS = color_blocks()
@@ -22,9 +22,9 @@ PICTURE = encode(BLOCKS, "PNG")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def shown(given: dict[str, Any]) -> Any:
-    """Give the pixels that the detector was shown."""
-    carlens = Copy()
+def detected_pixels(given: dict[str, Any]) -> Any:
+    """Return the pixels that the detector received."""
+    carlens = FakeApp()
     status, _ = carlens.send(given)
     assert status == 200
     (pixels,) = carlens.detector.shown
@@ -39,17 +39,17 @@ def test_1_the_channels_are_never_swapped() -> None:
         event("POST", "/predict", body=text, content_type="application/json"),
     ]
 
-    assert all(np.array_equal(shown(way), BLOCKS) for way in ways)
+    assert all(np.array_equal(detected_pixels(way), BLOCKS) for way in ways)
 
 
-def test_2_palettes_and_turned_pictures_are_seen_as_they_are() -> None:
+def test_2_palettes_and_orientations_are_applied() -> None:
     exif = Image.Exif()
     exif[0x0112] = 3
     palette = encode(Image.fromarray(BLOCKS).convert("P"), "PNG")
     turned = encode(np.ascontiguousarray(BLOCKS[::-1, ::-1]), "PNG", exif=exif)
 
     for data in (palette, turned):
-        pixels = shown(event("POST", "/predict", body=data, content_type="image/png"))
+        pixels = detected_pixels(event("POST", "/predict", body=data, content_type="image/png"))
         assert np.abs(pixels.astype(int) - BLOCKS).max() <= 1
 
 
@@ -58,22 +58,22 @@ def test_3_headers_match_in_any_case(name: str) -> None:
     given = event("POST", "/predict", body=PICTURE)
     given["headers"], given["multiValueHeaders"] = {name: "image/png"}, None
 
-    assert Copy().send(given)[0] == 200
+    assert FakeApp().send(given)[0] == 200
 
 
-def test_3_what_is_no_post_of_a_picture_is_refused() -> None:
-    assert Copy().send(event("GET", "/predict"))[0] == 405
-    assert Copy().send(event("POST", "/predict", body=b"x", content_type="text/plain"))[0] == 415
+def test_3_other_methods_and_media_types_are_refused() -> None:
+    assert FakeApp().send(event("GET", "/predict"))[0] == 405
+    assert FakeApp().send(event("POST", "/predict", body=b"x", content_type="text/plain"))[0] == 415
 
 
-def test_4_the_base64_flag_is_honored_and_junk_refused() -> None:
+def test_4_the_base64_flag_is_honored_and_invalid_base64_refused() -> None:
     given = multipart_event("/predict", [("image", ("a", PICTURE, "image/png"))])
     junk = {**given, "body": "@@" + given["body"]}
 
-    assert Copy().send(given)[0] == 200
-    assert Copy().send({**given, "isBase64Encoded": False})[0] == 200
-    assert Copy().send(junk)[0] == 400
-    assert Copy().send({**junk, "isBase64Encoded": False})[0] == 400
+    assert FakeApp().send(given)[0] == 200
+    assert FakeApp().send({**given, "isBase64Encoded": False})[0] == 200
+    assert FakeApp().send(junk)[0] == 400
+    assert FakeApp().send({**junk, "isBase64Encoded": False})[0] == 400
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,14 @@ def test_4_the_base64_flag_is_honored_and_junk_refused() -> None:
         'form-data;name="image"',
     ],
 )
-def test_5_the_field_is_found_however_it_is_quoted_and_ordered(disposition: str) -> None:
+def test_5_a_field_is_found_regardless_of_quotes_and_order(disposition: str) -> None:
     head = f"--b\r\nContent-Disposition: {disposition}\r\n\r\n".encode()
     given = event(
         "POST", "/predict", body=head + PICTURE + b"\r\n--b--\r\n",
         content_type="multipart/form-data; boundary=b",
     )  # fmt: skip
 
-    assert np.array_equal(shown(given), BLOCKS)
+    assert np.array_equal(detected_pixels(given), BLOCKS)
 
 
 @pytest.mark.parametrize(
@@ -104,30 +104,30 @@ def test_5_the_field_is_found_however_it_is_quoted_and_ordered(disposition: str)
         "ftp://example.com/a.jpg",
     ],
 )
-def test_6_no_url_leads_to_what_is_private(url: str) -> None:
+def test_6_private_urls_are_refused(url: str) -> None:
     given = multipart_event("/predict", [("url", url)], query={"format": "detailed"})
 
-    _, answer = Copy().send(given)
+    _, answer = FakeApp().send(given)
 
     assert answer["images"][0]["error"]["code"] == "url_refused"
 
 
-def test_7_a_failure_is_told_from_no_vehicle() -> None:
+def test_7_a_failure_differs_from_an_empty_result() -> None:
     fields = [("image", ("a", PICTURE, "image/png")), ("image", ("b", b"junk", "image/png"))]
 
-    _, answer = Copy().send(multipart_event("/predict", fields, query={"format": "detailed"}))
+    _, answer = FakeApp().send(multipart_event("/predict", fields, query={"format": "detailed"}))
 
     assert [image["error"] is None for image in answer["images"]] == [True, False]
 
 
-def test_8_the_overlap_of_two_boxes_is_right() -> None:
+def test_8_the_iou_of_two_boxes_is_correct() -> None:
     a = np.array([0, 0, 10, 10], np.float32)
     b = np.array([[5, 0, 15, 10], [10, 0, 20, 10]], np.float32)
 
     assert iou(a, b).tolist() == pytest.approx([50 / 150, 0])
 
 
-def test_8_boxes_are_inside_their_picture() -> None:
+def test_8_boxes_lie_inside_the_picture() -> None:
     _, answer = call(multipart_event("/object_detection", [("image", photo(SKODA))]), real_app())
 
     with Image.open(SKODA) as image:
@@ -147,12 +147,12 @@ def test_8_boxes_are_inside_their_picture() -> None:
         ({"max_side": 10}, 200, "picture_too_large"),
     ],
 )
-def test_9_bytes_pixels_and_parts_are_limited(
+def test_9_bytes_pixels_and_pictures_are_limited(
     settings: dict[str, int], status: int, code: str
 ) -> None:
     fields = [("image", ("a", PICTURE, "image/png"))] * 2
 
-    found, answer = Copy(**settings).send(
+    found, answer = FakeApp(**settings).send(
         multipart_event("/predict", fields, query={"format": "detailed"})
     )
 
@@ -161,12 +161,12 @@ def test_9_bytes_pixels_and_parts_are_limited(
     assert error["code"] == code
 
 
-def test_9_a_picture_that_fails_late_does_not_wait_for_the_gateway() -> None:
+def test_9_pictures_after_the_deadline_are_not_processed() -> None:
     class Context:
         def get_remaining_time_in_millis(self) -> int:
             return 0
 
-    carlens = Copy()
+    carlens = FakeApp()
     _, answer = carlens.send(
         multipart_event(
             "/predict", [("image", ("a", PICTURE, "image/png"))], query={"format": "detailed"}
@@ -178,7 +178,7 @@ def test_9_a_picture_that_fails_late_does_not_wait_for_the_gateway() -> None:
     assert carlens.detector.shown == []
 
 
-def test_10_nothing_is_bound_to_one_account() -> None:
+def test_10_no_account_number_is_hard_coded() -> None:
     folders = [ROOT / "infra", ROOT / "lambda_src"]
     sources = [p for folder in folders for p in folder.rglob("*.py")] + [ROOT / "app.py"]
 
@@ -192,7 +192,7 @@ def test_10_nothing_is_bound_to_one_account() -> None:
     assert bound == []
 
 
-def test_8_a_duplicate_goes_and_its_neighbor_stays() -> None:
+def test_8_duplicates_are_dropped_and_neighbors_are_kept() -> None:
     # Given the real detector on a photo with several vehicles
     app = real_app()
     detector = app.models().detector

@@ -1,4 +1,4 @@
-"""What a user would write instead of Carlens, in the usual way of each framework.
+"""Servers that a user could write instead of Carlens, as each framework recommends.
 
-All serve `benchmarks.speed.usual` at POST /predict, with the same form and the same answer.
+All serve `benchmarks.speed.baseline` at POST /predict, with the same form and response.
 """

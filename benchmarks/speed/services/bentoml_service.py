@@ -5,17 +5,17 @@ from typing import Any
 
 import bentoml
 
-from benchmarks.speed.usual import Usual
+from benchmarks.speed.baseline import Baseline
 
 
 @bentoml.service
 class Vehicles:
-    """Answers the pictures of a form."""
+    """Processes the pictures of a form."""
 
     def __init__(self) -> None:
-        self.usual = Usual()
+        self.baseline = Baseline()
 
     @bentoml.api
     def predict(self, image: list[Path]) -> list[list[dict[str, Any]]]:
-        """See them."""
-        return [self.usual.see(path.read_bytes()) for path in image]
+        """Process the pictures."""
+        return [self.baseline.predict(path.read_bytes()) for path in image]

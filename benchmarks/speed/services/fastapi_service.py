@@ -6,16 +6,16 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, UploadFile
 
-from benchmarks.speed.usual import Usual
+from benchmarks.speed.baseline import Baseline
 
-app, usual = FastAPI(), Usual()
+app, baseline = FastAPI(), Baseline()
 
 
-# Not `async`: so FastAPI's own guide has it for work that keeps a CPU busy.
+# Not `async`, as the FastAPI documentation recommends for CPU-bound work.
 @app.post("/predict")
 def predict(image: list[UploadFile]) -> list[list[dict[str, Any]]]:
-    """Answer the pictures of a form."""
-    return [usual.see(file.file.read()) for file in image]
+    """Process the pictures of a form."""
+    return [baseline.predict(file.file.read()) for file in image]
 
 
 if __name__ == "__main__":

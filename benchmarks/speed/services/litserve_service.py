@@ -6,26 +6,26 @@ from typing import Any
 import litserve as ls
 from fastapi import Request
 
-from benchmarks.speed.usual import Usual
+from benchmarks.speed.baseline import Baseline
 
 
 class Vehicles(ls.LitAPI):
-    """Answers the pictures of a form."""
+    """Processes the pictures of a form."""
 
     def setup(self, device: str) -> None:
         """Load the models."""
-        self.usual = Usual()
+        self.baseline = Baseline()
 
     def decode_request(self, request: Request) -> list[bytes]:
         """Read the pictures."""
         return [file.file.read() for file in request.getlist("image")]
 
     def predict(self, files: list[bytes]) -> list[list[dict[str, Any]]]:
-        """See them."""
-        return [self.usual.see(file) for file in files]
+        """Process the pictures."""
+        return [self.baseline.predict(file) for file in files]
 
     def encode_response(self, output: Any) -> Any:
-        """Answer JSON."""
+        """Return JSON."""
         return output
 
 

@@ -1,8 +1,8 @@
-"""Runs the handler in a process of its own, one event at a time, as Lambda's runtime does.
+"""Runs the handler in its own process, one event at a time, as Lambda's runtime does.
 
-`python -m carlens.local.runtime module:function` reads frames on its standard input and answers on
-its standard output; what the handler prints goes to standard error. It ends when its input
-does, even while the handler runs, so no worker outlives the server.
+`python -m carlens.local.runtime module:function` reads events from standard input and writes
+responses to standard output; output of the handler goes to standard error. The process exits at
+the end of its input, even while the handler runs, so that no worker outlives the server.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any, BinaryIO
 
-Handler = Callable[[dict[str, Any], "Context"], object]
+Handler = Callable[[dict[str, Any], "LambdaContext"], object]
 
-# Before an event: milliseconds it may take, and its bytes.
+# Precedes an event: its time limit in milliseconds and its size in bytes.
 EVENT_HEADER = struct.Struct(">II")
-# Before an answer: whether the handler returned, and the bytes of what it returned or raised.
-ANSWER_HEADER = struct.Struct(">?I")
+# Precedes a response: whether the handler succeeded, and the size in bytes of the response or
+# error message.
+RESPONSE_HEADER = struct.Struct(">?I")
 
-# Lambda's quota.
-ANSWER_LIMIT = 6_291_556
+# Lambda's limit, in bytes.
+RESPONSE_LIMIT = 6_291_556
 
 
 @dataclass(frozen=True)
-class Context:
-    """What Lambda tells a handler about one invocation."""
+class LambdaContext:
+    """The context object that Lambda passes to a handler."""
 
     deadline: float
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -48,12 +49,12 @@ class Context:
     client_context: None = None
 
     def get_remaining_time_in_millis(self) -> int:
-        """Give the milliseconds until the invocation is killed, at least 0."""
+        """Return the milliseconds until the invocation times out, at least 0."""
         return max(0, round((self.deadline - time.monotonic()) * 1000))
 
 
 def main(name: str) -> None:
-    """Serve events until standard input ends.
+    """Handle events until standard input ends.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ def main(name: str) -> None:
     _send(sink, True, b"")
     while True:
         deadline, event = events.get()
-        _send(sink, *_invoke(handler, event, Context(deadline)))
+        _send(sink, *_invoke(handler, event, LambdaContext(deadline)))
 
 
 def _receive(source: BinaryIO, events: SimpleQueue[tuple[float, bytes]]) -> None:
@@ -85,19 +86,20 @@ def _receive(source: BinaryIO, events: SimpleQueue[tuple[float, bytes]]) -> None
     os._exit(0)
 
 
-def _invoke(handler: Handler, event: bytes, context: Context) -> tuple[bool, bytes]:
+def _invoke(handler: Handler, event: bytes, context: LambdaContext) -> tuple[bool, bytes]:
     try:
-        answer = json.dumps(handler(json.loads(event), context), ensure_ascii=False).encode()
-    except Exception as error:  # noqa: BLE001  # Lambda answers for whatever a handler raises
+        response = json.dumps(handler(json.loads(event), context), ensure_ascii=False).encode()
+    except Exception as error:  # noqa: BLE001 - Lambda reports whatever a handler raises
         traceback.print_exc()
         return False, f"{type(error).__name__}: {error}".encode("utf-8", "replace")
-    if len(answer) > ANSWER_LIMIT:
-        return False, f"the answer is {len(answer)} bytes; Lambda takes {ANSWER_LIMIT}".encode()
-    return True, answer
+    if len(response) > RESPONSE_LIMIT:
+        message = f"the response has {len(response)} bytes; Lambda's limit is {RESPONSE_LIMIT}"
+        return False, message.encode()
+    return True, response
 
 
-def _send(sink: BinaryIO, returned: bool, answer: bytes) -> None:
-    sink.write(ANSWER_HEADER.pack(returned, len(answer)) + answer)
+def _send(sink: BinaryIO, succeeded: bool, payload: bytes) -> None:
+    sink.write(RESPONSE_HEADER.pack(succeeded, len(payload)) + payload)
     sink.flush()
 
 

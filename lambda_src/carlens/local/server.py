@@ -1,6 +1,6 @@
-"""The HTTP side: requests in, events to the workers, answers out.
+"""The HTTP server: converts requests to events, runs the workers, returns their responses.
 
-aiohttp, because it keeps the case and order of headers, which ASGI servers lower-case.
+Built on aiohttp because it keeps the case and order of headers; ASGI servers lower-case them.
 """
 
 from __future__ import annotations
@@ -20,48 +20,61 @@ from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
-from carlens.local import gateway as gw
-from carlens.local.event import (
+from carlens.local.gateway import (
+    BAD_REQUEST,
+    BODY_LIMIT,
+    BODY_TOO_LARGE,
+    EVENT_LIMIT,
+    EVENT_TOO_LARGE,
+    HANDLER_FAILED,
+    RESPONSE_MALFORMED,
+    RESPONSE_UNDECODABLE,
+    TIMED_OUT,
+    UNKNOWN_ROUTE,
+    Gateway,
+    GatewayError,
+)
+from carlens.local.proxy_integration import (
     HttpRequest,
     HttpResponse,
-    MalformedAnswer,
-    UndecodableAnswer,
+    MalformedResponse,
+    Route,
+    UndecodableResponse,
     header,
     to_event,
     to_response,
 )
-from carlens.local.gateway import Failure, Gateway
 from carlens.local.workers import Pool, WorkerFailed
 
-# Seconds that requests under way get when the server stops.
-_GRACE = 0.3
-# Seconds without a byte after which a body is given up.
-_PATIENCE = 30.0
+# How long open requests may go on when the server stops.
+_SHUTDOWN_SECONDS = 0.3
+# How long the server waits for the next bytes of a body.
+_BODY_TIMEOUT = 30.0
 
 
-class _Refused(Exception):
-    """The gateway answers, not the function; `detail` is for who runs the server."""
+class _Failed(Exception):
+    """The gateway responds with an error; only the server's log shows `detail`."""
 
-    def __init__(self, failure: Failure, detail: str = "") -> None:
+    def __init__(self, error: GatewayError, detail: str = "") -> None:
         super().__init__(detail)
-        self.failure = failure
+        self.error = error
         self.detail = detail
 
 
 class Server:
-    """Answers HTTP requests as API Gateway does.
+    """Handles HTTP requests as API Gateway does.
 
     Parameters
     ----------
     gateway : Gateway
         The API.
     functions : Mapping
-        By name, what gives an event, as JSON, to the function and returns its answer, as JSON.
-        Raises `TimeoutError` or `WorkerFailed`.
+        The functions by name. Each takes an event and returns the response, both as JSON, or
+        raises `TimeoutError` or `WorkerFailed`.
     log : callable
-        Takes one line for each request.
-    patience : float
-        Seconds without a byte after which a body is given up.
+        Called with one line for each request.
+    body_timeout : float
+        How many seconds to wait for the next bytes of a body.
     """
 
     def __init__(
@@ -69,63 +82,65 @@ class Server:
         gateway: Gateway,
         functions: Mapping[str, Callable[[bytes], Awaitable[bytes]]],
         log: Callable[[str], None],
-        patience: float = _PATIENCE,
+        body_timeout: float = _BODY_TIMEOUT,
     ) -> None:
         self._gateway = gateway
         self._functions = functions
         self._log = log
-        self._patience = patience
+        self._body_timeout = body_timeout
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request and log it."""
+        """Handle one request and log it."""
         started = time.monotonic()
         request_id = str(uuid.uuid4())
         detail = ""
         try:
-            answer = await self._answer(request, request_id)
-        except _Refused as refused:
-            answer = self._gateway.answer(refused.failure, request_id)
-            detail = refused.detail
-        self._log(_line(request, answer, time.monotonic() - started, detail))
-        response = web.Response(
-            status=answer.status,
-            headers=CIMultiDict((*answer.headers, ("x-amzn-RequestId", request_id))),
-            body=answer.body,
+            response = await self._invoke(request, request_id)
+        except _Failed as failed:
+            response = self._gateway.error_response(failed.error, request_id)
+            detail = failed.detail
+        self._log(_log_line(request, response, time.monotonic() - started, detail))
+        sent = web.Response(
+            status=response.status,
+            headers=CIMultiDict((*response.headers, ("x-amzn-RequestId", request_id))),
+            body=response.body,
         )
         if not request.content.at_eof():
-            response.force_close()
-        return response
+            sent.force_close()
+        return sent
 
-    async def _answer(self, request: web.BaseRequest, request_id: str) -> HttpResponse:
-        asked = _http_request(request, await _body(request, self._patience))
-        route = self._gateway.route(asked.method, asked.path)
+    async def _invoke(self, request: web.BaseRequest, request_id: str) -> HttpResponse:
+        received = _http_request(request, await _read_body(request, self._body_timeout))
+        route = self._gateway.route(received.method, received.path)
         if route is None:
-            raise _Refused(gw.UNKNOWN_ROUTE)
+            raise _Failed(UNKNOWN_ROUTE)
+        event = self._event(received, route, request_id)
+        try:
+            returned = json.loads(await self._functions[route.function](event))
+            accept = header(received.headers[::-1], "Accept")  # the first of several counts
+            return to_response(returned, binary=self._gateway.is_binary(accept))
+        except TimeoutError as error:
+            raise _Failed(TIMED_OUT) from error
+        except WorkerFailed as error:
+            raise _Failed(HANDLER_FAILED, str(error)) from error
+        except UndecodableResponse as error:
+            raise _Failed(RESPONSE_UNDECODABLE, str(error)) from error
+        except MalformedResponse as error:
+            raise _Failed(RESPONSE_MALFORMED, str(error)) from error
+
+    def _event(self, request: HttpRequest, route: Route, request_id: str) -> bytes:
         event = to_event(
-            asked,
+            request,
             route,
-            binary=self._gateway.is_binary(header(asked.headers, "Content-Type")),
+            binary=self._gateway.is_binary(header(request.headers, "Content-Type")),
             request_id=request_id,
             now=datetime.now(UTC),
         )
         encoded = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
-        if len(encoded) > gw.EVENT_LIMIT:
-            raise _Refused(
-                gw.EVENT_TOO_LARGE,
-                f"the event is {len(encoded)} bytes; Lambda takes {gw.EVENT_LIMIT}",
-            )
-        try:
-            answer = json.loads(await self._functions[route.function](encoded))
-            accept = header(asked.headers[::-1], "Accept")  # of several, the first counts
-            return to_response(answer, binary=self._gateway.is_binary(accept))
-        except TimeoutError as error:
-            raise _Refused(gw.TIMED_OUT) from error
-        except WorkerFailed as error:
-            raise _Refused(gw.HANDLER_FAILED, str(error)) from error
-        except UndecodableAnswer as error:
-            raise _Refused(gw.ANSWER_UNDECODABLE, str(error)) from error
-        except MalformedAnswer as error:
-            raise _Refused(gw.ANSWER_MALFORMED, str(error)) from error
+        if len(encoded) > EVENT_LIMIT:
+            detail = f"the event has {len(encoded)} bytes; Lambda's limit is {EVENT_LIMIT}"
+            raise _Failed(EVENT_TOO_LARGE, detail)
+        return encoded
 
 
 async def serve(
@@ -141,11 +156,11 @@ async def serve(
     gateway : Gateway
         The API.
     pools : Mapping
-        What runs each function, by its name; not yet entered.
+        The workers of each function by its name; not yet entered.
     listening : socket
-        Where requests come from.
+        The socket to accept connections from.
     ready : callable
-        Called once, when all workers are up.
+        Called once, when all workers are ready.
 
     Raises
     ------
@@ -159,7 +174,7 @@ async def serve(
         for pool in pools.values():
             await running.enter_async_context(pool)
         stopping = asyncio.create_task(stopped.wait())
-        starting = asyncio.create_task(_ready(pools.values()))
+        starting = asyncio.create_task(_wait_until_ready(pools.values()))
         await asyncio.wait({stopping, starting}, return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
             starting.cancel()
@@ -167,12 +182,12 @@ async def serve(
         starting.result()
         runner = web.ServerRunner(
             web.Server(
-                Server(gateway, {name: pool.invoke for name, pool in pools.items()}, say),
+                Server(gateway, {name: pool.invoke for name, pool in pools.items()}, print_line),
                 access_log=None,
                 auto_decompress=False,
                 logger=_logger(),
             ),
-            shutdown_timeout=_GRACE,
+            shutdown_timeout=_SHUTDOWN_SECONDS,
         )
         await runner.setup()
         await web.SockSite(runner, listening).start()
@@ -181,35 +196,35 @@ async def serve(
         await runner.cleanup()
 
 
-async def _ready(pools: Iterable[Pool]) -> None:
+async def _wait_until_ready(pools: Iterable[Pool]) -> None:
     await asyncio.gather(*(pool.ready() for pool in pools))
 
 
-def say(line: str) -> None:
-    """Print a line at once; a reader that has gone is no reason to stop serving."""
+def print_line(line: str) -> None:
+    """Print a line at once; the server goes on if standard output is closed."""
     with contextlib.suppress(OSError):
         print(line, flush=True)
 
 
-async def _body(request: web.BaseRequest, patience: float) -> bytes:
-    """Read the body, and not more than the gateway would."""
-    if (request.content_length or 0) > gw.BODY_LIMIT:
-        raise _Refused(gw.BODY_TOO_LARGE)
+async def _read_body(request: web.BaseRequest, timeout: float) -> bytes:
+    """Read the body up to the limit of the gateway."""
+    if (request.content_length or 0) > BODY_LIMIT:
+        raise _Failed(BODY_TOO_LARGE)
     expected = request.headers.get("Expect", "").lower() == "100-continue"
     if expected and request.version >= HttpVersion11:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
     body = bytearray()
     try:
-        while chunk := await asyncio.wait_for(request.content.readany(), patience):
+        while chunk := await asyncio.wait_for(request.content.readany(), timeout):
             body += chunk
-            if len(body) > gw.BODY_LIMIT:
-                raise _Refused(gw.BODY_TOO_LARGE)
+            if len(body) > BODY_LIMIT:
+                raise _Failed(BODY_TOO_LARGE)
     except TimeoutError as error:
-        # A malformed chunk too ends here: aiohttp's parser gives nothing after it.
-        raise _Refused(gw.BAD_REQUEST, "the body stopped coming") from error
+        # A malformed chunk ends here too: aiohttp's parser returns nothing after it.
+        raise _Failed(BAD_REQUEST, "timed out waiting for the body") from error
     except (ConnectionError, web.RequestPayloadError) as error:
-        raise _Refused(gw.BAD_REQUEST, f"the body broke off: {error}") from error
+        raise _Failed(BAD_REQUEST, f"the body is incomplete: {error}") from error
     return bytes(body)
 
 
@@ -230,30 +245,30 @@ def _http_request(request: web.BaseRequest, body: bytes) -> HttpRequest:
 
 
 def _target(request: web.BaseRequest) -> str:
-    """Give path and query, also of a request line that names the whole URL."""
+    """Return path and query, even if the request line contains the full URL."""
     url = request.rel_url
     query = f"?{url.raw_query_string}" if url.raw_query_string else ""
     target = f"{url.raw_path}{query}" if url.raw_path else request.raw_path
     return target.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _line(request: web.BaseRequest, answer: HttpResponse, seconds: float, detail: str) -> str:
+def _log_line(request: web.BaseRequest, response: HttpResponse, seconds: float, detail: str) -> str:
     path = _printable(_target(request).partition("?")[0])
-    count = header(answer.headers, "X-Carlens-Pictures")
+    count = header(response.headers, "X-Carlens-Pictures")
     pictures = ["1 picture" if count == "1" else f"{count} pictures"] if count.isdigit() else []
-    why = [f"({_printable(detail)})"] if detail else []
+    reason = [f"({_printable(detail)})"] if detail else []
     return " ".join(
-        (request.method, path, str(answer.status), *pictures, f"{seconds * 1000:.0f} ms", *why)
+        (request.method, path, str(response.status), *pictures, f"{seconds * 1000:.0f} ms", *reason)
     )
 
 
 def _printable(text: str) -> str:
-    """Keep to one line, and from acting on the terminal, what others may have written."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:500])
+    """Replace control characters in text from outside: they could break lines or the terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text[:500])
 
 
 def _logger() -> logging.Logger:
-    """Give aiohttp a log that is silent on what is no HTTP: that is the client's fault."""
+    """Return a logger for aiohttp that ignores malformed HTTP, which is the client's fault."""
     logger = logging.getLogger("local")
     logger.addFilter(
         lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

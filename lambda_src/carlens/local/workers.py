@@ -1,4 +1,4 @@
-"""Worker processes that run the handler, each one event at a time like a Lambda environment."""
+"""Worker processes that run the handler, each one event at a time, like Lambda environments."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from carlens.local.runtime import ANSWER_HEADER, EVENT_HEADER
+from carlens.local.runtime import EVENT_HEADER, RESPONSE_HEADER
 
 
 class WorkerFailed(Exception):
-    """A worker gave no answer."""
+    """A worker returned no response."""
 
 
 class HandlerRaised(WorkerFailed):
-    """The handler raised, or its answer is too large; the worker is sound."""
+    """The handler raised an exception, or its response is too large; the worker can go on."""
 
 
 class WorkerDied(WorkerFailed):
-    """The worker's process ended, or never came up."""
+    """The worker's process exited, or did not start."""
 
 
 class Worker:
@@ -31,11 +31,11 @@ class Worker:
         self,
         process: asyncio.subprocess.Process,
         events: asyncio.StreamWriter,
-        answers: asyncio.StreamReader,
+        responses: asyncio.StreamReader,
     ) -> None:
         self._process = process
         self._events = events
-        self._answers = answers
+        self._responses = responses
 
     @classmethod
     async def start(cls, handler: str, env: Mapping[str, str]) -> Worker:
@@ -44,92 +44,98 @@ class Worker:
         Raises
         ------
         WorkerDied
-            The handler could not be loaded; the process has said why on standard error.
+            The handler could not be loaded; the traceback is on standard error.
         """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            # -P: what lies in the current directory is no part of the function. -u: what the
-            # handler prints shows at once.
+            # -P: do not import from the current directory. -u: show the handler's output at once.
             *("-P", "-u", "-m", "carlens.local.runtime", handler),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=env,
             limit=2**20,
-            # Ctrl-C is for the server, which then ends its workers.
+            # Ctrl-C must only reach the server, which then ends its workers.
             start_new_session=True,
         )
         if process.stdin is None or process.stdout is None:
-            raise RuntimeError("The worker has no pipes.")
+            raise RuntimeError("The worker process has no pipes.")
         worker = cls(process, process.stdin, process.stdout)
         try:
-            await worker._answer()
+            await worker._receive()
         except BaseException:
             worker.kill()
-            await worker.gone()
+            await worker.wait()
             raise
         return worker
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs; its output ends before its end is told."""
-        return self._process.returncode is None and not self._answers.at_eof()
+        """Whether the process still runs; its output ends before asyncio reports its exit."""
+        return self._process.returncode is None and not self._responses.at_eof()
 
     async def invoke(self, event: bytes, millis: int) -> bytes:
-        """Give the handler an event, as JSON, and return its answer, as JSON.
+        """Run the handler on an event and return its response, both as JSON.
+
+        Parameters
+        ----------
+        event : bytes
+            The event.
+        millis : int
+            The time limit that the handler sees, in milliseconds.
 
         Raises
         ------
         HandlerRaised
-            The handler raised, or its answer is too large.
+            The handler raised an exception, or its response is too large.
         WorkerDied
-            The process ended.
+            The process exited.
         """
         try:
             self._events.write(EVENT_HEADER.pack(millis, len(event)))
             self._events.write(event)
             await self._events.drain()
         except ConnectionError as error:
-            raise WorkerDied("the worker's process ended") from error
-        return await self._answer()
+            raise WorkerDied("the worker process exited") from error
+        return await self._receive()
 
     def kill(self) -> None:
-        """End the process, whatever it is doing."""
-        # At the end of its output it is already ending; to signal it then would race with
+        """Kill the process; does nothing if it has exited."""
+        # A process whose output has ended is already exiting; a signal would then race with
         # asyncio for its exit status.
         if self.alive:
             self._process.kill()
         self._events.close()
 
-    async def gone(self) -> None:
-        """Wait until the process has ended."""
+    async def wait(self) -> None:
+        """Wait until the process has exited."""
         await self._process.wait()
 
-    async def _answer(self) -> bytes:
+    async def _receive(self) -> bytes:
         try:
-            header = await self._answers.readexactly(ANSWER_HEADER.size)
-            returned, size = ANSWER_HEADER.unpack(header)
-            answer = await self._answers.readexactly(size)
+            header = await self._responses.readexactly(RESPONSE_HEADER.size)
+            succeeded, size = RESPONSE_HEADER.unpack(header)
+            payload = await self._responses.readexactly(size)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
-            raise WorkerDied("the worker's process ended") from error
-        if not returned:
-            raise HandlerRaised(answer.decode())
-        return answer
+            raise WorkerDied("the worker process exited") from error
+        if not succeeded:
+            raise HandlerRaised(payload.decode())
+        return payload
 
 
 class _Slot:
-    """Room for one worker; a worker that dies or runs out of time is replaced at once."""
+    """Keeps one worker running: a worker that dies or times out is replaced at once."""
 
     def __init__(self, handler: str, env: Mapping[str, str]) -> None:
         self._handler = handler
         self._env = env
         self._old: Worker | None = None
-        self._worker = self._starting()
+        self._worker = self._start_task()
 
     async def ready(self) -> Worker:
-        """Wait for the worker; one that could not start or died idle is replaced first."""
+        """Wait for the worker; first replace one that did not start or died while idle."""
         if self._worker.done() and (self._worker.exception() or not self._worker.result().alive):
-            self._worker = self._starting()
-        # A request that gives up waiting must not take the worker with it.
+            self._worker = self._start_task()
+        # A request that times out while waiting must not cancel the start of the worker.
         return await asyncio.shield(self._worker)
 
     async def invoke(self, event: bytes, deadline: float) -> bytes:
@@ -140,10 +146,10 @@ class _Slot:
         except HandlerRaised:
             raise
         except BaseException:
-            # Dead, or out of time and busy: only killing it makes room.
+            # It died or is still busy after its time limit; only a new process can go on.
             worker.kill()
             self._old = worker
-            self._worker = self._starting()
+            self._worker = self._start_task()
             raise
 
     async def stop(self) -> None:
@@ -152,35 +158,35 @@ class _Slot:
         for worker in (self._old, found):
             if isinstance(worker, Worker):
                 worker.kill()
-                await worker.gone()
+                await worker.wait()
 
-    def _starting(self) -> asyncio.Task[Worker]:
+    def _start_task(self) -> asyncio.Task[Worker]:
         task = asyncio.create_task(self._start())
-        # A failure matters to who waits for the worker, and to nobody before.
+        # Retrieve the exception: asyncio would log it before anyone waits for the worker.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
 
     async def _start(self) -> Worker:
         if self._old:
-            await self._old.gone()
+            await self._old.wait()
         return await Worker.start(self._handler, self._env)
 
 
 class Pool:
-    """A fixed number of workers; requests wait for a free one, first come, first served.
+    """A fixed number of workers; requests wait for a free worker in order of arrival.
 
-    Use it in `async with`; leaving it ends all workers.
+    Use it in `async with`; leaving the block ends all workers.
 
     Parameters
     ----------
     size : int
-        How many workers.
+        The number of workers.
     handler : str
-        What they run, as `module:function`.
+        The handler that they run, as `module:function`.
     env : Mapping
-        Their environment.
+        Their environment variables.
     timeout : float
-        Seconds an invocation may take, waiting for a worker included.
+        The time limit of an invocation in seconds, including the wait for a worker.
     """
 
     def __init__(self, size: int, handler: str, env: Mapping[str, str], timeout: float) -> None:
@@ -211,19 +217,19 @@ class Pool:
         Raises
         ------
         WorkerDied
-            One of them could not.
+            A worker could not load it.
         """
         await asyncio.gather(*(slot.ready() for slot in self._slots))
 
     async def invoke(self, event: bytes) -> bytes:
-        """Give an event, as JSON, to the next free worker and return the handler's answer.
+        """Run the handler on an event in the next free worker and return its response.
 
         Raises
         ------
         TimeoutError
-            No answer in time; a worker that was busy with the event is killed.
+            No response in time; the worker that was handling the event is killed.
         WorkerFailed
-            The handler raised, or its process ended.
+            The handler raised an exception, or its process exited.
         """
         deadline = asyncio.get_running_loop().time() + self._timeout
         async with asyncio.timeout_at(deadline), self._free:

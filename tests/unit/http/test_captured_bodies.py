@@ -1,4 +1,4 @@
-"""The bodies that real clients have sent (tests/bodies), read without any client."""
+"""Bodies recorded from real clients (tests/bodies)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_every_captured_body_is_read() -> None:
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_what_a_client_has_sent_is_read_in_order_with_its_names(client: str) -> None:
+def test_a_recorded_body_is_read_in_order_with_its_names(client: str) -> None:
     uploads = uploads_of(client)
 
     bare = URL.partition("?")[0]
@@ -48,7 +48,7 @@ def test_what_a_client_has_sent_is_read_in_order_with_its_names(client: str) -> 
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_the_pictures_in_it_are_pictures(client: str) -> None:
+def test_the_recorded_pictures_can_be_read(client: str) -> None:
     pictures = [u.content for u in uploads_of(client) if isinstance(u.content, bytes) and u.content]
 
     assert len(pictures) >= 2

@@ -1,4 +1,4 @@
-"""API Gateway's event -> Request, Response -> what API Gateway takes."""
+"""API Gateway events to requests, and responses to proxy responses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_headers_match_in_any_case(name: str, member: str) -> None:
 @pytest.mark.parametrize(
     "empty", [{}, {"headers": None, "multiValueHeaders": None, "requestContext": None}]
 )
-def test_an_event_with_next_to_nothing_is_read(empty: dict[str, None]) -> None:
+def test_a_nearly_empty_event_is_read(empty: dict[str, None]) -> None:
     request = read_request(empty)
 
     assert (request.method, request.path, request.body) == ("GET", "/", b"")
@@ -62,7 +62,7 @@ def test_every_value_of_a_repeated_parameter_is_kept() -> None:
         ("/predict", '/"><script>/predict', ("/predict", "")),
     ],
 )
-def test_the_path_is_without_stage_and_trailing_slash(
+def test_the_path_has_no_stage_and_no_trailing_slash(
     path: str, full: str, expected: tuple[str, str]
 ) -> None:
     request = read_request({"path": path, "requestContext": {"path": full}})
@@ -81,19 +81,19 @@ def test_the_path_is_without_stage_and_trailing_slash(
     ],
     ids=["flagged", "base64 text", "base64 bytes", "bytes", "text"],
 )
-def test_a_multipart_body_is_found_in_every_form_it_comes_in(body: str | bytes, flag: bool) -> None:
+def test_a_multipart_body_is_read_in_every_encoding(body: str | bytes, flag: bool) -> None:
     given = {"headers": {"Content-Type": MULTIPART}, "body": body, "isBase64Encoded": flag}
 
     assert read_request(given).body == FORM
 
 
-def test_other_bytes_without_the_flag_are_taken_as_they_are() -> None:
+def test_other_bytes_without_the_flag_are_unchanged() -> None:
     given = {"headers": {"Content-Type": "image/png"}, "body": b"\x89PNG\r\n", "isBase64Encoded": 0}
 
     assert read_request(given).body == b"\x89PNG\r\n"
 
 
-def test_a_lone_surrogate_in_a_text_body_does_no_harm() -> None:
+def test_a_lone_surrogate_in_a_text_body_is_harmless() -> None:
     assert read_request({"body": "\ud800"}).body == b"\xed\xa0\x80"
 
 
@@ -120,7 +120,7 @@ def test_media_type_drops_parameters_and_case(header: str, expected: str) -> Non
     assert media_type(header) == expected
 
 
-def test_a_response_becomes_what_api_gateway_takes() -> None:
+def test_a_response_becomes_a_proxy_response() -> None:
     written = write_response(Response.of_json({"name": "Škoda"}, 201, headers={"X-A": "b"}))
 
     assert written["statusCode"] == 201

@@ -1,4 +1,4 @@
-"""Event in, proxy response out: routes, errors, CORS, and the shape of every answer."""
+"""Events to proxy responses: routes, errors, CORS, and the shape of every response."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import shutil
+import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -14,19 +15,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from requests_toolbelt import MultipartEncoder
 
 from carlens import timing
 from carlens.catalog.tables import Entry
 from carlens.config import Config
 from carlens.errors import NotAnImage
+from carlens.http.contract import contract_path
 from carlens.http.image_routes import ROUTES, respond
 from carlens.images.types import ImageShape, Limits, Pixels
+from carlens.inputs import url as remote
 from carlens.models.manifest import ManifestError
 from carlens.services.model_bundle import ModelBundle
 from carlens.services.recognition_app import RecognitionApp
 from carlens.vision.detector import Detection, DetectOptions
-from tests.fakes import STORE, Copy
+from tests.fakes import REPOSITORY, FakeApp
 from tests.support import call, color_blocks, encode, event, multipart_event, real_app
 
 PICTURE = encode(color_blocks(), "PNG")
@@ -34,15 +38,15 @@ JSON = "application/json"
 
 
 @pytest.fixture
-def carlens() -> Copy:
-    return Copy()
+def carlens() -> FakeApp:
+    return FakeApp()
 
 
 def form(*pictures: bytes) -> list[tuple[str, Any]]:
     return [("image", (f"{i}.png", data, "image/png")) for i, data in enumerate(pictures)]
 
 
-def test_the_default_answer_is_a_list_for_each_picture(carlens: Copy) -> None:
+def test_the_default_response_is_a_list_for_each_picture(carlens: FakeApp) -> None:
     status, answer = carlens.send(multipart_event("/object_detection", form(PICTURE, b"junk")))
 
     assert status == 200
@@ -55,7 +59,7 @@ def test_the_default_answer_is_a_list_for_each_picture(carlens: Copy) -> None:
     ]  # fmt: skip
 
 
-def test_predict_names_cars_and_trucks_only(carlens: Copy) -> None:
+def test_predict_names_only_cars_and_trucks(carlens: FakeApp) -> None:
     status, answer = carlens.send(multipart_event("/predict", form(PICTURE)))
 
     assert status == 200
@@ -68,7 +72,7 @@ def test_predict_names_cars_and_trucks_only(carlens: Copy) -> None:
     ]  # fmt: skip
 
 
-def test_the_detailed_answer_says_what_failed_and_why(carlens: Copy) -> None:
+def test_the_detailed_response_says_what_failed_and_why(carlens: FakeApp) -> None:
     given = multipart_event("/predict", form(PICTURE, b"junk"), query={"format": "detailed"})
 
     status, answer = carlens.send(given)
@@ -80,17 +84,17 @@ def test_the_detailed_answer_says_what_failed_and_why(carlens: Copy) -> None:
     assert (good["index"], good["field"], good["name"]) == (0, "image", "0.png")
     assert (good["width"], good["height"], good["error"]) == (64, 32, None)
     assert good["objects"][0]["certain"] is True
-    assert good["objects"][0]["make"] == {"name": "RENAULT", "prob": 0.93}
+    assert good["objects"][0]["make"] == {"name": "RENAULT", "prob": 0.9346}
     assert good["objects"][0]["reference"] is None  # a label of no table of ours
     assert (bad["index"], bad["name"], bad["objects"], bad["width"]) == (1, "1.png", [], None)
     assert bad["error"]["code"] == "not_an_image"
     assert set(answer["timing_ms"]) == {"read", "decode", "detect", "classify", "total"}
 
 
-def test_a_picture_that_cannot_be_measured_is_let_go(
-    carlens: Copy, monkeypatch: pytest.MonkeyPatch
+def test_a_picture_that_cannot_be_measured_is_released(
+    carlens: FakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a reader that fails with something large in its hands
+    # Given a reader that fails while it holds a large array
     held: list[weakref.ref[Pixels]] = []
 
     def fail(data: bytes, limits: Limits) -> ImageShape:
@@ -101,29 +105,29 @@ def test_a_picture_that_cannot_be_measured_is_let_go(
 
     monkeypatch.setattr("carlens.services.measure.read_shape", fail)
 
-    # Then it is gone when the next picture's turn comes: 32 of 20 MB fit in one request
+    # Then the array is freed before the next picture is read
     status, answer = carlens.send(multipart_event("/shape", form(PICTURE, PICTURE, PICTURE)))
 
     assert (status, answer, len(held)) == (200, [[], [], []], 3)
 
 
-def test_the_detailed_answer_gives_the_reference_of_the_first_name() -> None:
+def test_the_detailed_response_has_the_reference_of_the_first_name() -> None:
     # Given a classifier whose first label is in the table, and whose second is not
-    copy = Copy()
-    copy.app.models().__dict__["references"] = {"RENAULT CLIO": Entry("Renault", "Clio")}
+    fake = FakeApp()
+    fake.app.models().__dict__["references"] = {"RENAULT CLIO": Entry("Renault", "Clio")}
     fields = form(PICTURE)
 
     # When
-    _, detailed = call(multipart_event("/predict", fields, query={"format": "detailed"}), copy.app)
-    _, brief = call(multipart_event("/predict", fields), copy.app)
+    _, detailed = call(multipart_event("/predict", fields, query={"format": "detailed"}), fake.app)
+    _, brief = call(multipart_event("/predict", fields), fake.app)
 
     # Then
     assert detailed["images"][0]["objects"][0]["reference"] == {"make": "Renault", "model": "Clio"}
     assert "reference" not in brief[0][0]
 
 
-def test_the_shipped_classifier_has_references() -> None:
-    labels = STORE.manifest(Config.classifier).labels
+def test_the_default_classifier_has_references() -> None:
+    labels = REPOSITORY.manifest(Config.classifier).labels
 
     known = real_app().models().references
 
@@ -133,10 +137,10 @@ def test_the_shipped_classifier_has_references() -> None:
     assert (audi.make, audi.model) == ("Audi", "TTS")
 
 
-def test_a_classifier_of_other_labels_has_the_references_of_those_that_are_known(
+def test_a_classifier_with_other_labels_has_references_for_known_ones(
     tmp_path: Path,
 ) -> None:
-    # Given a copy of the models whose classifier knows one label of the shipped one
+    # Given a classifier that shares one label with the default one
     shutil.copytree(Config.models, tmp_path / "models")
     labels = tmp_path / "models" / Config.classifier / "labels.txt"
     others = [f"Other car {i}" for i in range(195)]
@@ -147,7 +151,7 @@ def test_a_classifier_of_other_labels_has_the_references_of_those_that_are_known
     assert set(bundle.references) == {"Audi TTS Coupe 2012"}
 
 
-def test_shape_and_size_measure(carlens: Copy) -> None:
+def test_shape_and_size_measure_each_picture(carlens: FakeApp) -> None:
     fields = form(PICTURE, b"junk")
 
     assert carlens.send(multipart_event("/shape", fields)) == (200, [[32, 64, 3], []])
@@ -160,7 +164,7 @@ def test_shape_and_size_measure(carlens: Copy) -> None:
     assert (bad["height"], bad["bytes"], bad["error"]["code"]) == (None, 4, "not_an_image")
 
 
-def test_the_query_reaches_the_detector(carlens: Copy) -> None:
+def test_the_query_reaches_the_detector(carlens: FakeApp) -> None:
     query = {"confidence": "0.7", "classes": "truck", "max_objects": "9", "slices": "3"}
 
     carlens.send(multipart_event("/predict", form(PICTURE), query=query))
@@ -170,8 +174,8 @@ def test_the_query_reaches_the_detector(carlens: Copy) -> None:
     assert asked.classes == frozenset({"truck"})
 
 
-def test_settings_stand_between_the_query_and_the_manifest() -> None:
-    carlens = Copy(confidence=0.0, slices=3)
+def test_the_query_overrides_settings_which_override_the_manifest() -> None:
+    carlens = FakeApp(confidence=0.0, slices=3)
     fields = form(PICTURE)
 
     carlens.send(multipart_event("/predict", fields))
@@ -181,7 +185,7 @@ def test_settings_stand_between_the_query_and_the_manifest() -> None:
     assert carlens.detector.asked[0].iou == carlens.detector.manifest.thresholds.iou
 
 
-def test_predict_takes_only_classes_that_the_classifier_names(carlens: Copy) -> None:
+def test_predict_accepts_only_classes_that_the_classifier_names(carlens: FakeApp) -> None:
     given = multipart_event("/predict", form(PICTURE), query={"classes": "person"})
 
     status, answer = carlens.send(given)
@@ -208,7 +212,7 @@ def test_predict_takes_only_classes_that_the_classifier_names(carlens: Copy) -> 
     ],
 )  # fmt: skip
 def test_a_bad_request_says_what_is_wrong(
-    carlens: Copy, given: dict[str, Any], status: int, code: str
+    carlens: FakeApp, given: dict[str, Any], status: int, code: str
 ) -> None:
     found, answer = carlens.send(given)
 
@@ -217,7 +221,7 @@ def test_a_bad_request_says_what_is_wrong(
     assert answer["error"]["message"].endswith(".")
 
 
-def test_405_tells_the_methods(carlens: Copy) -> None:
+def test_405_lists_the_allowed_methods(carlens: FakeApp) -> None:
     answer = respond(event("PUT", "/predict"), None, carlens.app)
 
     assert answer["statusCode"] == 405
@@ -234,7 +238,9 @@ EVERY_ANSWER = [
 
 
 @pytest.mark.parametrize("given", EVERY_ANSWER)
-def test_every_answer_carries_cors_and_the_request_id(carlens: Copy, given: dict[str, Any]) -> None:
+def test_every_response_has_cors_headers_and_the_request_id(
+    carlens: FakeApp, given: dict[str, Any]
+) -> None:
     answer = respond(given, None, carlens.app)
 
     assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
@@ -244,7 +250,7 @@ def test_every_answer_carries_cors_and_the_request_id(carlens: Copy, given: dict
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_preflight_is_answered_on_every_route(carlens: Copy, path: str) -> None:
+def test_preflight_is_answered_on_every_route(carlens: FakeApp, path: str) -> None:
     answer = respond(event("OPTIONS", path), None, carlens.app)
 
     assert (answer["statusCode"], answer["body"]) == (204, "")
@@ -260,7 +266,7 @@ def test_preflight_is_answered_on_every_route(carlens: Copy, path: str) -> None:
     ],
 )
 def test_only_the_origins_of_the_settings_are_allowed(origin: str | None, allowed: str) -> None:
-    carlens = Copy(cors_origins=("https://a.example", "https://b.example"))
+    carlens = FakeApp(cors_origins=("https://a.example", "https://b.example"))
 
     given = event("GET", "/health", headers={"origin": origin} if origin else {})
     headers = respond(given, None, carlens.app)["headers"]
@@ -269,10 +275,10 @@ def test_only_the_origins_of_the_settings_are_allowed(origin: str | None, allowe
     assert headers["Vary"] == "Origin"
 
 
-def test_a_failure_of_ours_tells_its_place_to_the_log_and_its_words_to_nobody(
-    carlens: Copy, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_an_internal_error_logs_its_stack_but_not_its_message(
+    carlens: FakeApp, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a fault; the log quotes the line that raises, so the words stand on another
+    # Given an error; its message is on another line because the log quotes the line that raises
     words = "secret detail"
 
     def detect(pixels: Pixels, options: DetectOptions) -> list[Detection]:
@@ -293,46 +299,46 @@ def test_a_failure_of_ours_tells_its_place_to_the_log_and_its_words_to_nobody(
 
 @pytest.mark.parametrize("given", [None, [], [1], "GET /", 7, True])
 @pytest.mark.parametrize("metrics", ["", "Carlens"])
-def test_what_is_no_event_is_refused(given: Any, metrics: str) -> None:
-    status, answer = call(given, Copy(metrics=metrics).app, SimpleNamespace(aws_request_id="id"))
+def test_anything_but_an_event_is_refused(given: Any, metrics: str) -> None:
+    status, answer = call(given, FakeApp(metrics=metrics).app, SimpleNamespace(aws_request_id="id"))
 
     assert (status, answer["error"]["code"]) == (400, "bad_request")
     assert answer["error"]["request_id"] == "id"
 
 
 @pytest.mark.parametrize("context", ["text", ["a", "list"], 7])
-def test_an_event_with_an_odd_request_context_is_answered(context: Any) -> None:
+def test_an_event_with_an_invalid_request_context_is_answered(context: Any) -> None:
     given = {**event("GET", "/health"), "requestContext": context}
 
-    answer = respond(given, SimpleNamespace(aws_request_id="id"), Copy().app)
+    answer = respond(given, SimpleNamespace(aws_request_id="id"), FakeApp().app)
 
     assert answer["statusCode"] == 200
     assert answer["headers"]["X-Request-Id"] == "id"
 
 
-def test_models_that_do_not_load_give_503_and_are_tried_again(
+def test_models_that_fail_to_load_give_503_and_are_retried(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     # Given models that fail twice and then load
-    good = Copy().app.models()
+    good = FakeApp().app.models()
     tries: list[Callable[[], ModelBundle]] = [_fail, _fail, lambda: good]
     app = RecognitionApp(Config(), lambda _: tries.pop(0)())
     given = multipart_event("/predict", form(PICTURE))
 
-    # When the copy starts and is called twice
+    # When the function starts and gets two requests
     with caplog.at_level(logging.ERROR):
         app.warm_up()
         first, answer = call(given, app)
         second, _ = call(given, app)
 
-    # Then the first call says so, without the reason, and the second works
+    # Then the first one fails without the reason, and the second one succeeds
     assert (first, answer["error"]["code"]) == (503, "models_unavailable")
     assert "sha256" not in answer["error"]["message"]
     assert "sha256" in caplog.text
     assert second == 200
 
 
-def test_health_tells_whether_the_models_load(carlens: Copy) -> None:
+def test_health_reports_whether_the_models_load(carlens: FakeApp) -> None:
     ill = RecognitionApp(Config(), lambda _: _fail())
 
     assert carlens.send(event("GET", "/health"))[1]["status"] == "ok"
@@ -340,7 +346,7 @@ def test_health_tells_whether_the_models_load(carlens: Copy) -> None:
     assert (status, answer["status"]) == (503, "unavailable")
 
 
-def test_what_needs_no_models_works_without_them() -> None:
+def test_routes_that_need_no_models_work_without_them() -> None:
     ill = RecognitionApp(Config(), lambda _: _fail())
 
     assert call(multipart_event("/shape", form(PICTURE)), ill) == (200, [[32, 64, 3]])
@@ -352,10 +358,10 @@ def _fail() -> ModelBundle:
     raise ManifestError("mine: sha256 is not that of model.onnx")
 
 
-def test_pictures_not_reached_in_time_say_so_and_the_others_answer(
-    carlens: Copy, monkeypatch: pytest.MonkeyPatch
+def test_pictures_past_the_deadline_fail_and_the_others_do_not(
+    carlens: FakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a function with ten seconds, and pictures that take as long each
+    # Given a function with ten seconds left, and pictures that take ten seconds each
     clock = SimpleNamespace(
         monotonic=lambda: 10 * len(carlens.detector.shown), perf_counter=time.perf_counter
     )
@@ -371,7 +377,7 @@ def test_pictures_not_reached_in_time_say_so_and_the_others_answer(
     assert (second["objects"], second["error"]["code"]) == ([], "deadline_exceeded")
 
 
-def test_models_are_described(carlens: Copy) -> None:
+def test_models_are_described(carlens: FakeApp) -> None:
     status, answer = carlens.send(event("GET", "/models"))
 
     assert status == 200
@@ -381,7 +387,7 @@ def test_models_are_described(carlens: Copy) -> None:
     assert set(answer["classifier"]["thresholds"]) == {"confidence"}
 
 
-def test_the_contract_is_served_without_what_only_deployments_read(carlens: Copy) -> None:
+def test_the_contract_is_served_without_deployment_extensions(carlens: FakeApp) -> None:
     status, answer = carlens.send(event("GET", "/openapi.json"))
 
     assert status == 200
@@ -392,7 +398,7 @@ def test_the_contract_is_served_without_what_only_deployments_read(carlens: Copy
         assert not [name for name in answer if name.startswith(key)]
 
 
-def test_the_page_is_served_under_its_stage(carlens: Copy) -> None:
+def test_the_page_is_served_under_its_stage(carlens: FakeApp) -> None:
     answer = respond(event("GET", "/"), None, carlens.app)
 
     assert answer["headers"]["Content-Type"] == "text/html; charset=utf-8"
@@ -400,7 +406,7 @@ def test_the_page_is_served_under_its_stage(carlens: Copy) -> None:
     assert '<base href="/prod/">' in answer["body"]
 
 
-def test_the_raw_and_the_json_body_answer_as_the_form_does(carlens: Copy) -> None:
+def test_raw_json_and_form_bodies_give_the_same_response(carlens: FakeApp) -> None:
 
     encoder = MultipartEncoder(form(PICTURE))
     as_json = json.dumps({"images": [{"data": base64.b64encode(PICTURE).decode()}]}).encode()
@@ -414,3 +420,102 @@ def test_the_raw_and_the_json_body_answer_as_the_form_does(carlens: Copy) -> Non
 
     assert answers[0][0] == 200
     assert answers[0] == answers[1] == answers[2]
+
+
+def test_boxes_are_rounded_half_up_and_numbers_to_four_digits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = FakeApp()
+    found = Detection(0.5, 1.4, 2.6, 3.5, "car", 0.123456)
+    monkeypatch.setattr(fake.detector, "detect", lambda pixels, options: [found])
+
+    _, answer = fake.send(multipart_event("/predict", form(PICTURE), query={"format": "detailed"}))
+
+    (vehicle,) = answer["images"][0]["objects"]
+    assert [vehicle[side] for side in ("x1", "y1", "x2", "y2")] == [1, 1, 3, 4]
+    assert (vehicle["confidence"], vehicle["prob"][0]) == (0.1235, 0.9123)
+
+
+@pytest.mark.parametrize("query", [{}, {"format": "detailed"}])
+@pytest.mark.parametrize("path", ["/predict", "/object_detection", "/shape", "/size"])
+def test_the_number_of_pictures_is_in_a_header(path: str, query: dict[str, str]) -> None:
+    given = multipart_event(path, form(PICTURE, b"junk", PICTURE), query=query)
+
+    answer = respond(given, None, FakeApp().app)
+
+    assert answer["headers"]["X-Carlens-Pictures"] == "3"
+
+
+def test_the_description_of_a_model_is_that_of_its_manifest(carlens: FakeApp) -> None:
+    _, answer = carlens.send(event("GET", "/models"))
+
+    for task, name in (("detector", Config.detector), ("classifier", Config.classifier)):
+        manifest, described = REPOSITORY.manifest(name), answer[task]
+        same = ("name", "version", "task", "license", "source", "trained_on", "limits")
+        assert {key: described[key] for key in same} == {
+            key: getattr(manifest, key) for key in same
+        }
+        assert described["classes"] == list(manifest.labels)
+        size = {"width": manifest.input.width, "height": manifest.input.height}
+        assert described["input"] == size
+        assert described["thresholds"]["confidence"] == manifest.thresholds.confidence
+
+
+@pytest.mark.parametrize(
+    ("path", "tasks"),
+    [("/predict", ["detector", "classifier"]), ("/object_detection", ["detector"])],
+)
+def test_the_detailed_answer_names_the_models_used(
+    carlens: FakeApp, path: str, tasks: list[str]
+) -> None:
+    given = multipart_event(path, form(PICTURE), query={"format": "detailed"})
+
+    _, answer = carlens.send(given)
+
+    names = {"detector": Config.detector, "classifier": Config.classifier}
+    assert answer["models"] == {
+        task: {"name": names[task], "version": REPOSITORY.manifest(names[task]).version}
+        for task in tasks
+    }
+
+
+def test_health_has_the_version_and_the_names_of_the_models() -> None:
+    _, answer = FakeApp(version="9.8.7").send(event("GET", "/health"))
+
+    assert answer == {
+        "status": "ok",
+        "version": "9.8.7",
+        "models": {"detector": Config.detector, "classifier": Config.classifier},
+    }
+
+
+def test_the_served_contract_has_the_contents_of_the_file(carlens: FakeApp) -> None:
+    def without_extensions(value: Any) -> Any:
+        if isinstance(value, dict):
+            kept = [name for name in value if not str(name).startswith(("x-amazon-", "x-carlens-"))]
+            return {name: without_extensions(value[name]) for name in kept}
+        return list(map(without_extensions, value)) if isinstance(value, list) else value
+
+    written = json.loads(json.dumps(yaml.safe_load(contract_path().read_bytes())))
+
+    given = event("GET", "/openapi.json")
+    given["requestContext"]["path"] = "/openapi.json"
+    _, served = carlens.send(given)
+
+    assert served == {**without_extensions(written), "servers": [{"url": "/"}]}
+
+
+@pytest.mark.parametrize("path", ["/predict", "/shape"])
+def test_the_time_to_fetch_a_url_is_part_of_read(
+    monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def fetch(url: str, **_: Any) -> bytes:
+        threading.Event().wait(0.02)
+        return PICTURE
+
+    monkeypatch.setattr(remote, "fetch", fetch)
+    given = multipart_event(path, [("url", "http://a/b.png")], query={"format": "detailed"})
+
+    _, answer = FakeApp().send(given)
+
+    assert answer["timing_ms"]["total"] >= answer["timing_ms"]["read"] >= 19

@@ -1,4 +1,4 @@
-"""The contract is valid, complete, true to itself, and something API Gateway can import."""
+"""The contract is valid, complete and consistent, and API Gateway can import it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from carlens.config import Config
 from carlens.http import catalog_routes, image_routes, rows
 from carlens.http.cors import SECURITY_HEADERS
 from carlens.http.statuses import status_of
-from tests.fakes import Copy
+from tests.fakes import FakeApp
 from tests.support import event, multipart_event
 
 CONTRACT: dict[str, Any] = yaml.safe_load(
@@ -78,7 +78,7 @@ GATEWAY_TYPES = {
 
 
 def resolve(node: Any) -> Any:
-    """Follow `node` to what its `$ref` names, if it is one."""
+    """Resolve the `$ref` of a node, if it has one."""
     while "$ref" in node:
         target: Any = CONTRACT
         for step in node["$ref"].removeprefix("#/").split("/"):
@@ -88,8 +88,8 @@ def resolve(node: Any) -> Any:
 
 
 def violations(instance: object, schema: dict[str, Any]) -> list[str]:
-    """Say where `instance` breaks `schema`, by the rules of OpenAPI 3.0."""
-    # `$ref` is looked up from the root, so the schema stands where the components are.
+    """List where `instance` violates `schema`, by the rules of OpenAPI 3.0."""
+    # A `$ref` is resolved from the root, so the schema is placed beside the components.
     root = {"components": CONTRACT["components"], "allOf": [schema]}
     return [f"{e.json_path}: {e.message}" for e in OAS30Validator(root).iter_errors(instance)]
 
@@ -99,7 +99,7 @@ def ref(schema: str) -> dict[str, str]:
 
 
 def nodes(node: Any, where: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Walk every mapping below `node`, each with its place."""
+    """Walk every mapping below `node`, with its path."""
     if isinstance(node, dict):
         yield where, node
         for key, value in node.items():
@@ -110,14 +110,14 @@ def nodes(node: Any, where: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def schema_nodes() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Walk every schema of the contract, without the names of properties."""
+    """Walk every schema of the contract."""
     for where, node in nodes(CONTRACT):
         if "/schema" in where and not where.endswith(("/properties", "/schemas")):
             yield where, node
 
 
 def examples() -> Iterator[tuple[str, object, dict[str, Any]]]:
-    """Find each example of the contract with the schema that it is one of."""
+    """Find each example of the contract with its schema."""
     for where, node in nodes(CONTRACT):
         if "schema" in node and "example" in node:
             yield where, node["example"], node["schema"]
@@ -127,7 +127,7 @@ def examples() -> Iterator[tuple[str, object, dict[str, Any]]]:
 
 
 def subclasses(kind: type[errors.CarlensError]) -> Iterator[type[errors.CarlensError]]:
-    """Give an error and those derived from it, wherever in the code they are."""
+    """Give an error class and all its subclasses."""
     yield kind
     for derived in kind.__subclasses__():
         yield from subclasses(derived)
@@ -151,10 +151,10 @@ def test_it_has_exactly_the_routes_of_the_service() -> None:
     ("function", "served"),
     [("recognition", image_routes.ROUTES), ("catalog", catalog_routes.ROUTES)],
 )
-def test_each_function_has_the_routes_that_lead_to_it(
+def test_each_function_serves_the_routes_assigned_to_it(
     function: str, served: Mapping[str, Mapping[str, object]]
 ) -> None:
-    # Then paths and methods are the same in the contract and in the function's code
+    # Then paths and methods are the same in the contract and in the code
     leading = {
         path: {method.upper() for method in item if not method.startswith("x-")}
         for path, item in CONTRACT["paths"].items()
@@ -163,14 +163,14 @@ def test_each_function_has_the_routes_that_lead_to_it(
     assert leading == {path: set(methods) for path, methods in served.items()}
 
 
-def test_a_path_says_its_parameters() -> None:
+def test_path_parameters_are_declared() -> None:
     for name, operation in OPERATIONS.items():
         parameters = [resolve(parameter) for parameter in operation.get("parameters", [])]
         in_path = {p["name"] for p in parameters if p["in"] == "path" and p["required"]}
         assert in_path == set(re.findall(r"\{(\w+)\}", name)), name
 
 
-def test_operations_have_names_of_their_own() -> None:
+def test_operation_ids_are_unique() -> None:
     ids = [operation["operationId"] for operation in OPERATIONS.values()]
 
     assert len(set(ids)) == len(ids)
@@ -189,33 +189,33 @@ def test_an_operation_documents_its_errors(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STATUSES)
-def test_every_answer_carries_its_id_and_cors(name: str) -> None:
+def test_every_response_declares_its_id_and_cors_headers(name: str) -> None:
     for status, response in OPERATIONS[name]["responses"].items():
         headers = resolve(response)["headers"]
         assert {"X-Request-Id", "Access-Control-Allow-Origin"} <= headers.keys(), status
         assert ("Allow" in headers) == (status == "405")
 
 
-def test_the_codes_of_requests_are_those_of_the_code_and_the_gateway() -> None:
-    # Given what the function raises and what the gateway answers on its own
+def test_the_documented_request_errors_are_those_that_occur() -> None:
+    # Given the errors of the functions and of the gateway
     raised = {error.code for error in REQUEST_ERRORS}
     answered = {
         json.loads(response["responseTemplates"]["application/json"])["error"]["code"]
         for response in GATEWAY.values()
     }
 
-    # Then the contract lists these and no others
+    # Then the contract lists exactly these
     documented = SCHEMAS["Error"]["properties"]["error"]["properties"]["code"]["enum"]
     assert set(documented) == raised | answered
 
 
-def test_the_codes_of_pictures_are_those_of_the_code() -> None:
+def test_the_documented_picture_errors_are_those_that_occur() -> None:
     raised = {error.code for error in PICTURE_ERRORS if error is not errors.PictureError}
 
     assert set(SCHEMAS["EntryError"]["properties"]["code"]["enum"]) == raised
 
 
-def test_the_description_explains_every_code_with_its_status() -> None:
+def test_the_description_explains_every_code() -> None:
     text = CONTRACT["info"]["description"]
 
     for error in REQUEST_ERRORS:
@@ -225,7 +225,7 @@ def test_the_description_explains_every_code_with_its_status() -> None:
             assert f"| `{code}` |" in text
 
 
-def test_the_description_gives_the_limits_of_the_code() -> None:
+def test_the_description_has_the_limits_of_the_code() -> None:
     text, config = " ".join(CONTRACT["info"]["description"].split()), Config()
 
     assert f"{config.max_pictures} photos in a request" in text
@@ -236,14 +236,14 @@ def test_the_description_gives_the_limits_of_the_code() -> None:
     assert f"{catalog_routes.MAX_ANSWERS:,} answers: rows times `top_k`" in text
 
 
-def test_the_description_gives_the_headings_that_the_code_knows() -> None:
+def test_the_description_lists_the_headings_that_are_recognized() -> None:
     said = re.findall(r"`(\w+)`", CONTRACT["info"]["description"])
     words = {word for name in said for word in normalize.tokenize(name)}
 
     assert words >= csv_reader._MAKE | csv_reader._MODEL
 
 
-def test_lists_and_texts_are_as_long_as_the_code_takes_them() -> None:
+def test_length_limits_are_those_of_the_code() -> None:
     for name in ("NameList", "PairList"):
         assert SCHEMAS[name]["maxItems"] == rows.MAX_ROWS
     for name in ("Make", "Model", "Marque", "Modele"):
@@ -252,7 +252,7 @@ def test_lists_and_texts_are_as_long_as_the_code_takes_them() -> None:
 
 
 @pytest.mark.parametrize("name", CONTRACT["components"]["parameters"])
-def test_a_parameter_says_its_range_and_default(name: str) -> None:
+def test_a_parameter_documents_its_range_and_default(name: str) -> None:
     parameter = CONTRACT["components"]["parameters"][name]
     text, schema = " ".join(parameter["description"].split()), parameter["schema"]
 
@@ -264,12 +264,12 @@ def test_a_parameter_says_its_range_and_default(name: str) -> None:
         assert str(schema["default"]) in text.partition("Default:")[2]
 
 
-def test_the_gateway_takes_for_binary_what_is_sent_as_bytes() -> None:
-    # Given the types of body that need not be UTF-8
+def test_binary_bodies_are_binary_media_types() -> None:
+    # Given the content types that need not be UTF-8
     bodies = CONTRACT["components"]["requestBodies"].values()
     sent = {kind for body in bodies for kind in body["content"]} - {"application/json"}
 
-    # Then each is listed by its own name: a wildcard breaks preflight
+    # Then each is listed by name, because a wildcard breaks preflight
     binary = CONTRACT["x-amazon-apigateway-binary-media-types"]
     assert sent <= set(binary)
     assert all(kind.startswith("image/") for kind in set(binary) - sent)
@@ -277,7 +277,7 @@ def test_the_gateway_takes_for_binary_what_is_sent_as_bytes() -> None:
     assert "*" not in "".join(binary)
 
 
-def test_every_post_takes_the_bodies_of_its_kind() -> None:
+def test_every_post_declares_its_request_body() -> None:
     for name, operation in OPERATIONS.items():
         kind = "Rows" if "norm" in name else "Pictures"
         body = {"$ref": f"#/components/requestBodies/{kind}"}
@@ -285,15 +285,15 @@ def test_every_post_takes_the_bodies_of_its_kind() -> None:
 
 
 @pytest.mark.parametrize("kind", GATEWAY)
-def test_the_gateways_own_answers_are_those_of_the_contract(kind: str) -> None:
-    # Given an answer that the gateway makes without the function
+def test_gateway_responses_match_the_contract(kind: str) -> None:
+    # Given a response that the gateway makes itself
     response = GATEWAY[kind]
     template = response["responseTemplates"]["application/json"]
 
-    # When it fills in the request's id
+    # When it fills in the request id
     body = template.replace("$context.requestId", "6f1c9d1e")
 
-    # Then it is an error like any other, which a browser may read
+    # Then it is an error like any other, and browsers may read it
     assert kind in GATEWAY_TYPES
     assert "$" not in body
     answer = json.loads(body)
@@ -312,10 +312,10 @@ def test_the_gateways_own_answers_are_those_of_the_contract(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", GATEWAY)
-def test_the_gateways_statuses_are_documented(kind: str) -> None:
+def test_gateway_statuses_are_documented(kind: str) -> None:
     status = GATEWAY[kind].get("statusCode")
 
-    # A status on a default would become the status of every other type.
+    # A status on a default response would apply to every other type.
     assert (status is None) == kind.startswith("DEFAULT_")
     if status is not None:
         code = json.loads(GATEWAY[kind]["responseTemplates"]["application/json"])["error"]["code"]
@@ -333,7 +333,9 @@ def test_the_gateways_statuses_are_documented(kind: str) -> None:
         ("INTEGRATION_TIMEOUT", "504", "timeout"),
     ],
 )
-def test_the_gateway_says_what_happened(kind: str, status: str, code: str) -> None:
+def test_gateway_responses_have_the_right_status_and_code(
+    kind: str, status: str, code: str
+) -> None:
     response = GATEWAY[kind]
 
     assert response["statusCode"] == status
@@ -343,7 +345,7 @@ def test_the_gateway_says_what_happened(kind: str, status: str, code: str) -> No
 @pytest.mark.parametrize(
     ("example", "schema"), [pytest.param(e, s, id=where) for where, e, s in examples()]
 )
-def test_an_example_is_one(example: object, schema: dict[str, Any]) -> None:
+def test_an_example_matches_its_schema(example: object, schema: dict[str, Any]) -> None:
     assert violations(example, schema) == []
 
 
@@ -351,7 +353,7 @@ PICTURES = ["POST /predict", "POST /object_detection", "POST /shape", "POST /siz
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_both_forms_of_an_answer_have_an_example(name: str) -> None:
+def test_both_forms_of_a_response_have_an_example(name: str) -> None:
     content = OPERATIONS[name]["responses"]["200"]["content"]["application/json"]
 
     assert content["examples"].keys() == {"list", "detailed"}
@@ -373,7 +375,7 @@ BOX = {
 MATCH = {"make": "VW", "model": "Golf", "score_make": 100, "score_model": 100, "score": 100}
 
 
-def test_what_is_changed_into_a_wrong_message_was_a_right_one() -> None:
+def test_the_valid_messages_match_their_schemas() -> None:
     assert violations([[BOX]], ref("Detection")) == []
     assert violations(MATCH, ref("AnyMatch")) == []
     assert violations([{"make": "vw"}, {"make": None, "model": 208}], ref("RowList")) == []
@@ -413,13 +415,13 @@ def test_what_is_changed_into_a_wrong_message_was_a_right_one() -> None:
         ("Health", {"status": "fine", "version": "0.1.0", "models": {}}),
     ],
 )
-def test_a_wrong_message_is_told_from_a_right_one(schema: str, wrong: object) -> None:
+def test_an_invalid_message_violates_its_schema(schema: str, wrong: object) -> None:
     assert violations(wrong, ref(schema)) != []
 
 
-def test_the_examples_of_errors_are_what_the_code_says() -> None:
-    # Given requests that fail as the examples tell
-    carlens = Copy()
+def test_error_examples_match_the_code() -> None:
+    # Given requests that fail as in the examples
+    carlens = FakeApp()
     path = "/predict"
     events = {
         "BadRequest": event("POST", path, body=b"a", query={"confidence": "2"}),
@@ -439,17 +441,17 @@ def test_the_examples_of_errors_are_what_the_code_says() -> None:
         assert answer["error"].items() <= example["example"]["error"].items()
 
 
-def test_the_example_of_a_file_that_is_no_picture_is_what_the_code_says() -> None:
+def test_the_example_of_a_failed_picture_matches_the_code() -> None:
     given = multipart_event("/object_detection", [("image", ("notes.txt", b"notes", "text/plain"))])
     given["queryStringParameters"] = {"format": "detailed"}
 
-    _, answer = Copy().send(given)
+    _, answer = FakeApp().send(given)
 
     example = CONTRACT["components"]["examples"]["DetectionDetailed"]["value"]
     assert answer["images"][0]["error"] == example["images"][1]["error"]
 
 
-def test_schemas_can_become_models_of_api_gateway() -> None:
+def test_schemas_can_become_api_gateway_models() -> None:
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
     unknown = {"additionalProperties", "anyOf", "discriminator", "exclusiveMinimum", "readOnly"}
 
@@ -459,13 +461,13 @@ def test_schemas_can_become_models_of_api_gateway() -> None:
         assert "format" not in node or node["format"] == "binary", where
 
 
-def test_nullable_and_ref_stand_where_openapi_3_0_reads_them() -> None:
+def test_nullable_and_ref_are_where_openapi_3_0_reads_them() -> None:
     for where, node in schema_nodes():
         assert "nullable" not in node or "type" in node, f"{where}: ignored without a type"
         assert "$ref" not in node or node.keys() == {"$ref"}, f"{where}: ignored beside $ref"
 
 
-def test_nothing_is_defined_and_not_used() -> None:
+def test_every_component_is_used() -> None:
     used = {node["$ref"] for _, node in nodes(CONTRACT) if "$ref" in node}
 
     defined = {

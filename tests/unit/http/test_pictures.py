@@ -1,4 +1,4 @@
-"""Body -> the pictures it carries."""
+"""Request bodies to the pictures they carry."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ def test_images_and_urls_keep_the_order_sent() -> None:
     ],
     ids=["usual", "other order", "bare", "nameless", "backslash", "browser", "utf-8", "rfc 5987"],
 )
-def test_the_field_is_found_however_it_is_written(disposition: str, name: str | None) -> None:
+def test_the_field_name_is_found_however_the_header_is_written(
+    disposition: str, name: str | None
+) -> None:
     assert read_form(part(disposition) + END) == [PictureSource("image", name, b"data")]
 
 
@@ -91,7 +93,7 @@ def test_the_field_is_found_however_it_is_written(disposition: str, name: str | 
     [b"", b"\r\n", b"--xyz", b"\r\n--xy", b"--", b"\x00" * 100_000],
     ids=["empty", "newline", "inline boundary", "short boundary", "dashes", "zeros"],
 )
-def test_whatever_bytes_a_file_has_come_out_unchanged(content: bytes) -> None:
+def test_the_bytes_of_a_file_are_unchanged(content: bytes) -> None:
     body = part('name="image"; filename="a"', content) + part('name="url"', b"u") + END
 
     assert [u.content for u in read_form(body)] == [content, "u"]
@@ -103,7 +105,7 @@ def test_a_preamble_and_an_epilogue_are_ignored() -> None:
     assert read_form(body) == [PictureSource("image", "a", b"data")]
 
 
-def test_a_file_input_left_empty_by_a_browser_is_no_picture() -> None:
+def test_an_empty_file_input_of_a_browser_is_ignored() -> None:
     body = part('name="image"; filename=""', b"") + part('name="url"', b"  ") + END
 
     with pytest.raises(NoPictures):
@@ -136,7 +138,7 @@ def test_a_quoted_boundary_is_read() -> None:
         "bare LF", "headers without end", "long header", "thousands of parts",
     ],
 )  # fmt: skip
-def test_a_malformed_form_is_refused_with_the_reason(body: bytes) -> None:
+def test_a_malformed_form_is_refused_with_a_reason(body: bytes) -> None:
     with pytest.raises((MalformedBody, NoPictures)) as refused:
         read_form(body)
 
@@ -145,7 +147,7 @@ def test_a_malformed_form_is_refused_with_the_reason(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("header", ["multipart/form-data", "multipart/form-data; boundary="])
-def test_a_form_without_its_boundary_is_refused(header: str) -> None:
+def test_a_form_without_a_boundary_is_refused(header: str) -> None:
     with pytest.raises(MalformedBody, match="boundary"):
         read(part('name="image"') + END, header)
 
@@ -155,7 +157,7 @@ def test_a_raw_body_is_one_picture(kind: str) -> None:
     assert read(b"data", kind) == [PictureSource("body", None, b"data")]
 
 
-def test_a_long_url_is_whole_so_that_no_other_one_is_fetched() -> None:
+def test_a_long_url_is_not_truncated() -> None:
     url = "https://example.com/" + "車" * 5000
 
     [upload] = read_form(part('name="url"', url.encode()) + END)
@@ -170,13 +172,13 @@ def test_a_long_url_is_whole_so_that_no_other_one_is_fetched() -> None:
         ("naïve 車.png".encode(), "naïve 車.png"),
     ],
 )
-def test_a_file_name_in_an_old_code_page_is_no_reason_to_refuse(raw: bytes, name: str) -> None:
+def test_a_file_name_in_a_legacy_encoding_is_accepted(raw: bytes, name: str) -> None:
     body = part('name="image"; filename="FILENAME"').replace(b"FILENAME", raw) + END
 
     assert read_form(body) == [PictureSource("image", name, b"data")]
 
 
-def test_a_data_url_is_a_picture_wherever_it_stands() -> None:
+def test_a_data_url_is_accepted_wherever_a_url_is() -> None:
     data = "DATA:image/png;base64," + base64.b64encode(b"png").decode()
 
     form = read_form(part('name="url"', data.encode()) + END)
@@ -186,7 +188,7 @@ def test_a_data_url_is_a_picture_wherever_it_stands() -> None:
     assert listed == [PictureSource("image", None, b"png")] * 2
 
 
-def test_json_carries_urls_and_base64() -> None:
+def test_json_may_contain_urls_and_base64() -> None:
     data = base64.b64encode(b"data").decode()
     items = [
         {"url": " http://a/b "},
@@ -203,7 +205,7 @@ def test_json_carries_urls_and_base64() -> None:
     ]
 
 
-def test_broken_base64_in_json_fails_that_picture_alone() -> None:
+def test_invalid_base64_in_json_fails_only_that_picture() -> None:
     body = json.dumps({"images": [{"data": "####"}, {"data": "QUJD"}]}).encode()
 
     broken, good = read(body, "application/json")
@@ -248,7 +250,7 @@ def test_malformed_json_is_refused(document: str | bytes) -> None:
         (b'{"images": []}', "application/json", NoPictures),
     ],
 )
-def test_what_is_no_picture_says_so(
+def test_a_body_without_pictures_is_refused(
     body: bytes, kind: str | None, error: type[CarlensError]
 ) -> None:
     with pytest.raises(error):
@@ -263,3 +265,17 @@ def test_the_number_of_pictures_is_limited() -> None:
     assert len(read(body, kind, max_pictures=4)) == 4
     with pytest.raises(TooManyPictures, match="3"):
         read(body, kind, max_pictures=3)
+
+
+def test_a_form_has_at_most_a_thousand_fields() -> None:
+    note = part('name="note"')
+    image = part('name="image"; filename="a.png"')
+
+    assert len(read_form(note * 999 + image + END)) == 1
+    with pytest.raises(MalformedBody):
+        read_form(note * 1000 + image + END)
+
+
+def test_a_broken_form_is_refused_with_the_reason() -> None:
+    with pytest.raises(MalformedBody, match=r"multipart body.*: Unexpected end"):
+        read_form(part('name="image"; filename="a.png"'))

@@ -1,4 +1,4 @@
-"""Query -> checked parameters."""
+"""Query strings to validated parameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def read(**query: str) -> Parameters:
     return read_parameters({name: (value,) for name, value in query.items()}, CLASSES)
 
 
-def test_without_a_query_the_defaults_hold() -> None:
+def test_defaults_are_used_without_a_query() -> None:
     assert read() == Parameters(None, frozenset(CLASSES), 5, 100, None)
 
 
@@ -27,7 +27,7 @@ def test_every_parameter_is_read() -> None:
     assert found == Parameters(0.0, frozenset({"car", "traffic light"}), 1, 300, 3)
 
 
-def test_the_last_of_a_repeated_parameter_counts() -> None:
+def test_the_last_value_of_a_repeated_parameter_is_used() -> None:
     assert read_parameters({"slices": ("1", "2")}, CLASSES).slices == 2
 
 
@@ -56,7 +56,7 @@ def test_the_last_of_a_repeated_parameter_counts() -> None:
         ("classes", ",", "car, truck, traffic light"),
     ],
 )
-def test_a_wrong_value_is_refused_with_its_name_and_range(
+def test_an_invalid_value_is_refused_with_its_name_and_range(
     name: str, value: str, allowed: str
 ) -> None:
     with pytest.raises(InvalidParameter) as refused:
@@ -74,7 +74,7 @@ def test_the_format_is_list_or_detailed() -> None:
 
 
 @pytest.mark.parametrize("value", ["xml", "", "Detailed", "x" * 5000])
-def test_another_format_is_refused(value: str) -> None:
+def test_an_unknown_format_is_refused(value: str) -> None:
     with pytest.raises(InvalidParameter, match="'list' or 'detailed'") as refused:
         wants_detailed({"format": (value,)})
 

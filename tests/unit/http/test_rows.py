@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from carlens.catalog.matcher import Match
+from carlens.catalog.tables import Entry
 from carlens.errors import MalformedBody, NoRows, TooManyRows, UnsupportedMediaType
 from carlens.http.events import Request
-from carlens.http.rows import MAX_ROWS, Rows, read_rows, write_csv
+from carlens.http.rows import MAX_ROWS, Rows, as_json, in_french, read_rows, write_csv
 
 TWO = [("Citroën", "C3"), ("vw", "golf")]
 
@@ -116,6 +117,8 @@ def test_the_words_of_a_heading_tell_its_column(heading: str, french: bool) -> N
         ("make,model_year,model", "VW,2010,Golf", ("VW", "Golf")),
         ("make_id,Make name,model_id,Model name", "7,VW,9,Golf", ("VW", "Golf")),
         ("id,model,trim", "7,Golf,GTI", ("7", "Golf")),
+        ("model,owner,trim", "Golf,VW,GTI", ("VW", "Golf")),
+        ("trim,owner,make", "GTI,Golf,VW", ("VW", "Golf")),
         ("id,make,name", "7,VW,Golf", ("VW", "Golf")),
         ("year,Make and model", "2010,VW Golf", ("", "VW Golf")),
     ],
@@ -212,11 +215,14 @@ def test_json_lists_are_read() -> None:
 
 
 def test_in_json_whole_numbers_are_text_and_what_is_missing_is_empty() -> None:
-    body = '[{"make":"Peugeot","model":208},{"make":"vw"},{"make":null,"model":"up"},[null,147]]'
+    body = (
+        '[{"make":"Peugeot","model":208},{"make":"vw"},{"make":null,"model":"up"},[null,147],'
+        '{"model":"ka"}]'
+    )
 
     rows = read(body, "application/json")
 
-    assert rows.pairs == [("Peugeot", "208"), ("vw", ""), ("", "up"), ("", "147")]
+    assert rows.pairs == [("Peugeot", "208"), ("vw", ""), ("", "up"), ("", "147"), ("", "ka")]
 
 
 def test_of_both_names_the_english_count_in_json_too() -> None:
@@ -236,6 +242,8 @@ def test_of_both_names_the_english_count_in_json_too() -> None:
         '{"make":2.5}',
         '{"model":["a"]}',
         '"a"',
+        '"ab"',
+        '{"Make":"a","Model":"b"}',
     ],
 )
 def test_a_json_row_of_another_kind_is_named(item: str) -> None:
@@ -295,3 +303,56 @@ def test_the_answer_has_the_form_of_the_file() -> None:
     text = write_csv(rows, [Match("Renault", "Clio", 100, 100, 100)], top_k=2)
 
     assert text == "marque;modele;score;marque_2;modele_2;score_2\r\nRenault;Clio;100;;;\r\n"
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/csv", "text/plain", "text/tab-separated-values", "application/csv"]
+)
+def test_the_content_types_of_csv_are_accepted(content_type: str) -> None:
+    assert read("vw,golf", content_type).pairs == [("vw", "golf")]
+
+
+@pytest.mark.parametrize(
+    ("given", "french"),
+    [
+        ({"marque", "modele"}, True),
+        ({"marque"}, True),
+        ({"modele"}, True),
+        ({"make"}, False),
+        ({"make", "modele"}, False),
+        ({"marque", "model"}, False),
+        ({"color"}, False),
+        (set[str](), False),
+    ],
+)
+def test_french_names_count_only_without_english_ones(given: set[str], french: bool) -> None:
+    assert in_french(given) is french
+
+
+def test_a_match_in_json_has_its_scores_and_alternatives() -> None:
+    match = Match("Renault", "Clio", 90, 80, 85, ((Entry("Renault", "Captur"), 70),))
+
+    best = {"make": "Renault", "model": "Clio", "score_make": 90, "score_model": 80, "score": 85}
+    other = {"make": "Renault", "model": "Captur", "score": 70}
+    assert as_json(match, french=False, top_k=1) == best
+    assert as_json(match, french=False, top_k=2) == {**best, "alternatives": [other]}
+    assert as_json(match, french=True, top_k=2) == {
+        "marque": "Renault",
+        "modele": "Clio",
+        "score_marque": 90,
+        "score_modele": 80,
+        "score": 85,
+        "alternatives": [{"marque": "Renault", "modele": "Captur", "score": 70}],
+    }
+
+
+def test_alternatives_are_columns_of_csv() -> None:
+    rows = Rows([("a", "b")], delimiter=",", header=True)
+    match = Match("Renault", "Clio", 90, 80, 85, ((Entry("Renault", "Captur"), 70),))
+
+    text = write_csv(rows, [match], top_k=3)
+
+    assert text.splitlines() == [
+        "make,model,score,make_2,model_2,score_2,make_3,model_3,score_3",
+        "Renault,Clio,85,Renault,Captur,70,,,",
+    ]

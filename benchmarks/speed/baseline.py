@@ -1,7 +1,7 @@
-"""Vehicles in a photo, as one writes it at first: Pillow, NumPy, sessions as they come.
+"""A straightforward implementation with Pillow, NumPy and default onnxruntime sessions.
 
-The rivals serve this, and the original method is made of it. It runs the same files as
-Carlens, in one pass over the picture.
+The rivals serve it, and the `original` contestant builds on it. It runs the same models as Carlens,
+in one pass over the picture.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _VEHICLES = ("car", "truck")
 Boxes = NDArray[np.float32]
 
 
-class Usual:
-    """Both models, loaded with onnxruntime's defaults."""
+class Baseline:
+    """Both models, loaded with the defaults of onnxruntime."""
 
     def __init__(self) -> None:
         self.detector = ort.InferenceSession(_DETECTOR / "model.onnx")
@@ -43,15 +43,15 @@ class Usual:
         outputs = json.loads((_DETECTOR / "model.json").read_text("utf-8"))["output"]["names"]
         self._outputs = outputs
 
-    def see(self, data: bytes) -> list[dict[str, Any]]:
-        """Find and name the cars and trucks of one picture."""
+    def predict(self, data: bytes) -> list[dict[str, Any]]:
+        """Find and classify the cars and trucks in a picture."""
         image = Image.open(io.BytesIO(data)).convert("RGB")
         boxes, scores, classes = self.detect(image)
         boxes, scores, classes = merge(boxes, scores, classes, image)
         return self.describe(image, boxes, scores, classes)
 
     def detect(self, image: Image.Image) -> tuple[Boxes, Boxes, NDArray[np.intp]]:
-        """Run the detector; give the boxes, scores and classes over the confidence."""
+        """Run the detector; return boxes, scores and classes above the confidence threshold."""
         small = np.asarray(image.resize((300, 300), Image.Resampling.BILINEAR), np.float32)
         feed = {self.detector.get_inputs()[0].name: small[None]}
         (found,), (scores,) = self.detector.run(self._outputs, feed)
@@ -64,7 +64,7 @@ class Usual:
     def describe(
         self, image: Image.Image, boxes: Boxes, scores: Boxes, classes: NDArray[np.intp]
     ) -> list[dict[str, Any]]:
-        """Run the classifier on all crops of a picture at once, and write the answer."""
+        """Run the classifier on all crops of a picture at once, and build the result."""
         if not len(boxes):
             return []
         crops = [np.asarray(crop(image, box), np.float32) for box in boxes]
@@ -95,7 +95,7 @@ class Usual:
 def merge(
     boxes: Boxes, scores: Boxes, classes: NDArray[np.intp], image: Image.Image
 ) -> tuple[Boxes, Boxes, NDArray[np.intp]]:
-    """Drop doubles, by class and then among all vehicles, and what is too small."""
+    """Drop duplicates, first by class and then across classes, and small boxes."""
     sides = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
     kept = cv2.dnn.NMSBoxesBatched(
         sides.tolist(), scores.tolist(), classes.tolist(), CONFIDENCE, _IOU
@@ -109,7 +109,7 @@ def merge(
 
 
 def crop(image: Image.Image, box: Boxes) -> Image.Image:
-    """Cut a vehicle out with a margin, for the classifier."""
+    """Crop a vehicle with a margin for the classifier."""
     x1, y1, x2, y2 = box.tolist()
     x, y = (x2 - x1) * _MARGIN, (y2 - y1) * _MARGIN
     right, bottom = min(image.width, x2 + x), min(image.height, y2 + y)

@@ -1,7 +1,7 @@
-"""HTTP <-> the events of API Gateway's Lambda proxy integration for REST APIs.
+"""HTTP to and from the Lambda proxy integration of API Gateway REST APIs.
 
-Pure. The rules are those of the AWS developer guide ("Lambda proxy integrations",
-"Important notes", "Binary media types for REST APIs") and of events recorded on AWS.
+Pure functions. They follow the AWS developer guide ("Lambda proxy integrations", "Important
+notes", "Binary media types for REST APIs") and events recorded on AWS.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ACCOUNT = "000000000000"
 
 Pairs = tuple[tuple[str, str], ...]
 
-# These never reach the function; the last two only as the gateway says them.
+# Never forwarded to the function; the gateway sets its own values of the last two.
 _DROPPED_REQUEST_HEADERS = {
     "connection",
     "content-length",
@@ -36,10 +36,10 @@ _DROPPED_REQUEST_HEADERS = {
     "x-forwarded-port",
     "x-forwarded-proto",
 }
-# The gateway writes these itself; the function's own go out as `x-amzn-Remapped-...`.
+# The gateway sets these itself; it sends those of the function as `x-amzn-Remapped-...`.
 _REMAPPED_RESPONSE_HEADERS = {"connection", "content-length", "date", "server", "www-authenticate"}
 
-_ANSWER_MEMBERS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
+_RESPONSE_MEMBERS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
 _NO_IDENTITY = dict.fromkeys(
     (
         "accessKey",
@@ -58,30 +58,30 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-class MalformedAnswer(ValueError):
-    """The handler's answer is not what the proxy integration takes."""
+class MalformedResponse(ValueError):
+    """The handler's response does not have the format of the proxy integration."""
 
 
-class UndecodableAnswer(MalformedAnswer):
-    """The handler's answer says it is base64 and is not."""
+class UndecodableResponse(MalformedResponse):
+    """The handler's response is marked as base64, but its body is not base64."""
 
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """An HTTP request as it came over the wire.
+    """An HTTP request as received.
 
     Attributes
     ----------
     method : str
     target : str
-        Path and query of the request line, still percent-encoded.
+        Path and query of the request line, percent-encoded.
     headers : tuple of (name, value)
-        In the order and the case sent.
+        In the order and case sent.
     body : bytes
     client : str
         The client's IP address.
     port : int
-        The port it called.
+        The server port that the request was sent to.
     protocol : str
         `HTTP/1.1` or `HTTP/1.0`.
     """
@@ -96,13 +96,13 @@ class HttpRequest:
 
     @property
     def path(self) -> str:
-        """The target before its query."""
+        """The target without its query."""
         return self.target.partition("?")[0]
 
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """An HTTP response, ready for the wire."""
+    """An HTTP response, ready to be sent."""
 
     status: int
     headers: Pairs = ()
@@ -111,34 +111,34 @@ class HttpResponse:
 
 @dataclass(frozen=True)
 class Route:
-    """Where in the API a request goes.
+    """The resource that a request is routed to.
 
     Attributes
     ----------
     resource : str
-        The path in the contract.
+        The path template in the contract, such as `/norm/{table}`.
     path : str
-        The path asked for, without the stage; trailing slash and encoding kept.
+        The requested path without the stage, with its trailing slash and percent-encoding.
     stage : str
         The name of the stage.
     prefix : str
-        What stands before `path` in the address: `/prod`, or empty.
-    values : tuple of (name, value)
-        What `path` has in the place of each `{name}` of `resource`, decoded.
+        The part of the URL path before `path`, such as `/prod`; may be empty.
+    parameters : tuple of (name, value)
+        The path parameters, decoded.
     function : str
-        Which function the resource leads to.
+        The name of the function that handles the resource.
     """
 
     resource: str
     path: str
     stage: str
     prefix: str = ""
-    values: Pairs = ()
+    parameters: Pairs = ()
     function: str = ""
 
 
 def header(headers: Pairs, name: str) -> str:
-    """Give the last header of that name, in any case; empty if there is none."""
+    """Return the last header with this name in any case, or an empty string."""
     values = [value for key, value in headers if key.lower() == name.lower()]
     return values[-1] if values else ""
 
@@ -150,70 +150,79 @@ def to_event(
 
     Parameters
     ----------
-    request, route
-        What was asked, and where that is in the API.
+    request : HttpRequest
+        The request.
+    route : Route
+        The resource that it is routed to.
     binary : bool
         Whether the request's Content-Type is one of the API's binary media types.
     request_id : str
         A UUID.
     now : datetime
-        Aware, in UTC.
+        The time of the request, timezone-aware, in UTC.
+
+    Returns
+    -------
+    dict
+        The event, ready for JSON.
     """
-    headers = _grouped(_forwarded(request, request_id, now), str.lower)
-    query = _grouped(parse_qsl(request.target.partition("?")[2], keep_blank_values=True), str)
+    headers = _group(_forwarded_headers(request, request_id, now), str.lower)
+    query = _group(parse_qsl(request.target.partition("?")[2], keep_blank_values=True), str)
     return {
         "resource": route.resource,
         "path": route.path,
         "httpMethod": request.method,
-        "headers": _last(headers),
+        "headers": _last_values(headers),
         "multiValueHeaders": headers,
-        "queryStringParameters": _last(query) or None,
+        "queryStringParameters": _last_values(query) or None,
         "multiValueQueryStringParameters": query or None,
-        "pathParameters": dict(route.values) or None,
+        "pathParameters": dict(route.parameters) or None,
         "stageVariables": None,
-        "requestContext": _context(request, route, request_id, now),
-        "body": _text(request.body, binary) if request.body else None,
+        "requestContext": _request_context(request, route, request_id, now),
+        "body": _body_text(request.body, binary) if request.body else None,
         "isBase64Encoded": binary and bool(request.body),
     }
 
 
-def to_response(answer: object, *, binary: bool) -> HttpResponse:
-    """Turn what the handler returned into HTTP.
+def to_response(returned: object, *, binary: bool) -> HttpResponse:
+    """Convert the value that the handler returned to an HTTP response.
 
     Parameters
     ----------
-    answer : object
-        Parsed from the handler's JSON.
+    returned : object
+        The value, parsed from JSON.
     binary : bool
         Whether the first entry of the request's Accept header is one of the API's binary
-        media types: without it a base64 body goes out as base64.
+        media types. If not, a base64 body is sent without decoding it.
 
     Raises
     ------
-    MalformedAnswer
-        `answer` has not the form that the proxy integration takes.
-    UndecodableAnswer
-        Its body should be base64 and is not.
+    MalformedResponse
+        `returned` does not have the format of the proxy integration.
+    UndecodableResponse
+        Its body is marked as base64, but is not base64.
     """
-    if not isinstance(answer, dict):
-        raise MalformedAnswer(f"the answer is {_kind(answer)}; it must be an object")
-    if unknown := sorted(set(answer) - _ANSWER_MEMBERS):
-        raise MalformedAnswer(f"the answer has {', '.join(map(repr, unknown))}: no such member")
-    body = answer.get("body")
+    if not isinstance(returned, dict):
+        raise MalformedResponse(f"the response must be an object, not {_kind(returned)}")
+    if unknown := sorted(set(returned) - _RESPONSE_MEMBERS):
+        raise MalformedResponse(f"the response has unknown members: {', '.join(unknown)}")
+    body = returned.get("body")
     if not isinstance(body, str | None):
-        raise MalformedAnswer(f"body is {_kind(body)}; it must be text")
-    headers = _response_headers(answer)
+        raise MalformedResponse(f"body must be a string, not {_kind(body)}")
+    headers = _response_headers(returned)
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers = (("Content-Type", "application/json"), *headers)
     return HttpResponse(
-        status=_status(answer.get("statusCode")),
+        status=_status(returned.get("statusCode")),
         headers=headers,
-        body=_bytes(body or "", binary and answer.get("isBase64Encoded") is True),
+        body=_body_bytes(body or "", binary and returned.get("isBase64Encoded") is True),
     )
 
 
-def _forwarded(request: HttpRequest, request_id: str, now: datetime) -> Iterable[tuple[str, str]]:
-    """Give the headers with those that the gateway drops, replaces and adds."""
+def _forwarded_headers(
+    request: HttpRequest, request_id: str, now: datetime
+) -> Iterable[tuple[str, str]]:
+    """Yield the headers that the function gets: some are dropped, replaced or added."""
     chain = []
     traced = False
     for name, value in request.headers:
@@ -231,7 +240,9 @@ def _forwarded(request: HttpRequest, request_id: str, now: datetime) -> Iterable
     yield "X-Forwarded-Proto", "http"
 
 
-def _context(request: HttpRequest, route: Route, request_id: str, now: datetime) -> dict[str, Any]:
+def _request_context(
+    request: HttpRequest, route: Route, request_id: str, now: datetime
+) -> dict[str, Any]:
     return {
         "accountId": ACCOUNT,
         "apiId": "local",
@@ -256,13 +267,13 @@ def _context(request: HttpRequest, route: Route, request_id: str, now: datetime)
     }
 
 
-def _text(body: bytes, binary: bool) -> str:
-    # Outside the binary types the gateway reads UTF-8 and replaces what is not.
+def _body_text(body: bytes, binary: bool) -> str:
+    # The gateway decodes every other media type as UTF-8 and replaces invalid bytes.
     return base64.b64encode(body).decode() if binary else body.decode("utf-8", "replace")
 
 
-def _grouped(pairs: Iterable[tuple[str, str]], key: Callable[[str], str]) -> dict[str, list[str]]:
-    """Give all values by name; names of equal `key` share the spelling that came first."""
+def _group(pairs: Iterable[tuple[str, str]], key: Callable[[str], str]) -> dict[str, list[str]]:
+    """Collect the values by name; names with the same `key` share the first spelling."""
     spelling: dict[str, str] = {}
     grouped: dict[str, list[str]] = {}
     for name, value in pairs:
@@ -270,7 +281,7 @@ def _grouped(pairs: Iterable[tuple[str, str]], key: Callable[[str], str]) -> dic
     return grouped
 
 
-def _last(grouped: dict[str, list[str]]) -> dict[str, str]:
+def _last_values(grouped: dict[str, list[str]]) -> dict[str, str]:
     return {name: values[-1] for name, values in grouped.items()}
 
 
@@ -281,14 +292,14 @@ def _status(status: object) -> int:
         digits = str(status)
         if re.fullmatch("[2-5][0-9][0-9]", digits):
             return int(digits)
-    raise MalformedAnswer(f"statusCode is {status!r}; it must be a number from 200 to 599")
+    raise MalformedResponse(f"statusCode must be a number from 200 to 599, not {status!r}")
 
 
-def _response_headers(answer: dict[str, Any]) -> Pairs:
-    """Merge both maps: each value once, those of `multiValueHeaders` first."""
+def _response_headers(returned: dict[str, Any]) -> Pairs:
+    """Merge both header maps without duplicates, `multiValueHeaders` first."""
     merged: dict[tuple[str, str], tuple[str, str]] = {}
     for member in ("multiValueHeaders", "headers"):
-        for name, value in _header_values(answer, member):
+        for name, value in _header_values(returned, member):
             lower = name.lower()
             if lower in _REMAPPED_RESPONSE_HEADERS:
                 name = f"x-amzn-Remapped-{name}"
@@ -297,15 +308,16 @@ def _response_headers(answer: dict[str, Any]) -> Pairs:
     return tuple(merged.values())
 
 
-def _header_values(answer: dict[str, Any], member: str) -> Iterable[tuple[str, str]]:
-    headers = answer.get(member) or {}
+def _header_values(returned: dict[str, Any], member: str) -> Iterable[tuple[str, str]]:
+    headers = returned.get(member) or {}
     if not isinstance(headers, dict):
-        raise MalformedAnswer(f"{member} is {_kind(headers)}; it must be an object")
+        raise MalformedResponse(f"{member} must be an object, not {_kind(headers)}")
     for name, found in headers.items():
         if not _TOKEN.fullmatch(name):
-            raise MalformedAnswer(f"{member} has {name!r}, which is no header name")
+            raise MalformedResponse(f"{member} has an invalid header name: {name!r}")
         if isinstance(found, list) != (member == "multiValueHeaders"):
-            raise MalformedAnswer(f"{member} has {_kind(found)} as {name}")
+            wanted = "a string" if member == "headers" else "a list"
+            raise MalformedResponse(f"{name} in {member} must be {wanted}, not {_kind(found)}")
         for value in found if isinstance(found, list) else [found]:
             yield name, _header_value(name, value)
 
@@ -314,21 +326,21 @@ def _header_value(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str):
-        raise MalformedAnswer(f"header {name} is {_kind(value)}; it must be text")
+        raise MalformedResponse(f"header {name} must be a string, not {_kind(value)}")
     if _CONTROL.search(value):
-        raise MalformedAnswer(f"header {name} has a control character")
+        raise MalformedResponse(f"header {name} has a control character")
     return value.encode("utf-8", "replace").decode()
 
 
-def _bytes(body: str, binary: bool) -> bytes:
+def _body_bytes(body: str, binary: bool) -> bytes:
     if not binary:
         return body.encode("utf-8", "replace")
     try:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise UndecodableAnswer("isBase64Encoded is true and the body is not base64") from error
+        raise UndecodableResponse("isBase64Encoded is true, but the body is not base64") from error
 
 
 def _kind(value: object) -> str:
-    kinds = {dict: "an object", list: "a list", str: "text", bool: "a boolean"}
+    kinds = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
     return "null" if value is None else kinds.get(type(value), "a number")
