@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check audit format eval synth deploy diff destroy bench lock browser
+.PHONY: help serve test check check-page audit format eval synth deploy diff destroy bench lock browser
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,20 +29,25 @@ serve: $(VENV)/.serve ## Run the API and its page on this machine [PORT=8000]
 test: $(VENV)/.ready browser $(if $(SLOW),$(SLOW_TESTS_NEED)) ## Run the tests [SLOW=yes for the slow ones too]
 	@$(PYTEST) $(if $(SLOW),,-m "not slow")
 
-check: $(VENV)/.ready ## Lint, format, types, and no secrets
+check: $(VENV)/.ready check-page ## Lint, format, types, and no secrets
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@git ls-files -z | PATH="$(CURDIR)/$(VENV)/bin:$$PATH" xargs -0 detect-secrets-hook \
 		--exclude-lines '"(sha256|integrity)"' --exclude-secrets '$(NO_SECRETS)'
 
+check-page: node_modules/.ready ## Lint, format and types of the page's scripts
+	@node_modules/.bin/biome ci --error-on-warnings
+	@node_modules/.bin/tsc --project .
+
 audit: $(VENV)/.ready ## Ask the advisory database about the functions' packages
 	@$(PY) $(PIP) pip-audit==2.10.1
 	@$(VENV)/bin/pip-audit --strict --no-deps --disable-pip -r lambda_src/requirements.txt
 
-format: $(VENV)/.ready ## Format the code
+format: $(VENV)/.ready node_modules/.ready ## Format the code
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
+	@node_modules/.bin/biome check --write
 
 eval: $(VENV)/.ready ## Measure the models: ANNOTATIONS=instances.json IMAGES=folder [SLICES=n], or CLASSES=folder
 	@$(if $(CLASSES),$(PY) -m benchmarks.evaluate classifier $(CLASSES),\
@@ -88,7 +93,8 @@ $(VENV)/.integration: $(VENV)/.ready requirements-integration.txt
 	@touch $@
 
 node_modules/.ready: package-lock.json
-	@command -v npm >/dev/null || { echo "The AWS CDK needs Node 20 or later, with npm."; exit 1; }
+	@command -v npm >/dev/null || { \
+		echo "npm is missing: install Node.js 20 or later. The AWS CDK and the page's checks need it."; exit 1; }
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 

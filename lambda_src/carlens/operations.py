@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from carlens.answering import Call
 from carlens.app import App
-from carlens.errors import DeadlineExceeded, ModelsUnavailable, PictureError, UrlFailed
+from carlens.errors import DeadlineExceeded, ModelsUnavailable, NotFound, PictureError, UrlFailed
 from carlens.gateway import Request, Response
 from carlens.images import Pixels, Shape, read_pixels, read_shape
 from carlens.models.manifest import Manifest
@@ -90,15 +90,33 @@ def page(request: Request, call: Call[App]) -> Response:
     """Give the page on which a person tries Carlens."""
     from carlens import web  # only this route pays for it
 
-    html, policy = web.page(request.prefix)
     headers = {
         "Content-Type": "text/html; charset=utf-8",
-        "Content-Security-Policy": policy,
+        "Content-Security-Policy": web.CONTENT_SECURITY_POLICY,
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     }
-    return Response(200, html, headers)
+    return Response(200, web.page(request.prefix), headers)
+
+
+def asset(request: Request, call: Call[App]) -> Response:
+    """Give a script or a stylesheet of the page."""
+    from carlens import web  # only this route pays for it
+
+    if found := web.asset(call.values["version"], call.values["name"]):
+        headers = {
+            "Content-Type": found.content_type,
+            "Cache-Control": "public, max-age=31536000, immutable",
+        }
+        return Response(200, found.text, headers)
+    error = {
+        "code": NotFound.code,
+        "message": "The page has no such file, or has changed. Reload the page.",
+        "request_id": call.request_id,
+    }
+    # During a deployment the old function may be asked for a file of the new page.
+    return Response.of_json({"error": error}, 404, headers={"Cache-Control": "no-store"})
 
 
 def _see(

@@ -9,6 +9,7 @@ from carlens.app import App
 
 ROUTES: answering.Routes[App] = {
     "/": {"GET": operations.page},
+    "/assets/{version}/{name}": {"GET": operations.asset},
     "/health": {"GET": operations.health},
     "/models": {"GET": operations.models},
     "/object_detection": {"POST": operations.object_detection},
