@@ -92,9 +92,20 @@ def _document() -> tuple[str, str]:
 
 @cache
 def _assets() -> tuple[str, Mapping[str, Asset]]:
-    """Read the assets by name, and hash them for their version."""
+    return read_assets(_HERE / "assets")
+
+
+def read_assets(folder: Path) -> tuple[str, Mapping[str, Asset]]:
+    """Read the scripts and stylesheets in a folder.
+
+    Returns
+    -------
+    tuple[str, Mapping]
+        Their version, 16 hexadecimal digits that depend on all names and contents, and the assets
+        by name.
+    """
     digest, assets = sha256(), {}
-    for path in sorted((_HERE / "assets").iterdir()):
+    for path in sorted(folder.iterdir()):
         if content_type := _CONTENT_TYPES.get(path.suffix):
             content = path.read_bytes()
             digest.update(f"{path.name} {len(content)}\n".encode() + content)
