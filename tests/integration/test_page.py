@@ -1216,6 +1216,28 @@ def test_each_route_has_an_address_and_the_guide_that_of_this_server(
         assert f"{api}/predict" in page.locator(".preface").inner_text()
 
 
+def test_html_in_the_contract_is_shown_as_text(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given a contract with HTML and a dangerous link among its Markdown
+        contract = page.request.get(f"{api}/openapi.json").json()
+        contract["info"]["description"] = (
+            "A <b>bold</b> `code` and **strong** [link](javascript:alert(1)).\n\n"
+            "<img src=x onerror=alert(1)>\n\n- one\n- two\n"
+        )
+        page.route("**/openapi.json", lambda route: route.fulfill(json=contract))
+
+        page.get_by_role("link", name="API", exact=True).click()
+
+        # Then Markdown becomes elements, and the rest stays as it is written
+        preface = page.locator(".preface")
+        expect(preface).to_contain_text("A <b>bold</b> code and strong [link](javascript:alert(1))")
+        expect(preface).to_contain_text("<img src=x onerror=alert(1)>")
+        expect(preface.locator("b, a, img")).to_have_count(0)
+        expect(preface.locator("code")).to_have_text("code")
+        expect(preface.locator("strong")).to_have_text("strong")
+        expect(preface.locator("ul.bullets li")).to_have_text(["one", "two"])
+
+
 def test_a_locked_contract_shows_the_way_out(api: str, browser: Browser) -> None:
     refusal = {"error": {"code": "forbidden", "message": "Send a key.", "request_id": "id-4"}}
     with visit(browser, f"{api}/#api", failing=True) as page:
@@ -1228,7 +1250,7 @@ def test_a_locked_contract_shows_the_way_out(api: str, browser: Browser) -> None
         expect(problem).to_contain_text("enter it under “API key”")
         # When French is chosen, then it is said in French
         page.get_by_role("button", name="Français").click()
-        expect(problem).to_contain_text("Si cette API demande une clé")
+        expect(problem).to_contain_text("Si cette API exige une clé")
         # And without a connection it says so, in no words of the browser
         page.unroute_all()
         page.route("**/openapi.json", lambda route: route.abort())

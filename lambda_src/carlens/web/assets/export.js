@@ -58,7 +58,7 @@ export async function saveAnnotated(card) {
   download(blob, name);
   if (image) return t("{name} saved.", { name });
   return card.photo.file
-    ? t("{name} saved with the boxes only: this browser cannot display the file.", { name })
+    ? t("{name} saved with the boxes only: this browser cannot display this file.", { name })
     : t(
         "{name} saved with the boxes only: that site does not allow this page to copy its photo. To get both, save the photo and send the file.",
         { name },

@@ -190,8 +190,8 @@ export const MESSAGES = {
   "{name} saved.": "{name} enregistré.",
   "{name} saved with the boxes only: that site does not allow this page to copy its photo. To get both, save the photo and send the file.":
     "{name} enregistré avec les cadres seuls : ce site n’autorise pas cette page à copier sa photo. Pour avoir les deux, enregistrez la photo et envoyez le fichier.",
-  "{name} saved with the boxes only: this browser cannot display the file.":
-    "{name} enregistré avec les cadres seuls : ce navigateur ne peut pas afficher le fichier.",
+  "{name} saved with the boxes only: this browser cannot display this file.":
+    "{name} enregistré avec les cadres seuls : ce navigateur ne peut pas afficher ce fichier.",
   "The PNG could not be created: the photo is too large for this browser.":
     "Le PNG n’a pas pu être créé : la photo est trop grande pour ce navigateur.",
 
