@@ -22,8 +22,8 @@ unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test coverage check audit format eval synth deploy diff destroy bench wheel lock \
-	browser
+.PHONY: help serve test coverage check check-page audit format eval synth deploy diff destroy bench \
+	wheel lock browser
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ test: $(VENV)/.ready browser $(if $(SLOW),$(SLOW_TESTS_NEED)) ## Run the tests [
 coverage: $(VENV)/.ready ## Run the unit tests and check their coverage
 	@$(PYTEST) tests/unit --cov --cov-report=term:skip-covered
 
-check: $(VENV)/.ready ## Check lint, format, types, import rules and secrets
+check: $(VENV)/.ready check-page ## Check lint, format, types, import rules and secrets
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
@@ -45,12 +45,17 @@ check: $(VENV)/.ready ## Check lint, format, types, import rules and secrets
 	@git ls-files -z | PATH="$(CURDIR)/$(VENV)/bin:$$PATH" xargs -0 detect-secrets-hook \
 		--exclude-lines '"(sha256|integrity)"' --exclude-secrets '$(NO_SECRETS)'
 
+check-page: node_modules/.ready ## Check the page's scripts: lint, format and types
+	@node_modules/.bin/biome ci --error-on-warnings
+	@node_modules/.bin/tsc --project .
+
 audit: $(VENV)/.ready ## Look up the functions' packages in the advisory database
 	@$(VENV)/bin/pip-audit --strict --no-deps --disable-pip -r lambda_src/requirements.txt
 
-format: $(VENV)/.ready ## Format the code
+format: $(VENV)/.ready node_modules/.ready ## Format the code
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
+	@node_modules/.bin/biome check --write
 
 eval: $(VENV)/.ready ## Measure the models: ANNOTATIONS=instances.json IMAGES=folder [SLICES=n], or CLASSES=folder
 	@$(if $(CLASSES),$(PY) -m benchmarks.evaluate classifier $(CLASSES),\
@@ -109,7 +114,9 @@ $(VENV)/.sam: $(VENV)/.ready tests/integration/tools.txt
 	@touch $@
 
 node_modules/.ready: package-lock.json
-	@command -v npm >/dev/null || { echo "The AWS CDK needs Node.js 20 or later, with npm."; exit 1; }
+	@command -v npm >/dev/null || { \
+		echo "npm is missing: install Node.js 20 or later. The AWS CDK and the page's checks need it."; \
+		exit 1; }
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 

@@ -15,7 +15,7 @@ _METHODS = ("get", "put", "post", "delete", "head", "patch")
 _FUNCTION = "x-carlens-function"
 
 # A browser that opens a page, and what watches the service, can send no key.
-KEYLESS = frozenset({"/", "/health", "/openapi.json"})
+KEYLESS = frozenset({"/", "/assets/{version}/{name}", "/health", "/openapi.json"})
 
 _RESPONSES = "x-amazon-apigateway-gateway-responses"
 _ORIGIN = "Access-Control-Allow-Origin"

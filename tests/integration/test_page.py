@@ -51,7 +51,11 @@ def visit(
 
 
 _LOUD = ("error", "warning")
-_OF_THE_BROWSER = ("Failed to load resource", "Access to image at")
+_OF_THE_BROWSER = (
+    "Failed to load resource",
+    "Access to image at",
+    "TypeError: Failed to fetch dynamically imported module",
+)
 
 
 def choose(page: Page, *photos: Path | FilePayload) -> None:
@@ -73,7 +77,7 @@ def _payload(path: Path) -> FilePayload:
 
 
 def junk(name: str = "notes.png") -> FilePayload:
-    """Give a file that says it is a picture."""
+    """Give a file that is named like a photo."""
     return {"name": name, "mimeType": "image/png", "buffer": b"hello"}
 
 
@@ -105,7 +109,7 @@ def objects_above(answer: Any, confidence: float) -> list[dict[str, Any]]:
 
 
 def crowd(page: Page, count: int, *, kinds: int = 1) -> None:
-    """Let the next answers hold `count` objects in each picture, side by side, of so many kinds."""
+    """Put `count` objects of `kinds` classes side by side into each photo of the next answers."""
 
     def answer(route: Route) -> None:
         answer = route.fetch().json()
@@ -132,16 +136,12 @@ def staged() -> Iterator[str]:
 # The journey -------------------------------------------------------------------------------
 
 
-def test_two_photos_and_an_address_in_one_request(
-    api: str, photo_host: str, browser: Browser
-) -> None:
+def test_two_photos_and_a_url_in_one_request(api: str, photo_host: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        # Given two photos and an address in the tray, seen at once
+        # Given two photos and a URL in the tray, with previews
         page.set_input_files("#files", [SKODA, PASSAT])
-        page.get_by_label("Or picture addresses, one a line").fill(
-            f"http://{photo_host}/{SKODA.name}"
-        )
-        page.get_by_role("button", name="Add addresses").click()
+        page.get_by_label("Or photo URLs, one per line").fill(f"http://{photo_host}/{SKODA.name}")
+        page.get_by_role("button", name="Add URLs").click()
         expect(page.locator("#tray li")).to_have_count(3)
         expect(page.locator("#tray img")).to_have_count(3)
 
@@ -153,7 +153,7 @@ def test_two_photos_and_an_address_in_one_request(
         expect(page.locator(".card")).to_have_count(3)
         expected = len(objects_above(answer, 0.4))
         assert shown_boxes(page) == expected
-        expect(page.locator("#results-title")).to_have_text(f"{expected} vehicles in 3 pictures")
+        expect(page.locator("#results-title")).to_have_text(f"{expected} vehicles in 3 photos")
         expect(page.locator("#facts")).to_contain_text("Round trip")
         # And the car in the first is drawn where it stands
         stage = page.locator(".stage").first.bounding_box()
@@ -175,14 +175,14 @@ def test_without_a_photo_at_hand_the_example_shows_what_comes_back(
             page.get_by_role("button", name="Try an example").click()
 
         # Then its cars are boxed, the large one where it stands
-        expect(page.locator("#results-title")).to_have_text("3 vehicles in 1 picture")
+        expect(page.locator("#results-title")).to_have_text("3 vehicles in 1 photo")
         expect(page.locator("#results-title")).to_be_focused()
         [image] = response.value.json()["images"]
         assert (image["name"], image["width"]) == ("example.webp", 350)
         car = image["objects"][0]
         box = np.multiply([car[side] for side in ("x1", "y1", "x2", "y2")], 518 / 350)
         assert np.abs(box - SKODA_CAR).max() <= 2 * TOLERANCE
-        # And it is a picture of the tray as any other
+        # And it is in the tray like any other photo
         expect(page.locator("#tray li")).to_have_count(1)
         expect(page.locator("#example")).to_be_hidden()
 
@@ -267,7 +267,7 @@ def test_pointing_at_a_box_brings_its_row_into_sight_and_moves_nothing_else(
     api: str, browser: Browser, count: int
 ) -> None:
     with visit(browser, api) as page:
-        # Given two pictures, the second below the first
+        # Given two photos, the second below the first
         crowd(page, count)
         choose_and_send(page, SKODA, PASSAT)
         high = page.evaluate("document.documentElement.scrollHeight")
@@ -290,7 +290,7 @@ def test_pointing_at_a_box_brings_its_row_into_sight_and_moves_nothing_else(
         assert page.evaluate("scrollY") == top
 
 
-def test_a_finger_chooses_and_sees_both_the_picture_and_the_row(api: str, browser: Browser) -> None:
+def test_after_a_tap_both_the_photo_and_the_row_are_visible(api: str, browser: Browser) -> None:
     phone: dict[str, Any] = {
         "viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True,
     }  # fmt: skip
@@ -300,7 +300,7 @@ def test_a_finger_chooses_and_sees_both_the_picture_and_the_row(api: str, browse
 
         page.locator(".hit").nth(20).tap()
 
-        # Then its names are in sight, below the picture that is still there
+        # Then its names are visible, below the photo, which is still visible
         row = page.locator(".row-of").nth(20)
         expect(row).to_have_class(re.compile(r"\bactive\b"))
         expect(row).to_have_attribute("open", "")
@@ -314,7 +314,7 @@ def test_a_finger_chooses_and_sees_both_the_picture_and_the_row(api: str, browse
         expect(page.locator(".row-of.active")).to_have_count(1)
 
 
-def test_a_picture_removed_during_its_request_is_in_the_results(api: str, browser: Browser) -> None:
+def test_a_photo_removed_during_its_request_is_in_the_results(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         # Given a server that takes its time
         waiting: list[Route] = []
@@ -323,7 +323,7 @@ def test_a_picture_removed_during_its_request_is_in_the_results(api: str, browse
         page.locator("#send").click()
         expect(page.locator("#status")).to_have_text("Sending…")
 
-        # When a picture is taken out of the tray meanwhile
+        # When a photo is removed from the tray meanwhile
         page.locator(".remove").first.click()
         waiting[0].continue_()
 
@@ -335,14 +335,14 @@ def test_a_picture_removed_during_its_request_is_in_the_results(api: str, browse
         expect(page.locator("#tray li")).to_have_count(1)
 
 
-def test_a_picture_can_be_seen_large(api: str, browser: Browser) -> None:
+def test_a_photo_can_be_enlarged(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         choose_and_send(page, SKODA)
         small = page.locator(".stage").bounding_box()
 
         page.get_by_role("button", name="Enlarge").click()
 
-        # Then the picture fills the screen, and its boxes can be pointed at as before
+        # Then the photo fills the screen, and its boxes can be pointed at as before
         expect(page.locator(".view:fullscreen")).to_be_visible()
         large = page.locator(".stage").bounding_box()
         assert small
@@ -417,7 +417,7 @@ def test_a_large_photo_is_scaled_here_and_its_boxes_mapped_back(
 
         # And the code says what would become of the file as it is, or scales it too
         page.get_by_role("tab", name="curl").click()
-        expect(page.locator("#snippet-note")).to_contain_text("will be refused (413)")
+        expect(page.locator("#snippet-note")).to_contain_text("would be refused (413)")
         page.get_by_role("tab", name="Python").click()
         python = page.locator("#snippet").inner_text()
         page.get_by_role("tab", name="JavaScript").click()
@@ -473,7 +473,7 @@ def test_annotated_png_is_the_photo_with_its_boxes(api: str, browser: Browser) -
         before = np.asarray(Image.open(PASSAT).convert("RGB"), np.int16)
         after = np.asarray(drawn.convert("RGB"), np.int16)
         assert after.shape == before.shape
-        # The middle of the box's lower edge is drawn over; the middle of the picture is not
+        # The middle of the box's lower edge is drawn over; the middle of the photo is not
         car = objects_above(answer, 0.4)[0]
         middle = (car["x1"] + car["x2"]) // 2
         changed = np.abs(after - before).max(axis=2)
@@ -511,24 +511,24 @@ def test_names_in_the_annotated_png_cover_no_other_name(api: str, browser: Brows
             assert apart
 
 
-def test_a_picture_of_another_site_is_drawn_on_only_where_that_site_lets_it(
+def test_a_photo_of_another_site_is_annotated_only_if_that_site_allows_it(
     api: str, photo_host: str, browser: Browser
 ) -> None:
     with visit(browser, api, failing=True) as page:
-        page.locator("#addresses").fill(f"http://{photo_host}/{SKODA.name}")
+        page.locator("#urls").fill(f"http://{photo_host}/{SKODA.name}")
         send(page)
 
         # When the site sends no CORS header, as this one does not
         with page.expect_download() as download:
             page.get_by_role("button", name="Download annotated PNG").click()
-        # Then the boxes are given without the picture, and the page says why and what to do
+        # Then the boxes are saved without the photo, and the page says why and what to do
         with Image.open(download.value.path()) as drawn:
             assert drawn.size == (518, 331)
             alpha = np.asarray(drawn.getchannel("A"))
         assert 0.5 < (alpha == 0).mean() < 1
         said = page.locator(".card [role=status]")
-        expect(said).to_contain_text("may not copy a picture of that site")
-        expect(said).to_contain_text("save the picture and send its file")
+        expect(said).to_contain_text("does not allow this page to copy its photo")
+        expect(said).to_contain_text("save the photo and send the file")
 
         # And when it does
         cors = {"Access-Control-Allow-Origin": "*", "Content-Type": "image/png"}
@@ -549,14 +549,14 @@ def test_a_file_the_browser_cannot_show_has_its_boxes_drawn_alone(
             "name": "scan.tiff", "mimeType": "image/tiff", "buffer": encode(pixels, "TIFF")
         }  # fmt: skip
         choose_and_send(page, photo)
-        expect(page.locator(".no-preview")).to_contain_text("cannot show this file")
+        expect(page.locator(".no-preview")).to_contain_text("cannot display this file")
 
         with page.expect_download() as download:
             page.get_by_role("button", name="Download annotated PNG").click()
 
         with Image.open(download.value.path()) as drawn:
             assert drawn.size == (518, 331)
-        expect(page.locator(".card [role=status]")).to_contain_text("cannot show this file")
+        expect(page.locator(".card [role=status]")).to_contain_text("cannot display this file")
 
 
 def test_json_is_copied_as_it_was_answered(api: str, browser: Browser) -> None:
@@ -591,10 +591,10 @@ def test_snippets_make_the_same_request(
 ) -> None:
     photos = sorted(awkward.iterdir())
     with visit(browser, api) as page:
-        # Given a request of two awkwardly named files with an address between them
+        # Given a request of two awkwardly named files with a URL between them
         page.set_input_files("#files", photos[0])
-        page.locator("#addresses").fill(f"http://{photo_host}/{SKODA.name}?a='b'&c=$d")
-        page.get_by_role("button", name="Add addresses").click()
+        page.locator("#urls").fill(f"http://{photo_host}/{SKODA.name}?a='b'&c=$d")
+        page.get_by_role("button", name="Add URLs").click()
         page.set_input_files("#files", photos[1])
         if key:
             page.get_by_text("API key", exact=True).click()
@@ -639,24 +639,26 @@ def test_snippets_make_the_same_request(
 # When things go wrong ----------------------------------------------------------------------
 
 
-def test_a_picture_that_fails_says_why_and_the_others_answer(api: str, browser: Browser) -> None:
+def test_a_photo_that_fails_says_why_and_the_others_are_answered(
+    api: str, browser: Browser
+) -> None:
     with visit(browser, api, failing=True) as page:
         choose(page, junk(), SKODA)
-        page.locator("#addresses").fill("http://10.0.0.1/a.jpg\nfile:///etc/passwd")
+        page.locator("#urls").fill("http://10.0.0.1/a.jpg\nfile:///etc/passwd")
         page.route("http://10.0.0.1/**", lambda route: route.abort())
 
-        # Given a line that is no address: it is not sent, and says so
+        # Given a line that is not a URL: nothing is sent, and the page says so
         page.locator("#send").click()
-        expect(page.locator("#addresses-problem")).to_contain_text("no address")
-        expect(page.locator("#addresses")).to_be_focused()
-        page.locator("#addresses").fill("")
+        expect(page.locator("#urls-problem")).to_contain_text("not a URL")
+        expect(page.locator("#urls")).to_be_focused()
+        page.locator("#urls").fill("")
 
         send(page)
 
-        expect(page.locator("#results-title")).to_contain_text("in 1 picture, 2 failed")
+        expect(page.locator("#results-title")).to_contain_text("in 1 photo, 2 failed")
         failures = page.locator(".failed")
-        expect(failures.nth(0)).to_contain_text("This is not a picture Carlens can read")
-        expect(failures.nth(1)).to_contain_text("This address is not allowed")
+        expect(failures.nth(0)).to_contain_text("Carlens cannot read this file as a photo")
+        expect(failures.nth(1)).to_contain_text("This URL is not allowed")
         assert shown_boxes(page) > 0
 
 
@@ -671,7 +673,7 @@ def test_a_file_that_cannot_be_scaled_is_named(api: str, browser: Browser) -> No
         page.locator("#send").click()
 
         expect(page.get_by_role("alert")).to_contain_text(
-            "scan.tiff (4.7 MB) cannot be scaled down by this browser; convert it to JPEG"
+            "This browser cannot scale down scan.tiff (4.7 MB). Convert it to JPEG"
         )
 
 
@@ -712,16 +714,16 @@ def test_a_photo_of_too_many_pixels_is_scaled_however_small_its_file(
         expect(page.locator(".meta")).to_have_text("20400 × 331 pixels")
 
 
-def test_more_pictures_than_a_request_takes_are_said_at_once(api: str, browser: Browser) -> None:
+def test_too_many_photos_are_reported_before_sending(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         sent: list[str] = []
         page.on("request", lambda r: sent.append(r.url) if r.method == "POST" else None)
-        # When a picture too many is added
+        # When one photo too many is added
         choose(page, *[junk(f"{i}.png") for i in range(33)])
         # Then the page says so before anything is sent
-        expect(page.locator("#size")).to_have_text("One request takes 32 pictures: remove 1.")
+        expect(page.locator("#size")).to_have_text("A request takes at most 32 photos. Remove 1.")
         page.locator("#send").press("Enter")
-        expect(page.locator("#status")).to_have_text("One request takes 32 pictures: remove 1.")
+        expect(page.locator("#status")).to_have_text("A request takes at most 32 photos. Remove 1.")
         assert sent == []
         # And one less can be sent
         page.locator(".remove").first.click()
@@ -729,17 +731,15 @@ def test_more_pictures_than_a_request_takes_are_said_at_once(api: str, browser: 
         expect(page.locator("#send")).to_have_attribute("aria-disabled", "false")
         send(page)
         # And where all fail, the headline says that and nothing else
-        expect(page.locator("#results-title")).to_have_text("32 pictures failed")
+        expect(page.locator("#results-title")).to_have_text("32 photos failed")
         expect(page.locator("#legend")).to_be_hidden()
 
 
-def test_the_headline_tells_a_strict_filter_from_an_empty_picture(
-    api: str, browser: Browser
-) -> None:
+def test_the_headline_tells_a_strict_filter_from_an_empty_photo(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         crowd(page, 6, kinds=2)
         choose_and_send(page, SKODA)
-        expect(page.locator("#results-title")).to_have_text("6 vehicles in 1 picture")
+        expect(page.locator("#results-title")).to_have_text("6 vehicles in 1 photo")
         set_slider(page, 95)
         expect(page.locator("#results-title")).to_have_text("0 of 6 vehicles pass the filters")
         # And a class switched off is heard
@@ -756,35 +756,35 @@ def test_who_writes_while_the_answer_comes_keeps_the_focus(api: str, browser: Br
         page.locator("#send").click()
         expect(page.locator("#status")).to_have_text("Sending…")
 
-        # When somebody goes on to an address meanwhile
-        page.locator("#addresses").press_sequentially("https://exam")
+        # When the user starts to type a URL meanwhile
+        page.locator("#urls").press_sequentially("https://exam")
         before = page.evaluate("scrollY")
         waiting[0].continue_()
 
         # Then they stay there, and hear that it is done
         expect(page.locator("#results")).to_be_visible()
         expect(page.locator("#status")).to_have_text("Done.")
-        expect(page.locator("#addresses")).to_be_focused()
+        expect(page.locator("#urls")).to_be_focused()
         assert page.evaluate("scrollY") == before
 
 
-def test_what_is_no_address_is_said_until_it_is_corrected(api: str, browser: Browser) -> None:
+def test_an_invalid_url_is_reported_until_it_is_corrected(api: str, browser: Browser) -> None:
     permissions = ["clipboard-read", "clipboard-write"]
     with visit(browser, api, permissions=permissions) as page:
         # Given a line that is none
-        page.locator("#addresses").fill("street.jpg")
+        page.locator("#urls").fill("street.jpg")
         page.locator("#add").click()
-        expect(page.locator("#addresses-problem")).to_contain_text("no address")
+        expect(page.locator("#urls-problem")).to_contain_text("not a URL")
         # When it is corrected, then nothing is said any more
-        page.locator("#addresses").press("End")
+        page.locator("#urls").press("End")
         page.keyboard.type("!")
-        expect(page.locator("#addresses-problem")).to_be_empty()
-        assert page.locator("#addresses").get_attribute("aria-invalid") is None
+        expect(page.locator("#urls-problem")).to_be_empty()
+        assert page.locator("#urls").get_attribute("aria-invalid") is None
         # And text pasted beside the field is no silent nothing either
         page.evaluate("navigator.clipboard.writeText('a street')")
         page.locator("#photos-title").focus()
         page.keyboard.press("ControlOrMeta+v")
-        expect(page.locator("#status")).to_contain_text("This line is no address.")
+        expect(page.locator("#status")).to_contain_text("This line is not a URL.")
 
 
 @pytest.mark.parametrize(
@@ -870,7 +870,7 @@ def test_cancel_while_a_photo_is_scaled_sends_nothing(api: str, browser: Browser
         noise = np.random.default_rng(7).integers(0, 256, (1400, 1400, 3), np.uint8)
         choose(page, {"name": "a.png", "mimeType": "image/png", "buffer": encode(noise, "PNG")})
         page.locator("#send").click()
-        expect(page.locator("#status")).to_have_text("Scaling down picture 1 of 1…")
+        expect(page.locator("#status")).to_have_text("Scaling down photo 1 of 1…")
 
         # When it is canceled meanwhile
         page.get_by_role("button", name="Cancel").click()
@@ -978,7 +978,7 @@ def test_what_has_the_focus_is_not_below_the_filters(
             assert not hidden, page.evaluate("document.activeElement.outerHTML")
 
 
-def test_forced_colors_show_how_to_remove_a_picture(api: str, browser: Browser) -> None:
+def test_forced_colors_show_how_to_remove_a_photo(api: str, browser: Browser) -> None:
     with visit(browser, api, forced_colors="active") as page:
         choose(page, SKODA)
         colors = page.locator(".remove").evaluate(
@@ -1011,7 +1011,7 @@ def test_axe_finds_nothing_serious(api: str, browser: Browser, scheme: str, view
             expect(page.locator("#file-start")).to_be_visible()
         else:
             page.get_by_role("link", name="API", exact=True).click()
-            expect(page.locator(".operation")).to_have_count(12)
+            expect(page.locator(".operation")).to_have_count(13)
             for details in page.locator(".operation").first.locator("details").all():
                 details.evaluate("element => element.open = true")
         page.evaluate(axe)
@@ -1095,23 +1095,24 @@ def test_french_for_who_reads_french(api: str, browser: Browser) -> None:
     with visit(browser, api, locale="fr-FR") as page:
         expect(page.locator("html")).to_have_attribute("lang", "fr")
         expect(page.locator("h1:visible")).to_have_text("Voyez les véhicules de vos photos")
-        assert page.title() == "Carlens : les véhicules de vos photos"
+        assert page.title() == "Carlens : voyez les véhicules de vos photos"
         answer = choose_and_send(page, SKODA, junk())
         shown = len(objects_above(answer, 0.4))
         expect(page.locator("#results-title")).to_have_text(
-            f"{shown} véhicules dans 1 image, 1 en échec"
+            f"{shown} véhicules dans 1 photo, 1 en échec"
         )
         expect(page.locator(".card").first).to_contain_text("détection 91\u202f%")
         expect(page.locator(".failed")).to_contain_text("ne peut pas lire")
-        # What the classifier cannot know is shown as its manifest says it
-        expect(page.locator("#knows [lang=en]")).to_contain_text("It knows 196 cars")
+        # And so do the limits of the shipped classifier
+        expect(page.locator("#knows [lang=fr]")).to_contain_text("connaît 196 voitures")
 
         # When English is chosen, all is said again, and the results stay
         page.get_by_role("button", name="English").click()
         expect(page.locator("#results-title")).to_have_text(
-            f"{shown} vehicles in 1 picture, 1 failed"
+            f"{shown} vehicles in 1 photo, 1 failed"
         )
         expect(page.locator(".card")).to_have_count(2)
+        expect(page.locator("#knows [lang=en]")).to_contain_text("It knows 196 cars")
         # And what was opened still is
         opened = page.locator("details.row-of").first
         opened.locator("summary").click()
@@ -1172,7 +1173,7 @@ def test_every_route_parameter_and_error_of_the_contract_is_documented(
     api: str, browser: Browser
 ) -> None:
     with visit(browser, f"{api}/#api") as page:
-        expect(page.locator(".operation")).to_have_count(12)
+        expect(page.locator(".operation")).to_have_count(13)
         contract = page.request.get(f"{api}/openapi.json").json()
         for path, methods in contract["paths"].items():
             for operation in (o for o in methods.values() if "responses" in o):
@@ -1215,10 +1216,32 @@ def test_each_route_has_an_address_and_the_guide_that_of_this_server(
         assert f"{api}/predict" in page.locator(".preface").inner_text()
 
 
+def test_html_in_the_contract_is_shown_as_text(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given a contract with HTML and a dangerous link among its Markdown
+        contract = page.request.get(f"{api}/openapi.json").json()
+        contract["info"]["description"] = (
+            "A <b>bold</b> `code` and **strong** [link](javascript:alert(1)).\n\n"
+            "<img src=x onerror=alert(1)>\n\n- one\n- two\n"
+        )
+        page.route("**/openapi.json", lambda route: route.fulfill(json=contract))
+
+        page.get_by_role("link", name="API", exact=True).click()
+
+        # Then Markdown becomes elements, and the rest stays as it is written
+        preface = page.locator(".preface")
+        expect(preface).to_contain_text("A <b>bold</b> code and strong [link](javascript:alert(1))")
+        expect(preface).to_contain_text("<img src=x onerror=alert(1)>")
+        expect(preface.locator("b, a, img")).to_have_count(0)
+        expect(preface.locator("code")).to_have_text("code")
+        expect(preface.locator("strong")).to_have_text("strong")
+        expect(preface.locator("ul.bullets li")).to_have_text(["one", "two"])
+
+
 def test_a_locked_contract_shows_the_way_out(api: str, browser: Browser) -> None:
     refusal = {"error": {"code": "forbidden", "message": "Send a key.", "request_id": "id-4"}}
     with visit(browser, f"{api}/#api", failing=True) as page:
-        expect(page.locator(".operation")).to_have_count(12)
+        expect(page.locator(".operation")).to_have_count(13)
         # Given an API that is locked
         page.route("**/openapi.json", lambda route: route.fulfill(status=403, json=refusal))
         page.reload()
@@ -1227,7 +1250,7 @@ def test_a_locked_contract_shows_the_way_out(api: str, browser: Browser) -> None
         expect(problem).to_contain_text("enter it under “API key”")
         # When French is chosen, then it is said in French
         page.get_by_role("button", name="Français").click()
-        expect(problem).to_contain_text("Si cette API demande une clé")
+        expect(problem).to_contain_text("Si cette API exige une clé")
         # And without a connection it says so, in no words of the browser
         page.unroute_all()
         page.route("**/openapi.json", lambda route: route.abort())
@@ -1237,7 +1260,7 @@ def test_a_locked_contract_shows_the_way_out(api: str, browser: Browser) -> None
         page.unroute_all()
         page.locator("#key").fill(KEY)
         page.locator("#key").press("Tab")
-        expect(page.locator(".operation")).to_have_count(12)
+        expect(page.locator(".operation")).to_have_count(13)
 
 
 def test_every_route_can_be_tried(api: str, photo_host: str, browser: Browser) -> None:
@@ -1261,12 +1284,12 @@ def test_every_route_can_be_tried(api: str, photo_host: str, browser: Browser) -
             form.get_by_role("button", name="Send").click()
             expect(form.locator("pre")).to_contain_text(expected)
 
-        # Parameters, files and addresses in one request
+        # Parameters, files and URLs in one request
         form = page.get_by_role("form", name="Try it: POST /predict", exact=True)
         form.get_by_label("top_k").fill("2")
         form.get_by_label("format").select_option("detailed")
         form.get_by_label("Photo files").set_input_files(PASSAT)
-        form.get_by_label("Addresses, one a line").fill(f"http://{photo_host}/{SKODA.name}")
+        form.get_by_label("URLs, one per line").fill(f"http://{photo_host}/{SKODA.name}")
         with page.expect_response("**/predict?*") as response:
             form.get_by_role("button", name="Send").click()
         answer = response.value.json()
@@ -1387,13 +1410,13 @@ def test_a_written_name_is_matched_as_one_types(api: str, browser: Browser) -> N
         write_name(page, "fiat", "panda")
         expect(page.locator("#match")).to_have_text("Fiat Panda")
         page.get_by_label("Table").select_option("stanford_cars")
-        expect(page.locator("#match")).to_contain_text("No model of it is similar enough.")
+        expect(page.locator("#match")).to_contain_text("No model of this make is similar enough.")
         expect(page.locator("#match strong")).to_have_text("FIAT")
         # And a make alone is a question, but nothing is none
         page.get_by_label("Model", exact=True).fill(" ")
         expect(page.locator("#match strong")).to_have_text("FIAT")
         page.get_by_label("Make", exact=True).fill(" ")
-        expect(page.locator("#match")).to_have_text("Write a make, a model or both.")
+        expect(page.locator("#match")).to_have_text("Enter a make, a model or both.")
         expect(page.locator("#scores")).to_be_hidden()
 
 
@@ -1432,11 +1455,11 @@ def test_a_file_of_names_is_answered_for_download(api: str, browser: Browser) ->
             ("Volkswagen", "Golf"),
         ]
         expect(page.locator("#file-start")).to_contain_text("Volkswagen,Golf,100")
-        expect(page.locator("#file-status")).to_contain_text("from the table europe")
+        expect(page.locator("#file-status")).to_contain_text("with the table europe")
 
         # And another table answers anew
         page.get_by_label("Table").select_option("stanford_cars")
-        expect(page.locator("#file-status")).to_contain_text("from the table stanford_cars")
+        expect(page.locator("#file-status")).to_contain_text("with the table stanford_cars")
         expect(page.locator("#file-start")).not_to_contain_text("Renault,Clio")
 
         # And a file that holds none says so, and offers nothing
@@ -1478,7 +1501,7 @@ def test_names_speak_french(api: str, browser: Browser) -> None:
         assert page.title() == "Carlens : les noms"
         page.get_by_label("Marque", exact=True).fill("zzzz")
         page.get_by_label("Modèle", exact=True).fill("qqqqq")
-        expect(page.locator("#match")).to_contain_text("Rien dans cette table")
+        expect(page.locator("#match")).to_contain_text("Aucun nom de cette table")
         page.get_by_role("button", name="English").click()
         assert page.url.endswith("#en/names")
         expect(page.locator("#match")).to_contain_text("Nothing in this table")
@@ -1511,8 +1534,8 @@ def test_a_certain_name_shows_its_reference(api: str, browser: Browser) -> None:
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_below_a_stage(staged: str, browser: Browser, slash: str) -> None:
     with visit(browser, staged + slash) as page:
-        addresses: list[str] = []
-        page.on("request", lambda request: addresses.append(request.url))
+        urls: list[str] = []
+        page.on("request", lambda request: urls.append(request.url))
         answer = choose_and_send(page, SKODA)
         assert shown_boxes(page) == len(objects_above(answer, 0.4))
         assert f"'{staged}/predict?" in page.locator("#snippet").inner_text()
@@ -1527,7 +1550,7 @@ def test_below_a_stage(staged: str, browser: Browser, slash: str) -> None:
         expect(form.locator("pre")).to_contain_text('"status": "ok"')
         page.get_by_role("link", name="Photos", exact=True).click()
         expect(page.locator(".card")).to_have_count(1)
-        outside = [a for a in addresses if not a.startswith((f"{staged}/", "blob:"))]
+        outside = [url for url in urls if not url.startswith((f"{staged}/", "blob:"))]
         assert outside == []
 
 
@@ -1584,13 +1607,61 @@ def test_it_is_ready_soon_on_a_slow_phone(api: str, browser: Browser) -> None:
         page.wait_for_selector("#knows:not([hidden])")
 
         loaded = page.evaluate(
-            """() => ({
-                ready: performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd,
-                bytes: performance.getEntriesByType('navigation')[0].encodedBodySize,
-                others: performance.getEntriesByType('resource').map(entry => entry.name),
-            })"""
+            """() => {
+                const [page] = performance.getEntriesByType('navigation');
+                const others = performance.getEntriesByType('resource')
+                    .filter(({name}) => !name.startsWith('data:'));
+                return {
+                    ready: page.domContentLoadedEventEnd,
+                    bytes: [page, ...others].reduce((sum, entry) => sum + entry.encodedBodySize, 0),
+                    names: others.map(({name}) => name.split('/').at(-1)),
+                };
+            }"""
         )
-    # Then it can be used within three seconds, and asked for nothing but itself and the models
+    # Then it can be used within three seconds, and has loaded its first view and nothing else
     assert loaded["ready"] < 3000
-    assert loaded["bytes"] < 150_000
-    assert [name for name in loaded["others"] if not name.startswith("data:")] == [f"{api}/models"]
+    assert loaded["bytes"] < 130_000
+    assert sorted(loaded["names"]) == sorted(
+        ["models", "page.css"]
+        + [f"{name}.js" for name in ("main", "client", "dom", "french", "i18n")]
+        + [f"{name}.js" for name in ("names", "snippets", "status", "tray")]
+    )
+
+
+def test_the_code_of_the_page_is_loaded_once(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given a visit of all views
+        choose_and_send(page, SKODA)
+        page.get_by_role("link", name="API", exact=True).click()
+        expect(page.locator(".operation").first).to_be_visible()
+        loaded = page.evaluate("performance.getEntriesByType('resource').map(({name}) => name)")
+        modules = [name for name in loaded if "/assets/" in name]
+        assert len(modules) == len(set(modules)) > 15
+
+        # When the page is loaded again
+        sizes = """() => performance.getEntriesByType('resource')
+            .filter(({name}) => name.includes('/assets/'))
+            .map(({transferSize}) => transferSize)"""
+        page.goto(f"{api}/#names")
+        page.reload()
+        page.wait_for_function("document.querySelector('#table').options.length > 0")
+
+        # Then the browser has kept its modules and styles
+        assert set(page.evaluate(sizes)) == {0}
+
+
+def test_a_page_whose_code_is_gone_says_so(api: str, browser: Browser) -> None:
+    with visit(browser, api, failing=True) as page:
+        # Given a page that was opened before a deployment
+        gone = {"error": {"code": "not_found", "message": "Reload.", "request_id": "id-5"}}
+        page.route("**/assets/*/request.js", lambda route: route.fulfill(status=404, json=gone))
+        page.route("**/assets/*/api.js", lambda route: route.fulfill(status=404, json=gone))
+
+        # When the user sends a photo, or opens the API
+        choose(page, SKODA)
+        page.locator("#send").click()
+
+        # Then the page says what to do
+        expect(page.get_by_role("alert")).to_contain_text("Reload it and try again.")
+        page.get_by_role("link", name="API", exact=True).click()
+        expect(page.locator("#contract")).to_contain_text("Reload it and try again.")

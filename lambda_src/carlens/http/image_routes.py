@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import astuple
 from typing import Any
 
-from carlens.errors import ModelsUnavailable
+from carlens.errors import ModelsUnavailable, NotFound
 from carlens.http import dispatch
 from carlens.http.contract import public_contract
 from carlens.http.events import Request, Response
@@ -89,19 +89,31 @@ def page(request: Request, context: RequestContext) -> Response:
     """Give the web page."""
     from carlens import web  # only this route pays for the import
 
-    html, policy = web.page(request.prefix)
     headers = {
         "Content-Type": "text/html; charset=utf-8",
-        "Content-Security-Policy": policy,
+        "Content-Security-Policy": web.CONTENT_SECURITY_POLICY,
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     }
-    return Response(200, html, headers)
+    return Response(200, web.page(request.prefix), headers)
+
+
+def asset(request: Request, context: RequestContext) -> Response:
+    """Give a script or a stylesheet of the page."""
+    from carlens import web  # only this route pays for the import
+
+    version, name = (context.path_parameters[part] for part in ("version", "name"))
+    found = web.asset(version, name)
+    if found is None:
+        raise NotFound("The page has no such file. Reload the page.")
+    caching = "public, max-age=31536000, immutable" if version == web.version() else "no-store"
+    return Response(200, found.text, {"Content-Type": found.content_type, "Cache-Control": caching})
 
 
 ROUTES: dispatch.Routes[RecognitionApp] = {
     "/": {"GET": page},
+    "/assets/{version}/{name}": {"GET": asset},
     "/health": {"GET": health},
     "/models": {"GET": models},
     "/object_detection": {"POST": object_detection},

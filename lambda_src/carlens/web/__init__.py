@@ -1,90 +1,128 @@
-"""The page that `GET /` answers: one document that needs nothing but itself.
+"""The page that `GET /` answers, and the scripts and styles that it loads.
 
-The sources are plain files that an editor and a linter understand: `index.html` names its styles
-and its scripts as any page would, and `page` puts their text, in that order, in the place of those
-tags: one style and one module; the example photo becomes a data URL. The
-Content-Security-Policy then allows exactly these two texts, by hash, and no other script or style.
+`index.html` names its assets as `assets/main.js`; they are served as `assets/<version>/main.js`.
+The version is a hash of all of them, so that browsers may keep each forever, and the imports
+between the modules stay relative.
 """
 
 from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-_STYLE_TAGS = re.compile(r'(?:\s*<link rel="stylesheet" href="[a-z]+\.css">)+')
-_SCRIPT_TAGS = re.compile(r'(?:\s*<script defer src="[a-z]+\.js"></script>)+')
 _PHOTO = "example.webp"
 _BASE_TAG = '<base href="/">'
+_CONTENT_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
-# API Gateway's stage names are 1 to 128 of these; anything else is no prefix of ours.
+# The names that API Gateway allows for a stage.
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{0,128})?")
 
+_VERSION = re.compile(r"[0-9a-f]{16}")
 
-def page(prefix: str) -> tuple[str, str]:
-    """Build the page for an API that answers under `prefix`.
-
-    Parameters
-    ----------
-    prefix : str
-        What stands before every route: `""` or `"/"` for none, else one path segment such as
-        `"/prod"`, the stage. It comes from an event, so nothing else is let into the document.
-
-    Returns
-    -------
-    tuple[str, str]
-        The HTML, and the value of its Content-Security-Policy header.
-
-    Raises
-    ------
-    ValueError
-        The prefix is not one path segment of letters, digits, `_` and `-`.
-    """
-    if not _PREFIX.fullmatch(prefix):
-        raise ValueError(f"not a path prefix: {prefix[:40]!r}")
-    before, after, policy = _document()
-    return f'{before}<base href="{prefix.rstrip("/")}/">{after}', policy
-
-
-@cache
-def _document() -> tuple[str, str, str]:
-    """Read the sources once: the HTML before and after its base tag, and the policy."""
-    html = (_HERE / "index.html").read_text(encoding="utf-8")
-    # The indentation is for who reads the source: it is a tenth of the markup.
-    html = re.sub(r"\n\s+", "\n", html)
-    html = html.replace(f'src="{_PHOTO}"', f'src="data:image/webp;base64,{_encoded(_PHOTO)}"')
-    head, style, rest = _gather(html, _STYLE_TAGS)
-    body, script, end = _gather(rest, _SCRIPT_TAGS)
-    html = f'{head}<style>{style}</style>{body}<script type="module">{script}</script>{end}'
-    before, after = html.split(_BASE_TAG)
-    policy = (
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
         "default-src 'none'",
         "img-src blob: data: https: http:",
         "connect-src 'self'",
         "base-uri 'self'",
         "form-action 'none'",
         "frame-ancestors 'none'",
-        f"script-src {_source(script)}",
-        f"style-src {_source(style)}",
+        "script-src 'self'",
+        "style-src 'self'",
     )
-    return before, after, "; ".join(policy)
+)
 
 
-def _gather(html: str, tags: re.Pattern[str]) -> tuple[str, str, str]:
-    """Cut the document where its tags name sources: before, the text of the sources, after."""
-    before, after = tags.split(html)
-    names = re.findall(r'"([a-z]+\.(?:css|js))"', html[len(before) : len(html) - len(after)])
-    return before, "".join((_HERE / name).read_text(encoding="utf-8") for name in names), after
+@dataclass(frozen=True)
+class Asset:
+    """A script or a stylesheet of the page."""
+
+    content_type: str
+    text: str
 
 
-def _encoded(name: str) -> str:
-    """Read a source that is no text."""
-    return b64encode((_HERE / name).read_bytes()).decode()
+def page(prefix: str) -> str:
+    """Build the page for an API that is served below `prefix`.
+
+    Parameters
+    ----------
+    prefix : str
+        `""` or `"/"` for none, otherwise one path segment such as `"/prod"`, the stage.
+
+    Returns
+    -------
+    str
+        The HTML.
+
+    Raises
+    ------
+    ValueError
+        The prefix, which comes from an event, is not one path segment of letters, digits, `_`
+        and `-`.
+    """
+    if not _PREFIX.fullmatch(prefix):
+        raise ValueError(f"not a path prefix: {prefix[:40]!r}")
+    before, after = _document()
+    return f'{before}<base href="{prefix.rstrip("/")}/">{after}'
 
 
-def _source(text: str) -> str:
-    """Name an inlined text as a Content-Security-Policy source."""
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+def version() -> str:
+    """Give the version in the URLs of the assets."""
+    return _assets()[0]
+
+
+def asset(version: str, name: str) -> Asset | None:
+    """Look up an asset of the current version.
+
+    Other versions get it too, but must not cache it: while a deployment shifts traffic, the new
+    page asks the old function for its assets, and the old page asks the new function.
+
+    Returns
+    -------
+    Asset or None
+        None for an unknown name, or a version that no page has.
+    """
+    return _assets()[1].get(name) if _VERSION.fullmatch(version) else None
+
+
+@cache
+def _document() -> tuple[str, str]:
+    """Read the HTML before and after its base tag."""
+    html = (_HERE / "index.html").read_text(encoding="utf-8")
+    # Indentation is a tenth of the markup.
+    html = re.sub(r"\n\s+", "\n", html)
+    html = re.sub(r'"assets/(?=[\w.]+")', f'"assets/{version()}/', html)
+    # Inlined, since API Gateway answers text to clients that do not ask for a binary type first.
+    photo = b64encode((_HERE / _PHOTO).read_bytes()).decode()
+    html = html.replace(f'src="{_PHOTO}"', f'src="data:image/webp;base64,{photo}"')
+    before, after = html.split(_BASE_TAG)
+    return before, after
+
+
+@cache
+def _assets() -> tuple[str, Mapping[str, Asset]]:
+    return read_assets(_HERE / "assets")
+
+
+def read_assets(folder: Path) -> tuple[str, Mapping[str, Asset]]:
+    """Read the scripts and stylesheets in a folder.
+
+    Returns
+    -------
+    tuple[str, Mapping]
+        Their version, 16 hexadecimal digits that depend on all names and contents, and the assets
+        by name.
+    """
+    digest, assets = sha256(), {}
+    for path in sorted(folder.iterdir()):
+        if content_type := _CONTENT_TYPES.get(path.suffix):
+            content = path.read_bytes()
+            digest.update(f"{path.name} {len(content)}\n".encode() + content)
+            assets[path.name] = Asset(content_type, content.decode())
+    return digest.hexdigest()[:16], assets

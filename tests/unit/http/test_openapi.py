@@ -49,6 +49,7 @@ STATUSES = {
     "GET /models": READ | {"503"},
     "GET /openapi.json": READ,
     "GET /": READ,
+    "GET /assets/{version}/{name}": READ,
 }
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html

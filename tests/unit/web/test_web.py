@@ -1,84 +1,96 @@
-"""The page is one document that needs nothing else and runs nothing but its own two texts."""
+"""The page: what it needs it serves itself, at addresses that change with the content."""
 
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
-from base64 import b64decode, b64encode
-from hashlib import sha256
+from base64 import b64decode
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from carlens import web
+from carlens.config import Config
+from carlens.http.image_routes import respond
+from carlens.services.recognition_app import RecognitionApp
+from tests.support import event
 
+_ROOT = Path(__file__).parents[3]
 _SOURCES = Path(web.__file__).parent
+_ASSETS = _SOURCES / "assets"
+_VENDORED = "marked.esm.js"
+_MODULES = {
+    path.name: path.read_text("utf-8") for path in _ASSETS.glob("*.js") if path.name != _VENDORED
+}
 
-# Names, not addresses that a browser would ask: the SVG namespace and the hint in the text field.
+# Names, not addresses that a browser would request: the icon's namespace and a placeholder.
 _HARMLESS_URLS = {"http://www.w3.org/2000/svg", "https://example.com/street.jpg"}
 
 
 class _Document(HTMLParser):
-    """What a browser would find in the page."""
+    """The tags that a browser would find in the page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str]]] = []
-        self.inlined: dict[str, list[str]] = {"script": [], "style": []}
+        self.scripts = ""
         self._inside = ""
         self.feed(html)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, {name: value or "" for name, value in attrs}))
-        if tag in self.inlined:
-            self.inlined[tag].append("")
-            self._inside = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._inside:
-            self._inside = ""
+        self._inside = tag
 
     def handle_data(self, data: str) -> None:
-        if self._inside:
-            self.inlined[self._inside][-1] += data
+        if self._inside in ("script", "style"):
+            self.scripts += data
 
     def attributes(self, tag: str) -> list[dict[str, str]]:
         return [attrs for name, attrs in self.tags if name == tag]
 
 
-def _directives(policy: str) -> dict[str, list[str]]:
-    return {name: sources for name, *sources in map(str.split, policy.split("; "))}
+@pytest.fixture
+def document() -> _Document:
+    return _Document(web.page("/prod"))
 
 
-@pytest.mark.parametrize("part", ["script", "style"])
-def test_policy_allows_exactly_the_one_inlined_text(part: str) -> None:
-    # Given
-    html, policy = web.page("/prod")
-    # When
-    [text] = _Document(html).inlined[part]
-    # Then
-    digest = b64encode(sha256(text.encode()).digest()).decode()
-    assert len(text) > 1000
-    assert _directives(policy)[f"{part}-src"] == [f"'sha256-{digest}'"]
+def _version() -> str:
+    found = re.search(r'"assets/([0-9a-f]+)/main\.js"', web.page(""))
+    assert found
+    return found[1]
 
 
-def test_policy_allows_nothing_it_does_not_need() -> None:
-    _, policy = web.page("")
-    directives = _directives(policy)
-    assert {
-        name: sources for name, sources in directives.items() if "sha256" not in sources[0]
-    } == {
+# The document ------------------------------------------------------------------------------
+
+
+def test_policy_allows_nothing_that_the_page_does_not_need() -> None:
+    directives = {
+        name: sources for name, *sources in map(str.split, web.CONTENT_SECURITY_POLICY.split("; "))
+    }
+
+    assert directives == {
         "default-src": ["'none'"],
         "img-src": ["blob:", "data:", "https:", "http:"],
         "connect-src": ["'self'"],
         "base-uri": ["'self'"],
         "form-action": ["'none'"],
         "frame-ancestors": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
     }
-    assert "unsafe" not in policy
+
+
+def test_markup_has_no_inline_code_that_the_policy_would_block(document: _Document) -> None:
+    assert document.scripts.strip() == ""
+    assert document.attributes("style") == []
+    for tag, attrs in document.tags:
+        assert not [name for name in attrs if name.startswith("on") or name == "style"], tag
 
 
 @pytest.mark.parametrize(
@@ -87,14 +99,11 @@ def test_policy_allows_nothing_it_does_not_need() -> None:
 )
 def test_every_link_starts_at_the_prefix(prefix: str, base: str) -> None:
     # When
-    html, policy = web.page(prefix)
-    document = _Document(html)
-    # Then the only base is the prefix, and it stands before all that it must hold for
+    document = _Document(web.page(prefix))
+    # Then the only base is the prefix, and it precedes everything that it applies to
     assert document.attributes("base") == [{"href": base}]
     names = [name for name, attrs in document.tags if {"href", "src"} & set(attrs)]
     assert names[0] == "base"
-    # And the policy does not depend on where the page is served
-    assert policy == web.page("/elsewhere")[1]
 
 
 @pytest.mark.parametrize(
@@ -113,88 +122,272 @@ def test_every_link_starts_at_the_prefix(prefix: str, base: str) -> None:
         "/" + "a" * 129,
     ],
 )
-def test_a_prefix_that_is_no_stage_is_refused(prefix: str) -> None:
+def test_a_prefix_that_is_not_a_stage_is_refused(prefix: str) -> None:
     with pytest.raises(ValueError, match="not a path prefix"):
         web.page(prefix)
 
 
-def test_page_needs_nothing_from_elsewhere() -> None:
-    html, _ = web.page("/prod")
-    document = _Document(html)
+def test_the_page_requests_nothing_from_other_hosts(document: _Document) -> None:
     urls = [attrs[key] for _, attrs in document.tags for key in ("src", "href") if key in attrs]
     assert {"openapi.json", "models", "health"} <= set(urls)
     for url in urls:
         assert url.startswith("data:") or not re.search(r"[a-z]+:|//", url), url
-    assert set(re.findall(r"https?://\w[\w./-]+", html)) == _HARMLESS_URLS
-    assert not re.search(r"@import|url\(", document.inlined["style"][0])
+    texts = [web.page(""), *_MODULES.values(), (_ASSETS / "page.css").read_text("utf-8")]
+    assert set(re.findall(r"https?://\w[\w./-]+", "".join(texts))) == _HARMLESS_URLS
+    assert not re.search(r"@import|url\(", texts[-1])
 
 
-def test_the_example_photo_is_in_the_page_and_in_the_notice() -> None:
+def test_the_example_photo_is_in_the_page_and_in_the_notice(document: _Document) -> None:
     # When
-    [photo] = _Document(web.page("")[0]).attributes("img")
+    [photo] = document.attributes("img")
     # Then
     kind, _, content = photo["src"].partition(",")
     assert kind == "data:image/webp;base64"
     assert b64decode(content) == (_SOURCES / "example.webp").read_bytes()
-    assert "web/example.webp" in (_SOURCES.parents[2] / "NOTICE").read_text("utf-8")
+    assert "web/example.webp" in (_ROOT / "NOTICE").read_text("utf-8")
 
 
-def test_markup_says_nothing_that_headers_say_otherwise() -> None:
-    html, _ = web.page("/prod")
-
-    names = [attrs.get("name") for attrs in _Document(html).attributes("meta")]
+def test_markup_does_not_contradict_the_headers(document: _Document) -> None:
+    names = [attrs.get("name") for attrs in document.attributes("meta")]
+    assert "viewport" in names
     assert "referrer" not in names
 
 
-def test_markup_has_no_inline_code_that_the_policy_would_block() -> None:
-    html, _ = web.page("")
-    for tag, attrs in _Document(html).tags:
-        assert not [name for name in attrs if name.startswith("on") or name == "style"], tag
-
-
-def test_script_writes_text_and_never_markup() -> None:
-    [script] = _Document(web.page("")[0]).inlined["script"]
-    for markup in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
-        assert markup not in script
-    assert "localStorage" not in script
-    assert "sessionStorage" not in script
-
-
-def test_every_element_the_script_asks_for_is_there_once() -> None:
-    html, _ = web.page("")
-    document = _Document(html)
-    ids = [attrs["id"] for _, attrs in document.tags if "id" in attrs]
-    asked = set(re.findall(r'\$\("([\w-]+)"\)', document.inlined["script"][0]))
-    assert len(ids) == len(set(ids))
-    assert len(asked) > 20
-    assert asked <= set(ids)
-
-
-def test_every_label_and_reference_points_at_an_element() -> None:
-    document = _Document(web.page("")[0])
+def test_every_label_and_reference_points_at_an_element(document: _Document) -> None:
     ids = {attrs["id"] for _, attrs in document.tags if "id" in attrs}
     for _, attrs in document.tags:
         for name in ("for", "aria-labelledby", "aria-describedby"):
             assert set(attrs.get(name, "").split()) <= ids
 
 
-def test_every_source_is_in_the_page_once() -> None:
-    html, _ = web.page("")
-    sources = [*_SOURCES.glob("*.js"), *_SOURCES.glob("*.css")]
-    assert len(sources) > 2
-    for source in sources:
-        assert html.count(source.read_text("utf-8")) == 1, source.name
+# The assets --------------------------------------------------------------------------------
+
+
+def _get(path: str, method: str = "GET") -> dict[str, Any]:
+    def no_models(config: Config) -> Any:
+        raise AssertionError("the page needs no models")
+
+    return respond(event(method, path), None, RecognitionApp(Config(), no_models))
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [("main.js", "text/javascript; charset=utf-8"), ("page.css", "text/css; charset=utf-8")],
+)
+def test_an_asset_may_be_cached_for_a_year(name: str, content_type: str, method: str) -> None:
+    # When
+    answer = _get(f"/assets/{_version()}/{name}", method)
+    # Then
+    assert answer["statusCode"] == 200
+    assert answer["body"] == (_ASSETS / name).read_text("utf-8")
+    assert answer["isBase64Encoded"] is False
+    assert answer["headers"]["Content-Type"] == content_type
+    assert answer["headers"]["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert answer["headers"]["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_page_itself_is_not_cached() -> None:
+    answer = _get("/")
+
+    assert answer["statusCode"] == 200
+    assert answer["headers"]["Content-Security-Policy"] == web.CONTENT_SECURITY_POLICY
+    assert "Cache-Control" not in answer["headers"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/assets/{version}/gone.js",
+        "/assets/{version}/example.webp",
+        "/assets/{version}/types.d.ts",
+        "/assets/{version}/marked.LICENSE.txt",
+        "/assets/{version}/..",
+        "/assets/{version}/..%2Findex.html",
+        "/assets/{version}/%2e%2e%2f__init__.py",
+        "/assets/{version}/MAIN.JS",
+        "/assets/{version}/main.js\n",
+        "/assets/../main.js",
+        "/assets/ /main.js",
+    ],
+)
+def test_an_unknown_file_or_an_invalid_version_is_not_found(path: str) -> None:
+    answer = _get(path.format(version=_version()))
+
+    assert answer["statusCode"] == 404
+    error = json.loads(answer["body"])["error"]
+    assert error["code"] == "not_found"
+    assert error["request_id"] == answer["headers"]["X-Request-Id"]
+
+
+def test_another_version_gets_the_current_asset_and_may_not_cache_it() -> None:
+    # Given a page of another version, as while a deployment shifts traffic
+    answer = _get("/assets/0123456789abcdef/main.js")
+
+    assert answer["statusCode"] == 200
+    assert answer["body"] == (_ASSETS / "main.js").read_text("utf-8")
+    assert answer["headers"]["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("name", ["../index.html", "..", "/etc/passwd", "assets/main.js", ""])
+def test_a_name_that_the_gateway_has_decoded_leads_nowhere(name: str) -> None:
+    given = {
+        **event("GET", f"/assets/{_version()}/x"),
+        "pathParameters": {"version": _version(), "name": name},
+    }
+
+    answer = respond(given, None, RecognitionApp(Config(), lambda _: pytest.fail("no models")))
+
+    assert answer["statusCode"] == 404
+
+
+@pytest.mark.parametrize("path", ["/assets", "/assets/{version}", "/assets/{version}/a/main.js"])
+def test_there_is_no_other_route_below_assets(path: str) -> None:
+    answer = _get(path.format(version=_version()))
+
+    assert answer["statusCode"] == 404
+    assert "Cache-Control" not in answer["headers"]
+
+
+def test_an_asset_is_only_read() -> None:
+    answer = _get(f"/assets/{_version()}/main.js", "POST")
+
+    assert answer["statusCode"] == 405
+    assert answer["headers"]["Allow"] == "GET,OPTIONS"
+
+
+@pytest.mark.parametrize(
+    ("one", "two"), [("a", "c"), ("b", "a"), ("ab", ""), ("", "ab"), ("a", "b\n")]
+)
+def test_the_version_changes_with_the_content(tmp_path: Path, one: str, two: str) -> None:
+    # Given two files and their version
+    (tmp_path / "one.js").write_bytes(b"a")
+    (tmp_path / "two.css").write_bytes(b"b")
+    before, assets = web.read_assets(tmp_path)
+    assert assets["two.css"] == web.Asset("text/css; charset=utf-8", "b")
+    # When they change
+    (tmp_path / "one.js").write_bytes(one.encode())
+    (tmp_path / "two.css").write_bytes(two.encode())
+    # Then
+    after, _ = web.read_assets(tmp_path)
+    assert re.fullmatch("[0-9a-f]{16}", after)
+    assert after != before
+
+
+def test_the_version_changes_with_a_name_and_not_with_what_is_not_served(tmp_path: Path) -> None:
+    (tmp_path / "one.js").write_bytes(b"a")
+    before, _ = web.read_assets(tmp_path)
+
+    (tmp_path / "types.d.ts").write_bytes(b"a")
+    assert web.read_assets(tmp_path)[0] == before
+    (tmp_path / "one.js").rename(tmp_path / "two.js")
+    assert web.read_assets(tmp_path)[0] != before
+
+
+# The modules -------------------------------------------------------------------------------
+
+_IMPORT = re.compile(r'^(?:import|export)\b[^;"]*"\./([\w.]+)";', re.M)
+_DYNAMIC_IMPORT = re.compile(r'\bimport\("\./([\w.]+)"\)')
+
+
+def _imported(name: str) -> Iterator[str]:
+    """Give a module and all that it imports statically."""
+    yield name
+    for other in _IMPORT.findall((_ASSETS / name).read_text("utf-8")):
+        yield from _imported(other)
+
+
+def test_every_import_leads_to_a_module() -> None:
+    for name, text in _MODULES.items():
+        said = set(re.findall(r'"(\.[^"]*\.js)"', text.replace("@import", "")))
+        known = {f"./{other}" for other in (*_MODULES, _VENDORED)}
+        assert said <= known, name
+
+
+def test_the_page_preloads_what_its_first_view_needs(document: _Document) -> None:
+    version = _version()
+    preloaded = [
+        attrs["href"] for attrs in document.attributes("link") if attrs["rel"] == "modulepreload"
+    ]
+    [script] = document.attributes("script")
+
+    assert script == {"type": "module", "src": f"assets/{version}/main.js"}
+    needed = {f"assets/{version}/{name}" for name in _imported("main.js")} - {script["src"]}
+    assert sorted(preloaded) == sorted(needed)
+
+
+def test_every_module_is_in_use() -> None:
+    used = set(_imported("main.js"))
+    for text in _MODULES.values():
+        for name in _DYNAMIC_IMPORT.findall(text):
+            used |= set(_imported(name))
+    assert used == {*_MODULES, _VENDORED}
+
+
+def test_the_first_view_is_small() -> None:
+    # Given what is loaded before anything is sent
+    names = {*_imported("main.js"), "page.css"}
+    size = len(web.page("").encode()) + sum((_ASSETS / name).stat().st_size for name in names)
+
+    assert size < 120_000
+    # A new AWS account runs ten copies of a function at once.
+    assert len(names) <= 10
+
+
+def test_modules_write_text_and_never_markup() -> None:
+    for name, script in _MODULES.items():
+        for markup in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+            assert markup not in script, name
+        assert "localStorage" not in script
+        assert "sessionStorage" not in script
+
+
+def test_every_element_the_modules_ask_for_is_there_once(document: _Document) -> None:
+    ids = [attrs["id"] for _, attrs in document.tags if "id" in attrs]
+    asked = set(re.findall(r'\$\("([\w-]+)"\)', "".join(_MODULES.values())))
+    assert len(ids) == len(set(ids))
+    assert len(asked) > 20
+    assert asked <= set(ids)
+
+
+def test_the_vendored_library_is_the_pinned_one() -> None:
+    # Given the version in the lockfile
+    lock = json.loads((_ROOT / "package-lock.json").read_text("utf-8"))
+    version = lock["packages"]["node_modules/marked"]["version"]
+
+    # Then the file and the notice name it
+    vendored = (_ASSETS / _VENDORED).read_bytes()
+    assert f"marked v{version} ".encode() in vendored[:200]
+    assert f"marked {version}, unchanged" in (_ROOT / "NOTICE").read_text("utf-8")
+
+
+def test_the_vendored_library_is_unchanged() -> None:
+    package = _ROOT / "node_modules" / "marked"
+    if not package.is_dir():
+        pytest.skip("node_modules is not installed; `make check` installs it")
+
+    assert (_ASSETS / _VENDORED).read_bytes() == (package / "lib" / _VENDORED).read_bytes()
+    license_text = (_ASSETS / "marked.LICENSE.txt").read_bytes()
+    assert license_text == (package / "LICENSE").read_bytes()
+
+
+# Languages ---------------------------------------------------------------------------------
+
+
+def _table(name: str) -> str:
+    """Give the source of one table of french.js."""
+    found = re.search(rf"^export const {name} = .*?^\}}", _MODULES["french.js"], re.M | re.S)
+    assert found
+    return found[0]
 
 
 def _french() -> dict[str, str]:
-    """Read the dictionary: the English words of the page, and the French."""
-    source = (_SOURCES / "words.js").read_text("utf-8")
-    table = source[source.index("const FRENCH = {") : source.index("const FRENCH_ERRORS")]
-    pairs = re.findall(r'^  (?:"((?:[^"])+)"|(\w+)):\s+"([^"]+)",$', table, re.M)
+    """Read the French texts by their English."""
+    pairs = re.findall(r'^  (?:"([^"]+)"|(\w+)):\s+"([^"]+)",$', _table("MESSAGES"), re.M)
     return {quoted or bare: french for quoted, bare, french in pairs}
 
 
-def test_all_that_is_written_in_the_document_is_there_in_french() -> None:
+def test_every_text_of_the_document_is_there_in_french() -> None:
     # Given what a reader sees or hears, without names and code
     html = (_SOURCES / "index.html").read_text("utf-8")
     html = re.sub(
@@ -207,43 +400,55 @@ def test_all_that_is_written_in_the_document_is_there_in_french() -> None:
     assert texts - names - set(_french()) == set()
 
 
-def test_all_that_the_script_says_is_there_in_french() -> None:
-    # Given the texts that begin like a sentence or hold a hole: what `t` and `plural` are given
-    words = (_SOURCES / "words.js").read_text("utf-8")
+def test_every_text_of_the_modules_is_there_in_french() -> None:
+    # Given texts that are translated, begin like a sentence or have a placeholder
     said = set()
-    for source in _SOURCES.glob("*.js"):
-        if source.name != "words.js":
-            text = source.read_text("utf-8")
-            said |= set(re.findall(r'\b(?:t|part|plural|words)\(\s*"([^"]+)"', text))
-            said |= {
-                literal
-                for literal in re.findall(r'"([^"\n]+)"', text)
-                if re.search(r"\{\w+\}|^[A-Z][a-z]+ .*[.:]$", literal)
-            }
+    for name, text in _MODULES.items():
+        if name == "french.js":
+            continue
+        said |= set(re.findall(r'\bt\(\s*"([^"]+)"', text))
+        said |= set(re.findall(r'\btranslated\(\s*"\w+",\s*"([^"]+)"', text))
+        said |= {
+            literal
+            for literal in re.findall(r'"([^"\n]+)"', text)
+            if re.search(r"\{\w+\}|^[A-Z][a-z]+ .*[.:]$", literal)
+        }
     # Then
     assert len(said) > 60
-    assert {text for text in said if f'"{text}"' not in words} - set(_french()) == set()
+    assert said - set(_french()) == set()
 
 
-def test_french_fills_the_same_holes() -> None:
+def test_every_french_text_is_in_use() -> None:
+    texts = [text for name, text in _MODULES.items() if name != "french.js"]
+    html = " ".join((_SOURCES / "index.html").read_text("utf-8").split())
+    # The steps of the server's timing are put together.
+    composed = {f"{step} {{time}}" for step in ("read", "decode", "detect", "classify")}
+
+    unused = {
+        english
+        for english in _french()
+        if not any(f'"{english}"' in text for text in texts) and english not in html
+    }
+    assert unused == composed
+
+
+def test_french_has_the_same_placeholders() -> None:
     french = _french()
     assert len(french) > 120
     for english, text in french.items():
-        holes = re.findall(r"\{\w+\}", english)
-        assert sorted(holes) == sorted(re.findall(r"\{\w+\}", text)), english
+        placeholders = re.findall(r"\{\w+\}", english)
+        assert sorted(placeholders) == sorted(re.findall(r"\{\w+\}", text)), english
 
 
-def test_every_error_of_the_contract_has_french_words() -> None:
+def test_every_error_of_the_contract_has_a_french_message() -> None:
     contract = (_SOURCES.parents[1] / "openapi.yaml").read_text("utf-8")
     codes = set(re.findall(r"^    \| (?:\d+ \| )?`(\w+)` \|", contract, re.M))
-    words = (_SOURCES / "words.js").read_text("utf-8")
-    table = words[words.index("const FRENCH_ERRORS") : words.index("const PICTURE_ERRORS")]
     assert len(codes) > 15
-    assert codes == set(re.findall(r"^  (\w+):", table, re.M))
+    assert codes == set(re.findall(r"^  (\w+):", _table("ERROR_MESSAGES"), re.M))
 
 
-def test_page_is_small() -> None:
-    assert len(web.page("")[0].encode()) < 150_000
+def test_the_limits_of_the_classifier_are_there_in_french() -> None:
+    assert f'"{Config.classifier}":' in _table("MODEL_LIMITS")
 
 
 def test_module_imports_the_standard_library_only() -> None:

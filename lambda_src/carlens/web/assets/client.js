@@ -1,0 +1,92 @@
+// Requests to the API.
+
+/** @import { Values } from "./i18n.js" */
+/** @import { ApiErrorDetails, Mode } from "./types" */
+import { $ } from "./dom.js";
+
+// API Gateway hands a function 6 MB of event, base64 included: about 4.5 MB of form.
+export const MAX_BYTES = 4_500_000;
+export const MAX_PHOTOS = 32;
+
+export const UNREACHABLE = "The server could not be reached. Check the connection and try again.";
+
+/** A request that failed as a whole, with a message for the user. */
+export class ApiError extends Error {
+  /**
+   * @param {string} message A text of the page or one from the server.
+   * @param {ApiErrorDetails & { values?: Values }} [details]
+   */
+  constructor(message, { status = 0, code = "", requestId = "", values = {} } = {}) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.requestId = requestId;
+    this.values = values;
+  }
+}
+
+/**
+ * Give the path of a request that asks for everything the page shows. The confidence is the
+ * lowest that the slider reaches, so that moving it needs no other request.
+ *
+ * @param {Mode} mode
+ */
+export const detectionPath = (mode) => `${mode}?format=detailed&confidence=0.2`;
+
+/**
+ * Give the absolute URL of a route, below the stage if there is one.
+ *
+ * @param {string} path
+ */
+export const apiUrl = (path) => new URL(path, document.baseURI).href;
+
+/** @returns {Record<string, string>} */
+export function keyHeaders() {
+  const key = $("key").value.trim();
+  return key ? { "x-api-key": key } : {};
+}
+
+/**
+ * Call the API with the user's key.
+ *
+ * @param {string} path
+ * @param {RequestInit} [options]
+ */
+export async function apiFetch(path, options = {}) {
+  try {
+    return await fetch(apiUrl(path), { ...options, headers: keyHeaders() });
+  } catch (error) {
+    throw options.signal?.aborted ? error : new ApiError(UNREACHABLE);
+  }
+}
+
+/**
+ * Parse an answer, or throw the `ApiError` that it describes.
+ *
+ * @param {number} status
+ * @param {string} text
+ * @param {(answer: any) => unknown} isExpected Whether the answer has the expected form.
+ */
+export function parseAnswer(status, text, isExpected) {
+  let answer = null;
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    // Handled below: null is not an expected answer.
+  }
+  if (status >= 200 && status < 300 && isExpected(answer)) return answer;
+  throw errorOf(status, text, answer);
+}
+
+/**
+ * @param {number} status
+ * @param {string} text
+ * @param {any} answer The text as JSON; null if it is not.
+ */
+function errorOf(status, text, answer) {
+  const { code, message, request_id: requestId } = answer?.error ?? answer ?? {};
+  let shown = "The server's answer could not be understood.";
+  if (typeof message === "string" && message) shown = message;
+  else if (status >= 400 && text) shown = text.slice(0, 300);
+  return new ApiError(shown, { status, code, requestId });
+}

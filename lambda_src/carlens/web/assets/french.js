@@ -1,0 +1,303 @@
+// The French texts of the page. Other modules name a text by its English; {…} is filled in.
+
+export const MESSAGES = {
+  // Frame
+  "Carlens: see the vehicles in your photos": "Carlens : voyez les véhicules de vos photos",
+  "Carlens: the API": "Carlens : l’API",
+  "Carlens: names": "Carlens : les noms",
+  Photos: "Photos",
+  "See the vehicles in your photos": "Voyez les véhicules de vos photos",
+  "Send several photos at once. Carlens draws a box around every car and truck and names its make and model. Names it is not sure of are marked as guesses.":
+    "Envoyez plusieurs photos à la fois. Carlens encadre chaque voiture et chaque camion, et en donne la marque et le modèle. Les noms incertains sont signalés comme des suppositions.",
+  "Photos to analyze": "Photos à analyser",
+  "Drop or paste photos here": "Déposez ou collez des photos ici",
+  "Drop to add": "Relâchez pour ajouter",
+  "Choose photos": "Choisir des photos",
+  "Take a photo": "Prendre une photo",
+  "Try an example": "Essayer un exemple",
+  "JPEG, PNG, WebP, GIF, BMP or TIFF": "JPEG, PNG, WebP, GIF, BMP ou TIFF",
+  "Or photo URLs, one per line": "Ou des URL de photos, une par ligne",
+  "Add URLs": "Ajouter les URL",
+  "Photos to send, in this order": "Photos à envoyer, dans cet ordre",
+  "Look for": "Rechercher",
+  "Vehicles with make and model": "Véhicules, marque et modèle",
+  "All objects": "Tous les objets",
+  "API key": "Clé d’API",
+  "Only if this API requires one. It is sent as":
+    "Seulement si cette API en exige une. Elle est envoyée dans l’en-tête",
+  "and forgotten when you leave the page.": "et oubliée quand vous quittez la page.",
+  Cancel: "Annuler",
+  "Remove all": "Tout retirer",
+  "Progress of the request": "Progression de la requête",
+  "What the names cover.": "Ce que couvrent les noms.",
+  "How certain the names are": "Certitude des noms",
+  Name: "Nom",
+  "Make, a guess": "Marque, supposée",
+  "Class only": "Catégorie seule",
+  "Minimum confidence": "Confiance minimale",
+  "Show only": "Afficher seulement",
+  "Copy JSON": "Copier le JSON",
+  "Download CSV": "Télécharger le CSV",
+  "The complete answer, regardless of the filters":
+    "La réponse complète, quels que soient les filtres",
+  "What the filters show": "Ce que montrent les filtres",
+  Enlarge: "Agrandir",
+  "Download annotated PNG": "Télécharger le PNG annoté",
+  "The same request from your code": "La même requête depuis votre code",
+  "A request from your code": "Une requête depuis votre code",
+  "Programming language": "Langage de programmation",
+  Copy: "Copier",
+  "The API": "L’API",
+  "API contract": "Contrat de l’API",
+  Models: "Modèles",
+  Health: "État",
+  Views: "Vues",
+
+  // Names
+  Names: "Noms",
+  "Match written names": "Reconnaître les noms saisis",
+  "Match makes and models as people write them, with typos, trims and engines, to the names in a reference table. A name without a close match stays empty.":
+    "Faites correspondre des marques et modèles tels qu’on les écrit, avec fautes de frappe, finitions et motorisations, aux noms d’une table de référence. Un nom sans correspondance proche reste vide.",
+  "One name, as you type": "Un nom, au fil de la saisie",
+  Table: "Table",
+  Make: "Marque",
+  Model: "Modèle",
+  "A whole file": "Un fichier entier",
+  "CSV with commas, semicolons or tabs, with a make and a model in each row; up to 10,000 rows. The answer has one row for each, in the same order, from the table selected here.":
+    "CSV à virgules, points-virgules ou tabulations, avec une marque et un modèle par ligne ; 10 000 lignes au maximum. La réponse contient une ligne pour chacune, dans le même ordre, d’après la table choisie ici.",
+  "Choose a CSV file": "Choisir un fichier CSV",
+  "Download the answer": "Télécharger la réponse",
+  "The first rows of the answer": "Les premières lignes de la réponse",
+  "Enter a make, a model or both.": "Saisissez une marque, un modèle ou les deux.",
+  "Nothing in this table is similar enough.": "Aucun nom de cette table n’est assez ressemblant.",
+  "No model of this make is similar enough.":
+    "Aucun modèle de cette marque n’est assez ressemblant.",
+  Overall: "Total",
+  Alternatives: "Autres possibilités",
+  "Matching {name}…": "Recherche des noms de {name}…",
+  "Matched {name} with the table {table}.":
+    "Correspondances de {name} trouvées avec la table {table}.",
+  "Scores are out of 100.": "Les scores sont sur 100.",
+  "This file is larger than {max}. Split it and send the parts one at a time.":
+    "Ce fichier dépasse {max}. Divisez-le et envoyez les parties une à une.",
+  "Reference: {name}": "Référence : {name}",
+
+  // Tray
+  "{n} photo added.": "{n} photo ajoutée.",
+  "{n} photos added.": "{n} photos ajoutées.",
+  "{n} URL added.": "{n} URL ajoutée.",
+  "{n} URLs added.": "{n} URL ajoutées.",
+  "This line is not a URL. A URL starts with https:// or http://.":
+    "Cette ligne n’est pas une URL. Une URL commence par https:// ou http://.",
+  "These lines are not URLs. A URL starts with https:// or http://.":
+    "Ces lignes ne sont pas des URL. Une URL commence par https:// ou http://.",
+  "No preview": "Pas d’aperçu",
+  "Not shown": "Non affichée",
+  "Remove {name}": "Retirer {name}",
+  "Removed {name}.": "{name} retirée.",
+  "All photos removed.": "Toutes les photos ont été retirées.",
+  "Find the vehicles": "Trouver les véhicules",
+  "Find the vehicles in {n} photo": "Trouver les véhicules dans {n} photo",
+  "Find the vehicles in {n} photos": "Trouver les véhicules dans {n} photos",
+  "Find the objects": "Trouver les objets",
+  "Find the objects in {n} photo": "Trouver les objets dans {n} photo",
+  "Find the objects in {n} photos": "Trouver les objets dans {n} photos",
+  "{size} in total. Large photos will be scaled down to fit into one request ({max}).":
+    "{size} au total. Les grandes photos seront réduites pour tenir dans une requête ({max}).",
+  "Add a photo or a URL first.": "Ajoutez d’abord une photo ou une URL.",
+  "Folders are not supported. Open the folder and drop its photos.":
+    "Les dossiers ne sont pas pris en charge. Ouvrez le dossier et déposez ses photos.",
+
+  // Request
+  "Scaling down photo {i} of {n}…": "Réduction de la photo {i} sur {n}…",
+  "These photos are larger than {max} even when scaled down. Send fewer at a time, or smaller ones.":
+    "Ces photos dépassent {max} même réduites. Envoyez-en moins à la fois, ou de plus petites.",
+  "This browser cannot scale down {name} ({size}). Convert it to JPEG or remove it.":
+    "Ce navigateur ne peut pas réduire {name} ({size}). Convertissez la photo en JPEG ou retirez-la.",
+  "A request takes at most {max} photos. Remove {n}.":
+    "Une requête accepte au plus {max} photos. Retirez-en {n}.",
+  "Sending…": "Envoi…",
+  "{sent} of {total}": "{sent} sur {total}",
+  "Analyzing the photos…": "Analyse des photos…",
+  "Canceled.": "Annulé.",
+  "Done.": "Terminé.",
+  "The server could not be reached. Check the connection and try again.":
+    "Le serveur est injoignable. Vérifiez la connexion et réessayez.",
+  "The server's answer could not be understood.": "La réponse du serveur est incompréhensible.",
+  "The request failed.": "La requête a échoué.",
+  "Something went wrong on this page. Reload it and try again.":
+    "Une erreur s’est produite sur cette page. Rechargez-la et réessayez.",
+  "If this API requires a key, enter it under “API key” and try again.":
+    "Si cette API exige une clé, saisissez-la sous « Clé d’API » et réessayez.",
+  "The results below are from the previous request.":
+    "Les résultats ci-dessous sont ceux de la requête précédente.",
+  "request {id}": "requête {id}",
+
+  // Results
+  "{n} vehicle": "{n} véhicule",
+  "{n} vehicles": "{n} véhicules",
+  "No vehicles": "Aucun véhicule",
+  "{n} object": "{n} objet",
+  "{n} objects": "{n} objets",
+  "No objects": "Aucun objet",
+  "{found} in {n} photo": "{found} dans {n} photo",
+  "{found} in {n} photos": "{found} dans {n} photos",
+  ", {n} failed": ", {n} en échec",
+  "{n} photo failed": "{n} photo en échec",
+  "{n} photos failed": "{n} photos en échec",
+  "0 of {found} passes the filters": "Les filtres masquent {found}",
+  "0 of {found} pass the filters": "Les filtres masquent {found}",
+  "{n} of {total} shown": "{n} sur {total}",
+  "Round trip {time}": "Aller-retour {time}",
+  "Carlens {time}": "Carlens {time}",
+  "read {time}": "lecture {time}",
+  "decode {time}": "décodage {time}",
+  "detect {time}": "détection {time}",
+  "classify {time}": "classification {time}",
+  "{width} × {height} pixels": "{width} × {height} pixels",
+  "No cars or trucks found in this photo. Buses, motorcycles and bicycles are under “All objects”.":
+    "Aucune voiture ni aucun camion dans cette photo. Les bus, motos et vélos se trouvent sous « Tous les objets ».",
+  "The detector found nothing it knows in this photo.":
+    "Le détecteur n’a rien trouvé qu’il connaisse dans cette photo.",
+  "Nothing in this photo passes the filters; {n} hidden.":
+    "Les filtres masquent tout dans cette photo : {n} en tout.",
+  "Found in this photo": "Trouvés dans cette photo",
+  "This browser cannot display this file.": "Ce navigateur ne peut pas afficher ce fichier.",
+  "The photo at this URL cannot be displayed here.":
+    "La photo à cette URL ne peut pas être affichée ici.",
+  "Compressed before sending ({before} to {after}) to fit into one request.":
+    "Compressée avant l’envoi ({before} à {after}) pour tenir dans une requête.",
+  "Scaled down from {from} to {to} pixels before sending ({before} to {after}) to fit into one request. The boxes are mapped back to the original.":
+    "Réduite de {from} à {to} pixels avant l’envoi ({before} à {after}) pour tenir dans une requête. Les cadres sont reportés sur l’original.",
+  "Carlens cannot read this file as a photo": "Carlens ne peut pas lire ce fichier comme une photo",
+  "This image format is not supported": "Ce format d’image n’est pas pris en charge",
+  "This photo is too large": "Cette photo est trop grande",
+  "This photo arrived damaged": "Cette photo est arrivée endommagée",
+  "This URL is not allowed": "Cette URL n’est pas autorisée",
+  "This URL could not be fetched": "Cette URL n’a pas pu être lue",
+  "Time ran out before this photo": "Le temps a manqué avant cette photo",
+  "This photo failed": "Cette photo a échoué",
+  "The answer has no result for this photo.":
+    "La réponse ne contient aucun résultat pour cette photo.",
+  "detected {share}": "détection {share}",
+  "{kind}, detected {share}": "{kind}, détection {share}",
+  "; make {share}": " ; marque {share}",
+  "Boxes in {name}; use the arrow keys to move between them":
+    "Cadres dans {name} ; les flèches passent de l’un à l’autre",
+  "Not sure. The closest names:": "Pas sûr. Les noms les plus proches :",
+  Copied: "Copié",
+  "Copying is not allowed here": "La copie n’est pas autorisée ici",
+  "{name} saved.": "{name} enregistré.",
+  "{name} saved with the boxes only: that site does not allow this page to copy its photo. To get both, save the photo and send the file.":
+    "{name} enregistré avec les cadres seuls : ce site n’autorise pas cette page à copier sa photo. Pour avoir les deux, enregistrez la photo et envoyez le fichier.",
+  "{name} saved with the boxes only: this browser cannot display this file.":
+    "{name} enregistré avec les cadres seuls : ce navigateur ne peut pas afficher ce fichier.",
+  "The PNG could not be created: the photo is too large for this browser.":
+    "Le PNG n’a pas pu être créé : la photo est trop grande pour ce navigateur.",
+
+  // Code
+  "Set the environment variable CARLENS_API_KEY to your API key first.":
+    "Mettez d’abord votre clé d’API dans la variable d’environnement CARLENS_API_KEY.",
+  "Replace YOUR_API_KEY with your API key.": "Remplacez YOUR_API_KEY par votre clé d’API.",
+  "These files exceed the request limit of {max} and would be refused (413). Scale them down first, as this page did.":
+    "Ces fichiers dépassent la limite de {max} par requête et seraient refusés (413). Réduisez-les d’abord, comme l’a fait cette page.",
+  "The code scales large files down, as this page did.":
+    "Le code réduit les grands fichiers, comme l’a fait cette page.",
+  "Requires pip install {packages}.": "Nécessite pip install {packages}.",
+  "For a page with a file input that accepts multiple files.":
+    "Pour une page avec un champ de fichier qui en accepte plusieurs.",
+  "Save as carlens.mjs and run with Node.js 20 or later.":
+    "À enregistrer comme carlens.mjs et à exécuter avec Node.js 20 ou plus récent.",
+
+  // API
+  "Loading the API contract…": "Chargement du contrat de l’API…",
+  "version {version}": "version {version}",
+  "On this page": "Sur cette page",
+  "The API contract is in English.": "Le contrat de l’API est en anglais.",
+  Parameters: "Paramètres",
+  "Request body": "Corps de la requête",
+  Answers: "Réponses",
+  Errors: "Erreurs",
+  Fields: "Champs",
+  Example: "Exemple",
+  required: "obligatoire",
+  "Try it": "Essayer",
+  "Body as": "Type du corps",
+  "Photo files": "Fichiers photo",
+  "Photo file": "Fichier photo",
+  "CSV file": "Fichier CSV",
+  "URLs, one per line": "URL, une par ligne",
+  Send: "Envoyer",
+  default: "par défaut",
+  "Answer to {route}": "Réponse à {route}",
+  "Copy curl": "Copier la commande curl",
+};
+
+/**
+ * What the page says about an error, by its code. The server's message is in English.
+ *
+ * @type {Record<string, string>}
+ */
+export const ERROR_MESSAGES = {
+  not_an_image: "Vérifiez le fichier : ce n’est pas une image, ou il est endommagé.",
+  unsupported_image: "Envoyez du JPEG, PNG, WebP, GIF, BMP ou TIFF.",
+  picture_too_large: "Réduisez la photo : 1600 pixels de large suffisent.",
+  invalid_base64: "Renvoyez la photo.",
+  url_refused: "Carlens ne lit jamais cette URL. Envoyez la photo elle-même.",
+  url_failed: "Vérifiez que l’URL s’ouvre dans un navigateur, puis réessayez.",
+  deadline_exceeded: "Renvoyez cette photo avec moins d’autres.",
+  bad_request: "La requête est incompréhensible.",
+  malformed_body: "Le corps de la requête ne correspond pas à son type.",
+  invalid_parameter: "Un paramètre est hors de ses limites.",
+  no_pictures: "La requête ne contient aucune photo.",
+  no_rows: "La requête ne contient ni marque ni modèle : envoyez au moins une ligne.",
+  forbidden: "Le pare-feu ou la clé d’API de ce déploiement refuse la requête.",
+  not_found: "Cette route ou cette table n’existe pas.",
+  method_not_allowed: "Cette route n’accepte pas cette méthode.",
+  payload_too_large: "La requête est trop grande : envoyez moins de photos, ou de plus petites.",
+  too_many_pictures: "Trop de photos dans une requête : envoyez-en moins à la fois.",
+  too_many_rows:
+    "Trop de lignes, ou de possibilités, dans une requête : répartissez-les sur plusieurs.",
+  unsupported_media_type: "Carlens ne lit pas ce type de corps.",
+  throttled: "Trop de requêtes en ce moment : attendez une seconde et réessayez.",
+  quota_exceeded: "Le quota de la clé d’API est épuisé.",
+  internal_error: "Une erreur s’est produite sur le serveur : réessayez.",
+  models_unavailable: "Les modèles ne peuvent pas être chargés : réessayez dans une minute.",
+  table_unavailable:
+    "La table ne peut pas être lue pour le moment, ou elle contient une erreur : réessayez.",
+  timeout: "La réponse a pris trop de temps : envoyez moins de photos, ou de plus petites.",
+};
+
+/**
+ * The limits of the models that come with Carlens, by model. Those of others stay in English.
+ *
+ * @type {Record<string, string>}
+ */
+export const MODEL_LIMITS = {
+  "efficientnet-lite0-stanford-cars":
+    "Le modèle connaît 196 voitures du marché américain, de 1991 à 2012, et aucune autre : ni Renault, ni Peugeot, ni Citroën, ni Dacia, ni Škoda, ni Seat, ni Opel. Un nom dont la probabilité est inférieure à 0,5 est une supposition.",
+};
+
+/**
+ * The classes of COCO, which most detectors know.
+ *
+ * @type {Record<string, string>}
+ */
+export const CLASS_NAMES = Object.fromEntries(
+  `person:personne bicycle:vélo car:voiture motorcycle:moto airplane:avion truck:camion
+  boat:bateau traffic_light:feu_tricolore fire_hydrant:bouche_d’incendie stop_sign:panneau_stop
+  parking_meter:parcmètre bench:banc bird:oiseau cat:chat dog:chien horse:cheval sheep:mouton
+  cow:vache elephant:éléphant bear:ours zebra:zèbre giraffe:girafe backpack:sac_à_dos
+  umbrella:parapluie handbag:sac_à_main tie:cravate suitcase:valise sports_ball:ballon
+  kite:cerf-volant baseball_bat:batte_de_baseball baseball_glove:gant_de_baseball
+  surfboard:planche_de_surf tennis_racket:raquette_de_tennis bottle:bouteille
+  wine_glass:verre_à_vin cup:tasse fork:fourchette knife:couteau spoon:cuillère bowl:bol
+  banana:banane apple:pomme broccoli:brocoli carrot:carotte hot_dog:hot-dog cake:gâteau
+  chair:chaise couch:canapé potted_plant:plante_en_pot bed:lit dining_table:table toilet:toilettes
+  tv:télé laptop:ordinateur_portable mouse:souris remote:télécommande keyboard:clavier
+  cell_phone:téléphone microwave:micro-ondes oven:four toaster:grille-pain sink:évier
+  refrigerator:réfrigérateur book:livre clock:horloge scissors:ciseaux teddy_bear:ours_en_peluche
+  hair_drier:sèche-cheveux toothbrush:brosse_à_dents`
+    .split(/\s+/)
+    .map((pair) => pair.replaceAll("_", " ").split(":")),
+);

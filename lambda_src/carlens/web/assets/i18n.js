@@ -1,0 +1,177 @@
+// The language of the page: translations, and numbers as each language writes them.
+
+/** @import { Message } from "./types" */
+import { make } from "./dom.js";
+import { CLASS_NAMES, MESSAGES } from "./french.js";
+
+/** @typedef {Record<string, string | number>} Values */
+
+/**
+ * The language shown.
+ *
+ * @type {"en" | "fr"}
+ */
+export let language = "en";
+
+/** @type {(() => void)[]} */
+const labels = [];
+/** @type {(() => void)[]} */
+const views = [];
+
+/**
+ * Translate a text of the page.
+ *
+ * @param {Message} english
+ * @param {Values} [values] What to fill in for each `{name}`.
+ * @returns {string}
+ */
+export function t(english, values = {}) {
+  /** @type {string} */
+  const text = language === "fr" ? (MESSAGES[english] ?? english) : english;
+  return text.replace(/\{(\w+)\}/g, (placeholder, name) => String(values[name] ?? placeholder));
+}
+
+/**
+ * Translate a text that counts something, which goes in for `{n}`.
+ *
+ * @param {number} n
+ * @param {Message} one
+ * @param {Message} many
+ * @param {Values} [values]
+ */
+export function plural(n, one, many, values = {}) {
+  const form = new Intl.PluralRules(language).select(n) === "one" ? one : many;
+  return t(form, { n, ...values });
+}
+
+/**
+ * Translate the name of an object class; one that is not in COCO stays as the model names it.
+ *
+ * @param {string} name
+ * @returns {string}
+ */
+export const className = (name) => (language === "fr" && CLASS_NAMES[name]) || name;
+
+/** @param {{ make: string, model: string }} names */
+export const fullName = ({ make, model }) => `${make} ${model}`.trim();
+
+/**
+ * @param {number} x
+ * @param {number} digits
+ */
+const decimal = (x, digits) =>
+  x.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+/** @param {number} share 0 to 1. */
+export function percent(share) {
+  /** @param {number} x */
+  const format = (x) => x.toLocaleString(language, { style: "percent" });
+  return share > 0 && share < 0.005 ? `<${format(0.01)}` : format(share);
+}
+
+/** @param {number} n */
+export function bytes(n) {
+  const [unit, kilo, mega] = language === "fr" ? ["o", "ko", "Mo"] : ["B", "KB", "MB"];
+  if (n < 1000) return `${n} ${unit}`;
+  return n < 999_500 ? `${Math.round(n / 1000)} ${kilo}` : `${decimal(n / 1e6, 1)} ${mega}`;
+}
+
+/** @param {number} ms */
+export function duration(ms) {
+  return ms < 999.5 ? `${Math.round(ms)} ms` : `${decimal(ms / 1000, ms < 9950 ? 2 : 1)} s`;
+}
+
+/**
+ * Write a label now, and again whenever the language changes.
+ *
+ * @param {() => void} write
+ */
+export function label(write) {
+  labels.push(write);
+  write();
+}
+
+/**
+ * Make an element with a text that follows the language of the page, among others that do not.
+ *
+ * @template {string} Tag
+ * @param {Tag} tag
+ * @param {Message} english
+ * @param {Values} [values]
+ */
+export function translated(tag, english, values) {
+  const element = make(tag);
+  label(() => {
+    element.lang = language;
+    element.textContent = t(english, values);
+  });
+  return element;
+}
+
+/**
+ * Give an element an accessible name that follows the language of the page.
+ *
+ * @template {HTMLElement} E
+ * @param {E} element
+ * @param {() => string} name
+ * @returns {E}
+ */
+export function withName(element, name) {
+  label(() => {
+    element.lang = language;
+    element.setAttribute("aria-label", name());
+  });
+  return element;
+}
+
+/**
+ * Redraw part of the page when the language changes.
+ *
+ * @param {() => void} redraw
+ */
+export function onLanguageChange(redraw) {
+  views.push(redraw);
+}
+
+/** Write all labels again, for those that showed something else for a moment. */
+export function writeLabels() {
+  for (const write of labels) write();
+}
+
+/**
+ * Show the page in a language: all labels, and then the views.
+ *
+ * @param {"en" | "fr"} chosen
+ */
+export function setLanguage(chosen) {
+  language = chosen;
+  document.documentElement.lang = chosen;
+  writeLabels();
+  for (const redraw of views) redraw();
+}
+
+/** Make labels of the English texts in index.html: text nodes, and attributes read aloud. */
+export function labelDocument() {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = /** @type {Text} */ (walker.currentNode);
+    const english = node.data.trim().replace(/\s+/g, " ");
+    if (!isMessage(english)) continue;
+    const [, before, after] = /^(\s*)[\s\S]*?(\s*)$/.exec(node.data) ?? ["", "", ""];
+    labels.push(() => {
+      node.data = before + t(english) + after;
+    });
+  }
+  for (const name of ["aria-label", "title"]) {
+    for (const element of document.body.querySelectorAll(`[${name}]`)) {
+      const english = /** @type {Message} */ (element.getAttribute(name));
+      labels.push(() => element.setAttribute(name, t(english)));
+    }
+  }
+}
+
+/**
+ * @param {string} text
+ * @returns {text is Message}
+ */
+const isMessage = (text) => text in MESSAGES;

@@ -1,0 +1,244 @@
+// The entry point: views, languages, and the controls that add and send photos.
+
+/** @import { Models } from "./types" */
+import { keyHeaders } from "./client.js";
+import { $ } from "./dom.js";
+import { MODEL_LIMITS } from "./french.js";
+import { labelDocument, language, onLanguageChange, setLanguage, t } from "./i18n.js";
+import { matchName } from "./names.js";
+import "./snippets.js";
+import { announce, explain, showModels, showProblem } from "./status.js";
+import { addFiles, addUrls, changeTray, notUrls, showTray, takeUrls } from "./tray.js";
+
+// Models ------------------------------------------------------------------------------------
+
+/** @type {Models | null} */
+let models = null;
+
+/** Load what is known about the models. The page works without it. */
+async function loadModels() {
+  try {
+    const response = await fetch("models", { headers: keyHeaders() });
+    if (!response.ok) return;
+    models = await response.json();
+  } catch {
+    return;
+  }
+  showModels(models ?? {});
+  showLimits();
+}
+
+/** Show what the names cover: in French for the models that come with Carlens. */
+function showLimits() {
+  const classifier = models?.classifier;
+  const french = language === "fr" && MODEL_LIMITS[classifier?.name ?? ""];
+  const limits = [classifier?.limits ?? []].flat().join(" ");
+  const element = /** @type {HTMLElement} */ ($("knows").lastElementChild);
+  $("knows").hidden = !limits;
+  element.lang = french ? "fr" : "en";
+  element.textContent = french || limits;
+}
+
+onLanguageChange(showLimits);
+
+// Views and languages -----------------------------------------------------------------------
+
+/** The title of each view, and where it shows the API key. */
+const VIEWS = /** @type {const} */ ({
+  photos: ["Carlens: see the vehicles in your photos", "options"],
+  names: ["Carlens: names", "names-key"],
+  api: ["Carlens: the API", "api-key"],
+});
+
+/** @typedef {keyof typeof VIEWS} ViewName */
+
+const viewNames = /** @type {ViewName[]} */ (Object.keys(VIEWS));
+const viewLinks = [...document.querySelectorAll("a")].filter((link) => link.dataset.view);
+
+/** @type {ViewName | ""} */
+let view = "";
+
+/** Read view and language from the address, as in `#fr/api/predict`. They are kept nowhere else. */
+function readHash() {
+  const words = location.hash.slice(1).split("/");
+  /** @type {"en" | "fr"} */
+  const preferred = navigator.language.startsWith("fr") ? "fr" : "en";
+  return {
+    chosen: hashLanguage() ?? preferred,
+    next: viewNames.find((name) => words.includes(name)) ?? "photos",
+    section: words[words.indexOf("api") + 1],
+  };
+}
+
+/** Give the language in the address; without one, the browser's preference applies. */
+function hashLanguage() {
+  const words = location.hash.slice(1).split("/");
+  return /** @type {const} */ (["en", "fr"]).find((code) => words.includes(code));
+}
+
+/** Show what the address asks for. */
+function navigate() {
+  const { chosen, next, section } = readHash();
+  const first = view === "";
+  const moved = view !== next;
+  view = next;
+  if (first || chosen !== language) setLanguage(chosen);
+  showView(chosen);
+  if (view === "api") showApi(section);
+  if (view === "names" && moved) matchName();
+  if (moved && !first) {
+    scrollTo(0, 0);
+    document.getElementById(`${view}-title`)?.focus({ preventScroll: true });
+  }
+}
+
+/** @param {"en" | "fr"} chosen */
+function showView(chosen) {
+  const [title, keyPlace] = VIEWS[view || "photos"];
+  document.title = t(title);
+  $("language").textContent = chosen === "fr" ? "English" : "Français";
+  $("language").lang = chosen === "fr" ? "en" : "fr";
+  for (const link of viewLinks) {
+    if (link.dataset.view === view) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  for (const name of viewNames) $(name).hidden = name !== view;
+  $(keyPlace).append($("key-panel"));
+  $("english").hidden = chosen === "en";
+}
+
+/**
+ * Show the API view; its code is loaded when it is first opened.
+ *
+ * @param {string} [section] What to go to.
+ */
+async function showApi(section = "") {
+  try {
+    const api = await import("./api.js");
+    await api.showContract((id) => setHash(hashLanguage(), `api/${id}`));
+    if (section) api.goTo(section);
+  } catch (error) {
+    $("contract").replaceChildren(...explain(error));
+  }
+}
+
+/**
+ * Change the address. A link could not: with a base element, `#names` belongs to the base URL.
+ *
+ * @param {string | undefined} chosen
+ * @param {string} place
+ */
+function setHash(chosen, place) {
+  location.hash = [chosen, place === "photos" ? "" : place].filter(Boolean).join("/");
+}
+
+for (const link of viewLinks) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    setHash(hashLanguage(), link.dataset.view ?? "");
+  });
+}
+$("language").addEventListener("click", () => setHash(language === "fr" ? "en" : "fr", view));
+$("key").addEventListener("change", () => {
+  loadModels();
+  if (view === "api") showApi();
+  if (view === "names") matchName();
+});
+addEventListener("hashchange", navigate);
+
+// Adding and sending photos -----------------------------------------------------------------
+
+/** Send the photos; the code for that is loaded with the first request. */
+async function send() {
+  try {
+    const request = await import("./request.js");
+    await request.send();
+  } catch (error) {
+    showProblem(error);
+  }
+}
+
+for (const input of [$("files"), $("camera")]) {
+  input.addEventListener("change", () => {
+    addFiles(input.files ?? []);
+    input.value = "";
+  });
+}
+$("drop").addEventListener("click", ({ target }) => {
+  if (target instanceof Element && !target.closest("label, input, button")) $("files").click();
+});
+$("example").addEventListener("click", () => {
+  const { src } = /** @type {HTMLImageElement} */ ($("example").firstElementChild);
+  const content = Uint8Array.from(atob(src.split(",")[1]), (byte) => byte.charCodeAt(0));
+  addFiles([new File([content], "example.webp", { type: "image/webp" })]);
+  send();
+});
+$("add").addEventListener("click", takeUrls);
+$("urls").addEventListener("input", () => {
+  $("urls").removeAttribute("aria-invalid");
+  $("urls-problem").textContent = "";
+  showTray();
+});
+$("clear").addEventListener("click", () => {
+  changeTray([]);
+  announce(() => t("All photos removed."));
+  $("files").focus();
+});
+$("send").addEventListener("click", send);
+for (const radio of document.querySelectorAll('input[name="mode"]')) {
+  radio.addEventListener("change", showTray);
+}
+
+document.addEventListener("paste", (event) => {
+  if (view !== "photos" || !event.clipboardData) return;
+  const { files } = event.clipboardData;
+  const typing = event.target instanceof Element && event.target.closest("textarea, input");
+  if (!files.length && typing) return;
+  event.preventDefault();
+  if (files.length) return addFiles(files);
+  const rest = addUrls(event.clipboardData.getData("text"));
+  if (rest.length) announce(() => notUrls(rest.length));
+});
+
+// The whole window accepts drops: a photo dropped beside the frame must not replace the page.
+let depth = 0; // how many nested elements the dragged files are over
+
+/** @param {number} change */
+function highlightDrop(change) {
+  depth = Math.max(0, depth + change);
+  $("drop").classList.toggle("over", depth > 0);
+  $("drop-title").textContent = t(depth ? "Drop to add" : "Drop or paste photos here");
+}
+
+/** @param {DragEvent} event */
+const isOverFileInput = ({ target }) =>
+  view === "api" && target instanceof Element && target.closest('input[type="file"]');
+
+addEventListener("dragenter", () => highlightDrop(1));
+addEventListener("dragleave", () => highlightDrop(-1));
+addEventListener("dragover", (event) => {
+  if (!isOverFileInput(event)) event.preventDefault();
+});
+addEventListener("drop", (event) => {
+  highlightDrop(-depth);
+  if (isOverFileInput(event)) return;
+  event.preventDefault();
+  if (view === "photos" && event.dataTransfer) addDropped(event.dataTransfer);
+});
+onLanguageChange(() => highlightDrop(-depth));
+
+/** @param {DataTransfer} dropped */
+function addDropped(dropped) {
+  const { items, files } = dropped;
+  const folders = [...items].some((item) => item.webkitGetAsEntry?.()?.isDirectory);
+  const photos = [...files].filter((file) => file.type || file.size % 4096);
+  if (files.length) addFiles(folders ? photos : files);
+  else addUrls(dropped.getData("text/uri-list").replace(/^#.*$/gm, ""));
+  if (folders) {
+    announce(() => t("Folders are not supported. Open the folder and drop its photos."));
+  }
+}
+
+labelDocument();
+navigate();
+loadModels();

@@ -1,0 +1,144 @@
+// Sending the photos in the tray, one request at a time.
+
+/** @import { Photo, SentRequest } from "./types" */
+import {
+  ApiError,
+  detectionPath,
+  keyHeaders,
+  MAX_PHOTOS,
+  parseAnswer,
+  UNREACHABLE,
+} from "./client.js";
+import { $ } from "./dom.js";
+import { bytes, t } from "./i18n.js";
+import { showAnswer } from "./results.js";
+import { fit, mapBack } from "./shrink.js";
+import { showSnippets } from "./snippets.js";
+import { announce, showProblem } from "./status.js";
+import { mode, photoUsers, releasePhotos, setBusy, takeUrls, tooMany, tray } from "./tray.js";
+
+/** @type {AbortController | null} */
+let running = null;
+/** @type {Photo[]} */
+let sending = [];
+photoUsers.push(() => sending);
+
+/** Send the photos in the tray and show the answer. */
+export async function send() {
+  if (running || !takeUrls()) return;
+  if (!tray.length) return announce(() => t("Add a photo or a URL first."));
+  if (tray.length > MAX_PHOTOS) return announce(tooMany);
+  running = new AbortController();
+  const { signal } = running;
+  begin();
+  try {
+    await exchange(signal);
+  } catch (error) {
+    if (signal.aborted) return end(() => t("Canceled."));
+    end(() => "");
+    return showProblem(error);
+  }
+  // A user who has moved on to something else keeps the focus there.
+  const waited = [$("send"), $("cancel"), document.body].includes(
+    /** @type {any} */ (document.activeElement),
+  );
+  end(() => t("Done."));
+  if (!waited) return;
+  $("results-title").focus({ preventScroll: true });
+  $("results").scrollIntoView();
+}
+
+/** @param {AbortSignal} signal */
+async function exchange(signal) {
+  const photos = tray;
+  /** @type {SentRequest} */
+  const sent = { mode: mode(), path: detectionPath(mode()), photos, headers: keyHeaders() };
+  const parts = await fit(photos, signal);
+  sent.parts = parts;
+  const form = new FormData();
+  for (const { photo, blob } of parts) {
+    if (blob) form.append("image", blob, photo.name);
+    else form.append("url", photo.source);
+  }
+  const started = performance.now();
+  const { status, text } = await post(sent.path, form, sent.headers, signal);
+  const elapsed = performance.now() - started;
+  showSnippets(sent);
+  const answer = parseAnswer(status, text, (value) => Array.isArray(value?.images));
+  const results = parts.map(({ scaled }, i) => mapBack(answer.images[i], scaled));
+  showAnswer({ mode: sent.mode, parts, results, elapsed, answer: { ...answer, images: results } });
+}
+
+function begin() {
+  sending = tray;
+  showProblem(null);
+  $("cancel").hidden = false;
+  $("progress").hidden = false;
+  $("progress").removeAttribute("value");
+  setBusy(true);
+}
+
+/** @param {() => string} message */
+function end(message) {
+  stopClock();
+  running = null;
+  sending = [];
+  releasePhotos();
+  if (document.activeElement === $("cancel")) $("send").focus();
+  $("cancel").hidden = true;
+  $("progress").hidden = true;
+  setBusy(false);
+  announce(message);
+}
+
+/**
+ * POST a form and show its progress, which `fetch` cannot report.
+ *
+ * @param {string} path
+ * @param {FormData} form
+ * @param {Record<string, string>} headers
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ status: number, text: string }>}
+ */
+function post(path, form, headers, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.onprogress = ({ loaded, total }) => {
+      $("progress").max = total;
+      $("progress").value = loaded;
+      $("clock").textContent = t("{sent} of {total}", { sent: bytes(loaded), total: bytes(total) });
+    };
+    request.upload.onload = startClock;
+    request.onload = () => resolve({ status: request.status, text: request.responseText });
+    request.onerror = () => reject(new ApiError(UNREACHABLE));
+    request.onabort = () => reject(signal.reason);
+    signal.addEventListener("abort", () => request.abort());
+    announce(() => t("Sending…"));
+    request.send(form);
+  });
+}
+
+let clock = 0;
+
+/** Count the seconds until the server answers. */
+function startClock() {
+  const started = performance.now();
+  const tick = () => {
+    const seconds = Math.floor((performance.now() - started) / 1000);
+    $("clock").textContent = seconds ? `${seconds} s` : "";
+  };
+  $("progress").removeAttribute("value");
+  announce(() => t("Analyzing the photos…"));
+  clearInterval(clock);
+  clock = setInterval(tick, 1000);
+  tick();
+}
+
+function stopClock() {
+  clearInterval(clock);
+  $("clock").textContent = "";
+}
+
+$("cancel").addEventListener("click", () => running?.abort());

@@ -1,0 +1,131 @@
+// What the page tells its user: the status line, errors, the models, what was copied.
+
+/** @import { Message, Models } from "./types" */
+import { ApiError } from "./client.js";
+import { $, make } from "./dom.js";
+import { ERROR_MESSAGES } from "./french.js";
+import { language, onLanguageChange, t, writeLabels } from "./i18n.js";
+
+let status = () => "";
+
+/**
+ * Show a message in the status line.
+ *
+ * @param {() => string} message Called again when the language changes.
+ */
+export function announce(message) {
+  status = message;
+  $("status").textContent = message();
+}
+
+/** @type {unknown} */
+let problem = null;
+
+/**
+ * Show what went wrong with a request for photos, above its results.
+ *
+ * @param {unknown} error null hides the message.
+ */
+export function showProblem(error) {
+  problem = error;
+  $("problem").hidden = !error;
+  if (!error) return;
+  const note = $("results").hidden ? "" : t("The results below are from the previous request.");
+  $("problem").replaceChildren(...explain(error, note));
+  $("problem").scrollIntoView({ block: "nearest" });
+}
+
+/**
+ * Explain an error and what to do about it.
+ *
+ * @param {unknown} error An `ApiError`; anything else is a bug in this page.
+ * @param {string} [note]
+ * @returns {HTMLElement[]} Paragraphs.
+ */
+export function explain(error, note = "") {
+  if (error instanceof ApiError) return explainApiError(error, note);
+  console.error(error);
+  const message = "Something went wrong on this page. Reload it and try again.";
+  return explainApiError(new ApiError(message), note);
+}
+
+/**
+ * @param {ApiError} error
+ * @param {string} note
+ */
+function explainApiError({ message, status, code, requestId, values }, note) {
+  const english = t(/** @type {Message} */ (message), values);
+  const french = language === "fr" ? ERROR_MESSAGES[code] : undefined;
+  const locked = status === 401 || status === 403;
+  if (locked) $("key-panel").open = true;
+  const hint = locked
+    ? t("If this API requires a key, enter it under “API key” and try again.")
+    : "";
+  const facts = [
+    status ? `HTTP ${status}` : "",
+    requestId ? t("request {id}", { id: requestId }) : "",
+  ].filter(Boolean);
+  /** @type {[string, Record<string, string>, string | undefined][]} */
+  const rest = [
+    ["p", { lang: "en" }, french && english],
+    ["p", {}, hint],
+    ["p", {}, note],
+    ["p.reference", {}, facts.join(", ")],
+  ];
+  return [
+    make("p", {}, make("strong", {}, t("The request failed.")), " ", french ?? english),
+    ...rest.flatMap(([tag, attributes, text]) => (text ? [make(tag, attributes, text)] : [])),
+  ];
+}
+
+/**
+ * Show the names and versions of the models that answer.
+ *
+ * @param {Models | undefined} models
+ */
+export function showModels(models) {
+  const named = [models?.detector, models?.classifier].filter((model) => model?.name);
+  if (!named.length) return;
+  $("running").textContent = named
+    .map((model) => [model?.name, model?.version].filter(Boolean).join(" "))
+    .join(", ");
+}
+
+/**
+ * Copy a text to the clipboard, and say so on the button for two seconds.
+ *
+ * @param {string} text
+ * @param {HTMLElement} button
+ */
+export async function copy(text, button) {
+  const copied = await toClipboard(text);
+  const outcome = () => t(copied ? "Copied" : "Copying is not allowed here");
+  // The text node stays, since a change of language writes its label into it.
+  /** @type {Text} */ (button.firstChild).data = outcome();
+  announce(outcome);
+  setTimeout(writeLabels, 2000);
+}
+
+/** @param {string} text */
+async function toClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // The clipboard API needs https or localhost; the old command works everywhere.
+    const field = make("textarea.unseen", { "aria-hidden": "true" });
+    field.value = text;
+    const before = document.activeElement;
+    document.body.append(field);
+    field.select();
+    const copied = document.execCommand("copy");
+    field.remove();
+    if (before instanceof HTMLElement) before.focus();
+    return copied;
+  }
+}
+
+onLanguageChange(() => {
+  if (problem) showProblem(problem);
+  announce(status);
+});

@@ -1,0 +1,272 @@
+// The types that several modules share. Not served.
+
+import type { MESSAGES } from "./french.js";
+
+/** An English text of the page, which has a French translation. */
+export type Message = keyof typeof MESSAGES;
+
+// Elements
+
+/** The elements of index.html that are more than an HTMLElement, by id. */
+interface Elements {
+  camera: HTMLInputElement;
+  files: HTMLInputElement;
+  key: HTMLInputElement;
+  "key-panel": HTMLDetailsElement;
+  make: HTMLInputElement;
+  model: HTMLInputElement;
+  progress: HTMLProgressElement;
+  rows: HTMLInputElement;
+  table: HTMLSelectElement;
+  threshold: HTMLInputElement;
+  urls: HTMLTextAreaElement;
+}
+
+export type ElementById<Id extends string> = Id extends keyof Elements ? Elements[Id] : HTMLElement;
+
+type ElementByName<Name extends string> = Name extends keyof HTMLElementTagNameMap
+  ? HTMLElementTagNameMap[Name]
+  : HTMLElement;
+
+/** The element that a tag such as `p.hint` creates. */
+export type ElementOf<Tag extends string> = Tag extends `${infer Name}.${string}`
+  ? ElementByName<Name>
+  : ElementByName<Tag>;
+
+// Requests and answers of the API
+
+export type Mode = "predict" | "object_detection";
+
+export interface Photo {
+  id: number;
+  name: string;
+  /** None for a photo that is named by its URL. */
+  file?: File;
+  /** Where an `img` finds it: an object URL for a file, the URL itself otherwise. */
+  source: string;
+}
+
+/** How a photo was scaled down: width and height in pixels. */
+export interface Scaled {
+  from: [number, number];
+  to: [number, number];
+}
+
+/** What is sent for a photo. */
+export interface Part {
+  photo: Photo;
+  /** None for a URL. */
+  blob?: Blob;
+  scaled: Scaled | null;
+  /** Whether this browser cannot scale it down. */
+  stuck: boolean;
+}
+
+export interface SentRequest {
+  mode: Mode;
+  path: string;
+  photos: Photo[];
+  headers: Record<string, string>;
+  parts?: Part[];
+}
+
+export interface Detection {
+  x1: number;
+  y1: number;
+  x2: number;
+  y2: number;
+  class_name: string;
+  confidence: number;
+  pred?: string[];
+  prob?: number[];
+  certain?: boolean;
+  make?: { name: string; prob: number } | null;
+  reference?: { make: string; model: string } | null;
+}
+
+export interface ErrorInfo {
+  code: string;
+  message: string;
+}
+
+export interface ApiErrorDetails {
+  status?: number;
+  code?: string;
+  requestId?: string;
+}
+
+/** The answer for one photo. */
+export interface Result {
+  width: number | null;
+  height: number | null;
+  objects: Detection[];
+  error: ErrorInfo | null;
+}
+
+export interface Model {
+  name?: string;
+  version?: string;
+  limits?: string | string[];
+}
+
+export interface Models {
+  detector?: Model;
+  classifier?: Model;
+}
+
+export interface Answer {
+  images: (Result | undefined)[];
+  models?: Models;
+  timing_ms?: Record<string, number>;
+}
+
+/** An answer, and the request it belongs to. */
+export interface Outcome {
+  mode: Mode;
+  parts: Part[];
+  /** For each part, with boxes in pixels of the original. */
+  results: (Result | undefined)[];
+  /** Milliseconds. */
+  elapsed: number;
+  answer: Answer;
+}
+
+export interface NameMatch {
+  make: string;
+  model: string;
+  score_make: number;
+  score_model: number;
+  score: number;
+  alternatives: { make: string; model: string; score: number }[];
+}
+
+// Results on the page
+
+export interface Naming {
+  how: "sure" | "likely" | "kind";
+  title: string;
+  subtitle: string;
+}
+
+/** Where a tag is, in pixels of the screen. */
+export interface Spot {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  /** Whether it is inside the photo. */
+  inside: boolean;
+}
+
+/** The width of a tag with the name and with the number only, and its height. */
+export interface TagSize {
+  full: number;
+  short: number;
+  height: number;
+}
+
+/** Listeners of what can be pointed at. */
+export interface Pointing {
+  onpointermove: (event: PointerEvent) => void;
+  onpointerleave: (event: PointerEvent) => void;
+  onfocus: () => void;
+  onblur: () => void;
+}
+
+/** One object of a photo: its box, its tag and its row. */
+export interface Item {
+  object: Detection;
+  name: Naming;
+  number: number;
+  /** The box, in percent of the photo. */
+  area: Record<string, string>;
+  shape: SVGElement;
+  hit: HTMLButtonElement;
+  tag: HTMLElement;
+  crop: HTMLCanvasElement;
+  /** A `details` that can be open, or a button. */
+  row: HTMLElement & { open?: boolean };
+  shown: boolean;
+  show: (shown: boolean) => void;
+  size: TagSize;
+  spot?: Spot;
+  /** The spot with room for the whole name. */
+  wide?: Spot;
+}
+
+/** One photo of the results. */
+export interface Card {
+  element: HTMLElement;
+  photo: Photo;
+  image: HTMLImageElement;
+  result: Result | undefined;
+  mode: Mode;
+  failed: boolean;
+  items: Item[];
+  /** Show the objects that pass, and give their number. */
+  filter: (passes: (object: Detection) => boolean) => number;
+  close: () => void;
+}
+
+// The contract: the parts of OpenAPI 3.0 that it uses
+
+export interface Schema {
+  $ref?: string;
+  allOf?: Schema[];
+  default?: unknown;
+  description?: string;
+  enum?: string[];
+  format?: string;
+  items?: Schema;
+  maximum?: number;
+  minimum?: number;
+  nullable?: boolean;
+  oneOf?: Schema[];
+  properties?: Record<string, Schema>;
+  required?: string[];
+  type?: string;
+}
+
+export interface Parameter {
+  name: string;
+  in: string;
+  description?: string;
+  schema: Schema;
+  example?: unknown;
+  required?: boolean;
+}
+
+export interface MediaType {
+  schema?: Schema;
+  example?: unknown;
+  examples?: Record<string, { summary?: string; value?: unknown }>;
+}
+
+export interface RequestBody {
+  description?: string;
+  content: Record<string, MediaType>;
+}
+
+export interface Answered {
+  description: string;
+  content?: Record<string, MediaType>;
+}
+
+export interface Operation {
+  path: string;
+  method: string;
+  operationId: string;
+  summary: string;
+  description?: string;
+  tags?: string[];
+  parameters?: Parameter[];
+  requestBody?: RequestBody;
+  responses: Record<string, Answered>;
+}
+
+export interface Contract {
+  info: { description: string; version: string };
+  tags: { name: string; description: string }[];
+  paths: Record<string, Record<string, Operation>>;
+  components: { parameters: Record<string, Parameter> };
+}
