@@ -7,9 +7,11 @@ from typing import Any
 
 from carlens.config import Config
 from carlens.http.image_routes import respond
+from carlens.images.process import configure_process
 from carlens.services.image_app import App
 
 # At init and not at the first call, so that SnapStart's snapshot holds the models.
+configure_process()
 app = App(Config.from_env())
 app.warm_up()
 

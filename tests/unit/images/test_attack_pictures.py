@@ -182,7 +182,7 @@ SIZED = {"jpeg": jpeg, "webp": webp, "gif": gif, "bmp": bmp, "tiff": tiff_of}
 def test_a_giant_is_refused_from_its_header_with_the_limits(
     make: Callable[[int, int], bytes],
 ) -> None:
-    with pytest.raises(PictureTooLarge, match="50,000,000 pixels and 20,000 a side"):
+    with pytest.raises(PictureTooLarge, match="50,000,000 pixels and 20,000 pixels a side"):
         read_pixels(make(65_000, 65_000), LIMITS)
 
 
@@ -282,7 +282,8 @@ def test_a_png_has_no_more_chunks_than_encoders_write() -> None:
     # Then only the latter are refused
     assert isinstance(many, np.ndarray)
     assert [str(found) for found in too_many] == [
-        "The picture cannot be read: it has more than 50,000 chunks; send a whole one, saved anew."
+        "The image cannot be read: the PNG has more than 50,000 chunks; "
+        "re-save the image and send the complete file."
     ] * 2
 
 

@@ -52,6 +52,13 @@ def test_padding_between_the_segments_of_a_jpeg_is_skipped(padding: bytes) -> No
     assert np.array_equal(read(padded_cmyk), read(cmyk))
 
 
+def test_padding_before_the_scan_of_a_cmyk_jpeg_is_skipped() -> None:
+    cmyk = encode(Image.fromarray(BLOCKS).convert("CMYK"), "JPEG")
+    scan = cmyk.index(b"\xff\xda")
+
+    assert np.array_equal(read(cmyk[:scan] + bytes(9) + cmyk[scan:]), read(cmyk))
+
+
 def test_a_video_behind_a_jpeg_is_none_of_its_scans() -> None:
     # Given what phones append to a photo
     video = b"\0\0\0\x18ftypmp42" + b"\xff\xda" * 1000
