@@ -1,1 +1,3 @@
 """Carlens: photos in, vehicles out."""
+
+__version__ = "0.1.0"

@@ -169,7 +169,7 @@ def test_the_image_stack_is_not_loaded() -> None:
         "carlens.vision",
         "carlens.models",
         "carlens.services.model_bundle",
-        "carlens.inputs.url",
+        "carlens.inputs.url_fetcher",
     }
 
     modules = loaded("import catalog_handler")

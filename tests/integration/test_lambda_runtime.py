@@ -223,7 +223,7 @@ def test_only_what_lambda_has_is_on_the_path(lambda_image: Image, tools: Tools) 
     assert strangers == []
     assert not [f for f in told["files"] if "site-packages" in f]
     # Then a prediction has paid for nothing that only other requests need
-    assert not {"boto3", "ssl", "yaml", "carlens.inputs.url", "carlens.web"} & set(modules)
+    assert not {"boto3", "ssl", "yaml", "carlens.inputs.url_fetcher", "carlens.web"} & set(modules)
 
 
 # --- the function of names ------------------------------------------------------------------

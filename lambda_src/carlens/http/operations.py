@@ -245,7 +245,7 @@ def _given(content: bytes | PictureError) -> Content:
 
 
 def _fetch(url: str, call: RequestContext[App]) -> bytes:
-    from carlens.inputs import url as remote  # only pictures named by URL pay for it
+    from carlens.inputs import url_fetcher as remote  # only pictures named by URL pay for it
 
     if call.out_of_time():
         raise DeadlineExceeded("The time of the request ran out before this URL was fetched.")

@@ -21,7 +21,7 @@ from carlens.http.events import Request, read_request
 from carlens.http.image_routes import respond
 from carlens.images import decoder
 from carlens.images.types import Limits
-from carlens.inputs import url as remote
+from carlens.inputs import url_fetcher as remote
 from carlens.vision.classifier import Classification
 from carlens.vision.detector import Detection
 from tests.fakes import Copy
