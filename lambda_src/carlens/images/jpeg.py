@@ -24,10 +24,11 @@ _MAX_PADDING = 1 << 16
 # Each scan of a progressive JPEG covers all its pixels; encoders write about ten.
 _MAX_SCANS = 64
 
+# A marker behind anything that decoders skip: padding, stuffed bytes and restart markers.
 _MARKER = re.compile(rb"(?:[^\xff]++|\xff++[\x00\xd0-\xd7])*+\xff++([^\x00\xd0-\xd7\xff])")
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # without DHT, JPG, DAC
-_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
-_SCAN, _END, _APP1, _APP14, _COMMENT = 0xDA, 0xD9, 0xE1, 0xEE, 0xFE
+_TEM, _END, _SCAN = 0x01, 0xD9, 0xDA
+_APP1, _APP14, _COMMENT = 0xE1, 0xEE, 0xFE
 # Adobe's APP14 stays: it declares the color transform.
 _METADATA = {*range(0xE0, 0xF0), _COMMENT} - {_APP14}
 
@@ -119,7 +120,7 @@ def _segment(data: bytes, at: int, padding: int = _MAX_PADDING) -> _Segment:
     if found is None:
         raise BrokenHeader("a JPEG segment has no marker")
     marker, start = data[found.start(1)], found.end()
-    if marker in _WITHOUT_LENGTH:
+    if marker == _TEM:  # has no length
         return _Segment(marker, start - 2, start, start)
     length = int.from_bytes(data[start : start + 2], "big")
     if length < 2 or start + length > len(data):

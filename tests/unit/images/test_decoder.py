@@ -238,6 +238,35 @@ def test_a_cut_jpeg_with_padding_is_refused(padding: bytes) -> None:
         read_pixels(data[: len(data) // 2] + padding, LIMITS)
 
 
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_an_image_exactly_at_the_limits_is_read(file_format: str) -> None:
+    data = encode(BLOCKS, file_format)
+
+    assert read_pixels(data, Limits(len(data), 2048, 64)).shape == (32, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "The image is empty; send the contents of the file."),
+        (b"hello", "Not an image that Carlens can decode; send JPEG, PNG, WebP, GIF, BMP or TIFF."),
+        (
+            encode(BLOCKS, "PNG")[:-60],
+            "The image is damaged or incomplete; send the complete file.",
+        ),
+        (
+            b"\xff\xd8\xff\xe0\0\0",
+            "The image cannot be read: a JPEG segment is cut off; "
+            "re-save the image and send the complete file.",
+        ),
+    ],
+)
+def test_a_refusal_says_what_to_do(data: bytes, message: str) -> None:
+    with pytest.raises(NotAnImage) as caught:
+        read_pixels(data, LIMITS)
+    assert caught.value.message == message
+
+
 @pytest.mark.parametrize(
     ("limits", "named"),
     [
