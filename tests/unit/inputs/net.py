@@ -34,6 +34,8 @@ class Net:
         Addresses that refuse connections.
     resolved, dialed : list
         The hosts and the (address, port) pairs that were asked for.
+    seconds : list of float
+        The time limit of each connection attempt.
     """
 
     def __init__(self) -> None:
@@ -42,6 +44,7 @@ class Net:
         self.dead: set[str] = set()
         self.resolved: list[str] = []
         self.dialed: list[tuple[str, int]] = []
+        self.seconds: list[float] = []
         self._servers: list[socket.socket] = []
 
     def resolve(self, host: str, _port: int) -> list[str]:
@@ -50,8 +53,9 @@ class Net:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return self.names[host]
 
-    def connect(self, address: str, port: int, _seconds: float) -> socket.socket:
+    def connect(self, address: str, port: int, seconds: float) -> socket.socket:
         self.dialed.append((address, port))
+        self.seconds.append(seconds)
         if address in self.dead:
             raise ConnectionRefusedError(address)
         client, server = socket.socketpair()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from contextlib import suppress
 
@@ -101,6 +102,60 @@ def test_no_time_left_means_no_connection(net: Net) -> None:
         net.fetch("http://photos.example/", timeout=0)
     assert net.resolved == []
     assert net.dialed == []
+
+
+@pytest.mark.parametrize(("now", "connects"), [(9.99, True), (10.0, False), (11.0, False)])
+def test_the_deadline_counts_from_the_start(net: Net, now: float, connects: bool) -> None:
+    # Given a clock that jumps while the host is resolved
+    times = [0.0]
+
+    def resolve(_host: str, _port: int) -> list[str]:
+        times.append(now)
+        return [PUBLIC]
+
+    transport = Transport(resolve, net.connect, clock=lambda: times[-1])
+
+    # When
+    with suppress(UrlFailed):
+        fetch("http://photos.example/", max_bytes=1000, timeout=10, transport=transport)
+
+    # Then
+    assert bool(net.dialed) is connects
+
+
+def test_each_address_gets_its_share_of_the_time_left(net: Net) -> None:
+    addresses = ["1.0.0.1", "1.0.0.2", PUBLIC]
+    net.dead = {"1.0.0.1", "1.0.0.2"}
+    transport = Transport(lambda _host, _port: addresses, net.connect, clock=lambda: 0.0)
+
+    fetch("http://photos.example/", max_bytes=1000, timeout=6, transport=transport)
+
+    assert net.seconds == [2.0, 3.0, 6.0]
+
+
+def test_a_connection_that_times_out_fails() -> None:
+    def connect(address: str, _port: int, _seconds: float) -> socket.socket:
+        raise TimeoutError(address)
+
+    with pytest.raises(UrlFailed, match="too long to answer; try again or upload the image"):
+        fetch(
+            "http://photos.example/",
+            max_bytes=9,
+            timeout=9,
+            transport=Transport(lambda _host, _port: [PUBLIC], connect),
+        )
+
+
+def test_a_silent_server_does_not_outlast_the_timeout() -> None:
+    client, server = socket.socketpair()
+
+    with server, pytest.raises(UrlFailed, match="too long"):
+        fetch(
+            "http://photos.example/",
+            max_bytes=9,
+            timeout=0.05,
+            transport=Transport(lambda _host, _port: [PUBLIC], lambda *_: client),
+        )
 
 
 # --- redirects ---
@@ -216,7 +271,19 @@ def test_a_picture_comes_back_whole(net: Net, headers: list[str]) -> None:
         (answer(200, "Content-Type: application/json"), "application/json"),
         (answer(200, "Content-Type: x/" + "y" * 500 + "+json"), "sent x/y{58};"),
         (answer(200, "Content-Type: application/rss+xml"), "rss"),
-        (answer(200, "Content-Encoding: gzip"), "compresses"),
+        *[
+            (answer(200, f"Content-Encoding: {encoding}"), "compresses the image; use the URL")
+            for encoding in [
+                "gzip",
+                "x-gzip",
+                "GZIP",
+                "compress",
+                "x-compress",
+                "deflate",
+                "br",
+                "zstd",
+            ]
+        ],
         (answer(200, "Content-Encoding: br, identity"), "compresses"),
         (answer(body=b""), "empty"),
         (answer(body=b"", length=False), "empty"),

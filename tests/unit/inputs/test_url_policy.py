@@ -32,7 +32,7 @@ PUBLIC_ADDRESSES = """
     168.63.129.15 169.253.255.255 172.15.255.255 172.32.0.0 192.0.1.0 192.167.255.255 192.169.0.0
     198.17.255.255 198.20.0.0 223.255.255.255
     2001:200:: 2001:4860:4860::8888 2003:: 2606:4700:4700::1111 2a00:1450:4001::200e
-    64:ff9b::808:808
+    64:ff9b::808:808 64:ff9b::a83f:8111
 """
 
 
@@ -255,6 +255,13 @@ def test_asks_for_exactly_the_picture(
         "Accept: image/jpeg, image/png, image/webp, image/*;q=0.5, */*;q=0.1\r\n"
         f"Accept-Encoding: identity\r\nUser-Agent: carlens/{__version__}\r\nConnection: close\r\n\r\n"
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "secure"), [("https://a.example/", True), ("http://a.example/", False)]
+)
+def test_only_https_is_secure(url: str, secure: bool) -> None:
+    assert parse_url(url, frozenset()).secure is secure
 
 
 # --- host names that are not ASCII ---
