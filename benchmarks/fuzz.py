@@ -71,7 +71,7 @@ _EVENTS = _golden_events()
 
 
 def picture(data: bytes) -> str:
-    """Read a picture; its pixels must have the shape that its header says."""
+    """Decode an image; its pixels must have the shape in its header."""
     try:
         pixels = read_pixels(data, _LIMITS)
     except CarlensError as error:

@@ -224,7 +224,7 @@ def test_loopback_is_refused_on_the_usual_ports_too() -> None:
 
 
 def test_a_redirect_to_an_unnamed_port_is_refused(server: Server) -> None:
-    # Given a server that may be asked, and another on the same host that may not
+    # Given an allowed server, and another on the same host that is not allowed
     with serving() as other:
         location = f"http://127.0.0.1:{other.server_port}/picture"
         url = f"http://127.0.0.1:{server.server_port}/redirect_elsewhere?{location}"
@@ -284,10 +284,10 @@ def test_nobody_listening_fails() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and a certificate for localhost that signs itself, in one file."""
+    """Create a key and a self-signed certificate for localhost, in one file."""
     openssl = shutil.which("openssl")
     if openssl is None:
-        pytest.skip("makes its certificate with the openssl command, which is not here")
+        pytest.skip("needs the openssl command to create a certificate")
     path = tmp_path_factory.mktemp("tls") / "localhost.pem"
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -311,7 +311,7 @@ def secure_server(certificate: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def trusting(certificate: Path) -> Transport:
-    """Give a transport that trusts the certificate."""
+    """Return a transport that trusts the certificate."""
     context = ssl.create_default_context(cafile=f"{certificate}.crt")
     return Transport(tls_context=lambda: context)
 
@@ -319,7 +319,7 @@ def trusting(certificate: Path) -> Transport:
 def test_a_picture_arrives_over_tls_and_the_host_is_named(
     secure_server: Server, trusting: Transport
 ) -> None:
-    # Given a server that notes the name it is asked for
+    # Given a server that records the requested name
     asked: list[str | None] = []
     assert secure_server.tls is not None
     secure_server.tls.sni_callback = lambda _socket, name, _context: asked.append(name)

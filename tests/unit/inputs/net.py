@@ -81,7 +81,7 @@ class Net:
         )
 
 
-# What a C library makes of the host, so that a missed check would connect to it.
+# Private hosts that resolve, so that a missing check would connect to them.
 INSIDE = {
     "localhost": ["127.0.0.1", "::1"],
     "metadata.google.internal": ["169.254.169.254"],

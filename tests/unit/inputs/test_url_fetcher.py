@@ -17,8 +17,8 @@ from tests.unit.inputs.net import INSIDE, PICTURE, PUBLIC, Net, answer, redirect
 # --- resolving and connecting ---
 
 
-def test_rebinding_does_not_help_as_a_host_is_resolved_once(net: Net) -> None:
-    # Given a name that turns private after its first answer
+def test_rebinding_does_not_help_because_a_host_is_resolved_once(net: Net) -> None:
+    # Given a name that becomes private after the first lookup
     turns = iter([[PUBLIC], ["127.0.0.1"], ["127.0.0.1"]])
 
     # When
@@ -29,14 +29,14 @@ def test_rebinding_does_not_help_as_a_host_is_resolved_once(net: Net) -> None:
         transport=Transport(lambda _host, _port: next(turns), net.connect),
     )
 
-    # Then the checked address was connected to, and nobody asked twice
+    # Then the connection goes to the checked address, without a second lookup
     assert body == PICTURE
     assert net.dialed == [(PUBLIC, 80)]
     assert list(turns) == [["127.0.0.1"], ["127.0.0.1"]]
 
 
 def test_rebinding_between_redirects_is_refused(net: Net) -> None:
-    # Given a name that turns private and redirects to itself
+    # Given a name that becomes private and redirects to itself
     turns = iter([[PUBLIC], ["127.0.0.1"]])
     net.answers = [redirect("/again"), answer()]
 
@@ -93,7 +93,7 @@ def test_dns_that_hangs_does_not_outlast_the_timeout(net: Net) -> None:
         )
     failed.set()
 
-    # Then nobody is connected to
+    # Then there is no connection
     assert net.dialed == []
 
 
@@ -251,7 +251,7 @@ def test_a_redirect_loop_ends(net: Net) -> None:
         ["Content-Encoding: utf-8"],
     ],
 )
-def test_a_picture_comes_back_whole(net: Net, headers: list[str]) -> None:
+def test_the_complete_body_is_returned(net: Net, headers: list[str]) -> None:
     net.answers = [answer(200, *headers)]
 
     assert net.fetch("http://photos.example/", max_bytes=len(PICTURE)) == PICTURE

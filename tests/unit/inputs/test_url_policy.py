@@ -39,7 +39,7 @@ PUBLIC_ADDRESSES = """
 @pytest.mark.parametrize("block", NOT_PUBLIC_BLOCKS.split())
 @pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
 def test_no_connection_to_a_special_purpose_block(net: Net, block: str, last: bool) -> None:
-    # Given a name and a literal for one end of the block
+    # Given a name and a URL for one end of the block
     edges = ipaddress.ip_network(block)
     address = edges[-1 if last else 0]
     net.names["innocent.example"] = [str(address)]
@@ -95,7 +95,7 @@ def test_one_private_address_among_public_ones_refuses_the_host(net: Net, order:
         "http://",
         "",
         "urn:car",
-        # literals, in all the ways to write them
+        # IP addresses in every notation
         "http://127.0.0.1/",
         "http://127.0.0.1./",
         "http://127.1/",
@@ -237,7 +237,7 @@ def test_a_refusal_says_what_to_do(net: Net, url: str, message: str) -> None:
         ("http://[2606:4700:0::1111]/", "[2606:4700::1111]", "/", 80),
     ],
 )
-def test_asks_for_exactly_the_picture(
+def test_the_request_is_exactly_this(
     net: Net, url: str, host: str, line: str, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given names that resolve, and a proxy in the environment
@@ -248,7 +248,7 @@ def test_asks_for_exactly_the_picture(
     # When
     net.fetch(url)
 
-    # Then the host itself is asked, with nothing that tells who asks
+    # Then the request goes to the host itself and does not identify the client
     assert net.dialed[0][1] == port
     assert net.requests() == [
         f"GET {line} HTTP/1.1\r\nHost: {host}\r\n"
@@ -393,8 +393,8 @@ URL_PIECES = (
 )
 @example(url="http://photos.example/")
 @example(url="//localhost/")
-def test_whatever_the_url_only_the_public_host_is_connected_to(url: str) -> None:
-    # Given a URL, which the public host also redirects to
+def test_any_url_connects_only_to_the_public_host(url: str) -> None:
+    # Given a URL, and a public host that redirects to it
     net = Net()
     net.names = {"photos.example": [PUBLIC]} | INSIDE
     net.answers = [redirect(url), answer()] * 2
