@@ -152,4 +152,4 @@ def test_a_cmyk_jpeg_has_the_colors_that_pillow_gives_it() -> None:
 
     found = read_pixels(data, Limits(10**6, 10**6, 10**6))
 
-    assert np.array_equal(found, Image.open(io.BytesIO(data)).convert("RGB"))
+    assert np.array_equal(found, np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
