@@ -31,6 +31,7 @@ from carlens.http.image_routes import respond
 from carlens.http.pictures import read_pictures
 from carlens.http.rows import Rows, read_rows
 from carlens.images.decoder import read_pixels, read_shape
+from carlens.images.process import configure_process
 from carlens.images.types import Limits
 from carlens.services.catalog_app import CatalogApp
 from tests import hostile
@@ -164,7 +165,7 @@ def _pictures() -> list[bytes]:
     ]  # fmt: skip
     return [
         *(encode(blocks, kind, **options) for kind, options in formats),
-        hostile.png(9, 9, depth=16, color=6), hostile.png(9, 9, color=3),
+        hostile.png(9, 9, hostile.PngType(16, 6)), hostile.png(9, 9, hostile.PngType(8, 3)),
         hostile.jpeg_with_scans(16, 16, 12),
     ]  # fmt: skip
 
@@ -261,6 +262,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
     parser.add_argument("--atheris", action="store_true", help="choose inputs by code coverage")
     options = parser.parse_args()
+    configure_process()
     if options.atheris:
         _by_coverage(options.target, options.seconds, options.seed)
     for name in TARGETS if options.target == "all" else [options.target]:

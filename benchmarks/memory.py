@@ -17,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -42,8 +41,8 @@ def _rotated() -> Image.Exif:
     return exif
 
 
-def _png(**options: Any) -> bytes:
-    return hostile.png(_WIDTH, _HEIGHT, **options)
+def _png(kind: hostile.PngType) -> bytes:
+    return hostile.png(_WIDTH, _HEIGHT, kind)
 
 
 CASES: dict[str, Callable[[], bytes]] = {
@@ -55,12 +54,12 @@ CASES: dict[str, Callable[[], bytes]] = {
     "JPEG, CMYK, progressive, rotated": lambda: _saved(
         "CMYK", "JPEG", subsampling=0, progressive=True, exif=_rotated()
     ),
-    "PNG, 16 bits, transparent, interlaced": lambda: _png(depth=16, color=6, interlaced=True),
+    "PNG, 16 bits, transparent, interlaced": lambda: _png(hostile.PngType(16, 6, interlaced=True)),
     "PNG, rotated": lambda: hostile.png(
         _WIDTH, _HEIGHT,
         before=hostile.png_chunk(b"eXIf", hostile.tiff([(0x0112, "short", 1, 6)])),
     ),
-    "PNG, 16 bits, gray": lambda: _png(depth=16, color=0),
+    "PNG, 16 bits, gray": lambda: _png(hostile.PngType(16, 0)),
     "WebP, lossless": lambda: _saved("RGB", "WEBP", lossless=True, method=0),
     "WebP, transparent, rotated": lambda: _saved(
         "RGBA", "WEBP", quality=10, method=0, exif=_rotated()

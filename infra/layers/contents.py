@@ -98,7 +98,7 @@ LAYERS = (
     ),
     Layer(
         "base",
-        ("numpy", "pillow", "pyyaml"),
+        ("idna", "numpy", "pillow", "pyyaml"),
         (
             *_ANY_PACKAGE,
             Prune("numpy/*/include/*", "for compiling against numpy"),

@@ -172,7 +172,7 @@ def test_the_catalog_function_does_not_load_the_image_stack() -> None:
         "carlens.vision",
         "carlens.models",
         "carlens.services.model_bundle",
-        "carlens.inputs.url",
+        "carlens.inputs.url_fetcher",
     }
 
     modules = loaded("import catalog_handler")

@@ -225,7 +225,7 @@ def test_only_the_packages_of_lambda_are_on_the_path(lambda_image: Image, tools:
     assert others == []
     assert not [f for f in paths["files"] if "site-packages" in f]
     # And a prediction has not imported what only other requests need
-    assert not {"boto3", "ssl", "yaml", "carlens.inputs.url", "carlens.web"} & set(modules)
+    assert not {"boto3", "ssl", "yaml", "carlens.inputs.url_fetcher", "carlens.web"} & set(modules)
 
 
 # --- the catalog function -------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`fetch` against real servers on the loopback interface, well-behaved and hostile."""
+"""`fetch` against real servers on the loopback interface, some of them hostile."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from pathlib import Path
 import pytest
 
 from carlens.errors import UrlFailed, UrlRefused
-from carlens.inputs import url as remote
-from carlens.inputs.url import fetch
+from carlens.inputs.url_fetcher import Transport, fetch
 
 PICTURE = bytes(range(256)) * 512  # 128 KiB
 MAX_BYTES = len(PICTURE)
+SYSTEM = Transport()
 LOCAL = frozenset({"127.0.0.1"})
-# After these a hostile server gives up by itself.
+# A hostile server gives up after this time.
 SERVER_SECONDS = 5
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One path for each way to answer."""
+    """Answers each path in its own way."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         name = self.path.strip("/").partition("?")[0]
-        with suppress(OSError):  # the client may hang up at any time
+        with suppress(OSError):  # the client may disconnect at any time
             getattr(self, f"send_{name}")()
 
     def log_message(self, *_: object) -> None:
@@ -145,7 +145,7 @@ class Server(ThreadingHTTPServer):
     visits = 0
 
     def process_request_thread(self, request: object, client_address: object) -> None:
-        # The handshake belongs to the connection's thread: a slow one must not stop the others.
+        # In the connection's own thread, so that a slow handshake does not block the others.
         self.visits += 1
         with suppress(OSError):
             if self.tls is not None:
@@ -182,8 +182,20 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def get(url: str, *, timeout: float = 5, allowed: frozenset[str] = LOCAL) -> bytes:
-    return fetch(url, max_bytes=MAX_BYTES, timeout=timeout, allowed_hosts=allowed)
+def get(
+    url: str,
+    *,
+    timeout: float = 5,
+    allowed: frozenset[str] = LOCAL,
+    transport: Transport = SYSTEM,
+) -> bytes:
+    return fetch(
+        url,
+        max_bytes=MAX_BYTES,
+        timeout=timeout,
+        allowed_hosts=allowed,
+        transport=transport,
+    )
 
 
 @pytest.mark.parametrize("path", ["picture", "chunked", "until_close", "redirect"])
@@ -212,7 +224,7 @@ def test_loopback_is_refused_on_the_usual_ports_too() -> None:
 
 
 def test_a_redirect_to_an_unnamed_port_is_refused(server: Server) -> None:
-    # Given a server that may be asked, and another on the same host that may not
+    # Given an allowed server, and another on the same host that is not allowed
     with serving() as other:
         location = f"http://127.0.0.1:{other.server_port}/picture"
         url = f"http://127.0.0.1:{server.server_port}/redirect_elsewhere?{location}"
@@ -235,14 +247,16 @@ def test_a_redirect_to_an_unnamed_port_is_refused(server: Server) -> None:
         ("endless_tiny_chunks", "too large"),
         ("endless_body", "too large"),
         ("endless_continue", "too large"),
-        ("cut", "broke off"),
-        ("html", "Not an image: the server says text/html"),
+        ("cut", "before the image was complete"),
+        ("html", "Not an image: the server sent text/html"),
         ("gzip", "compresses"),
         ("missing", "404"),
     ],
 )
-def test_what_is_no_whole_picture_fails_at_once(server: Server, path: str, message: str) -> None:
-    # Not "too long", nor "broke off" where the server has to give up first
+def test_an_incomplete_or_endless_answer_fails_at_once(
+    server: Server, path: str, message: str
+) -> None:
+    # Not "too long", and not after the server gives up
     with pytest.raises(UrlFailed, match=message):
         get(f"http://127.0.0.1:{server.server_port}/{path}")
 
@@ -252,13 +266,9 @@ def test_what_is_no_whole_picture_fails_at_once(server: Server, path: str, messa
     ["drip_body", "drip_chunks", "drip_header", "drip_continue", "silence", "redirect_drip"],
 )
 def test_a_slow_server_does_not_outlast_the_timeout(server: Server, path: str) -> None:
-    # When
-    started = time.monotonic()
+    # Not the message for a server that gives up, or redirects too often
     with pytest.raises(UrlFailed, match="too long"):
         get(f"http://127.0.0.1:{server.server_port}/{path}", timeout=0.4)
-
-    # Then
-    assert 0.3 < time.monotonic() - started < SERVER_SECONDS
 
 
 def test_nobody_listening_fails() -> None:
@@ -274,10 +284,10 @@ def test_nobody_listening_fails() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and a certificate for localhost that signs itself, in one file."""
+    """Create a key and a self-signed certificate for localhost, in one file."""
     openssl = shutil.which("openssl")
     if openssl is None:
-        pytest.skip("makes its certificate with the openssl command, which is not here")
+        pytest.skip("needs the openssl command to create a certificate")
     path = tmp_path_factory.mktemp("tls") / "localhost.pem"
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -300,24 +310,25 @@ def secure_server(certificate: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Make the certificate one that this machine trusts."""
-    monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
-    remote._tls.cache_clear()
-    yield
-    remote._tls.cache_clear()
+def trusting(certificate: Path) -> Transport:
+    """Return a transport that trusts the certificate."""
+    context = ssl.create_default_context(cafile=f"{certificate}.crt")
+    return Transport(tls_context=lambda: context)
 
 
-@pytest.mark.usefixtures("trusted")
-def test_a_picture_arrives_over_tls_and_the_host_is_named(secure_server: Server) -> None:
-    # Given a server that notes the name it is asked for
+def test_a_picture_arrives_over_tls_and_the_host_is_named(
+    secure_server: Server, trusting: Transport
+) -> None:
+    # Given a server that records the requested name
     asked: list[str | None] = []
     assert secure_server.tls is not None
     secure_server.tls.sni_callback = lambda _socket, name, _context: asked.append(name)
 
     # When
     body = get(
-        f"https://localhost:{secure_server.server_port}/picture", allowed=frozenset({"localhost"})
+        f"https://localhost:{secure_server.server_port}/picture",
+        allowed=frozenset({"localhost"}),
+        transport=trusting,
     )
 
     # Then
@@ -325,10 +336,9 @@ def test_a_picture_arrives_over_tls_and_the_host_is_named(secure_server: Server)
     assert asked == ["localhost"]
 
 
-@pytest.mark.usefixtures("trusted")
-def test_a_certificate_of_another_host_fails(secure_server: Server) -> None:
+def test_a_certificate_of_another_host_fails(secure_server: Server, trusting: Transport) -> None:
     with pytest.raises(UrlFailed, match="certificate"):
-        get(f"https://127.0.0.1:{secure_server.server_port}/picture")
+        get(f"https://127.0.0.1:{secure_server.server_port}/picture", transport=trusting)
 
 
 def test_a_certificate_that_nobody_trusts_fails(secure_server: Server) -> None:
@@ -344,27 +354,22 @@ def test_https_to_a_server_without_tls_fails(server: Server) -> None:
         get(f"https://127.0.0.1:{server.server_port}/picture", timeout=2)
 
 
-@pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("path", ["drip_body", "drip_header"])
 def test_a_slow_server_behind_tls_does_not_outlast_the_timeout(
-    secure_server: Server, path: str
+    secure_server: Server, trusting: Transport, path: str
 ) -> None:
-    started = time.monotonic()
-
     with pytest.raises(UrlFailed, match="too long"):
         get(
             f"https://localhost:{secure_server.server_port}/{path}",
             timeout=0.4,
             allowed=frozenset({"localhost"}),
+            transport=trusting,
         )
-
-    assert time.monotonic() - started < SERVER_SECONDS
 
 
 def test_a_handshake_that_drips_does_not_outlast_the_timeout() -> None:
-    with serving(kind=HandshakeDripper) as server:
-        started = time.monotonic()
-        with pytest.raises(UrlFailed, match="too long"):
-            get(f"https://127.0.0.1:{server.server_port}/", timeout=0.4)
-
-        assert time.monotonic() - started < SERVER_SECONDS
+    with (
+        serving(kind=HandshakeDripper) as server,
+        pytest.raises(UrlFailed, match="too long"),
+    ):
+        get(f"https://127.0.0.1:{server.server_port}/", timeout=0.4)

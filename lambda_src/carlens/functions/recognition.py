@@ -7,8 +7,10 @@ from typing import Any
 
 from carlens.config import Config
 from carlens.http.image_routes import respond
+from carlens.images.process import configure_process
 from carlens.services.recognition_app import RecognitionApp
 
+configure_process()
 # Loaded at init, not on the first request, so that the SnapStart snapshot contains the models.
 app = RecognitionApp(Config.from_env())
 app.warm_up()

@@ -1,1 +1,1 @@
-"""Encoded bytes to upright RGB pixels."""
+"""Decode image files to upright RGB pixels."""

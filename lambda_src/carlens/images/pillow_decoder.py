@@ -1,63 +1,75 @@
-"""Pictures as Pillow decodes them: all but the commonest, so that only they pay for its import."""
+"""Decode with Pillow, which knows more formats than OpenCV and costs more to import."""
 
 from __future__ import annotations
 
 import io
-import logging
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from carlens.errors import UnsupportedImage
-from carlens.images.probe import Header, bare_gif, bare_jpeg, bare_png, check_tiff
+from carlens.images import gif, jpeg, png, tiff
+from carlens.images.header import Header
+from carlens.images.probe import ImageFormat
 from carlens.images.types import Pixels
 
-_FORMATS = ("PNG", "GIF", "BMP", "TIFF")
+_BMP_RUN_LENGTH = (1, 2)  # BI_RLE8, BI_RLE4
+_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
+_WHITE_IS_ZERO = 0
 
-_BMP_RUNS = (1, 2)  # BI_RLE8, BI_RLE4
-_BITS_TAG, _PHOTOMETRIC_TAG = 258, 262
-
-# Pixels that are converted at a time: few enough to be little beside a whole picture.
-_STRIP = 1 << 20
-
-# Our own limits are stricter, and name themselves.
-Image.MAX_IMAGE_PIXELS = None
-ImageFile.LOAD_TRUNCATED_IMAGES = False
-# What it has to say of a stranger's file, the client is told, and not the log.
-logging.getLogger("PIL").setLevel(logging.CRITICAL)
+# Pixels to convert at a time, few next to a whole image: Pillow's copies take 4 bytes a pixel.
+_STRIP_PIXELS = 1 << 20
 
 
-def read_header(data: bytes) -> tuple[Header, Image.Image | None]:
-    """Read a picture's header; the picture is for `decode`, or to be closed.
+def open_image(data: bytes, kind: ImageFormat) -> tuple[Header, Image.Image]:
+    """Read the header of a PNG, GIF, BMP or TIFF.
 
-    There is none for a BMP of runs, which OpenCV decodes: Pillow does so in Python, byte by byte.
+    Returns
+    -------
+    header : Header
+    image : PIL.Image.Image
+        For `decode`; close it if it is not decoded.
+
+    Raises
+    ------
+    BrokenHeader
+    Exception
+        Whatever Pillow raises for a damaged file.
     """
-    orientation = 1  # Pillow itself sets a TIFF upright, its header's size too
-    if data.startswith(b"GIF8"):
-        data = bare_gif(data)
-    elif data.startswith(b"\x89PNG"):
-        data, orientation = bare_png(data)
-    elif data.startswith((b"II", b"MM")):
-        check_tiff(data)
-    with warnings.catch_warnings(action="ignore"):
-        image = Image.open(io.BytesIO(data), formats=_FORMATS)
-    header = Header(*image.size, len(image.getbands()), orientation)
-    if image.format == "BMP" and image.info.get("compression") in _BMP_RUNS:
-        image.close()
-        return header, None
-    return header, image
+    orientation = 1  # Pillow itself applies the orientation of a TIFF
+    if kind is ImageFormat.GIF:
+        data = gif.strip_extensions(data)
+    elif kind is ImageFormat.PNG:
+        data, orientation = png.strip_metadata(data)
+    elif kind is ImageFormat.TIFF:
+        tiff.check_directory(data)
+    with _unrestricted():
+        image = Image.open(io.BytesIO(data), formats=(kind.value,))
+    return Header(*image.size, len(image.getbands()), orientation), image
 
 
-def open_jpeg(data: bytes, body: int) -> Image.Image:
-    """Open a JPEG without what stands before its `body` but is not of its pixels."""
-    return Image.open(io.BytesIO(bare_jpeg(data, body)), formats=("JPEG",))
+def open_jpeg(data: bytes, first_scan: int) -> Image.Image:
+    """Open a JPEG without its metadata."""
+    bare = jpeg.strip_metadata(data, first_scan)
+    return Image.open(io.BytesIO(bare), formats=(ImageFormat.JPEG.value,))
+
+
+def is_run_length_bmp(image: Image.Image) -> bool:
+    """Return whether an image is a run-length encoded BMP, which Pillow decodes in Python."""
+    return image.format == "BMP" and image.info.get("compression") in _BMP_RUN_LENGTH
 
 
 def over_white(pixels: Pixels) -> Pixels:
-    """Lay RGBA pixels, shape (h, w, 4), over white; give shape (h, w, 3)."""
+    """Composite RGBA pixels, shape (height, width, 4), over white.
+
+    Returns
+    -------
+    uint8 array of shape (height, width, 3)
+    """
     height, width = pixels.shape[:2]
     flat = np.empty((height, width, 3), np.uint8)
     for rows in _strips(height, width):
@@ -66,35 +78,48 @@ def over_white(pixels: Pixels) -> Pixels:
 
 
 def decode(image: Image.Image) -> Pixels:
-    """Decode and convert, a strip at a time: Pillow's own copies are four bytes a pixel each.
+    """Decode an image to RGB over white, and close it.
 
     Returns
     -------
     uint8 array of shape (height, width, 3)
-        RGB, over white.
 
     Raises
     ------
     UnsupportedImage
-        Floating point, or more than 16 bits.
+        The pixels are floating point or have more than 16 bits.
+    Exception
+        Whatever Pillow raises for a damaged file.
     """
-    with image, warnings.catch_warnings(action="ignore"):
+    with image, _unrestricted():
         if image.mode == "F":
             raise UnsupportedImage(
-                "Floating-point pictures are not read; save it with 8 or 16 bits."
+                "Floating-point images are not supported; save the image with 8 or 16 bits."
             )
         image.load()
         width, height = image.size
         pixels = np.empty((height, width, 3), np.uint8)
-        deep = _depth(image) if image.mode.startswith("I") else None
+        scale = _integer_scale(image) if image.mode.startswith("I") else None
         for rows in _strips(height, width):
             strip = image.crop((0, rows.start, width, rows.stop))
-            pixels[rows] = np.asarray(_from_integers(strip, *deep) if deep else _to_rgb(strip))
+            pixels[rows] = np.asarray(_scaled(strip, *scale) if scale else _to_rgb(strip))
     return pixels
 
 
+@contextmanager
+def _unrestricted() -> Iterator[None]:
+    """Suspend Pillow's warnings and its pixel limit; the caller's limits apply instead."""
+    max_pixels = Image.MAX_IMAGE_PIXELS
+    with warnings.catch_warnings(action="ignore"):
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = max_pixels
+
+
 def _strips(height: int, width: int) -> Iterator[slice]:
-    rows = max(1, _STRIP // width)
+    rows = max(1, _STRIP_PIXELS // width)
     return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
 
 
@@ -106,17 +131,19 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _depth(image: Image.Image) -> tuple[int, bool]:
-    """Give the value of white, or of black where 0 is white, and whether it is."""
+def _integer_scale(image: Image.Image) -> tuple[int, bool]:
+    """Return the largest value of an integer image, and whether it stands for black."""
     tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
-    bits = min(16, max(tags.get(_BITS_TAG, (16,))))
-    return (1 << bits) - 1, tags.get(_PHOTOMETRIC_TAG) == 0
+    bits = min(16, max(tags.get(_BITS_PER_SAMPLE, (16,))))
+    return (1 << bits) - 1, tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
 
 
-def _from_integers(image: Image.Image, most: int, inverted: bool) -> Image.Image:
-    # Pillow's own conversion clips 16 bits to 255 instead of scaling them.
+def _scaled(image: Image.Image, largest: int, inverted: bool) -> Image.Image:
+    # Pillow's own conversion clips 16-bit values to 255 instead of scaling them.
     values = np.asarray(image)
-    if values.min() < 0 or values.max() > most:
-        raise UnsupportedImage("Pictures of more than 16 bits are not read; save it with 8 or 16.")
-    scaled = (values.astype(np.int32) * 255 // most).astype(np.uint8)
+    if values.min() < 0 or values.max() > largest:
+        raise UnsupportedImage(
+            "Images with more than 16 bits are not supported; save the image with 8 or 16 bits."
+        )
+    scaled = (values.astype(np.int32) * 255 // largest).astype(np.uint8)
     return Image.fromarray(255 - scaled if inverted else scaled).convert("RGB")

@@ -1,8 +1,9 @@
-"""What a picture is to the rest of Carlens."""
+"""The types that flow through image decoding."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,24 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]
 
 
+def as_pixels(array: object) -> Pixels:
+    """Narrow the type of an array that OpenCV declares only as numeric."""
+    return cast(Pixels, array)
+
+
 @dataclass(frozen=True)
 class Limits:
-    """What one picture may be: encoded bytes, width x height, the longer side in pixels."""
+    """The largest image to accept.
+
+    Attributes
+    ----------
+    max_bytes : int
+        Size of the encoded file.
+    max_pixels : int
+        Width x height.
+    max_side : int
+        The longer side, in pixels.
+    """
 
     max_bytes: int
     max_pixels: int
@@ -22,7 +38,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class ImageShape:
-    """An upright picture's height and width in pixels, and its channels as stored."""
+    """Height and width of an upright image in pixels, and its channels as stored."""
 
     height: int
     width: int

@@ -1,1 +1,1 @@
-"""Where a picture comes from."""
+"""Where an image comes from."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from carlens.http.paths import match_path
 from carlens.local.proxy_integration import HttpResponse, Pairs, Route
 
 # Quotas of API Gateway (REST) and Lambda, in bytes and seconds.
@@ -147,22 +148,13 @@ class Gateway:
         if path != self.prefix and not path.startswith(f"{self.prefix}/"):
             return None
         path = path.removeprefix(self.prefix) or "/"
-        found = self._find(path.rstrip("/") or "/")
+        found = match_path(path.rstrip("/") or "/", self.resources)
         if found is None:
             return None
-        resource, parameters = found
+        resource, values = found
+        parameters = tuple((name, unquote(value)) for name, value in values.items())
         function = self.resources[resource]
         return Route(resource, path, self.stage, self.prefix, parameters, function)
-
-    def _find(self, path: str) -> tuple[str, Pairs] | None:
-        """Find the resource of a path and its path parameters; an exact path takes precedence."""
-        if path in self.resources and "{" not in path:
-            return path, ()
-        for resource in self.resources:
-            pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(resource))
-            if "{" in resource and (match := re.fullmatch(pattern, path)):
-                return resource, tuple((n, unquote(v)) for n, v in match.groupdict().items())
-        return None
 
     def is_binary(self, media_types: str) -> bool:
         """Tell whether the first of `media_types` (Content-Type or Accept) is binary.

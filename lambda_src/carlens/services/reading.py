@@ -21,12 +21,12 @@ def open_within(
 
 
 def _fetch(url: str, config: Config, deadline: Deadline) -> bytes:
-    from carlens.inputs import url as urls  # only requests that name a URL pay for the import
+    from carlens.inputs import url_fetcher  # only requests with a URL pay for the import
 
     if deadline.has_passed():
         raise DeadlineExceeded("The request ran out of time before this URL was fetched.")
     try:
-        return urls.fetch(
+        return url_fetcher.fetch(
             url,
             max_bytes=config.max_bytes,
             timeout=min(_FETCH_SECONDS, deadline.seconds_left()),

@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carlens.images.decoder import as_pixels
-from carlens.images.types import Pixels
+from carlens.images.types import Pixels, as_pixels
 from carlens.models.manifest import InputSpec
 from carlens.vision.boxes import Boxes
 

@@ -21,7 +21,7 @@ from carlens.http.image_routes import respond
 from carlens.http.pictures import read_pictures
 from carlens.images import decoder
 from carlens.images.types import Limits
-from carlens.inputs import url as remote
+from carlens.inputs import url_fetcher as remote
 from carlens.inputs.sources import PictureSource
 from carlens.services.recognition_app import RecognitionApp
 from carlens.vision.classifier import Classification

@@ -25,7 +25,7 @@ from carlens.errors import NotAnImage
 from carlens.http.contract import contract_path
 from carlens.http.image_routes import ROUTES, respond
 from carlens.images.types import ImageShape, Limits, Pixels
-from carlens.inputs import url as remote
+from carlens.inputs import url_fetcher as remote
 from carlens.models.manifest import ManifestError
 from carlens.services.model_bundle import ModelBundle
 from carlens.services.recognition_app import RecognitionApp

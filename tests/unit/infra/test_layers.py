@@ -91,7 +91,7 @@ def test_what_is_not_pinned_is_refused(line: str) -> None:
         (ASKED.replace("numpy==1.0", "numpy==2.0"), LOCK, r"\(numpy\): run `make lock`"),
         (ASKED + "new==1.0\n", LOCK, r"\(new\): run `make lock`"),
         (ASKED.replace("numpy==1.0\n", ""), LOCK, r"\(numpy\): run `make lock`"),
-        (ASKED, "", r"\(multipart, numpy, .*\): run `make lock`"),
+        (ASKED, "", r"\(idna, multipart, numpy, .*\): run `make lock`"),
         (ASKED, LOCK.replace("numpy==1.0 --hash=sha256:ab", "numpy==1.0"), "no hash for numpy"),
         (ASKED + "new==1.0\n", LOCK + "new==1.0 --hash=sha256:ab\n", "exactly one layer.*look at new"),
     ],

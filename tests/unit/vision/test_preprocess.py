@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carlens.images.decoder import as_pixels
-from carlens.images.types import Pixels
+from carlens.images.types import Pixels, as_pixels
 from carlens.models.manifest import InputSpec
 from carlens.vision.preprocess import Placement, fit, to_batch
 from tests.models_support import INPUT, Tensor

@@ -1,4 +1,4 @@
-"""Pictures that were made to hurt, and files that are broken in every way."""
+"""Images crafted to exhaust resources, and damaged files."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from tests import hostile
 from tests.hostile import BLOCKS, JPEG, jpeg_segment, jpeg_with, png, png_chunk, tiff, tiff_tags
 from tests.support import color_blocks, encode
 
-# As a function has them by default.
+# The defaults of the function.
 LIMITS = Limits(Config.max_bytes, Config.max_pixels, Config.max_side)
-UPLOAD = 4_600_000  # as much as one request carries
-SECONDS = 3.0  # of a CPU that others share; most take a tenth of one
+UPLOAD = 4_600_000  # bytes, the most that one request carries
+SECONDS = 3.0  # of CPU time; most bombs take a tenth of a second
 
 SMALL = color_blocks(12, 8)
 FILES: dict[str, Callable[[], bytes]] = {
@@ -49,7 +49,7 @@ every_file = pytest.mark.parametrize("make", FILES.values(), ids=FILES.keys())
 
 
 def outcome(data: bytes) -> Pixels | PictureError:
-    """Read a picture as a request does; anything but a PictureError breaks the test."""
+    """Decode an image as a request does; any error but a PictureError fails the test."""
     try:
         return read_pixels(data, LIMITS)
     except PictureError as error:
@@ -57,12 +57,12 @@ def outcome(data: bytes) -> Pixels | PictureError:
 
 
 @every_file
-def test_a_file_cut_anywhere_is_refused_or_whole(make: Callable[[], bytes]) -> None:
-    # Given a file, and what it shows
+def test_a_file_cut_anywhere_is_refused_or_complete(make: Callable[[], bytes]) -> None:
+    # Given a file and its pixels
     data = make()
     whole = read_pixels(data, LIMITS)
 
-    # Then no beginning of it is taken for another picture
+    # Then no prefix of it decodes to other pixels
     for length in range(len(data)):
         found = outcome(data[:length])
         refused = isinstance(found, NotAnImage | UnsupportedImage)
@@ -70,7 +70,7 @@ def test_a_file_cut_anywhere_is_refused_or_whole(make: Callable[[], bytes]) -> N
 
 
 @every_file
-def test_flipped_bits_never_break_more_than_the_picture(make: Callable[[], bytes]) -> None:
+def test_flipped_bits_give_an_image_or_a_picture_error(make: Callable[[], bytes]) -> None:
     chance, data = random.Random(7), make()
 
     for _ in range(250):
@@ -84,8 +84,8 @@ def test_flipped_bits_never_break_more_than_the_picture(make: Callable[[], bytes
 
 
 @every_file
-def test_neither_name_nor_trailer_decides_what_a_file_is(make: Callable[[], bytes]) -> None:
-    # Given a polyglot: a picture with a ZIP archive, a script and a page behind it
+def test_trailing_data_does_not_change_the_format(make: Callable[[], bytes]) -> None:
+    # Given a polyglot: an image followed by a ZIP archive, a script and a page
     data = make() + b"PK\x03\x04" + b"<script>alert(1)</script>" + b"PK\x05\x06" + bytes(18)
 
     assert np.array_equal(read_pixels(data, LIMITS), read_pixels(make(), LIMITS))
@@ -104,14 +104,14 @@ def test_neither_name_nor_trailer_decides_what_a_file_is(make: Callable[[], byte
         b"\0",
     ],
 )
-def test_a_picture_behind_something_else_is_none(head: bytes) -> None:
+def test_an_image_behind_other_data_is_refused(head: bytes) -> None:
     for make in FILES.values():
         with pytest.raises((NotAnImage, UnsupportedImage)):
             read_pixels(head + make(), LIMITS)
 
 
-def test_a_gif_that_is_a_script_too_is_read_as_a_gif() -> None:
-    # Given a width that spells /* in a script
+def test_a_gif_that_is_also_a_script_is_read_as_a_gif() -> None:
+    # Given data that closes a comment and runs as JavaScript
     data = bytearray(encode(np.zeros((4, 4), np.uint8), "GIF"))
     data += b"*/=1;alert(1)//"
 
@@ -128,16 +128,16 @@ def test_a_gif_that_is_a_script_too_is_read_as_a_gif() -> None:
         b"RIFF", b"RIFF\0\0\0\0WEBP", b"RIFF\0\0\0\0WEBPVP8 ", b"RIFF\0\0\0\0WEBPVP8X",
     ],
 )  # fmt: skip
-def test_readers_of_other_formats_are_out_of_reach(data: bytes) -> None:
+def test_other_formats_and_bare_signatures_are_refused(data: bytes) -> None:
     with pytest.raises((NotAnImage, UnsupportedImage)):
         read_pixels(data, LIMITS)
 
 
 def peak_megabytes() -> int:
-    """Give the most memory that this process ever had."""
+    """Return the peak memory of this process."""
     status = Path("/proc/self/status")
     if not status.exists():
-        pytest.skip("only Linux tells the peak of memory here")
+        pytest.skip("needs /proc/self/status for the peak memory")
     return int(status.read_text().partition("VmHWM:")[2].split()[0]) // 1024
 
 
@@ -182,13 +182,13 @@ SIZED = {"jpeg": jpeg, "webp": webp, "gif": gif, "bmp": bmp, "tiff": tiff_of}
 def test_a_giant_is_refused_from_its_header_with_the_limits(
     make: Callable[[int, int], bytes],
 ) -> None:
-    with pytest.raises(PictureTooLarge, match="50,000,000 pixels and 20,000 a side"):
+    with pytest.raises(PictureTooLarge, match="50,000,000 pixels and 20,000 pixels a side"):
         read_pixels(make(65_000, 65_000), LIMITS)
 
 
 @pytest.mark.parametrize("make", [v for k, v in SIZED.items() if k != "webp"])
 @pytest.mark.parametrize("size", [(0, 4), (4, 0), (0, 0)])
-def test_a_picture_without_pixels_is_none(
+def test_an_image_without_pixels_is_refused(
     make: Callable[[int, int], bytes], size: tuple[int, int]
 ) -> None:
     with pytest.raises(NotAnImage):
@@ -196,19 +196,19 @@ def test_a_picture_without_pixels_is_none(
 
 
 @pytest.mark.parametrize("size", [(-4, 4), (4, -(2**31)), (2**31 - 1, 2**31 - 1), (-(2**31), 1)])
-def test_a_bitmap_of_negative_or_endless_size(size: tuple[int, int]) -> None:
+def test_a_bitmap_of_negative_or_huge_size_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises((NotAnImage, PictureTooLarge)):
         read_pixels(bmp(*size), LIMITS)
 
 
 @pytest.mark.parametrize("size", [(20_001, 1), (1, 20_001), (7072, 7072)])
-def test_limits_hold_to_the_pixel(size: tuple[int, int]) -> None:
+def test_one_pixel_over_a_limit_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(PictureTooLarge):
         read_pixels(png(*size), LIMITS)
 
 
 @pytest.mark.parametrize("size", [(20_000, 1), (1, 20_000), (100, 100)])
-def test_what_is_at_the_limit_is_read(size: tuple[int, int]) -> None:
+def test_an_image_at_the_limit_is_read(size: tuple[int, int]) -> None:
     assert read_pixels(png(*size), LIMITS).shape == (size[1], size[0], 3)
 
 
@@ -216,7 +216,7 @@ def deflated(megabytes: int) -> bytes:
     return zlib.compress(bytes(megabytes * 1_000_000), 9)
 
 
-# Each took minutes or gigabytes before, or would with a naive reader.
+# Each takes minutes or gigabytes in a naive reader.
 BOMBS: dict[str, Callable[[], bytes]] = {
     "png pixels": lambda: png(100, 100, rows=bytes(100_000_000)),
     "png zTXt": lambda: png(9, 9, before=png_chunk(b"zTXt", b"a\0\0" + deflated(200))),
@@ -267,45 +267,46 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 }  # fmt: skip
 
 
-def test_a_png_has_no_more_chunks_than_encoders_write() -> None:
+def test_a_png_with_more_chunks_than_encoders_write_is_refused() -> None:
     small = png_chunk(b"prVt", b"")
 
     end = png_chunk(b"IEND", b"")
 
-    # When they are many, or far too many, before its pixels or behind them
+    # When a PNG has many or too many chunks, before or behind its pixels
     many = outcome(png(9, 9, before=small * 49_000))
     too_many = [
         outcome(png(9, 9, before=small * 50_000)),
         outcome(png(9, 9).removesuffix(end) + small * 50_000 + end),
     ]
 
-    # Then only the latter are refused
+    # Then only those with too many are refused
     assert isinstance(many, np.ndarray)
     assert [str(found) for found in too_many] == [
-        "The picture cannot be read: it has more than 50,000 chunks; send a whole one, saved anew."
+        "The image cannot be read: the PNG has more than 50,000 chunks; "
+        "re-save the image and send the complete file."
     ] * 2
 
 
-def test_what_stands_behind_a_png_is_not_read() -> None:
+def test_data_behind_a_png_is_ignored() -> None:
     small = png_chunk(b"prVt", b"")
 
-    # When padding, or what looks like many chunks, follows its end
+    # When padding, or bytes that look like chunks, follow its end
     found = [outcome(png(9, 9) + bytes(2_000_000)), outcome(png(9, 9) + small * 100_000)]
 
-    # Then it is read as it is without
+    # Then the PNG is read
     assert [getattr(pixels, "shape", pixels) for pixels in found] == [(9, 9, 3)] * 2
 
 
 @pytest.mark.parametrize("make", BOMBS.values(), ids=BOMBS.keys())
-def test_a_bomb_costs_little(make: Callable[[], bytes]) -> None:
+def test_a_bomb_takes_little_time(make: Callable[[], bytes]) -> None:
     data = make()
 
-    # When it is read
+    # When
     start = time.process_time()
     found = outcome(data)
     seconds = time.process_time() - start
 
-    # Then it is refused, with a reason, or a picture of what its header says, and in time
+    # Then it is refused with a reason or has the shape in its header, in time
     if isinstance(found, PictureError):
         assert len(found.message) > 30
     else:
@@ -328,11 +329,11 @@ def test_a_refused_bomb_names_its_limit(name: str, named: str) -> None:
         read_pixels(BOMBS[name](), LIMITS)
 
 
-def test_a_progressive_jpeg_of_many_scans_that_programs_write_is_read() -> None:
+def test_a_progressive_jpeg_with_64_scans_is_read() -> None:
     assert read_pixels(hostile.jpeg_with_scans(64, 32, 64), LIMITS).shape == (32, 64, 3)
 
 
-def test_marker_bytes_behind_a_jpegs_end_are_no_scans() -> None:
+def test_scan_markers_behind_the_end_of_a_jpeg_do_not_count() -> None:
     assert read_pixels(JPEG + b"\xff\xda" * 100_000, LIMITS).shape == BLOCKS.shape
 
 
@@ -347,7 +348,7 @@ def test_marker_bytes_behind_a_jpegs_end_are_no_scans() -> None:
         hostile.tiff([(1, "short", 1, 1)])[:-8], b"II*\0\x08\0\0\0\xff\xff" + bytes(20),
     ],
 )  # fmt: skip
-def test_exif_that_lies_is_passed_over(block: bytes) -> None:
+def test_damaged_exif_is_ignored(block: bytes) -> None:
     exif = b"Exif\0\0" + block
     webp_file = encode(BLOCKS, "WEBP", lossless=True, exif=hostile.exif([(0x0112, "short", 1, 6)]))
     at = webp_file.index(b"EXIF")
@@ -360,7 +361,7 @@ def test_exif_that_lies_is_passed_over(block: bytes) -> None:
     assert read_pixels(lying, LIMITS).shape == BLOCKS.shape
 
 
-def test_the_first_exif_block_with_an_orientation_does_not_depend_on_its_byte_order() -> None:
+def test_a_big_endian_exif_block_is_read() -> None:
     big = struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, 0x112, 3, 1, 6, 0, 0)
     data = jpeg_with(jpeg_segment(0xE1, b"Exif\0\0" + big))
 
@@ -368,7 +369,7 @@ def test_the_first_exif_block_with_an_orientation_does_not_depend_on_its_byte_or
     assert read_pixels(data, LIMITS).shape == (64, 32, 3)
 
 
-def test_a_png_whose_exif_stands_behind_its_pixels_is_seen_upright() -> None:
+def test_exif_behind_the_pixels_of_a_png_is_applied() -> None:
     data = png(64, 32)
     exif = png_chunk(b"eXIf", tiff([(0x112, "short", 1, 6)]))
     data = data[:-12] + exif + data[-12:]
@@ -377,8 +378,8 @@ def test_a_png_whose_exif_stands_behind_its_pixels_is_seen_upright() -> None:
     assert read_shape(data, LIMITS) == ImageShape(64, 32, 3)
 
 
-def test_a_small_gif_whose_frame_says_it_is_a_giant_takes_no_memory_for_it() -> None:
-    # Given a frame beyond the screen that is to be disposed of, found by fuzzing: 1 kB, 3.4 GB
+def test_a_small_gif_that_declares_a_huge_frame_takes_little_memory() -> None:
+    # Given a frame larger than the screen, with a disposal method; Pillow would allocate 3.4 GB
     plain = gif(4, 4)
     frame = struct.pack("<BHHHHB", 0x2C, 0, 0, 60_000, 60_000, 0)
     data = plain[:19] + b"!\xf9\4\x08\0\0\0\0" + frame + plain[29:]
@@ -390,7 +391,7 @@ def test_a_small_gif_whose_frame_says_it_is_a_giant_takes_no_memory_for_it() -> 
     assert peak_megabytes() - before < 100
 
 
-def test_a_transparent_gif_is_seen_over_white_behind_its_comments() -> None:
+def test_a_transparent_gif_with_comments_is_composited_over_white() -> None:
     pixels = np.zeros((4, 4), np.uint8)
     pixels[:2] = 1
     image = Image.fromarray(pixels, "P")
@@ -404,7 +405,7 @@ def test_a_transparent_gif_is_seen_over_white_behind_its_comments() -> None:
 
 
 @pytest.mark.parametrize("profile", [b"", b"junk", bytes(60_000), b"\xff" * 60_000])
-def test_a_junk_color_profile_changes_nothing(profile: bytes) -> None:
+def test_an_invalid_color_profile_is_ignored(profile: bytes) -> None:
     segment = jpeg_segment(0xE2, b"ICC_PROFILE\0\1\1" + profile)
     chunk = png_chunk(b"iCCP", b"a\0\0" + zlib.compress(profile))
 
@@ -415,8 +416,8 @@ def test_a_junk_color_profile_changes_nothing(profile: bytes) -> None:
         assert read_pixels(data, LIMITS).shape == BLOCKS.shape
 
 
-def test_the_shape_needs_no_pixels_of_a_png() -> None:
-    # Given a giant within the limits whose pixels are missing
+def test_the_shape_of_a_png_needs_no_pixels() -> None:
+    # Given a large PNG without its pixels
     data = png(7000, 7000, rows=b"")[:60]
     with pytest.raises(NotAnImage):
         read_pixels(data, LIMITS)
@@ -425,7 +426,7 @@ def test_the_shape_needs_no_pixels_of_a_png() -> None:
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "RGB", "L"])
-def test_a_jpeg_of_other_bits_or_channels_is_refused(mode: Any) -> None:
+def test_a_jpeg_with_other_depths_or_channels_is_refused(mode: Any) -> None:
     data = bytearray(encode(Image.new(mode, (64, 32)), "JPEG"))
     frame = data.index(b"\xff\xc0")
 
@@ -436,8 +437,8 @@ def test_a_jpeg_of_other_bits_or_channels_is_refused(mode: Any) -> None:
             read_pixels(bytes(changed), LIMITS)
 
 
-def test_a_transparent_webp_of_many_rows_is_converted_whole() -> None:
-    # Given more pixels than are converted at a time, opaque in the left half alone
+def test_a_large_transparent_webp_is_composited_completely() -> None:
+    # Given more pixels than one strip, opaque only in the left half
     image = Image.new("RGBA", (1500, 1600), (200, 0, 0, 255))
     image.paste((0, 0, 0, 0), (750, 0, 1500, 1600))
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Pictures as cameras, editors and old programs write them: what is odd in them hurts nobody."""
+"""Unusual but valid images, as cameras, editors and old programs write them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXIF = b"Exif\0\0"
 
 
 def read(data: bytes) -> Pixels:
-    """Read a picture, whose header must tell the shape of its pixels."""
+    """Decode an image and check that its header gives the shape of its pixels."""
     pixels = read_pixels(data, LIMITS)
     shape = read_shape(data, LIMITS)
     assert pixels.shape == (shape.height, shape.width, 3)
@@ -30,12 +30,12 @@ def read(data: bytes) -> Pixels:
 
 
 def png_of_blocks(*before: bytes, behind: bytes = b"") -> bytes:
-    """Give a PNG of the colored blocks, with chunks before and behind its pixels."""
+    """Build a PNG of the colored blocks with chunks before and behind its pixels."""
     data = encode(BLOCKS, "PNG")
     return data[:33] + b"".join(before) + data[33:-12] + behind + data[-12:]
 
 
-def test_exif_longer_than_a_segment_goes_on_in_the_next() -> None:
+def test_exif_may_continue_in_a_second_segment() -> None:
     first = jpeg_segment(0xE1, EXIF + TURNED + bytes(65_000))
 
     assert read(jpeg_with(first + jpeg_segment(0xE1, EXIF + b"the rest"))).shape == (64, 32, 3)
@@ -43,7 +43,7 @@ def test_exif_longer_than_a_segment_goes_on_in_the_next() -> None:
 
 @pytest.mark.parametrize("padding", [b"\0", bytes(64), b"\xff\0", b"\0\xff\xd0\0"])
 def test_padding_between_the_segments_of_a_jpeg_is_skipped(padding: bytes) -> None:
-    # Given padding behind the EXIF, as some editors leave that shorten it in place
+    # Given padding behind the EXIF, as editors leave when they shorten it in place
     padded = jpeg_with(jpeg_segment(0xE1, EXIF + TURNED) + padding)
 
     assert np.array_equal(read(padded), np.rot90(read(JPEG), -1))
@@ -52,8 +52,15 @@ def test_padding_between_the_segments_of_a_jpeg_is_skipped(padding: bytes) -> No
     assert np.array_equal(read(padded_cmyk), read(cmyk))
 
 
-def test_a_video_behind_a_jpeg_is_none_of_its_scans() -> None:
-    # Given what phones append to a photo
+def test_padding_before_the_scan_of_a_cmyk_jpeg_is_skipped() -> None:
+    cmyk = encode(Image.fromarray(BLOCKS).convert("CMYK"), "JPEG")
+    scan = cmyk.index(b"\xff\xda")
+
+    assert np.array_equal(read(cmyk[:scan] + bytes(9) + cmyk[scan:]), read(cmyk))
+
+
+def test_a_video_behind_a_jpeg_is_ignored() -> None:
+    # Given the motion photo of a phone
     video = b"\0\0\0\x18ftypmp42" + b"\xff\xda" * 1000
 
     assert np.array_equal(read(JPEG + video), read(JPEG))
@@ -69,20 +76,20 @@ def test_a_video_behind_a_jpeg_is_none_of_its_scans() -> None:
     ],
     ids=["profile", "text", "international text", "wrong checksum"],
 )
-def test_texts_and_profiles_of_a_png_are_nothing_to_its_pixels(chunk: bytes) -> None:
+def test_texts_and_profiles_of_a_png_are_ignored(chunk: bytes) -> None:
     assert np.array_equal(read(png_of_blocks(chunk)), BLOCKS)
     assert np.array_equal(read(png_of_blocks(behind=chunk)), BLOCKS)
 
 
 @pytest.mark.parametrize("head", [b"", EXIF])
-def test_the_exif_of_a_png_may_begin_as_in_a_jpeg(head: bytes) -> None:
+def test_the_exif_of_a_png_may_have_the_prefix_of_a_jpeg(head: bytes) -> None:
     chunk = png_chunk(b"eXIf", head + TURNED)
 
     assert np.array_equal(read(png_of_blocks(chunk)), np.rot90(BLOCKS, -1))
 
 
-def test_only_the_exif_chunk_of_a_png_turns_it() -> None:
-    # Given the same bytes in a text, behind the end, and in a second chunk
+def test_only_the_first_exif_chunk_of_a_png_rotates_it() -> None:
+    # Given the same chunk in a text, behind the end, and second
     turned = png_chunk(b"eXIf", TURNED)
     text = png_chunk(b"tEXt", b"a\0" + turned)
     upright = png_chunk(b"eXIf", UPRIGHT)
@@ -95,7 +102,7 @@ def test_only_the_exif_chunk_of_a_png_turns_it() -> None:
         assert np.array_equal(read(data), BLOCKS)
 
 
-def test_transparent_colors_of_a_png_are_seen_over_white() -> None:
+def test_a_transparent_palette_is_composited_over_white() -> None:
     image = Image.new("P", (4, 4), 1)
     image.putpalette([0, 0, 0, 200, 0, 0])
     info = PngImagePlugin.PngInfo()
@@ -104,8 +111,8 @@ def test_transparent_colors_of_a_png_are_seen_over_white() -> None:
     assert (read(encode(image, "PNG", transparency=1, pnginfo=info)) == 255).all()
 
 
-def test_a_bmp_of_runs_is_read() -> None:
-    # Given five grays in a run each, a row of single ones, and a jump over the rest
+def test_a_run_length_encoded_bmp_is_read() -> None:
+    # Given a row in one run, a row of literal values, and a short run
     runs = b"\5\x10\0\0" + b"\0\5\1\2\3\4\5\0\0\0" + b"\2\x20\0\1"
 
     pixels = read(hostile.bmp_of_runs(5, 3, runs))
@@ -114,7 +121,7 @@ def test_a_bmp_of_runs_is_read() -> None:
 
 
 @pytest.mark.parametrize(("bits", "white_is_zero"), [(12, False), (16, False), (16, True)])
-def test_deep_grays_of_a_tiff_are_scaled_as_it_says(bits: int, white_is_zero: bool) -> None:
+def test_deep_grays_of_a_tiff_are_scaled_to_8_bits(bits: int, white_is_zero: bool) -> None:
     # Given black, a middle gray and white
     most = (1 << bits) - 1
     values = [0, most // 2, most] + [0] * 5
@@ -137,14 +144,14 @@ def test_deep_grays_of_a_tiff_are_scaled_as_it_says(bits: int, white_is_zero: bo
     assert found == ([255, 128, 0] if white_is_zero else [0, 127, 255])
 
 
-def test_a_terminator_too_many_in_a_gif_is_skipped() -> None:
+def test_an_extra_terminator_in_a_gif_is_skipped() -> None:
     plain = encode(np.full((4, 4), 7, np.uint8), "GIF")
 
     assert np.array_equal(read(hostile.gif_with(b"!\xfe\1a\0\0\0")), read(hostile.gif_with(b"")))
     assert read(plain).shape == (4, 4, 3)
 
 
-def test_a_tiff_in_tiles_is_read() -> None:
+def test_a_tiled_tiff_is_read() -> None:
     offset = 10 + 12 * 10 + 4
     rest = struct.pack("256B", *range(256))
     data = tiff(

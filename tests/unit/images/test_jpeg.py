@@ -1,0 +1,155 @@
+"""JPEG headers."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from carlens.images import jpeg
+from carlens.images.decoder import read_pixels
+from carlens.images.header import BrokenHeader
+from carlens.images.jpeg import JpegHeader
+from carlens.images.types import Limits
+from tests import hostile
+from tests.hostile import jpeg_segment
+from tests.support import encode
+
+FRAME = struct.pack(">BHHB", 8, 30, 40, 3) + bytes(9)
+SCAN = jpeg_segment(0xDA, bytes(10)) + b"pixels"
+END = b"\xff\xd9"
+
+
+def file_of(*segments: bytes) -> bytes:
+    """Build a JPEG that ends with a scan."""
+    return b"".join((b"\xff\xd8", *segments, SCAN, END))
+
+
+@pytest.mark.parametrize("marker", sorted(set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}))
+def test_every_frame_marker_gives_the_size(marker: int) -> None:
+    data = file_of(jpeg_segment(marker, FRAME))
+
+    assert jpeg.read_header(data) == JpegHeader(40, 30, 3, 1, data.index(b"\xff\xda"))
+
+
+@pytest.mark.parametrize("marker", [0xC4, 0xC8, 0xCC, 0xDB, 0xE0, 0xFE])
+def test_other_segments_give_no_size(marker: int) -> None:
+    with pytest.raises(BrokenHeader, match="no image data"):
+        jpeg.read_header(file_of(jpeg_segment(marker, FRAME)))
+
+
+def test_a_frame_behind_the_first_scan_is_not_read() -> None:
+    with pytest.raises(BrokenHeader, match="no image data"):
+        jpeg.read_header(b"\xff\xd8" + SCAN + jpeg_segment(0xC0, FRAME) + SCAN + END)
+
+
+def test_the_first_frame_and_the_first_exif_count() -> None:
+    other = struct.pack(">BHHB", 8, 1, 2, 1) + bytes(3)
+    turned, flipped = (hostile.exif([(0x112, "short", 1, value)]) for value in (6, 2))
+    data = file_of(
+        jpeg_segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0"),
+        jpeg_segment(0xE1, turned),
+        jpeg_segment(0xE1, flipped),
+        jpeg_segment(0xC0, FRAME),
+        jpeg_segment(0xC0, other),
+    )
+
+    header = jpeg.read_header(data)
+
+    assert (header.width, header.height, header.channels, header.orientation) == (40, 30, 3, 6)
+
+
+@pytest.mark.parametrize("marker", [0x01, *range(0xD0, 0xD8)])
+def test_a_marker_without_length_is_skipped(marker: int) -> None:
+    data = file_of(bytes((0xFF, marker)), jpeg_segment(0xC0, FRAME))
+
+    assert jpeg.read_header(data).width == 40
+
+
+def test_a_marker_that_only_resembles_one_without_length_has_a_length() -> None:
+    # Given a reserved marker whose payload looks like a frame
+    data = file_of(jpeg_segment(0x02, jpeg_segment(0xC1, FRAME)), jpeg_segment(0xC0, FRAME))
+
+    assert jpeg.read_header(data).first_scan == data.index(b"\xff\xda")
+
+
+@pytest.mark.parametrize("padding", [0, 1, 65_534])
+def test_padding_of_64_kib_is_skipped(padding: int) -> None:
+    data = file_of(bytes(padding), jpeg_segment(0xC0, FRAME))
+
+    assert jpeg.read_header(data).width == 40
+
+
+def test_more_padding_is_broken() -> None:
+    with pytest.raises(BrokenHeader, match="no marker"):
+        jpeg.read_header(file_of(bytes(65_535), jpeg_segment(0xC0, FRAME)))
+
+
+def test_a_jpeg_may_have_1000_segments() -> None:
+    comment = jpeg_segment(0xFE, b"")
+
+    assert jpeg.read_header(file_of(jpeg_segment(0xC0, FRAME), comment * 998)).width == 40
+    with pytest.raises(BrokenHeader, match="within 1,000 segments"):
+        jpeg.read_header(file_of(jpeg_segment(0xC0, FRAME), comment * 999))
+
+
+def test_a_segment_may_end_with_the_file() -> None:
+    head = b"\xff\xd8" + jpeg_segment(0xC0, FRAME)
+    scan = jpeg_segment(0xDA, bytes(10))
+
+    assert jpeg.read_header(head + scan).first_scan == len(head)
+    with pytest.raises(BrokenHeader, match="cut off"):
+        jpeg.read_header(head + scan[:-1])
+
+
+@pytest.mark.parametrize("length", [0, 1])
+def test_a_segment_shorter_than_its_length_is_broken(length: int) -> None:
+    segment = struct.pack(">BBH", 0xFF, 0xE5, length)
+
+    with pytest.raises(BrokenHeader, match="cut off"):
+        jpeg.read_header(file_of(segment, jpeg_segment(0xC0, FRAME)))
+
+
+def test_metadata_is_stripped_and_the_color_transform_is_kept() -> None:
+    adobe, frame = jpeg_segment(0xEE, b"Adobe"), jpeg_segment(0xC0, FRAME)
+    metadata = [jpeg_segment(marker, b"x") for marker in (*range(0xE0, 0xEE), 0xEF, 0xFE)]
+    data = file_of(*metadata, adobe, bytes(3), frame, *metadata, b"\xff\x01", bytes(3))
+
+    found = jpeg.strip_metadata(data, data.index(b"\xff\xda"))
+
+    assert found == file_of(adobe, frame, b"\xff\x01")
+
+
+def test_an_end_marker_counts_only_behind_the_first_scan() -> None:
+    data = file_of(jpeg_segment(0xE1, END), jpeg_segment(0xC0, FRAME))
+    scan = data.index(b"\xff\xda")
+
+    assert jpeg.has_end_marker(data, scan)
+    assert jpeg.has_end_marker(data + b"trailer", scan)
+    assert not jpeg.has_end_marker(data[:-1], scan)
+
+
+@pytest.mark.parametrize("behind", [b"", END, END + SCAN * 100])
+def test_a_jpeg_may_have_64_scans(behind: bytes) -> None:
+    jpeg.check_scans(SCAN * 64 + behind, 0)
+
+    with pytest.raises(BrokenHeader, match="more than 64 scans"):
+        jpeg.check_scans(SCAN * 65 + behind, 0)
+
+
+def test_only_scans_are_counted() -> None:
+    tables = jpeg_segment(0xC4, b"\xff\xda" * 9)
+
+    jpeg.check_scans((tables + SCAN) * 64 + END, 0)
+
+
+def test_a_cmyk_jpeg_has_the_colors_that_pillow_gives_it() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 4), np.uint8)
+    data = encode(Image.fromarray(noise, "CMYK"), "JPEG", quality=95)
+
+    found = read_pixels(data, Limits(10**6, 10**6, 10**6))
+
+    assert np.array_equal(found, np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
