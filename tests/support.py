@@ -59,13 +59,15 @@ def event(  # noqa: PLR0913 - one keyword for each part of an event
     method: str,
     path: str,
     *,
-    body: bytes | None = None,
+    body: bytes | str | None = None,
     content_type: str | None = None,
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
-    binary: bool = True,
 ) -> dict[str, Any]:
-    """Build the event that API Gateway sends for a request, based on a recorded one."""
+    """Build the event that API Gateway sends for a request, based on a recorded one.
+
+    A body of bytes is of a binary media type, so it is encoded as base64; a string is not.
+    """
     built = golden("get_health")
     built.update(httpMethod=method, path=path, resource=path)
     built["requestContext"].update(httpMethod=method, path=f"/prod{path}", resourcePath=path)
@@ -77,8 +79,8 @@ def event(  # noqa: PLR0913 - one keyword for each part of an event
         built["queryStringParameters"] = dict(query)
         built["multiValueQueryStringParameters"] = {name: [v] for name, v in query.items()}
     if body is not None:
-        built["body"] = base64.b64encode(body).decode() if binary else body.decode()
-        built["isBase64Encoded"] = binary
+        built["isBase64Encoded"] = isinstance(body, bytes)
+        built["body"] = base64.b64encode(body).decode() if isinstance(body, bytes) else body
     return built
 
 

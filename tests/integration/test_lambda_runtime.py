@@ -97,7 +97,7 @@ def _posts(photo_host: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"POST {path}, a form, detailed", _pictures(path, photo_host, format="detailed")
         yield (
             f"POST {path}, JSON",
-            event("POST", path, body=document, content_type=JSON, binary=False),
+            event("POST", path, body=document.decode(), content_type=JSON),
         )
         yield f"POST {path}, a picture", event("POST", path, body=data, content_type="image/png")
         yield (
@@ -125,7 +125,7 @@ def _errors() -> Iterator[tuple[str, dict[str, Any]]]:
         "a broken form",
         event("POST", "/predict", body=b"x", content_type="multipart/form-data; boundary=b"),
     )
-    yield "broken JSON", event("POST", "/predict", body=b"{", content_type=JSON, binary=False)
+    yield "broken JSON", event("POST", "/predict", body="{", content_type=JSON)
     yield "broken base64", {**PREDICT, "body": "%%%"}
     yield "too many pictures", multipart_event("/shape", many)
     yield "an unknown type", event("POST", "/predict", body=b"a=b", content_type="text/csv")
@@ -280,9 +280,8 @@ def _names() -> Iterator[tuple[str, dict[str, Any]]]:
         event(
             "POST",
             path,
-            body=b'[{"make": "vw", "model": "golf 7"}]',
+            body='[{"make": "vw", "model": "golf 7"}]',
             content_type=JSON,
-            binary=False,
         ),
     )
     yield "no rows", event("POST", path)

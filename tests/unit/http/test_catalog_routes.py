@@ -143,11 +143,9 @@ def test_a_file_that_takes_too_long_is_refused_before_the_function_is_killed(
 
 
 def test_a_json_list_is_answered_with_a_json_list() -> None:
-    rows = json.dumps([["vw", "golf"], ["renault", "clio"]]).encode()
+    rows = json.dumps([["vw", "golf"], ["renault", "clio"]])
 
-    status, answer = send(
-        event("POST", "/norm/europe", body=rows, content_type="application/json", binary=False)
-    )
+    status, answer = send(event("POST", "/norm/europe", body=rows, content_type="application/json"))
 
     assert status == 200
     assert [(row["make"], row["model"]) for row in answer] == [

@@ -139,3 +139,14 @@ def test_the_cors_headers_are_complete() -> None:
         "Access-Control-Expose-Headers": "X-Request-Id",
         "Access-Control-Max-Age": "600",
     }
+
+
+def test_an_unknown_route_is_logged_without_its_path(capsys: pytest.CaptureFixture[str]) -> None:
+    app = App(config=Config(metrics="Carlens"))
+
+    answer = respond(event("GET", "/secret"), None, app, {})
+
+    printed = capsys.readouterr().out
+    assert json.loads(printed.splitlines()[0])["route"] == "unknown"
+    assert "secret" not in printed
+    assert answer["headers"]["Access-Control-Allow-Methods"] == "OPTIONS"

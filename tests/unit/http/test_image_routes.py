@@ -205,7 +205,7 @@ def test_predict_accepts_only_classes_that_the_classifier_names(carlens: FakeApp
         (event("POST", "/predict", content_type="image/png"), 400, "no_pictures"),
         (event("POST", "/predict", body=b"a", content_type="text/plain"), 415, "unsupported_media_type"),
         (event("POST", "/predict", body=b"a", content_type="multipart/form-data"), 400, "malformed_body"),
-        (event("POST", "/predict", body=b"{}", content_type=JSON, binary=False), 400, "malformed_body"),
+        (event("POST", "/predict", body="{}", content_type=JSON), 400, "malformed_body"),
         (event("POST", "/size", body=b"x", content_type="image/png", query={"format": "xml"}), 400, "invalid_parameter"),
         (multipart_event("/predict", form(*[PICTURE] * 33)), 413, "too_many_pictures"),
         ({"path": "/predict", "httpMethod": "POST", "body": "%", "isBase64Encoded": True}, 400, "malformed_body"),
@@ -402,6 +402,9 @@ def test_the_page_is_served_under_its_stage(carlens: FakeApp) -> None:
     answer = respond(event("GET", "/"), None, carlens.app)
 
     assert answer["headers"]["Content-Type"] == "text/html; charset=utf-8"
+    assert answer["headers"]["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert answer["headers"]["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert answer["headers"]["Permissions-Policy"].startswith("camera=()")
     assert "default-src 'none'" in answer["headers"]["Content-Security-Policy"]
     assert '<base href="/prod/">' in answer["body"]
 
@@ -409,11 +412,11 @@ def test_the_page_is_served_under_its_stage(carlens: FakeApp) -> None:
 def test_raw_json_and_form_bodies_give_the_same_response(carlens: FakeApp) -> None:
 
     encoder = MultipartEncoder(form(PICTURE))
-    as_json = json.dumps({"images": [{"data": base64.b64encode(PICTURE).decode()}]}).encode()
+    as_json = json.dumps({"images": [{"data": base64.b64encode(PICTURE).decode()}]})
     bodies = [
         event("POST", "/predict", body=encoder.to_string(), content_type=encoder.content_type),
         event("POST", "/predict", body=PICTURE, content_type="image/png"),
-        event("POST", "/predict", body=as_json, content_type=JSON, binary=False),
+        event("POST", "/predict", body=as_json, content_type=JSON),
     ]
 
     answers = [carlens.send(body) for body in bodies]
