@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from infra.rules import SettingError
-from infra.settings import Settings
+from infra.settings import SettingError, Settings
 
 Task = Literal["detect", "classify"]
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from infra.model_folder import stage_models
-from infra.rules import SettingError
-from infra.settings import Settings
+from infra.settings import SettingError, Settings
 
 SETTINGS = Settings(stage="dev", detector="eye", classifier="namer")
 
@@ -73,12 +71,12 @@ def test_what_a_model_does_not_need_does_not_change_its_hash(models: Path) -> No
 
 def test_an_unknown_model_is_refused_with_those_there_are(models: Path) -> None:
     with pytest.raises(SettingError, match=r"detector is 'ear'; it must be .*: eye, namer"):
-        stage_models(replace(SETTINGS, detector="ear"), models)
+        stage_models(SETTINGS.model_copy(update={"detector": "ear"}), models)
 
 
 def test_a_model_for_another_task_is_refused(models: Path) -> None:
     with pytest.raises(SettingError, match=r"classifier is 'eye'; it must be .* task is classify"):
-        stage_models(replace(SETTINGS, classifier="eye"), models)
+        stage_models(SETTINGS.model_copy(update={"classifier": "eye"}), models)
 
 
 def test_weights_that_their_manifest_does_not_know_are_refused(models: Path) -> None:

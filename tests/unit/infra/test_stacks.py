@@ -25,8 +25,7 @@ from infra.layers.interpreter import find_python
 from infra.logs import log_group
 from infra.model_bucket import ModelBucket
 from infra.model_folder import Model
-from infra.rules import SettingError
-from infra.settings import RETENTIONS, Settings
+from infra.settings import RETENTIONS, SettingError, Settings
 
 ROOT = Path(__file__).parents[3]
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
