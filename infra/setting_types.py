@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from annotated_types import GroupedMetadata, Interval
@@ -21,16 +20,35 @@ from pydantic_core import PydanticCustomError
 T = TypeVar("T")
 
 
-def allowed(text: str) -> WrapValidator:
-    """Describe the allowed values; `text` completes the sentence "it must be ..."."""
+class Rule(GroupedMetadata):
+    """Constraints on a value, and the phrase that completes "it must be ..." when one fails."""
 
-    def explain(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    def __init__(self, phrase: str, *constraints: object) -> None:
+        self._phrase = phrase
+        self._constraints = constraints
+
+    def __iter__(self) -> Iterator[object]:
+        """Yield what pydantic applies, the innermost first."""
+        yield from self._constraints
+        yield WrapValidator(self._explain)
+
+    def _explain(self, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
         try:
             return validate(value)
         except ValidationError:
-            raise _not_allowed(text) from None
+            raise _not_allowed(self._phrase) from None
 
-    return WrapValidator(explain)
+
+def whole(low: int, high: int) -> Rule:
+    """Allow a whole number from `low` to `high`."""
+    phrase = f"a whole number from {low} to {high}"
+    return Rule(phrase, Interval(ge=low, le=high), BeforeValidator(_number_parser(int)))
+
+
+def number(low: float, high: float) -> Rule:
+    """Allow a number from `low` to `high`."""
+    phrase = f"a number from {low} to {high}"
+    return Rule(phrase, Interval(ge=low, le=high), BeforeValidator(_number_parser(float)))
 
 
 def one_of(*choices: object) -> BeforeValidator:
@@ -45,36 +63,22 @@ def one_of(*choices: object) -> BeforeValidator:
     return BeforeValidator(choose)
 
 
-@dataclass(frozen=True)
-class _Range(GroupedMetadata):
-    kind: type[int] | type[float]
-    low: float
-    high: float
-    noun: str
+def text(pattern: str, phrase: str) -> Rule:
+    """Allow text that a regular expression matches as a whole."""
+    return Rule(phrase, Field(pattern=f"^({pattern})$"))
 
-    def __iter__(self) -> Iterator[object]:
-        yield Interval(ge=self.low, le=self.high)
-        yield BeforeValidator(self._parse)
-        yield allowed(f"{self.noun} from {self.low} to {self.high}")
 
-    def _parse(self, value: Any) -> Any:
+def _not_allowed(phrase: str) -> PydanticCustomError:
+    return PydanticCustomError("not_allowed", phrase)
+
+
+def _number_parser(kind: type[int] | type[float]) -> Any:
+    def parse(value: Any) -> Any:
         if isinstance(value, bool):
             raise ValueError  # True is an int in Python
-        return self.kind(value) if isinstance(value, str) else value
+        return kind(value) if isinstance(value, str) else value
 
-
-def whole(low: int, high: int) -> GroupedMetadata:
-    """Allow a whole number from `low` to `high`."""
-    return _Range(int, low, high, "a whole number")
-
-
-def number(low: float, high: float) -> GroupedMetadata:
-    """Allow a number from `low` to `high`."""
-    return _Range(float, low, high, "a number")
-
-
-def _not_allowed(text: str) -> PydanticCustomError:
-    return PydanticCustomError("not_allowed", text)
+    return parse
 
 
 def _optional(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
@@ -106,37 +110,36 @@ def _any_or_listed(origins: tuple[str, ...]) -> tuple[str, ...]:
 # `-c name=` passes an empty string, which stands for null.
 OrNone = Annotated[T | None, WrapValidator(_optional)]
 
-Flag = Annotated[bool, Strict(), BeforeValidator(_parse_flag), allowed("true or false")]
+Flag = Annotated[bool, Rule("true or false", Strict(), BeforeValidator(_parse_flag))]
+
 StageName = Annotated[
     str,
-    Field(pattern=r"^[a-z][a-z0-9]{0,15}$"),
-    allowed("1 to 16 lowercase letters and digits, starting with a letter"),
+    text("[a-z][a-z0-9]{0,15}", "1 to 16 lowercase letters and digits, starting with a letter"),
 ]
-Account = Annotated[str, Field(pattern=r"^\d{12}$"), allowed("12 digits")]
-Region = Annotated[
-    str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$"), allowed("a region such as eu-west-3")
-]
-ModelName = Annotated[
-    str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$"), allowed("the name of a folder in models/")
-]
-Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$"), allowed("an email address")]
-Domain = Annotated[
-    str, Field(pattern=r"^([a-z0-9-]+\.)+[a-z]{2,}$"), allowed("a domain such as cars.example.com")
-]
+Account = Annotated[str, text(r"\d{12}", "12 digits")]
+Region = Annotated[str, text(r"[a-z]{2}(-[a-z]+)+-\d", "a region such as eu-west-3")]
+Email = Annotated[str, text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an email address")]
+Domain = Annotated[str, text(r"([a-z0-9-]+\.)+[a-z]{2,}", "a domain such as cars.example.com")]
 CertificateArn = Annotated[
     str,
-    Field(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[\w-]+$"),
-    allowed("the ARN of an ACM certificate in the region of the API"),
+    text(
+        r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[\w-]+",
+        "the ARN of an ACM certificate in the region of the API",
+    ),
 ]
+ModelName = Annotated[str, text(r"[a-z0-9][a-z0-9._-]{0,63}", "the name of a folder in models/")]
+_Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+(:\d{1,5})?$")]
 Hosts = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+(:\d{1,5})?$")], ...],
-    BeforeValidator(_split),
-    allowed("a list of hosts, each name or name:port"),
+    tuple[_Host, ...],
+    Rule("a list of hosts, each name or name:port", BeforeValidator(_split)),
 ]
 # Strict about characters: origins are written into a mapping template of API Gateway.
+_Origin = Annotated[str, Field(pattern=r"^(https?://[a-z0-9.-]+(:\d{1,5})?|\*)$")]
 Origins = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^(https?://[a-z0-9.-]+(:\d{1,5})?|\*)$")], ...],
-    BeforeValidator(_split),
-    AfterValidator(_any_or_listed),
-    allowed("* or a list of origins such as https://www.example.com"),
+    tuple[_Origin, ...],
+    Rule(
+        "* or a list of origins such as https://www.example.com",
+        AfterValidator(_any_or_listed),
+        BeforeValidator(_split),
+    ),
 ]

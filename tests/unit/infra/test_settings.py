@@ -216,7 +216,7 @@ def test_an_unknown_stage_is_refused_with_the_known_ones(stage: Any) -> None:
 
 @pytest.mark.parametrize("name", ["Dev", "1st", "my-stage", "a" * 17, ""])
 def test_a_stage_needs_a_name_that_fits_into_resource_names(name: str) -> None:
-    with pytest.raises(SettingError, match="stage is .* lowercase letters and digits"):
+    with pytest.raises(SettingError, match=r"stage is .* lowercase letters and digits"):
         Settings.from_context({"stage": name, "stages": {name: {}}})
 
 
