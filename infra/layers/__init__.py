@@ -1,7 +1,7 @@
-"""Lambda layers without Docker: locked wheels -> prune -> bytecode -> size check, cached."""
+"""Lambda layers without Docker: install locked wheels, prune, compile, check the size; cached."""
 
 from infra.layers.build import LayerBuild, build_layers
-from infra.layers.code import CODE, stage_code
+from infra.layers.code import CODE, carlens_version, stage_code
 from infra.layers.contents import Architecture, Function, LayerError
 
 __all__ = [
@@ -11,5 +11,6 @@ __all__ = [
     "LayerBuild",
     "LayerError",
     "build_layers",
+    "carlens_version",
     "stage_code",
 ]

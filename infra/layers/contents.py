@@ -1,4 +1,4 @@
-"""What goes into each layer, and what is left out: data, and the questions asked of it."""
+"""The packages of each layer, and the files of them that are pruned."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ Function = Literal["recognition", "catalog"]
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = "3.13"
 
-# Raise it when the builder makes other files from the same wheels and the same rules.
+# Raise it when the builder makes different files from the same wheels and rules.
 BUILDER_VERSION = 1
 
 
 class LayerError(Exception):
-    """The layers cannot be built; the message says what to do."""
+    """The layers or the code cannot be built; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Prune:
-    """Files of a wheel that Carlens runs without.
+    """Files of a package that Carlens does not need.
 
     Attributes
     ----------
     glob : str
-        Matched against the path in the wheel; `*` matches `/` too.
+        Matched against the path below `python/`; `*` also matches `/`.
     reason : str
         Why they are not needed.
     """
@@ -47,12 +47,13 @@ class Layer:
     Attributes
     ----------
     name : str
+        Name of the layer.
     packages : tuple of str
-        What is in it, by normalized name.
+        Normalized names of its packages.
     prune : tuple of Prune
-        What is left out of them.
-    functions : tuple of str
-        Those that run on it.
+        Rules for the files to delete.
+    functions : tuple of {"recognition", "catalog"}
+        The functions that use it.
     """
 
     name: str
@@ -61,24 +62,25 @@ class Layer:
     functions: tuple[Function, ...]
 
     def rule_for(self, path: str) -> Prune | None:
-        """Give the rule that leaves a wheel's file out, or None when it stays."""
+        """Return the first rule that matches a path, or None."""
         return next((rule for rule in self.prune if fnmatchcase(path, rule.glob)), None)
 
 
 _ANY_PACKAGE = (
     Prune("*/tests/*", "the package's own tests"),
-    Prune("*.pyi", "stubs are for type checkers"),
-    Prune("*.dist-info/RECORD", "lists files that are left out here"),
+    Prune("*.pyi", "stubs for type checkers"),
+    Prune("*.dist-info/RECORD", "lists files that are pruned"),
+    Prune("bin/*", "scripts, which start with the path of this machine's Python"),
 )
 
-# Split so that each is under 50 MB zipped, and that a new version of one leaves the others.
+# Split so that each is under 50 MB zipped, and a new version of a package changes one layer.
 LAYERS = (
     Layer(
         "opencv",
         ("opencv-python-headless",),
         (
             *_ANY_PACKAGE,
-            Prune("cv2/data/*.xml", "Haar cascades, which nothing here uses"),
+            Prune("cv2/data/*.xml", "Haar cascades, which Carlens does not use"),
         ),
         ("recognition",),
     ),
@@ -87,7 +89,10 @@ LAYERS = (
         ("onnxruntime",),
         (
             *_ANY_PACKAGE,
-            Prune("onnxruntime/capi/libonnxruntime.so.*", "the C library; Python links its own"),
+            Prune(
+                "onnxruntime/capi/libonnxruntime.so.*",
+                "the C library; Python has its own copy",
+            ),
             Prune("onnxruntime/backend/*", "runs ONNX's conformance tests"),
             Prune("onnxruntime/datasets/*", "sample models"),
             Prune("onnxruntime/quantization/*", "makes models; needs onnx"),
@@ -107,9 +112,9 @@ LAYERS = (
             Prune("numpy/_core/_simd.*.so", "only numpy's tests import it"),
             Prune("numpy/_core/*_tests.*.so", "only numpy's tests import them"),
             Prune("numpy/random/_examples/*", "examples"),
-            Prune("PIL/_avif.*.so", "AVIF is not among the formats read"),
-            Prune("pillow.libs/libavif-*", "AVIF is not among the formats read"),
-            Prune("PIL/_imagingtk.*.so", "Tk has no screen here"),
+            Prune("PIL/_avif.*.so", "Carlens does not read AVIF"),
+            Prune("pillow.libs/libavif-*", "Carlens does not read AVIF"),
+            Prune("PIL/_imagingtk.*.so", "needs a screen"),
         ),
         ("recognition",),
     ),
@@ -118,35 +123,38 @@ LAYERS = (
 )
 
 
-def platform_tags(architecture: Architecture) -> list[str]:
-    """Give the wheel tags that Lambda can run (Amazon Linux 2023 has glibc 2.34)."""
-    machine = {"x86_64": "x86_64", "arm64": "aarch64"}[architecture]
-    tags = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014")
-    return [f"{tag}_{machine}" for tag in tags]
+def platform(architecture: Architecture) -> str:
+    """Name the platform of a layer for uv; Amazon Linux 2023 has glibc 2.34."""
+    return {"x86_64": "x86_64", "arm64": "aarch64"}[architecture] + "-manylinux_2_28"
 
 
 def asset_hash(
     layer: Layer, locked: Sequence[str], architecture: Architecture, *, bytecode: bool
 ) -> str:
-    """Name a layer's content by all that decides it: SHA-256, in hexadecimal.
+    """Hash everything that determines the content of a layer.
 
     Parameters
     ----------
     layer : Layer
-        Its prune rules count, its name does not.
+        Its prune rules count; its name does not.
     locked : sequence of str
-        The lock's lines for its packages.
+        Lines of the lock file for its packages.
     architecture : {"x86_64", "arm64"}
-        Where it runs.
+        Architecture of the function.
     bytecode : bool
-        Whether it carries bytecode.
+        Whether it contains bytecode.
+
+    Returns
+    -------
+    str
+        SHA-256, in hexadecimal.
     """
-    decides = {
+    inputs = {
         "builder": BUILDER_VERSION,
         "python": PYTHON,
         "bytecode": bytecode,
-        "platform": platform_tags(architecture),
+        "platform": platform(architecture),
         "locked": sorted(locked),
         "pruned": sorted(rule.glob for rule in layer.prune),
     }
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()

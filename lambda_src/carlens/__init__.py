@@ -1,1 +1,3 @@
-"""Carlens: photos in, vehicles out."""
+"""Carlens finds the vehicles in photos and names their make and model."""
+
+__version__ = "0.1.0"

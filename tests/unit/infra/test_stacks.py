@@ -21,7 +21,7 @@ from carlens.models.manifest import ManifestError
 from carlens.services.image_app import App
 from infra.application import build_app
 from infra.layers import Function, LayerError, build_layers, stage_code
-from infra.layers.interpreter import find_python
+from infra.layers.bytecode import find_python
 from infra.logs import log_group
 from infra.model_bucket import ModelBucket
 from infra.model_folder import Model
