@@ -1,4 +1,4 @@
-"""The CDK's entry point."""
+"""Entry point of the CDK."""
 
 from __future__ import annotations
 

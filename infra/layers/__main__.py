@@ -8,12 +8,12 @@ from typing import get_args
 
 from infra.layers.build import build_layers, size_table
 from infra.layers.code import stage_code
-from infra.layers.contents import Architecture, Function, LayerError
+from infra.layers.contents import Architecture, FunctionName, LayerError
 from infra.layers.locks import write_lock
 from infra.layers.tree import unzipped_size
 
 _ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
-_FUNCTIONS: tuple[Function, ...] = get_args(Function)
+_FUNCTIONS: tuple[FunctionName, ...] = get_args(FunctionName)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ build/layers/<name>-<hash>/content/     the layer: python/...
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
@@ -16,13 +17,15 @@ from pathlib import Path
 from infra.layers.bytecode import add_bytecode, find_python
 from infra.layers.code import stage_code
 from infra.layers.contents import (
+    BUILDER_VERSION,
     LAYERS,
+    PLATFORMS,
+    PYTHON,
     ROOT,
     Architecture,
-    Function,
+    FunctionName,
     Layer,
     LayerError,
-    asset_hash,
 )
 from infra.layers.locks import read_lock
 from infra.layers.tree import build_once, prune, settle, unzipped_size, zipped_size
@@ -47,17 +50,17 @@ class LayerBuild:
         Its name in `infra/layers/contents.py`.
     path : Path
         The folder with its content, `python/`.
-    unzipped_bytes, zipped_bytes : int
-        Sizes that count towards Lambda's quotas.
     asset_hash : str
         SHA-256 of everything that determines the content, in hexadecimal.
+    unzipped_bytes, zipped_bytes : int
+        Sizes that count towards Lambda's quotas.
     """
 
     name: str
     path: Path
+    asset_hash: str
     unzipped_bytes: int
     zipped_bytes: int
-    asset_hash: str
 
 
 @dataclass(frozen=True)
@@ -83,14 +86,21 @@ class Recipe:
 
     @property
     def asset_hash(self) -> str:
-        """SHA-256 of the recipe; it does not depend on which Python of the version compiles."""
-        return asset_hash(
-            self.layer, self.locked, self.architecture, bytecode=self.python is not None
-        )
+        """SHA-256 of the recipe, in hexadecimal."""
+        inputs = {
+            "builder": BUILDER_VERSION,
+            "python": PYTHON,
+            # Any Python of the version makes the same bytecode.
+            "bytecode": self.python is not None,
+            "platform": PLATFORMS[self.architecture],
+            "locked": sorted(self.locked),
+            "pruned": sorted(rule.glob for rule in self.layer.prune),
+        }
+        return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 def build_layers(
-    architecture: Architecture, function: Function, *, bundle: bool = True
+    architecture: Architecture, function: FunctionName, *, bundle: bool = True
 ) -> list[LayerBuild]:
     """Build the layers of a function, except those in the cache.
 
@@ -137,13 +147,7 @@ def build_layer(
         lambda folder: _build(recipe, folder, install_wheels),
     )
     facts = json.loads((home / "layer.json").read_text(encoding="utf-8"))
-    return LayerBuild(
-        name=recipe.layer.name,
-        path=home / "content",
-        unzipped_bytes=facts["unzipped_bytes"],
-        zipped_bytes=facts["zipped_bytes"],
-        asset_hash=recipe.asset_hash,
-    )
+    return LayerBuild(recipe.layer.name, home / "content", recipe.asset_hash, **facts["sizes"])
 
 
 def _build(recipe: Recipe, folder: Path, install_wheels: Install) -> None:
@@ -167,8 +171,7 @@ def _build(recipe: Recipe, folder: Path, install_wheels: Install) -> None:
     report("measuring")
     unzipped, zipped = unzipped_size(content), zipped_size(content)
     facts = {
-        "unzipped_bytes": unzipped,
-        "zipped_bytes": zipped,
+        "sizes": {"unzipped_bytes": unzipped, "zipped_bytes": zipped},
         "pruned_bytes": dict(sorted(pruned.items())),
     }
     (folder / "layer.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
@@ -179,7 +182,7 @@ def _placeholder(recipe: Recipe) -> LayerBuild:
     path = CACHE / "placeholder"
     (path / "python").mkdir(parents=True, exist_ok=True)
     (path / "python" / "placeholder.txt").write_text("Not built.\n", encoding="utf-8")
-    return LayerBuild(recipe.layer.name, path, 0, 0, recipe.asset_hash)
+    return LayerBuild(recipe.layer.name, path, recipe.asset_hash, 0, 0)
 
 
 def check_sizes(builds: Sequence[LayerBuild], code_bytes: int) -> None:

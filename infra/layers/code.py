@@ -6,13 +6,12 @@ build/code/<hash>/   the asset
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from infra.layers.bytecode import add_bytecode, find_python
-from infra.layers.contents import BUILDER_VERSION, ROOT, LayerError
+from infra.layers.contents import BUILDER_VERSION, ROOT
 from infra.layers.tree import build_once, settle
 
 CODE = ROOT / "lambda_src"
@@ -52,21 +51,6 @@ def stage_code(code: Path = CODE, *, cache: Path = CACHE) -> Path:
         settle(folder)
 
     return build_once(cache / _content_hash(files, code, bytecode=python is not None), build)
-
-
-def carlens_version(code: Path = CODE) -> str:
-    """Read the version of Carlens from the package, without importing it.
-
-    Raises
-    ------
-    LayerError
-        The package does not name its version.
-    """
-    source = code / "carlens" / "__init__.py"
-    found = re.search(r'^__version__ = "([^"]+)"$', source.read_text("utf-8"), re.MULTILINE)
-    if found is None:
-        raise LayerError(f'{source} must contain a line such as `__version__ = "1.2.3"`.')
-    return found[1]
 
 
 def _is_deployed(path: Path, code: Path) -> bool:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
 Architecture = Literal["x86_64", "arm64"]
-Function = Literal["recognition", "catalog"]
+FunctionName = Literal["recognition", "catalog"]
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = "3.13"
+
+# Names that uv gives to Lambda's platforms; Amazon Linux 2023 has glibc 2.34.
+PLATFORMS: dict[Architecture, str] = {
+    "x86_64": "x86_64-manylinux_2_28",
+    "arm64": "aarch64-manylinux_2_28",
+}
 
 # Raise it when the builder makes different files from the same wheels and rules.
 BUILDER_VERSION = 1
@@ -59,7 +62,7 @@ class Layer:
     name: str
     packages: tuple[str, ...]
     prune: tuple[Prune, ...]
-    functions: tuple[Function, ...]
+    functions: tuple[FunctionName, ...]
 
     def rule_for(self, path: str) -> Prune | None:
         """Return the first rule that matches a path, or None."""
@@ -121,40 +124,3 @@ LAYERS = (
     Layer("http", ("multipart", "pybase64"), _ANY_PACKAGE, ("recognition", "catalog")),
     Layer("catalog", ("rapidfuzz",), _ANY_PACKAGE, ("catalog",)),
 )
-
-
-def platform(architecture: Architecture) -> str:
-    """Name the platform of a layer for uv; Amazon Linux 2023 has glibc 2.34."""
-    return {"x86_64": "x86_64", "arm64": "aarch64"}[architecture] + "-manylinux_2_28"
-
-
-def asset_hash(
-    layer: Layer, locked: Sequence[str], architecture: Architecture, *, bytecode: bool
-) -> str:
-    """Hash everything that determines the content of a layer.
-
-    Parameters
-    ----------
-    layer : Layer
-        Its prune rules count; its name does not.
-    locked : sequence of str
-        Lines of the lock file for its packages.
-    architecture : {"x86_64", "arm64"}
-        Architecture of the function.
-    bytecode : bool
-        Whether it contains bytecode.
-
-    Returns
-    -------
-    str
-        SHA-256, in hexadecimal.
-    """
-    inputs = {
-        "builder": BUILDER_VERSION,
-        "python": PYTHON,
-        "bytecode": bytecode,
-        "platform": platform(architecture),
-        "locked": sorted(locked),
-        "pruned": sorted(rule.glob for rule in layer.prune),
-    }
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()

@@ -9,10 +9,18 @@ from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 
 from uv import find_uv_bin
 
-from infra.layers.contents import PYTHON, Architecture, LayerError, platform
+from infra.layers.contents import PLATFORMS, PYTHON, Architecture, LayerError
+
+# The dependencies of onnxruntime (flatbuffers, packaging, protobuf, sympy) serve only its tools for
+# making models, which are pruned.
+_OPTIONS = (
+    *("--no-deps", "--only-binary=:all:", f"--python-version={PYTHON}"),
+    *("--quiet", "--color=never"),
+)
 
 # uv adds these to the files of a wheel; some depend on where it found the wheel, and when.
 _ADDED_BY_UV = (
@@ -37,18 +45,8 @@ def resolve(requirements: Path, architecture: Architecture) -> list[str]:
     LayerError
         A package has no wheel for Lambda, or the package registry is not reachable.
     """
-    lock = tomllib.loads(
-        _uv("compile", "--format=pylock.toml", str(requirements), architecture=architecture)
-    )
-    return [
-        " ".join(
-            [
-                f"{package['name']}=={package['version']}",
-                *(f"--hash=sha256:{wheel['hashes']['sha256']}" for wheel in package["wheels"]),
-            ]
-        )
-        for package in lock["packages"]
-    ]
+    lock = _uv("compile", "--format=pylock.toml", str(requirements), architecture=architecture)
+    return [_line(package) for package in tomllib.loads(lock)["packages"]]
 
 
 def install(locked: Sequence[str], architecture: Architecture, target: Path) -> None:
@@ -70,12 +68,9 @@ def install(locked: Sequence[str], architecture: Architecture, target: Path) -> 
         wheels contain the same file.
     """
     _uv(
-        "install",
-        "--require-hashes",
+        *("install", "--require-hashes", f"--target={target}", "--requirements=-"),
         # A hard link would let changes of mode and time reach uv's cache.
         "--link-mode=copy",
-        f"--target={target}",
-        "--requirements=-",
         architecture=architecture,
         stdin="\n".join(locked),
     )
@@ -85,27 +80,25 @@ def install(locked: Sequence[str], architecture: Architecture, target: Path) -> 
     _check_files(target)
 
 
+def _line(package: dict[str, Any]) -> str:
+    hashes = [f"--hash=sha256:{wheel['hashes']['sha256']}" for wheel in package["wheels"]]
+    return " ".join([f"{package['name']}=={package['version']}", *hashes])
+
+
 def _check_files(target: Path) -> None:
-    recorded = Counter(
-        str(file) for package in distributions(path=[str(target)]) for file in package.files or ()
-    )
+    packages = distributions(path=[str(target)])
+    recorded = Counter(str(file) for package in packages for file in package.files or ())
     if shared := sorted(file for file, count in recorded.items() if count > 1):
         raise LayerError(f"Two wheels contain the same file: {', '.join(shared)}.")
     if links := sorted(str(path) for path in target.rglob("*") if path.is_symlink()):
         raise LayerError(f"A wheel contains symbolic links: {', '.join(links)}.")
 
 
-def _uv(command: str, *arguments: str, architecture: Architecture, stdin: str = "") -> str:
+def _uv(*arguments: str, architecture: Architecture, stdin: str = "") -> str:
     done = subprocess.run(
         [
-            *(find_uv_bin(), "pip", command, *arguments),
-            # The dependencies of onnxruntime (flatbuffers, packaging, protobuf, sympy) serve only
-            # its tools for making models, which are pruned.
-            "--no-deps",
-            "--only-binary=:all:",
-            *(f"--python={sys.executable}", f"--python-version={PYTHON}"),
-            f"--python-platform={platform(architecture)}",
-            *("--quiet", "--color=never"),
+            *(find_uv_bin(), "pip", *arguments, *_OPTIONS),
+            *(f"--python={sys.executable}", f"--python-platform={PLATFORMS[architecture]}"),
         ],
         input=stdin,
         capture_output=True,
@@ -114,7 +107,7 @@ def _uv(command: str, *arguments: str, architecture: Architecture, stdin: str = 
     )
     if done.returncode:
         raise LayerError(
-            f"`uv pip {command}` failed; it needs access to the package registry. Its output:\n"
-            f"{done.stderr.strip()}"
+            f"`uv pip {arguments[0]}` failed; it needs access to the package registry. "
+            f"Its output:\n{done.stderr.strip()}"
         )
     return done.stdout

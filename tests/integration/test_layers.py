@@ -16,7 +16,7 @@ from typing import Any, get_args
 import pytest
 from PIL import Image
 
-from infra.layers import Architecture, Function, LayerBuild, build_layers, stage_code
+from infra.layers import Architecture, FunctionName, LayerBuild, build_layers, stage_code
 from infra.layers.build import MAX_UNZIPPED, MAX_ZIPPED, Recipe, build_layer
 from infra.layers.bytecode import find_python
 from infra.layers.contents import LAYERS, ROOT
@@ -27,7 +27,7 @@ from tests.support import SKODA, encode, event, multipart_event, photo
 pytestmark = pytest.mark.slow
 
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
-FUNCTIONS: tuple[Function, ...] = get_args(Function)
+FUNCTIONS: tuple[FunctionName, ...] = get_args(FunctionName)
 
 # Answers events as Lambda does: the function and its layers come first on the path, then the
 # standard library, and there is no site-packages. Reports the files of modules from elsewhere.
@@ -45,13 +45,13 @@ json.dump({"answers": answers, "strangers": strangers}, sys.stdout)
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
-def of_each(request: pytest.FixtureRequest) -> dict[Function, list[LayerBuild]]:
+def of_each(request: pytest.FixtureRequest) -> dict[FunctionName, list[LayerBuild]]:
     """Build the layers of each function."""
     return {function: build_layers(request.param, function) for function in FUNCTIONS}
 
 
 @pytest.fixture(scope="module")
-def layers(of_each: dict[Function, list[LayerBuild]]) -> list[LayerBuild]:
+def layers(of_each: dict[FunctionName, list[LayerBuild]]) -> list[LayerBuild]:
     """Return all layers, each once."""
     return list({build.name: build for each in of_each.values() for build in each}.values())
 
@@ -64,7 +64,7 @@ def python() -> Path:
     return found
 
 
-Isolated = Callable[[Function, str, list[dict[str, Any]]], dict[str, Any]]
+Isolated = Callable[[FunctionName, str, list[dict[str, Any]]], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def isolated(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Isolated
     if sys.platform != "linux" or platform.machine() not in machines:
         pytest.skip("the layers run on Linux, x86_64 or aarch64")
 
-    def answer(function: Function, module: str, events: list[dict[str, Any]]) -> dict[str, Any]:
+    def answer(function: FunctionName, module: str, events: list[dict[str, Any]]) -> dict[str, Any]:
         # In one folder, as Lambda merges them into /opt.
         opt = tmp_path_factory.mktemp("opt")
         for layer in build_layers(machines[platform.machine()], function):
@@ -190,7 +190,7 @@ def test_the_sizes_of_layers_are_correct_and_within_the_quotas(layers: list[Laye
 
 
 def test_each_function_fits_and_the_catalog_function_is_small(
-    of_each: dict[Function, list[LayerBuild]],
+    of_each: dict[FunctionName, list[LayerBuild]],
 ) -> None:
     sizes = {name: sum(b.unzipped_bytes for b in builds) for name, builds in of_each.items()}
 

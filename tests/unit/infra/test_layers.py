@@ -14,16 +14,16 @@ from typing import get_args
 
 import pytest
 
-from infra.layers import Architecture, Function, LayerBuild, LayerError, build_layers, bytecode
+from infra.layers import Architecture, FunctionName, LayerBuild, LayerError, build_layers, bytecode
 from infra.layers.build import MAX_UNZIPPED, MAX_ZIPPED, Recipe, build_layer, check_sizes
 from infra.layers.bytecode import find_python
-from infra.layers.contents import LAYERS, Layer, Prune, asset_hash
+from infra.layers.contents import LAYERS, Layer, Prune
 from infra.layers.locks import check_lock, read_lock
 from infra.layers.tree import prune, settle, unzipped_size, zipped_size
 from infra.layers.wheels import install, resolve
 
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
-FUNCTIONS: tuple[Function, ...] = get_args(Function)
+FUNCTIONS: tuple[FunctionName, ...] = get_args(FunctionName)
 TOY = Layer("toy", ("toy",), (Prune("*/tests/*", "tests"), Prune("*.pyi", "stubs")), ("catalog",))
 LOCKED = ("toy==1.0 --hash=sha256:00",)
 
@@ -96,7 +96,6 @@ def test_an_unpinned_requirement_is_refused(line: str) -> None:
         (REQUIREMENTS + "new==1.0\n", LOCK, r"\(new\): run `make lock`"),
         (REQUIREMENTS.replace("numpy==1.0\n", ""), LOCK, r"\(numpy\): run `make lock`"),
         (REQUIREMENTS, "", r"\(multipart, numpy, .*\): run `make lock`"),
-        (REQUIREMENTS, LOCK.replace("numpy==1.0 --hash=sha256:ab", "numpy==1.0"), "no hash for numpy"),
         (REQUIREMENTS + "new==1.0\n", LOCK + "new==1.0 --hash=sha256:ab\n", "exactly one layer.*check new"),
     ],
 )  # fmt: skip
@@ -155,21 +154,19 @@ def test_files_that_run_and_those_that_licenses_require_are_kept(path: str) -> N
 def test_the_hash_changes_with_everything_that_determines_the_content(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Given the hash of a layer
-    def hashed(layer: Layer = TOY, bytecode: bool = True, arch: Architecture = "x86_64") -> str:
-        return asset_hash(layer, LOCKED, arch, bytecode=bytecode)
-
-    first = hashed()
+    # Given the hash of a recipe
+    given = Recipe(TOY, LOCKED, "x86_64", python=Path("python3.13"))
+    first = given.asset_hash
 
     # When one input at a time changes
     others = [
-        hashed(bytecode=False),
-        hashed(arch="arm64"),
-        hashed(replace(TOY, prune=TOY.prune[:1])),
-        asset_hash(TOY, ("toy==1.1 --hash=sha256:00",), "x86_64", bytecode=True),
+        replace(given, layer=replace(TOY, prune=TOY.prune[:1])).asset_hash,
+        replace(given, locked=("toy==1.1 --hash=sha256:00",)).asset_hash,
+        replace(given, architecture="arm64").asset_hash,
+        replace(given, python=None).asset_hash,
     ]
-    monkeypatch.setattr("infra.layers.contents.BUILDER_VERSION", -1)
-    others.append(hashed())
+    monkeypatch.setattr("infra.layers.build.BUILDER_VERSION", -1)
+    others.append(given.asset_hash)
 
     # Then so does the hash
     assert len({first, *others}) == 1 + len(others)
@@ -179,9 +176,11 @@ def test_the_hash_ignores_what_changes_no_file() -> None:
     prune = tuple(Prune(rule.glob, "?") for rule in TOY.prune)
     reworded = replace(TOY, name="other", prune=prune, functions=("recognition",))
     two = (*LOCKED, "more==1.0 --hash=sha256:11")
-    assert asset_hash(TOY, two, "arm64", bytecode=True) == asset_hash(
-        reworded, two[::-1], "arm64", bytecode=True
-    )
+
+    one_machine = Recipe(TOY, two, "arm64", python=Path("/usr/bin/python3.13"))
+    another = Recipe(reworded, two[::-1], "arm64", python=Path("/opt/python3.13"))
+
+    assert one_machine.asset_hash == another.asset_hash
 
 
 # Wheels
@@ -268,6 +267,13 @@ def test_a_wheel_with_another_hash_is_refused(registry: Path, tmp_path: Path) ->
         install([f"toy==1.0 --hash=sha256:{'0' * 64}"], "x86_64", tmp_path / "out")
 
     assert "toy.py" not in files_of(tmp_path / "out")
+
+
+def test_a_line_without_a_hash_is_refused(registry: Path, tmp_path: Path) -> None:
+    line = publish(registry, "toy", "toy.py")
+
+    with pytest.raises(LayerError, match=r"(?s)uv pip install.*toy==1\.0"):
+        install([line.partition(" ")[0]], "x86_64", tmp_path / "out")
 
 
 def test_a_wheel_for_a_newer_glibc_is_refused(registry: Path, tmp_path: Path) -> None:
@@ -452,7 +458,7 @@ def test_two_builds_at_once_share_one_result(tmp_path: Path) -> None:
 
 
 def layer_of(unzipped: int, zipped: int, name: str = "opencv") -> LayerBuild:
-    return LayerBuild(name, Path(), unzipped, zipped, "00")
+    return LayerBuild(name, Path(), "00", unzipped, zipped)
 
 
 def test_layers_that_just_fit_are_accepted() -> None:
@@ -487,7 +493,7 @@ def test_a_layer_too_large_zipped_is_refused_by_name() -> None:
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_placeholders_have_the_names_of_the_layers_and_a_folder(
-    architecture: Architecture, function: Function
+    architecture: Architecture, function: FunctionName
 ) -> None:
     builds = build_layers(architecture, function, bundle=False)
     assert [b.name for b in builds] == [each.name for each in LAYERS if function in each.functions]
@@ -539,7 +545,7 @@ def test_a_machine_without_lambdas_python_is_warned_once(
     assert capsys.readouterr().err.count("no Python 3.13 on this machine") == 1
     locked = read_lock("x86_64")
     assert [b.asset_hash for b in builds[0]] == [
-        asset_hash(layer, [locked[p] for p in layer.packages], "x86_64", bytecode=False)
+        Recipe(layer, tuple(locked[p] for p in layer.packages), "x86_64", python=None).asset_hash
         for layer in LAYERS
         if "catalog" in layer.functions
     ]

@@ -1,4 +1,4 @@
-"""What AWS is asked for: each promise of the stacks, read from their templates."""
+"""What the stacks promise, read from their templates."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ import pytest
 import yaml
 from aws_cdk import aws_s3 as s3
 
+from carlens import __version__
 from carlens.aws.metrics import RequestStats, metric_lines
 from carlens.config import Config
 from carlens.http.catalog_routes import ROUTES as CATALOG_ROUTES
 from carlens.models.manifest import ManifestError
 from carlens.services.image_app import App
 from infra.application import build_app
-from infra.layers import Function, LayerError, build_layers, stage_code
+from infra.contract import load_contract
+from infra.layers import FunctionName, LayerError, build_layers, stage_code
 from infra.layers.bytecode import find_python
+from infra.layers.code import CODE, NOT_DEPLOYED
 from infra.logs import log_group
-from infra.model_bucket import ModelBucket
-from infra.model_folder import Model
+from infra.model_folder import ModelFiles
+from infra.model_stack import ModelStack
 from infra.settings import RETENTIONS, SettingError, Settings
 
 ROOT = Path(__file__).parents[3]
@@ -205,6 +208,21 @@ def test_a_stage_can_be_bound_to_an_account(everything: Stage) -> None:
         assert stack.environment.region == "eu-west-3"
 
 
+def test_the_version_is_that_of_the_package(dev: Stage) -> None:
+    assert body(dev)["info"]["version"] == __version__
+    for template in dev.templates.values():
+        assert template["Description"].startswith(f"Carlens {__version__}: ")
+
+
+def test_a_package_without_a_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "carlens").mkdir()
+    (tmp_path / "carlens" / "__init__.py").write_text('"""No version."""\n')
+    (tmp_path / "openapi.yaml").write_text("info: {}\n")
+
+    with pytest.raises(ValueError, match=r"__init__\.py has no line such as `__version__"):
+        load_contract(tmp_path)
+
+
 def test_a_wrong_setting_ends_the_synth() -> None:
     with pytest.raises(SettingError, match=r"detector is 'eye'.* ssdlite-mobilenet-v2-coco"):
         build_app({**CONTEXT, "detector": "eye"}, bundle=False)
@@ -352,8 +370,8 @@ def test_another_model_leaves_the_role_that_places_it_as_it_is(tmp_path: Path) -
         file = tmp_path / "model.json"
         file.write_text(content)
         app = cdk.App(context=CONTEXT)
-        models = [Model("eye", (file,), content)]
-        ModelBucket(app, "Store", settings=Settings(stage="dev"), models=models)
+        models = [ModelFiles("eye", (file,), content)]
+        ModelStack(app, "Store", settings=Settings(stage="dev"), models=models)
         template: dict[str, Any] = app.synth().get_stack_by_name("Store").template
         return template
 
@@ -437,7 +455,7 @@ def test_the_environment_is_what_the_runtime_reads(everything: Stage) -> None:
     assert config.cors_origins == ("https://a.example", "https://b.example")
     assert config.allowed_hosts == {"photos.internal:8080"}
     assert config.max_pictures == 8
-    assert config.version == CONTRACT["info"]["version"]
+    assert config.version == __version__
 
 
 def test_the_function_of_names_is_told_what_it_reads_and_no_more(
@@ -449,9 +467,9 @@ def test_the_function_of_names_is_told_what_it_reads_and_no_more(
 
     assert config.tables == "s3://${carlens-prod-model-bucket}/tables"
     assert config.cors_origins == ("https://a.example", "https://b.example")
-    assert config.version == CONTRACT["info"]["version"]
+    assert config.version == __version__
     assert with_tables.keys() - without.keys() == {"CARLENS_TABLES"}
-    assert without.keys() == {"CARLENS_VERSION", "CARLENS_METRICS", "CARLENS_CORS_ORIGINS"}
+    assert without.keys() == {"CARLENS_METRICS", "CARLENS_CORS_ORIGINS"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -559,9 +577,9 @@ def test_what_changes_the_function_publishes_another_version(dev: Stage) -> None
     )
 
 
-@pytest.mark.parametrize("name", get_args(Function))
+@pytest.mark.parametrize("name", get_args(FunctionName))
 def test_the_layers_are_those_of_the_function_and_architecture(
-    name: Function, dev: Stage, everything: Stage
+    name: FunctionName, dev: Stage, everything: Stage
 ) -> None:
     for stage in (dev, everything):
         every = of_type(stage.api, "AWS::Lambda::LayerVersion")
@@ -585,48 +603,64 @@ def test_a_layer_of_both_functions_is_made_once(dev: Stage) -> None:
     assert len(used) > len(layers)
 
 
-def test_the_code_is_the_runtime_and_nothing_beside_it(dev: Stage) -> None:
-    key = function(dev)["Properties"]["Code"]["S3Key"].removesuffix(".zip")
+def asset(stage: Stage) -> Path:
+    """Return the folder with the code of the functions."""
+    key = function(stage)["Properties"]["Code"]["S3Key"].removesuffix(".zip")
+    return stage.directory / f"asset.{key}"
 
-    files = {
-        p.relative_to(dev.directory / f"asset.{key}")
-        for p in (dev.directory / f"asset.{key}").rglob("*")
-    }
+
+def test_the_code_has_all_that_the_functions_import_and_read(dev: Stage) -> None:
+    files = {path.relative_to(asset(dev)) for path in asset(dev).rglob("*")}
 
     assert {Path("catalog_handler.py"), Path("carlens/catalog/data/tables/europe.csv")} <= files
     assert {Path("handler.py"), Path("openapi.yaml"), Path("carlens/web/index.html")} <= files
-    assert Path("requirements.txt") not in files
+
+
+@pytest.mark.parametrize("glob", NOT_DEPLOYED)
+def test_what_only_people_use_is_not_deployed(glob: str, dev: Stage) -> None:
+    assert list(CODE.glob(glob))
+    assert list(asset(dev).glob(glob)) == []
+
+
+def test_what_tools_leave_behind_is_not_deployed(dev: Stage) -> None:
+    names = {path.name for path in asset(dev).rglob("*")}
+
+    assert not [name for name in names if name.startswith(".") or name.endswith(".egg-info")]
 
 
 def test_the_code_carries_bytecode_of_lambdas_python_and_of_no_other(dev: Stage) -> None:
     # Given that /var/task cannot be written to, so that each cold start would compile all
-    key = function(dev)["Properties"]["Code"]["S3Key"].removesuffix(".zip")
-    asset = dev.directory / f"asset.{key}"
+    folder = asset(dev)
 
-    sources = {p.relative_to(asset).with_suffix("") for p in asset.rglob("*.py")}
+    sources = {p.relative_to(folder).with_suffix("") for p in folder.rglob("*.py")}
     compiled = {
-        p.relative_to(asset).parent.parent / p.name.removesuffix(".cpython-313.pyc")
-        for p in asset.rglob("*.pyc")
+        p.relative_to(folder).parent.parent / p.name.removesuffix(".cpython-313.pyc")
+        for p in folder.rglob("*.pyc")
     }
 
     assert compiled == (sources if find_python() else set())
 
 
-def test_the_codes_name_tells_its_content(tmp_path: Path) -> None:
-    # Given code with what is not deployed beside it
+def test_the_name_of_the_code_is_the_hash_of_what_is_deployed(tmp_path: Path) -> None:
+    # Given code beside files that are not deployed
     code, cache = tmp_path / "code", tmp_path / "cache"
     (code / "__pycache__").mkdir(parents=True)
     (code / "handler.py").write_text("A = 1\n")
     (code / "__pycache__" / "handler.cpython-311.pyc").write_bytes(b"of another Python")
     first = stage_code(code, cache=cache)
 
-    # Then the name stays with that, and changes with a byte of the code
+    # Then a change of those leaves the name, and a change of the code does not
     (code / "requirements.txt").write_text("numpy\n")
     (code / ".env").write_text("SECRET=none\n")
+    for folder in ("carlens/local/deep", "carlens.egg-info"):
+        (code / folder).mkdir(parents=True)
+        (code / folder / "server.py").write_text("B = 1\n")
     assert stage_code(code, cache=cache) == first
     (code / "other.py").write_text("B = 1\n")
+    (code / "local").mkdir()
+    (code / "local" / "other.py").write_text("C = 1\n")
     deployed = {path.name for path in stage_code(code, cache=cache).iterdir()}
-    assert deployed - {"__pycache__"} == {"handler.py", "other.py"}
+    assert deployed - {"__pycache__"} == {"handler.py", "other.py", "local"}
     (code / "handler.py").write_text("A = 2\n")
     second = stage_code(code, cache=cache)
     assert second != first
