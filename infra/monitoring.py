@@ -115,8 +115,8 @@ class Monitoring(Construct):
                 f"{function.node.id}Throttles",
                 function.alias.metric_throttles(period=_PERIOD),
                 1,
-                "Requests exceeded the concurrency limit: increase reserved_concurrency, or the limit "
-                "of the account.",
+                "Requests exceeded the concurrency limit: increase reserved_concurrency or the "
+                "limit of the account.",
             ),
             self._alarm(
                 f"{function.node.id}SlowCalls",
