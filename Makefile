@@ -117,7 +117,7 @@ node_modules/.ready: package-lock.json
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
-build/tools/.ready: $(VENV)/.serve tests/integration/tools.txt $(wildcard infra/layers/*.py infra/locks/*)
+build/tools/.ready: $(VENV)/.ready tests/integration/tools.txt $(wildcard infra/layers/*.py infra/locks/*)
 	@echo "Downloading the Lambda emulator and an S3 server, and building the layers"
 	@$(PY) -m tests.integration.tools
 	@$(PY) -m infra.layers build

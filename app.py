@@ -1,4 +1,4 @@
-"""The CDK's entry point."""
+"""Entry point of the CDK."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 from infra.application import build_app
 from infra.layers import LayerError
-from infra.rules import SettingError
+from infra.settings import SettingError
 
 try:
     build_app().synth()

@@ -1,6 +1,6 @@
-"""What AWS runs: the settings of a stage, its stacks and the parts they are made of."""
+"""The AWS infrastructure: settings, stacks, functions, layers and monitoring."""
 
 import os
 
-# Must be set before aws_cdk is imported: without it a banner about Node comes before every answer.
+# Set before aws_cdk is imported, which otherwise prints a banner about the version of Node.
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")

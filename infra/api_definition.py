@@ -1,4 +1,4 @@
-"""The contract -> what API Gateway imports: the same routes, and where each leads."""
+"""Turn the contract into the OpenAPI document that API Gateway imports."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Document = dict[str, Any]
 
 _METHODS = ("get", "put", "post", "delete", "head", "patch")
 
-# Says which function a path of the contract leads to; the image function's need not say it.
+# Names the function that handles a path of the contract; by default the recognition function.
 _FUNCTION = "x-carlens-function"
 
-# A browser that opens a page, and what watches the service, can send no key.
+# Browsers opening the page and health checks cannot send a key.
 KEYLESS = frozenset({"/", "/assets/{version}/{name}", "/health", "/openapi.json"})
 
 _RESPONSES = "x-amazon-apigateway-gateway-responses"
@@ -29,13 +29,13 @@ def api_definition(
     cors_origins: Sequence[str],
     api_key: bool,
 ) -> Document:
-    """Make the OpenAPI document that API Gateway runs.
+    """Make the OpenAPI document that API Gateway imports.
 
-    Methods of the contract and all others go to the path's function, which answers the others
-    with 405 and Allow. OPTIONS is answered by the gateway: preflight then costs nothing, and works
-    when the function is out of copies, so that a page can read why its request failed.
+    All methods of a path go to its function, which answers those outside the contract with 405 and
+    Allow. API Gateway answers OPTIONS itself: a preflight then costs nothing and works while the
+    function is throttled, so that a page can read why its request failed.
 
-    Schemas stay behind: the importer takes only some, and a multipart body has none that it
+    Schemas are left out: the importer supports only some, and a multipart body has none that it
     could check. `/openapi.json` serves them.
 
     Parameters
@@ -43,12 +43,22 @@ def api_definition(
     contract : Mapping
         `lambda_src/openapi.yaml`.
     function_uris : Mapping
-        Where the gateway invokes each function, by the name in `x-carlens-function`; paths
-        without it lead to `recognition`.
+        Invocation URI of each function, by the name in `x-carlens-function`; paths without it go
+        to `recognition`.
     cors_origins : sequence of str
         `*`, or the origins that may call.
     api_key : bool
-        Whether routes other than `KEYLESS` ask for a key.
+        Whether routes other than `KEYLESS` require an API key.
+
+    Returns
+    -------
+    dict
+        The document.
+
+    Raises
+    ------
+    KeyError
+        A path names an unknown function.
     """
     definition: Document = {
         "openapi": contract["openapi"],
@@ -57,10 +67,11 @@ def api_definition(
             path: _path(
                 contract,
                 path,
-                item,
-                function_uris[item.get(_FUNCTION, "recognition")],
                 cors_origins,
-                locked=api_key and path not in KEYLESS,
+                forward=_forward(
+                    function_uris[item.get(_FUNCTION, "recognition")],
+                    needs_key=api_key and path not in KEYLESS,
+                ),
             )
             for path, item in contract["paths"].items()
         },
@@ -80,17 +91,9 @@ def api_definition(
     return definition
 
 
-def _path(
-    contract: Mapping[str, Any],
-    path: str,
-    item: Mapping[str, Any],
-    function_uri: str,
-    cors_origins: Sequence[str],
-    *,
-    locked: bool,
-) -> Document:
-    forwarded: Document = {
-        **({"security": [{"api_key": []}]} if locked else {}),
+def _forward(function_uri: str, *, needs_key: bool) -> Document:
+    return {
+        **({"security": [{"api_key": []}]} if needs_key else {}),
         "x-amazon-apigateway-integration": {
             "type": "aws_proxy",
             "httpMethod": "POST",
@@ -98,6 +101,12 @@ def _path(
             "timeoutInMillis": 29_000,
         },
     }
+
+
+def _path(
+    contract: Mapping[str, Any], path: str, cors_origins: Sequence[str], *, forward: Document
+) -> Document:
+    item = contract["paths"][path]
     operations = {method: item[method] for method in _METHODS if method in item}
     allow = ",".join(sorted({*(method.upper() for method in operations), "OPTIONS"}))
     return {
@@ -109,7 +118,7 @@ def _path(
                     status: {"description": "See /openapi.json."}
                     for status in operation["responses"]
                 },
-                **forwarded,
+                **forward,
             }
             for method, operation in operations.items()
         },
@@ -120,7 +129,7 @@ def _path(
         "x-amazon-apigateway-any-method": {
             "parameters": _parameters(contract, path),
             "responses": {"405": {"description": "See Allow."}},
-            **forwarded,
+            **forward,
         },
     }
 
@@ -128,14 +137,14 @@ def _path(
 def _parameters(
     contract: Mapping[str, Any], path: str, *holders: Mapping[str, Any]
 ) -> list[Document]:
-    # Those in the path are those of every method, also of methods that the contract has not.
+    # Every method has the parameters in the path, even those outside the contract.
     required = {("path", name): True for name in re.findall(r"\{(\w+)\}", path)}
     for parameter in (each for holder in holders for each in holder.get("parameters", ())):
         if "$ref" in parameter:
             name = parameter["$ref"].removeprefix("#/components/parameters/")
             parameter = contract["components"]["parameters"][name]
         required[parameter["in"], parameter["name"]] = parameter.get("required", False)
-    # The function reads them; the gateway only looks whether required ones are there.
+    # The function validates them; API Gateway only checks that required ones are present.
     return [
         {"name": name, "in": where, "required": needed, "schema": {"type": "string"}}
         for (where, name), needed in required.items()
@@ -157,7 +166,7 @@ def _preflight(contract: Mapping[str, Any], allow: str, cors_origins: Sequence[s
     return {
         "responses": {
             "204": {
-                "description": "What browsers may send.",
+                "description": "CORS preflight.",
                 "headers": {name: {"schema": {"type": "string"}} for name in headers},
             }
         },
@@ -178,7 +187,7 @@ def _preflight(contract: Mapping[str, Any], allow: str, cors_origins: Sequence[s
 
 
 def _echo_known(cors_origins: Sequence[str]) -> str:
-    """Answer the caller's origin if it is one of several; empty for one, which stands already."""
+    """Write the mapping template that allows the caller's origin if it is one of several."""
     if len(cors_origins) == 1:
         return ""
     known = " || ".join(f'$origin == "{origin}"' for origin in cors_origins)
@@ -192,9 +201,9 @@ def _echo_known(cors_origins: Sequence[str]) -> str:
 
 
 def _origin(cors_origins: Sequence[str]) -> str:
-    """Give the origin of the gateway's own answers.
+    """Return the allowed origin of API Gateway's own error responses.
 
-    It cannot choose among several, so it then repeats the caller's: these answers say only that
-    a request failed, and pages on any of the origins must be able to read why.
+    Those cannot choose among several origins, so they repeat the caller's. They only say that a
+    request failed, which pages of all origins may read.
     """
     return f"'{cors_origins[0]}'" if len(cors_origins) == 1 else "method.request.header.Origin"

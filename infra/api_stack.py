@@ -1,8 +1,9 @@
-"""The stateless stack: the functions, the API before them, and what watches them."""
+"""The stateless stack: the functions, the REST API and its monitoring."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.api_function import ApiFunction
+from infra.api_function import ApiFunction, SharedProps
 from infra.catalog_function import CatalogFunction
 from infra.layer_versions import LayerVersions
-from infra.layers import Function, LayerBuild
-from infra.model_folder import Model
+from infra.layers import FunctionName, LayerBuild
+from infra.model_folder import ModelFiles
 from infra.monitoring import Monitoring
 from infra.recognition_function import RecognitionFunction
 from infra.rest_api import RestApi
@@ -22,36 +23,53 @@ from infra.rollout import GradualRollout
 from infra.settings import Settings
 
 
+@dataclass(frozen=True, kw_only=True)
+class ApiStackProps:
+    """What the stack is made from.
+
+    Attributes
+    ----------
+    settings : Settings
+        Settings of the stage.
+    contract : Mapping
+        `lambda_src/openapi.yaml`.
+    code : Path
+        Folder with the code of the functions, named by its hash.
+    layers : Mapping
+        The built layers of each function.
+    models : tuple of ModelFiles
+        The detector and the classifier.
+    bucket_name : str
+        Name of the model bucket.
+    """
+
+    settings: Settings
+    contract: Mapping[str, Any]
+    code: Path
+    layers: Mapping[FunctionName, Sequence[LayerBuild]]
+    models: tuple[ModelFiles, ModelFiles]
+    bucket_name: str
+
+
 class ApiStack(Stack):
-    """Carlens but for its models."""
+    """Everything except the models."""
 
     def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: Settings,
-        contract: Mapping[str, Any],
-        code: Path,
-        layers: Mapping[Function, Sequence[LayerBuild]],
-        models: tuple[Model, Model],
-        bucket_name: str,
-        **stack: Any,
+        self, scope: Construct, construct_id: str, *, props: ApiStackProps, **stack: Any
     ) -> None:
         super().__init__(scope, construct_id, **stack)
-        versions = LayerVersions(self, "Layers", settings=settings, builds=layers)
-        shared: dict[str, Any] = {
-            "settings": settings,
-            "bucket": s3.Bucket.from_bucket_name(self, "Models", bucket_name),
-            "code": code,
-            "version": contract["info"]["version"],
-        }
-        recognition = RecognitionFunction(
-            self, models=models, layers=versions.of["recognition"], **shared
+        settings = props.settings
+        layers = LayerVersions(self, "Layers", settings=settings, builds=props.layers)
+        shared = SharedProps(
+            settings=settings,
+            bucket=s3.Bucket.from_bucket_name(self, "Models", props.bucket_name),
+            code=props.code,
+            layers=layers.by_function,
         )
-        catalog = CatalogFunction(self, layers=versions.of["catalog"], **shared)
+        recognition = RecognitionFunction(self, shared=shared, models=props.models)
+        catalog = CatalogFunction(self, shared=shared)
         functions: list[ApiFunction] = [recognition, catalog]
-        api = RestApi(self, "Rest", settings=settings, contract=contract, functions=functions)
+        api = RestApi(self, "Rest", settings=settings, contract=props.contract, functions=functions)
         monitoring = Monitoring(
             self,
             "Monitoring",
@@ -67,17 +85,17 @@ class ApiStack(Stack):
                     "Rollout",
                     rollout=settings.rollout,
                     alias=function.alias,
-                    alarms=monitoring.rollback[function.name],
+                    alarms=monitoring.rollback_alarms[function.name],
                 )
             CfnOutput(
                 self,
                 f"{function.node.id}FunctionName",
                 value=function.alias.lambda_.function_name,
-                description=f"The function of {function.name}.",
+                description=f"Name of the {function.name} function.",
             )
         CfnOutput(
             self,
             "FunctionAlias",
             value=recognition.alias.alias_name,
-            description="What the API calls of each; moving it back is a rollback.",
+            description="Alias that the API calls on each function; move it back to roll back.",
         )

@@ -1,4 +1,4 @@
-"""Settings -> stacks."""
+"""Make the CDK application of one stage from its settings."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import aws_cdk as cdk
-import yaml
 from cdk_nag import AwsSolutionsChecks
 
-from infra.api_stack import ApiStack
-from infra.layers import CODE, Function, build_layers, stage_code
-from infra.model_bucket import ModelBucket
+from infra.api_stack import ApiStack, ApiStackProps
+from infra.contract import load_contract
+from infra.layers import CODE, FunctionName, build_layers, stage_code
 from infra.model_folder import stage_models
+from infra.model_stack import ModelStack
 from infra.settings import Settings
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -25,53 +25,56 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
     Parameters
     ----------
     context : Mapping or None
-        What `cdk.json` and `-c` give; None for what the CDK's command line passes on.
+        The context of `cdk.json` and `-c`; None for what the command line of the CDK passes on.
     bundle : bool
-        False for layers without content, which a look at the templates does not need.
+        False for empty layers, which is enough to inspect the templates.
 
     Raises
     ------
     SettingError
-        A setting has a wrong value; the message says what is allowed.
+        A setting is unknown or has a value that is not allowed.
     LayerError
         The layers cannot be built, or are too large for Lambda.
     """
-    # A report of a slow synth would lie among its results, and a fast one would differ from it.
+    # A performance report would make the output of a slow synth differ from that of a fast one.
     app = cdk.App(context=context, performance_reporting=False)
     settings = Settings.from_context(app.node.get_all_context())
     models = stage_models(settings, _ROOT / "models")
-    contract = yaml.safe_load((CODE / "openapi.yaml").read_text("utf-8"))
+    contract = load_contract(CODE)
+    version = contract["info"]["version"]
     stack = {
         "env": cdk.Environment(account=settings.account, region=settings.region),
         "tags": {"application": "carlens", "stage": settings.stage},
     }
-    store = ModelBucket(
+    model_stack = ModelStack(
         app,
         f"carlens-{settings.stage}-models",
-        description="Carlens: the models.",
+        description=f"Carlens {version}: model bucket.",
         settings=settings,
         models=models,
-        # What holds data that must stay is not deleted by a slip.
+        # Protects data that must be kept against accidental deletion.
         termination_protection=settings.removal == "retain",
         **stack,
     )
-    functions: tuple[Function, ...] = get_args(Function)
-    api = ApiStack(
+    functions: tuple[FunctionName, ...] = get_args(FunctionName)
+    api_stack = ApiStack(
         app,
         f"carlens-{settings.stage}-api",
-        description="Carlens: the functions and their REST API.",
-        settings=settings,
-        contract=contract,
-        code=stage_code(),
-        layers={
-            function: build_layers(settings.architecture, function, bundle=bundle)
-            for function in functions
-        },
-        models=models,
-        bucket_name=store.bucket_name,
+        description=f"Carlens {version}: functions and REST API.",
+        props=ApiStackProps(
+            settings=settings,
+            contract=contract,
+            code=stage_code(),
+            layers={
+                function: build_layers(settings.architecture, function, bundle=bundle)
+                for function in functions
+            },
+            models=models,
+            bucket_name=model_stack.bucket_name,
+        ),
         **stack,
     )
-    # All models are in their place before a version of a function starts.
-    api.add_stack_dependency(store)
+    # The models must be in the bucket before a new version of a function starts.
+    api_stack.add_stack_dependency(model_stack)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app

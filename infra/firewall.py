@@ -1,4 +1,4 @@
-"""The firewall: a rate limit per address, and AWS's common rules where they fit pictures."""
+"""AWS WAF: a rate limit for each IP address, and AWS's common rules."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from constructs import Construct
 from infra.logs import log_group
 from infra.settings import Settings
 
-# These look for attacks in text. The bytes of a photo are none, and the first of the rules
-# would block every body over 8 KB, so they count and do not block.
+# These rules search bodies for attacks in text, and the first blocks bodies over 8 KB. Photos would
+# be blocked, so these rules only count.
 _BODY_RULES = (
     "SizeRestrictions_BODY",
     "CrossSiteScripting_BODY",
@@ -21,7 +21,7 @@ _BODY_RULES = (
 
 
 class Firewall(Construct):
-    """A web ACL before a stage of the API."""
+    """A web ACL for a stage of the API, with its log."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, settings: Settings, stage_arn: str
@@ -39,15 +39,15 @@ class Firewall(Construct):
         wafv2.CfnWebACLAssociation(
             self, "Association", resource_arn=stage_arn, web_acl_arn=acl.attr_arn
         )
-        # The service asks for this beginning; the stack's own id keeps a group that a former
-        # stack has left behind out of the way.
+        # AWS WAF requires this prefix. The ID of the stack avoids a conflict with the log group of
+        # an earlier stack of the same name.
         stack_guid = Fn.select(2, Fn.split("/", Aws.STACK_ID))
         logs = log_group(self, "Logs", settings=settings, name=f"aws-waf-logs-{stack_guid}")
         wafv2.CfnLoggingConfiguration(
             self,
             "Logging",
             resource_arn=acl.attr_arn,
-            # Not the group's own ARN attribute, which ends in ":*".
+            # The ARN attribute of the group ends in ":*", which AWS WAF refuses.
             log_destination_configs=[
                 Stack.of(self).format_arn(
                     service="logs",

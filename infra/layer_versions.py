@@ -1,4 +1,4 @@
-"""Built layers -> what functions name."""
+"""Lambda layer versions of the built layers."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from aws_cdk import AssetHashType
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.layers import Function, LayerBuild
+from infra.layers import FunctionName, LayerBuild
 from infra.settings import Settings
 
 ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
 
 
 class LayerVersions(Construct):
-    """The layers of all functions; one that two functions run on is uploaded once.
+    """The layers of all functions; a shared layer is uploaded once.
 
     Attributes
     ----------
-    of : dict
+    by_function : dict
         The layers of each function.
     """
 
@@ -29,14 +29,15 @@ class LayerVersions(Construct):
         construct_id: str,
         *,
         settings: Settings,
-        builds: Mapping[Function, Sequence[LayerBuild]],
+        builds: Mapping[FunctionName, Sequence[LayerBuild]],
     ) -> None:
         super().__init__(scope, construct_id)
+        unique = {build.name: build for each in builds.values() for build in each}
         versions = {
-            build.name: lambda_.LayerVersion(
+            name: lambda_.LayerVersion(
                 self,
-                build.name,
-                description=f"Carlens: {build.name}, {build.unzipped_bytes:,} bytes unzipped",
+                name,
+                description=f"Carlens: {name}, {build.unzipped_bytes:,} bytes unzipped",
                 code=lambda_.Code.from_asset(
                     str(build.path),
                     asset_hash=build.asset_hash,
@@ -45,8 +46,8 @@ class LayerVersions(Construct):
                 compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
                 compatible_architectures=[ARCHITECTURES[settings.architecture]],
             )
-            for build in {build.name: build for each in builds.values() for build in each}.values()
+            for name, build in unique.items()
         }
-        self.of: dict[Function, list[lambda_.ILayerVersion]] = {
+        self.by_function: dict[FunctionName, list[lambda_.ILayerVersion]] = {
             function: [versions[build.name] for build in each] for function, each in builds.items()
         }

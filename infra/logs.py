@@ -1,4 +1,4 @@
-"""Log groups, as every part of Carlens has them."""
+"""Log groups with the retention and removal policy of the stage."""
 
 from __future__ import annotations
 
@@ -32,19 +32,23 @@ _DAYS = dict(
 
 
 def removal_policy(settings: Settings) -> RemovalPolicy:
-    """Say whether what holds data stays when its stack goes."""
+    """Return the removal policy of resources that hold data."""
     return RemovalPolicy.RETAIN if settings.removal == "retain" else RemovalPolicy.DESTROY
 
 
 def log_group(
     scope: Construct, construct_id: str, *, settings: Settings, name: str | None = None
 ) -> LogGroup:
-    """Make a log group that keeps what it holds for as long as the stage says.
+    """Make a log group with the retention of the stage.
 
     Parameters
     ----------
+    scope, construct_id
+        As for any construct.
+    settings : Settings
+        Settings of the stage.
     name : str or None
-        Only where AWS asks for a certain one.
+        Name of the group, where AWS requires a certain one.
     """
     return LogGroup(
         scope,

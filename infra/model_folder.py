@@ -1,4 +1,4 @@
-"""The models of a stage, as they lie in `models/`."""
+"""Find the models of a stage in `models/`."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from infra.rules import SettingError
-from infra.settings import Settings
+from infra.settings import SettingError, Settings
 
 Task = Literal["detect", "classify"]
 
 
 @dataclass(frozen=True)
-class Model:
-    """A model's files, and the name of their content.
+class ModelFiles:
+    """The files of a model, and the hash of their content.
 
     Attributes
     ----------
     name : str
-        Of the folder.
+        Name of its folder.
     files : tuple of Path
         `model.json`, the labels and the weights.
     content_hash : str
@@ -33,14 +32,20 @@ class Model:
     content_hash: str
 
 
-def stage_models(settings: Settings, root: Path) -> tuple[Model, Model]:
-    """Find the detector and the classifier of a stage in the folder `root`.
+def stage_models(settings: Settings, root: Path) -> tuple[ModelFiles, ModelFiles]:
+    """Find the detector and the classifier of a stage.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the stage.
+    root : Path
+        The folder with a folder for each model.
 
     Raises
     ------
     SettingError
-        There is no such model, it is for another task, or its weights are not those that its
-        manifest tells of.
+        A model does not exist or is for another task, or its weights do not match its manifest.
     """
     return (
         _find_model("detector", settings.detector, "detect", root),
@@ -48,7 +53,7 @@ def stage_models(settings: Settings, root: Path) -> tuple[Model, Model]:
     )
 
 
-def _find_model(setting: str, name: str, task: Task, root: Path) -> Model:
+def _find_model(setting: str, name: str, task: Task, root: Path) -> ModelFiles:
     path = root / name / "model.json"
     if not path.is_file():
         folders = sorted(manifest.parent.name for manifest in root.glob("*/model.json"))
@@ -63,14 +68,14 @@ def _find_model(setting: str, name: str, task: Task, root: Path) -> Model:
     contents = [file.read_bytes() for file in files]
     if hashlib.sha256(contents[-1]).hexdigest() != manifest["sha256"].lower():
         raise SettingError(
-            f"{setting} is {name!r}, but its model.json tells of another {files[-1].name}; "
-            f"python -m models.seal models/{name} brings it up to date."
+            f"{setting} is {name!r}, but its {files[-1].name} does not match the hash in its "
+            f"model.json; run `python -m models.seal models/{name}` to update it."
         )
     digest = hashlib.sha256()
     for content in contents:
-        # With its length, so that no byte can move from one file to the next unseen.
+        # The length keeps bytes from moving between files unnoticed.
         digest.update(len(content).to_bytes(8, "big") + content)
-    return Model(name, files, digest.hexdigest()[:16])
+    return ModelFiles(name, files, digest.hexdigest()[:16])
 
 
 def _manifest(path: Path) -> dict[str, str]:

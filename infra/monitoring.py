@@ -1,4 +1,4 @@
-"""Alarms and a dashboard, built from the functions and the API that they watch."""
+"""Alarms and a dashboard for the functions and the API."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.api_function import METRICS_NAMESPACE, ApiFunction
-from infra.layers import Function
+from infra.layers import FunctionName
 from infra.settings import Settings
 
-# What lambda_src/carlens/aws/metrics.py writes of pictures; Failures with the dimension Code too.
+# Metrics that lambda_src/carlens/aws/metrics.py writes; Failures also has the dimension Code.
 COUNTS = ("Pictures", "Objects", "FailedPictures")
 TIMES = ("ReadTime", "DecodeTime", "DetectTime", "ClassifyTime")
 
 _PERIOD = Duration.minutes(5)
 
-# A start that failed, in Lambda's own words or in the runtime's.
+# A failed start, as logged by Lambda or by Carlens.
 _START_FAILURE = logs.FilterPattern.literal(
     '{ ($.type = "platform.initReport" && $.record.status != "success")'
     ' || ($.type = "platform.restoreReport" && $.record.status != "success")'
     ' || ($.message = "models cannot be loaded*") }'
 )
 
-_RELIEF: dict[Function, str] = {
-    "recognition": "raise memory, or lower slices or max_pictures.",
-    "catalog": "raise catalog_memory.",
+_REMEDIES: dict[FunctionName, str] = {
+    "recognition": "increase memory, or lower slices or max_pictures.",
+    "catalog": "increase catalog_memory.",
 }
 
 
 class Monitoring(Construct):
-    """What tells a person, and a rollout, that something is wrong.
+    """Alarms and a dashboard.
 
     Attributes
     ----------
-    rollback : dict
-        Alarms that speak of one function alone, by its name; its rollout goes back on them.
+    rollback_alarms : dict
+        For each function, the alarms that roll back its deployment.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class Monitoring(Construct):
             for function in (recognition, catalog)
         }
         alarms = [self._api_alarm()]
-        self.rollback: dict[Function, list[cloudwatch.Alarm]] = {}
+        self.rollback_alarms: dict[FunctionName, list[cloudwatch.Alarm]] = {}
         for function, start_failures in functions.items():
-            broken = self._broken_alarms(function, start_failures)
-            self.rollback[function.name] = broken
-            alarms += [*broken, *self._busy_alarms(function)]
+            failures = self._failure_alarms(function, start_failures)
+            self.rollback_alarms[function.name] = failures
+            alarms += [*failures, *self._load_alarms(function)]
         if settings.alarm_email is not None:
-            self._mail(alarms, settings.alarm_email)
+            self._notify(alarms, settings.alarm_email)
         self._dashboard(alarms, functions)
 
     def _api_alarm(self) -> cloudwatch.Alarm:
@@ -85,10 +85,10 @@ class Monitoring(Construct):
             "ServerErrors",
             self._api_stage.metric_server_error(period=_PERIOD, statistic="Sum"),
             5,
-            "Callers got answers with a status of 500 or more.",
+            "The API answered requests with a status of 500 or more.",
         )
 
-    def _broken_alarms(
+    def _failure_alarms(
         self, function: ApiFunction, start_failures: cloudwatch.Metric
     ) -> list[cloudwatch.Alarm]:
         return [
@@ -96,56 +96,56 @@ class Monitoring(Construct):
                 f"{function.node.id}Errors",
                 function.alias.metric_errors(period=_PERIOD),
                 1,
-                "A call of the function crashed, or ran out of memory or of time: it answers all "
+                "An invocation crashed, timed out or ran out of memory; the function answers all "
                 "other failures itself.",
             ),
             self._alarm(
                 f"{function.node.id}StartFailures",
                 start_failures,
                 1,
-                # A wrong table of the user's is none: its 503s raise ServerErrors, and roll nothing
-                # back.
-                "A copy of the function could not start, or could not load its models.",
+                # An invalid table of the user does not count, as a rollback would not help.
+                "An execution environment failed to start or to load the models.",
             ),
         ]
 
-    def _busy_alarms(self, function: ApiFunction) -> list[cloudwatch.Alarm]:
+    def _load_alarms(self, function: ApiFunction) -> list[cloudwatch.Alarm]:
         timeout = self._settings.timeout
         return [
             self._alarm(
                 f"{function.node.id}Throttles",
                 function.alias.metric_throttles(period=_PERIOD),
                 1,
-                "More calls than copies may run: raise reserved_concurrency, or the account's.",
+                "Requests exceeded the concurrency limit: increase reserved_concurrency or the "
+                "limit of the account.",
             ),
             self._alarm(
                 f"{function.node.id}SlowCalls",
                 function.alias.metric_duration(period=_PERIOD, statistic="p99"),
                 0.8 * timeout * 1000,
-                f"One call in a hundred takes more than 80 % of the {timeout} s that it has: "
-                f"{_RELIEF[function.name]}",
+                f"One invocation in a hundred takes more than 80% of the timeout of {timeout} s: "
+                f"{_REMEDIES[function.name]}",
             ),
         ]
 
     def _alarm(
-        self, name: str, metric: cloudwatch.IMetric, threshold: float, meaning: str
+        self, name: str, metric: cloudwatch.IMetric, threshold: float, description: str
     ) -> cloudwatch.Alarm:
         return cloudwatch.Alarm(
             self,
             name,
             alarm_name=f"carlens-{self._settings.stage}-{name}",
-            alarm_description=meaning,
+            alarm_description=description,
             metric=metric,
             threshold=threshold,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            # Nobody calls at night; that is no fault.
+            # A time without requests is not a failure.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 
-    def _mail(self, alarms: Iterable[cloudwatch.Alarm], address: str) -> None:
+    def _notify(self, alarms: Iterable[cloudwatch.Alarm], address: str) -> None:
         topic = sns.Topic(self, "Topic", enforce_ssl=True)
-        # A policy of the topic's own takes the place of the one that lets alarms in.
+        # `enforce_ssl` replaces the default policy, which lets CloudWatch publish.
         topic.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
@@ -169,8 +169,8 @@ class Monitoring(Construct):
         cloudwatch.Dashboard(
             self,
             "Dashboard",
-            # Dashboards are of the account: without the region, the same stage of another region
-            # would write over it.
+            # Dashboards are global in an account: without the region, the same stage in another
+            # region would overwrite this one.
             dashboard_name=f"carlens-{self._settings.stage}-{Aws.REGION}",
             default_interval=Duration.days(1),
             widgets=[
@@ -184,7 +184,7 @@ class Monitoring(Construct):
                         width=12,
                     ),
                     _graph(
-                        "Answer time, milliseconds",
+                        "Latency, milliseconds",
                         *(stage.metric_latency(period=_PERIOD, statistic=p) for p in percentiles),
                         width=12,
                     ),
@@ -194,7 +194,7 @@ class Monitoring(Construct):
                     for function, start_failures in functions.items()
                     for graph in (
                         _graph(
-                            f"{function.node.id} time, milliseconds",
+                            f"{function.node.id} duration, milliseconds",
                             *(
                                 function.alias.metric_duration(period=_PERIOD, statistic=p)
                                 for p in percentiles
@@ -211,11 +211,11 @@ class Monitoring(Construct):
                     )
                 ],
                 [
-                    _graph("Pictures", *(self._own(name) for name in COUNTS)),
+                    _graph("Pictures", *(self._carlens_metric(name) for name in COUNTS)),
                     _graph("Failed pictures by code", self._failures_by_code()),
                     _graph(
-                        "Milliseconds a step",
-                        *(self._own(name, statistic="Average") for name in TIMES),
+                        "Milliseconds per step",
+                        *(self._carlens_metric(name, statistic="Average") for name in TIMES),
                     ),
                 ],
                 [
@@ -234,7 +234,7 @@ class Monitoring(Construct):
             ],
         )
 
-    def _own(self, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
+    def _carlens_metric(self, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=METRICS_NAMESPACE,
             metric_name=name,

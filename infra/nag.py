@@ -1,4 +1,4 @@
-"""Findings of cdk-nag that are known and nag_reasons."""
+"""Acknowledged findings of cdk-nag."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from constructs import IConstruct
 
 
 def acknowledge(construct: IConstruct, reasons: Mapping[str, str]) -> None:
-    """Note by rule why a construct is as it is, so that synth passes over the finding."""
+    """Acknowledge findings on a construct; `reasons` gives the reason for each rule."""
     Validations.of(construct).acknowledge(
         *(Acknowledgment(id=rule, reason=reason) for rule, reason in reasons.items())
     )

@@ -1,62 +1,60 @@
-"""The function that sees vehicles in photos."""
+"""The recognition function: finds vehicles in pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.api_function import ApiFunction
-from infra.model_bucket import MODELS, grant_on_folder
-from infra.model_folder import Model
+from infra.api_function import ApiFunction, FunctionProps, SharedProps
+from infra.model_folder import ModelFiles
+from infra.model_stack import MODELS, grant_on_folder
 from infra.settings import Settings
 
 
 class RecognitionFunction(ApiFunction):
-    """The function of the routes that read pictures, and of the page."""
+    """The function behind the picture routes and the page."""
 
     def __init__(
-        self,
-        scope: Construct,
-        *,
-        settings: Settings,
-        models: tuple[Model, Model],
-        bucket: s3.IBucket,
-        **shared: Any,
+        self, scope: Construct, *, shared: SharedProps, models: tuple[ModelFiles, ModelFiles]
     ) -> None:
+        settings, bucket = shared.settings, shared.bucket
         super().__init__(
             scope,
             "recognition",
-            description="Sees the vehicles in photos.",
-            settings=settings,
-            handler="handler.lambda_handler",
-            memory=settings.memory,
-            environment=environment(settings, models, bucket.bucket_name),
-            allow={
-                "ReadModels": iam.PolicyStatement(
-                    actions=["s3:GetObject"], resources=[bucket.arn_for_objects(f"{MODELS}/*")]
-                )
-            },
-            nag_reasons={
-                grant_on_folder(settings, MODELS): (
-                    "All models, also those of older versions: the alias may go back to them."
-                )
-            },
-            **shared,
+            shared=shared,
+            props=FunctionProps(
+                description="Finds vehicles in pictures and recognizes their make and model.",
+                handler="handler.lambda_handler",
+                memory=settings.memory,
+                environment=environment(settings, models, bucket.bucket_name),
+                allow={
+                    "ReadModels": iam.PolicyStatement(
+                        actions=["s3:GetObject"], resources=[bucket.arn_for_objects(f"{MODELS}/*")]
+                    )
+                },
+                nag_reasons={
+                    grant_on_folder(settings, MODELS): (
+                        "All models, including those of older versions, which a rollback needs."
+                    )
+                },
+            ),
         )
 
 
-def environment(settings: Settings, models: tuple[Model, Model], bucket: str) -> Mapping[str, str]:
-    """Give the `CARLENS_*` variables that only this function reads.
+def environment(
+    settings: Settings, models: tuple[ModelFiles, ModelFiles], bucket: str
+) -> dict[str, str]:
+    """Return the `CARLENS_*` variables that only this function reads.
 
     Parameters
     ----------
-    models : tuple of Model
-        The detector and the classifier. Their hashes are part of the function, so other models
-        make another version of it.
+    settings : Settings
+        Settings of the stage.
+    models : tuple of ModelFiles
+        The detector and the classifier. Their hashes are part of the function, so different models
+        make a new version of it.
     bucket : str
         Name of the model bucket.
     """

@@ -1,4 +1,4 @@
-"""The REST API: the contract's routes before the aliases of the functions."""
+"""The REST API, which routes the paths of the contract to the functions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from infra.logs import log_group
 from infra.nag import acknowledge
 from infra.settings import Settings
 
-# What clients choose freely, such as their user agent, could break the JSON and is left out.
+# Without values that clients choose freely, such as the user agent: they could break the JSON.
 _ACCESS_LOG = {
     "request_id": "$context.requestId",
     "time": "$context.requestTime",
@@ -39,12 +39,12 @@ _ACCESS_LOG = {
 
 
 class RestApi(Construct):
-    """The API and what stands around it: logs, limits, key, firewall, domain.
+    """The API with its logs, limits, API key, firewall and domain.
 
     Attributes
     ----------
     stage : Stage
-        Its only stage, named as the settings' stage.
+        The stage of the API, named like the stage of the settings.
     """
 
     def __init__(
@@ -96,10 +96,10 @@ class RestApi(Construct):
             rest_api_name=f"carlens-{settings.stage}",
             api_definition=apigateway.ApiDefinition.from_inline(definition),
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            # An import makes an edge API of a body unless this says otherwise too.
+            # Without it, importing a body makes an edge-optimized API.
             parameters={"endpointConfigurationTypes": "REGIONAL"},
-            # The account has one such role for all its APIs in a region; it outlives this stack,
-            # so that destroying one stage does not take the logs of the others.
+            # An account has one such role for all its APIs in a region. It is kept, so that
+            # destroying one stage does not stop the logs of the others.
             cloud_watch_role=True,
             cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
             deploy_options=apigateway.StageOptions(
@@ -114,7 +114,7 @@ class RestApi(Construct):
                 tracing_enabled=True,
             ),
         )
-        # Made here, or the gateway makes it and keeps it forever.
+        # Otherwise API Gateway creates this group, without a retention.
         errors = log_group(
             self,
             "ErrorLog",
@@ -122,7 +122,7 @@ class RestApi(Construct):
             name=f"API-Gateway-Execution-Logs_{api.rest_api_id}/{settings.stage}",
         )
         api.deployment_stage.node.add_dependency(errors)
-        # ApiUrl says it.
+        # Replaced by the output ApiUrl.
         api.node.try_remove_child("Endpoint")
         return api
 
@@ -147,7 +147,7 @@ class RestApi(Construct):
             self,
             "ApiKeyId",
             value=key.key_id,
-            description="aws apigateway get-api-key --include-value --api-key <this>",
+            description="Show the key: aws apigateway get-api-key --include-value --api-key ID",
         ).override_logical_id("ApiKeyId")
 
     def _add_domain_or_url(self) -> None:
@@ -173,7 +173,7 @@ class RestApi(Construct):
                 description=f"Point a CNAME or alias record of {settings.domain_name} here.",
             ).override_logical_id("DomainTarget")
         CfnOutput(
-            self, "ApiUrl", value=url, description="The page; routes follow it."
+            self, "ApiUrl", value=url, description="Address of the page, and base URL of the API."
         ).override_logical_id("ApiUrl")
 
     def _acknowledge(self) -> None:
@@ -181,12 +181,12 @@ class RestApi(Construct):
             self._api,
             {
                 "AwsSolutions-APIG2": (
-                    "The validator is part of the imported definition, where the rule cannot see "
-                    "it; bodies are pictures, which only the function can check."
+                    "The imported definition contains the validator, where the rule does not look; "
+                    "bodies are pictures, which only the function can validate."
                 ),
                 "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
                 "AmazonAPIGatewayPushToCloudWatchLogs]": (
-                    "AWS's own policy for the account-wide role with which API Gateway logs."
+                    "The AWS managed policy for the account-wide role that lets API Gateway log."
                 ),
             },
         )
@@ -195,8 +195,8 @@ class RestApi(Construct):
                 self.stage,
                 {
                     "AwsSolutions-APIG3": (
-                        "The setting waf is off for this stage: a firewall costs some dollars a "
-                        "month, and throttling and the limits of each request hold without it."
+                        "The setting waf is false: a firewall has a monthly price, and throttling "
+                        "and the limits on requests apply without it."
                     )
                 },
             )

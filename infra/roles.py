@@ -1,4 +1,4 @@
-"""Roles that may do what is written at one place, and nothing that is added elsewhere."""
+"""Roles whose permissions are all in one place."""
 
 from __future__ import annotations
 
@@ -20,14 +20,18 @@ def lambda_role(
     allow: Mapping[str, iam.PolicyStatement],
     nag_reasons: Mapping[str, str],
 ) -> iam.IRole:
-    """Make a role for a function; the CDK adds nothing to it.
+    """Make the role of a function; the CDK cannot add permissions to it.
 
     Parameters
     ----------
+    scope, construct_id
+        As for any construct.
+    description : str
+        Description of the role.
     own_log : ILogGroup
-        What it may write.
+        The log group that the function writes to.
     allow : Mapping
-        What else it may do, by a name.
+        Further permissions, each by the name of its policy.
     nag_reasons : Mapping
         Reasons for findings of cdk-nag, by rule.
     """

@@ -1,4 +1,4 @@
-"""Moving the alias to a new version a share at a time, and back on an alarm."""
+"""Shift the alias to a new version gradually, and back on an alarm."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infra.settings import Rollout
 
 
 class GradualRollout(Construct):
-    """CodeDeploy moves the alias, in place of CloudFormation, which does it at once."""
+    """CodeDeploy shifts the alias; CloudFormation alone would do it at once."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class GradualRollout(Construct):
             {
                 "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
                 "AWSCodeDeployRoleForLambdaLimited]": (
-                    "AWS's own policy for moving aliases; CodeDeploy changes what it needs there."
+                    "The AWS managed policy for shifting aliases; CodeDeploy keeps it up to date."
                 )
             },
         )

@@ -55,7 +55,7 @@ def golden(name: str) -> dict[str, Any]:
     return event
 
 
-def event(  # noqa: PLR0913 - one keyword for each part of an event
+def event(
     method: str,
     path: str,
     *,

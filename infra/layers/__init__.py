@@ -1,13 +1,13 @@
-"""Lambda layers without Docker: locked wheels -> prune -> bytecode -> size check, cached."""
+"""Lambda layers without Docker: install locked wheels, prune, compile, check the size; cached."""
 
 from infra.layers.build import LayerBuild, build_layers
 from infra.layers.code import CODE, stage_code
-from infra.layers.contents import Architecture, Function, LayerError
+from infra.layers.contents import Architecture, FunctionName, LayerError
 
 __all__ = [
     "CODE",
     "Architecture",
-    "Function",
+    "FunctionName",
     "LayerBuild",
     "LayerError",
     "build_layers",

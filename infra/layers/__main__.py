@@ -1,4 +1,4 @@
-"""`python -m infra.layers lock` writes the locks; `build [architecture ...]` builds, with sizes."""
+"""Write the lock files, or build the layers of all functions and print their sizes."""
 
 from __future__ import annotations
 
@@ -8,40 +8,39 @@ from typing import get_args
 
 from infra.layers.build import build_layers, size_table
 from infra.layers.code import stage_code
-from infra.layers.contents import Architecture, Function, LayerError
+from infra.layers.contents import Architecture, FunctionName, LayerError
 from infra.layers.locks import write_lock
 from infra.layers.tree import unzipped_size
 
 _ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
-_FUNCTIONS: tuple[Function, ...] = get_args(Function)
+_FUNCTIONS: tuple[FunctionName, ...] = get_args(FunctionName)
 
 
-def main() -> int:
-    """Do what the command line says; the exit status tells whether it could."""
+def main() -> None:
+    """Run the command line; exit with a message on failure."""
     parser = argparse.ArgumentParser(prog="python -m infra.layers", description=__doc__)
     parser.add_argument("command", choices=("lock", "build"))
-    parser.add_argument("architecture", nargs="*", help="x86_64, arm64; both when left out")
+    parser.add_argument("architecture", nargs="*", help="x86_64 or arm64; both by default")
     arguments = parser.parse_args()
-    unknown = set(arguments.architecture) - set(_ARCHITECTURES)
-    if unknown:
-        parser.error(f"no such architecture: {', '.join(sorted(unknown))}; x86_64 or arm64")
-    wanted = [
-        a for a in _ARCHITECTURES if a in arguments.architecture or not arguments.architecture
-    ]
+    if unknown := sorted({*arguments.architecture} - {*_ARCHITECTURES}):
+        parser.error(f"unknown architecture: {', '.join(unknown)}; choose x86_64 or arm64")
+    run = _lock if arguments.command == "lock" else _build
     try:
-        for architecture in wanted:
-            if arguments.command == "lock":
-                print(f"wrote {write_lock(architecture)}")
-                continue
-            for function in _FUNCTIONS:
-                table = size_table(
-                    build_layers(architecture, function), unzipped_size(stage_code())
-                )
-                print(f"{function}, {architecture}\n{table}")
+        for architecture in _ARCHITECTURES:
+            if architecture in (arguments.architecture or _ARCHITECTURES):
+                run(architecture)
     except LayerError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(str(error))
 
 
-sys.exit(main())
+def _lock(architecture: Architecture) -> None:
+    print(f"wrote {write_lock(architecture)}")
+
+
+def _build(architecture: Architecture) -> None:
+    for function in _FUNCTIONS:
+        table = size_table(build_layers(architecture, function), unzipped_size(stage_code()))
+        print(f"{function}, {architecture}\n{table}")
+
+
+main()

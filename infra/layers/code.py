@@ -1,4 +1,4 @@
-"""The functions' own code as it is deployed: with bytecode, which Lambda has no place to keep.
+"""The code of the functions as it is deployed: with bytecode, because /var/task is read-only.
 
 build/code/<hash>/   the asset
 """
@@ -7,56 +7,65 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
-from fnmatch import fnmatch
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from infra.layers.bytecode import add_bytecode, find_python
 from infra.layers.contents import BUILDER_VERSION, ROOT
-from infra.layers.interpreter import find_python
-from infra.layers.tree import add_bytecode, settle
+from infra.layers.tree import build_once, settle
 
 CODE = ROOT / "lambda_src"
 CACHE = ROOT / "build" / "code"
 
-# The layers hold what requirements.txt names; bytecode of this machine's Python is of no use.
-# What an editor or a desktop leaves, or a person keeps to themselves, begins with a dot.
-_LEFT_OUT = ("requirements*.txt", "local", "__pycache__", ".*")
+# Paths in lambda_src that no function imports: the layers hold the requirements, and only people
+# run the others. Each is a file or a folder.
+NOT_DEPLOYED = ("requirements*.txt", "carlens/local")
+
+# Names of files and folders that tools leave behind, anywhere.
+_DEBRIS = (".*", "__pycache__", "*.egg-info")
 
 
 def stage_code(code: Path = CODE, *, cache: Path = CACHE) -> Path:
-    """Give the folder to deploy, named by the hash of what it holds; made, if it is not there.
+    """Copy and compile the deployed code, unless it is in the cache.
+
+    Returns
+    -------
+    Path
+        The folder to deploy; its name is the hash of its content.
 
     Raises
     ------
     LayerError
-        A source cannot be compiled.
+        A source has a syntax error.
     """
     python = find_python()
-    home = cache / _content_hash(code, bytecode=python is not None)
-    if home.is_dir():
-        return home
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=cache) as scratch:
-        whole = Path(scratch, "code")
-        shutil.copytree(code, whole, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+    files = [path for path in sorted(code.rglob("*")) if _is_deployed(path, code)]
+
+    def build(folder: Path) -> None:
+        for path in files:
+            target = folder / path.relative_to(code)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
         if python is not None:
-            add_bytecode(whole, python, shown_as="/var/task")
-        settle(whole)
-        try:
-            whole.rename(home)
-        except OSError:
-            if not home.is_dir():  # else another build of the same code was faster
-                raise
-    return home
+            add_bytecode(folder, python, shown_as="/var/task")
+        settle(folder)
+
+    return build_once(cache / _content_hash(files, code, bytecode=python is not None), build)
 
 
-def _content_hash(code: Path, *, bytecode: bool) -> str:
+def _is_deployed(path: Path, code: Path) -> bool:
+    relative = path.relative_to(code)
+    places = [place.as_posix() for place in (relative, *relative.parents)]
+    return path.is_file() and not (
+        any(fnmatchcase(place, glob) for place in places for glob in NOT_DEPLOYED)
+        or any(fnmatchcase(part, glob) for part in relative.parts for glob in _DEBRIS)
+    )
+
+
+def _content_hash(files: list[Path], code: Path, *, bytecode: bool) -> str:
     digest = hashlib.sha256(f"{BUILDER_VERSION} {bytecode}".encode())
-    for path in sorted(code.rglob("*")):
-        name = path.relative_to(code)
-        left_out = any(fnmatch(part, glob) for part in name.parts for glob in _LEFT_OUT)
-        if path.is_file() and not left_out:
-            for part in (name.as_posix().encode(), path.read_bytes()):
-                # With its length, so that no byte can move from one file to the next unseen.
-                digest.update(len(part).to_bytes(8, "big") + part)
+    for path in files:
+        for part in (path.relative_to(code).as_posix().encode(), path.read_bytes()):
+            # The length keeps bytes from moving between files unnoticed.
+            digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()

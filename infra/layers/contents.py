@@ -1,37 +1,40 @@
-"""What goes into each layer, and what is left out: data, and the questions asked of it."""
+"""The packages of each layer, and the files of them that are pruned."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
 Architecture = Literal["x86_64", "arm64"]
-Function = Literal["recognition", "catalog"]
+FunctionName = Literal["recognition", "catalog"]
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = "3.13"
 
-# Raise it when the builder makes other files from the same wheels and the same rules.
+# Names that uv gives to Lambda's platforms; Amazon Linux 2023 has glibc 2.34.
+PLATFORMS: dict[Architecture, str] = {
+    "x86_64": "x86_64-manylinux_2_28",
+    "arm64": "aarch64-manylinux_2_28",
+}
+
+# Raise it when the builder makes different files from the same wheels and rules.
 BUILDER_VERSION = 1
 
 
 class LayerError(Exception):
-    """The layers cannot be built; the message says what to do."""
+    """The layers or the code cannot be built; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Prune:
-    """Files of a wheel that Carlens runs without.
+    """Files of a package that Carlens does not need.
 
     Attributes
     ----------
     glob : str
-        Matched against the path in the wheel; `*` matches `/` too.
+        Matched against the path below `python/`; `*` also matches `/`.
     reason : str
         Why they are not needed.
     """
@@ -47,38 +50,40 @@ class Layer:
     Attributes
     ----------
     name : str
+        Name of the layer.
     packages : tuple of str
-        What is in it, by normalized name.
+        Normalized names of its packages.
     prune : tuple of Prune
-        What is left out of them.
-    functions : tuple of str
-        Those that run on it.
+        Rules for the files to delete.
+    functions : tuple of {"recognition", "catalog"}
+        The functions that use it.
     """
 
     name: str
     packages: tuple[str, ...]
     prune: tuple[Prune, ...]
-    functions: tuple[Function, ...]
+    functions: tuple[FunctionName, ...]
 
     def rule_for(self, path: str) -> Prune | None:
-        """Give the rule that leaves a wheel's file out, or None when it stays."""
+        """Return the first rule that matches a path, or None."""
         return next((rule for rule in self.prune if fnmatchcase(path, rule.glob)), None)
 
 
 _ANY_PACKAGE = (
     Prune("*/tests/*", "the package's own tests"),
-    Prune("*.pyi", "stubs are for type checkers"),
-    Prune("*.dist-info/RECORD", "lists files that are left out here"),
+    Prune("*.pyi", "stubs for type checkers"),
+    Prune("*.dist-info/RECORD", "lists files that are pruned"),
+    Prune("bin/*", "scripts, which start with the path of this machine's Python"),
 )
 
-# Split so that each is under 50 MB zipped, and that a new version of one leaves the others.
+# Split so that each is under 50 MB zipped, and a new version of a package changes one layer.
 LAYERS = (
     Layer(
         "opencv",
         ("opencv-python-headless",),
         (
             *_ANY_PACKAGE,
-            Prune("cv2/data/*.xml", "Haar cascades, which nothing here uses"),
+            Prune("cv2/data/*.xml", "Haar cascades, which Carlens does not use"),
         ),
         ("recognition",),
     ),
@@ -87,7 +92,10 @@ LAYERS = (
         ("onnxruntime",),
         (
             *_ANY_PACKAGE,
-            Prune("onnxruntime/capi/libonnxruntime.so.*", "the C library; Python links its own"),
+            Prune(
+                "onnxruntime/capi/libonnxruntime.so.*",
+                "the C library; Python has its own copy",
+            ),
             Prune("onnxruntime/backend/*", "runs ONNX's conformance tests"),
             Prune("onnxruntime/datasets/*", "sample models"),
             Prune("onnxruntime/quantization/*", "makes models; needs onnx"),
@@ -107,46 +115,12 @@ LAYERS = (
             Prune("numpy/_core/_simd.*.so", "only numpy's tests import it"),
             Prune("numpy/_core/*_tests.*.so", "only numpy's tests import them"),
             Prune("numpy/random/_examples/*", "examples"),
-            Prune("PIL/_avif.*.so", "AVIF is not among the formats read"),
-            Prune("pillow.libs/libavif-*", "AVIF is not among the formats read"),
-            Prune("PIL/_imagingtk.*.so", "Tk has no screen here"),
+            Prune("PIL/_avif.*.so", "Carlens does not read AVIF"),
+            Prune("pillow.libs/libavif-*", "Carlens does not read AVIF"),
+            Prune("PIL/_imagingtk.*.so", "needs a screen"),
         ),
         ("recognition",),
     ),
     Layer("http", ("multipart", "pybase64"), _ANY_PACKAGE, ("recognition", "catalog")),
     Layer("catalog", ("rapidfuzz",), _ANY_PACKAGE, ("catalog",)),
 )
-
-
-def platform_tags(architecture: Architecture) -> list[str]:
-    """Give the wheel tags that Lambda can run (Amazon Linux 2023 has glibc 2.34)."""
-    machine = {"x86_64": "x86_64", "arm64": "aarch64"}[architecture]
-    tags = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014")
-    return [f"{tag}_{machine}" for tag in tags]
-
-
-def asset_hash(
-    layer: Layer, locked: Sequence[str], architecture: Architecture, *, bytecode: bool
-) -> str:
-    """Name a layer's content by all that decides it: SHA-256, in hexadecimal.
-
-    Parameters
-    ----------
-    layer : Layer
-        Its prune rules count, its name does not.
-    locked : sequence of str
-        The lock's lines for its packages.
-    architecture : {"x86_64", "arm64"}
-        Where it runs.
-    bytecode : bool
-        Whether it carries bytecode.
-    """
-    decides = {
-        "builder": BUILDER_VERSION,
-        "python": PYTHON,
-        "bytecode": bytecode,
-        "platform": platform_tags(architecture),
-        "locked": sorted(locked),
-        "pruned": sorted(rule.glob for rule in layer.prune),
-    }
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()

@@ -1,84 +1,60 @@
-"""The files of a layer or of the code, in a form that is the same each time."""
+"""Folders that are built once and have the same bytes, modes and times on every machine."""
 
 from __future__ import annotations
 
-import io
 import os
-import subprocess
+import tempfile
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
-from infra.layers.contents import PYTHON, Layer, LayerError
+from infra.layers.contents import Layer
 
-# What a zip can say at the earliest: 1980-01-01T00:00:00Z.
+# The earliest time that a zip file can store: 1980-01-01T00:00:00Z.
 _EPOCH = 315_532_800
 
 
-def unpack(wheel: Path, target: Path, layer: Layer) -> Counter[str]:
-    """Unpack what a layer keeps of a wheel.
+def build_once(home: Path, build: Callable[[Path], None]) -> Path:
+    """Return the folder `home`, after building it if it does not exist.
 
-    Unpacked here and not by `pip install`, which writes scripts with this machine's
-    paths, and every file that is pruned after.
+    An interrupted build leaves no `home`: `build` fills a temporary folder, which is renamed.
+    """
+    if not home.is_dir():
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".building-", dir=home.parent) as scratch:
+            folder = Path(scratch, home.name)
+            folder.mkdir()
+            build(folder)
+            try:
+                folder.rename(home)
+            except OSError:
+                if not home.is_dir():  # otherwise another process finished the same build first
+                    raise
+    return home
+
+
+def prune(tree: Path, layer: Layer) -> Counter[str]:
+    """Delete what the rules of a layer match, and folders that are empty afterwards.
 
     Returns
     -------
     Counter
-        Glob of a prune rule -> bytes it left out.
-
-    Raises
-    ------
-    LayerError
-        The wheel needs an installer, or has a file that another wheel has too.
+        Bytes deleted by each rule, by its glob.
     """
     pruned: Counter[str] = Counter()
-    with zipfile.ZipFile(wheel) as archive:
-        for info in archive.infolist():
-            if info.is_dir():
-                continue
-            if info.filename.partition("/")[0].endswith(".data"):
-                raise LayerError(f"{wheel.name} has {info.filename}, which needs an installer.")
-            if rule := layer.rule_for(info.filename):
-                pruned[rule.glob] += info.file_size
-                continue
-            if (target / info.filename).exists():
-                raise LayerError(f"{wheel.name} has {info.filename}, and so has another wheel.")
-            archive.extract(info, target)
+    for folder, _, names in os.walk(tree, topdown=False):
+        for path in (Path(folder, name) for name in names):
+            if rule := layer.rule_for(path.relative_to(tree).as_posix()):
+                pruned[rule.glob] += path.stat().st_size
+                path.unlink()
+        if Path(folder) != tree and not any(Path(folder).iterdir()):
+            Path(folder).rmdir()
     return pruned
 
 
-def add_bytecode(tree: Path, python: Path, *, shown_as: str) -> None:
-    """Put bytecode beside a tree's sources: unchecked, so that a start reads no source.
-
-    Parameters
-    ----------
-    python : Path
-        Of Lambda's version.
-    shown_as : str
-        Where the tree lies in Lambda: what tracebacks show, and not this machine's path.
-
-    Raises
-    ------
-    LayerError
-        A source cannot be compiled.
-    """
-    done = subprocess.run(
-        [
-            *(python, "-I", "-S", "-m", "compileall", "-q", "-f"),
-            "--invalidation-mode=unchecked-hash",
-            *("-s", tree, "-p", shown_as, tree),
-        ],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        raise LayerError(f"Python {PYTHON} cannot compile a source: {done.stdout[-2000:]}")
-
-
 def settle(tree: Path) -> None:
-    """Give every file and folder of a tree the same mode and time on every machine."""
+    """Set the same mode and time on every file, and on every folder."""
     for folder, _, names in os.walk(tree, topdown=False):
         for name in names:
             _settle(Path(folder, name), 0o644)
@@ -91,30 +67,15 @@ def _settle(path: Path, mode: int) -> None:
 
 
 def unzipped_size(tree: Path) -> int:
-    """Sum the sizes of a tree's files, in bytes, as Lambda counts them."""
+    """Sum the sizes of the files in bytes, as Lambda does."""
     return sum(path.stat().st_size for path in tree.rglob("*") if path.is_file())
 
 
 def zipped_size(tree: Path) -> int:
-    """Measure the zip that a deploy uploads: deflate at its default level, in bytes."""
-    sink = _Sink()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(tree.rglob("*")):
-            if path.is_file():
-                info = zipfile.ZipInfo(path.relative_to(tree).as_posix())
-                info.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(info, path.read_bytes())
-    return sink.size
-
-
-class _Sink(io.RawIOBase):
-    """Counts what is written, and keeps none of it."""
-
-    size = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes | bytearray | memoryview, /) -> int:  # type: ignore[override]
-        self.size += len(data)
-        return len(data)
+    """Measure the zip file of a tree in bytes, at the default level of compression."""
+    with tempfile.TemporaryFile() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in tree.rglob("*"):
+                if path.is_file():
+                    archive.write(path, path.relative_to(tree))
+        return file.seek(0, os.SEEK_END)

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.layers import Architecture, build_layers, stage_code
-from infra.layers import Function as Name
+from infra.layers import FunctionName as Name
 from infra.layers.contents import PYTHON
 from tests.integration.tools import Tools
 

@@ -1,4 +1,4 @@
-"""The real command line of the CDK, with the real layers, without credentials."""
+"""The command line of the CDK, with real layers and without credentials."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ CDK = ROOT / "node_modules" / ".bin" / "cdk"
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not CDK.exists(), reason="the CDK's command line is not here; run npm ci"),
-    pytest.mark.skipif(shutil.which("node") is None, reason="Node is not here"),
+    pytest.mark.skipif(
+        not CDK.exists(), reason="the command line of the CDK is not installed; run npm ci"
+    ),
+    pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed"),
 ]
 
 
@@ -37,7 +39,7 @@ def synth(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Give the hash of each file by its path."""
+    """Return the hash of each file by its path."""
     return {
         str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob("*")
@@ -52,10 +54,10 @@ def stage(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def synthesized(stage: str) -> Iterator[Path]:
-    """Synthesise a stage."""
-    # The first builds the layers where they are not built, and takes long; a second never does.
+    """Synthesize a stage."""
+    # Makes the first synth count as slow, as it does when it builds the layers; the second is fast.
     slow = ("-c", "@aws-cdk/core.slowSynthThreshold=0")
-    # Not pytest's, which stays, as there is half a gigabyte of layers in it.
+    # Not `tmp_path`, which pytest keeps: the layers take half a gigabyte.
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "cdk.out")
         run = synth(out, "-c", f"stage={stage}", *slow)
@@ -75,7 +77,7 @@ def test_a_second_synth_is_the_same_byte_for_byte(synthesized: Path, stage: str)
     assert one == two
 
 
-def test_the_templates_are_clean_to_cfn_lint(synthesized: Path) -> None:
+def test_cfn_lint_accepts_the_templates(synthesized: Path) -> None:
     assert len(list(synthesized.glob("*.template.json"))) == 2
 
     lint = subprocess.run(
@@ -90,7 +92,7 @@ def test_the_templates_are_clean_to_cfn_lint(synthesized: Path) -> None:
     assert (lint.returncode, lint.stdout + lint.stderr) == (0, "")
 
 
-def test_a_wrong_setting_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_wrong_setting_is_reported_in_one_line(tmp_path: Path) -> None:
     run = synth(tmp_path / "out", "-c", "memory=64")
 
     assert run.returncode != 0

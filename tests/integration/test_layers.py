@@ -1,4 +1,4 @@
-"""The real layers, and Carlens on them alone: a Python 3.13 with nothing else on its path."""
+"""The real layers, and Carlens on them alone: Python 3.13 with nothing else on its path."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import Any, get_args
 import pytest
 from PIL import Image
 
-from infra.layers import Architecture, Function, LayerBuild, build_layers, stage_code
-from infra.layers.build import MAX_UNZIPPED, MAX_ZIPPED, Recipe, built
+from infra.layers import Architecture, FunctionName, LayerBuild, build_layers, stage_code
+from infra.layers.build import MAX_UNZIPPED, MAX_ZIPPED, Recipe, build_layer
+from infra.layers.bytecode import find_python
 from infra.layers.contents import LAYERS, ROOT
-from infra.layers.interpreter import find_python
 from infra.layers.locks import read_lock
 from infra.layers.tree import unzipped_size
 from tests.support import SKODA, encode, event, multipart_event, photo
@@ -27,10 +27,10 @@ from tests.support import SKODA, encode, event, multipart_event, photo
 pytestmark = pytest.mark.slow
 
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
-FUNCTIONS: tuple[Function, ...] = get_args(Function)
+FUNCTIONS: tuple[FunctionName, ...] = get_args(FunctionName)
 
-# Answers events as Lambda would: the function and its layers come first, the standard library
-# after them, and there is no site-packages. Files of modules from elsewhere are told.
+# Answers events as Lambda does: the function and its layers come first on the path, then the
+# standard library, and there is no site-packages. Reports the files of modules from elsewhere.
 ANSWER = """
 import json, sys, sysconfig
 name, *allowed = sys.argv[1:]
@@ -45,14 +45,14 @@ json.dump({"answers": answers, "strangers": strangers}, sys.stdout)
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
-def of_each(request: pytest.FixtureRequest) -> dict[Function, list[LayerBuild]]:
-    """Give the layers of each function."""
+def of_each(request: pytest.FixtureRequest) -> dict[FunctionName, list[LayerBuild]]:
+    """Build the layers of each function."""
     return {function: build_layers(request.param, function) for function in FUNCTIONS}
 
 
 @pytest.fixture(scope="module")
-def layers(of_each: dict[Function, list[LayerBuild]]) -> list[LayerBuild]:
-    """Give all layers, each once."""
+def layers(of_each: dict[FunctionName, list[LayerBuild]]) -> list[LayerBuild]:
+    """Return all layers, each once."""
     return list({build.name: build for each in of_each.values() for build in each}.values())
 
 
@@ -64,7 +64,7 @@ def python() -> Path:
     return found
 
 
-Isolated = Callable[[Function, str, list[dict[str, Any]]], dict[str, Any]]
+Isolated = Callable[[FunctionName, str, list[dict[str, Any]]], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +74,8 @@ def isolated(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Isolated
     if sys.platform != "linux" or platform.machine() not in machines:
         pytest.skip("the layers run on Linux, x86_64 or aarch64")
 
-    def answer(function: Function, module: str, events: list[dict[str, Any]]) -> dict[str, Any]:
-        # In one folder, as Lambda lays them out in /opt.
+    def answer(function: FunctionName, module: str, events: list[dict[str, Any]]) -> dict[str, Any]:
+        # In one folder, as Lambda merges them into /opt.
         opt = tmp_path_factory.mktemp("opt")
         for layer in build_layers(machines[platform.machine()], function):
             shutil.copytree(layer.path, opt, dirs_exist_ok=True)
@@ -118,8 +118,8 @@ PICTURES = {
 
 
 @pytest.fixture(scope="module")
-def told(isolated: Isolated) -> dict[str, Any]:
-    """Send the events of these tests to the function of pictures."""
+def answered(isolated: Isolated) -> dict[str, Any]:
+    """Send the events of these tests to the recognition function."""
     pictures = [("image", (name, data, "image/any")) for name, data in PICTURES.items()]
     events = [
         multipart_event("/predict", [("image", photo())]),
@@ -130,8 +130,8 @@ def told(isolated: Isolated) -> dict[str, Any]:
     return isolated("recognition", "handler", events)
 
 
-def test_the_layers_alone_recognize_a_photo(told: dict[str, Any]) -> None:
-    [[*objects]] = json.loads(told["answers"][0]["body"])
+def test_the_layers_alone_recognize_a_photo(answered: dict[str, Any]) -> None:
+    [[*objects]] = json.loads(answered["answers"][0]["body"])
     largest = max(objects, key=lambda o: (o["x2"] - o["x1"]) * (o["y2"] - o["y1"]))
     assert largest["class_name"] == "car"
     assert largest["x2"] - largest["x1"] > PHOTO.width / 2
@@ -139,39 +139,39 @@ def test_the_layers_alone_recognize_a_photo(told: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_the_layers_alone_read_every_format(told: dict[str, Any], name: str) -> None:
-    images = json.loads(told["answers"][1]["body"])["images"]
+def test_the_layers_alone_read_every_format(answered: dict[str, Any], name: str) -> None:
+    images = json.loads(answered["answers"][1]["body"])["images"]
     image = images[list(PICTURES).index(name)]
     assert (image["name"], image["error"]) == (name, None)
     assert (image["width"], image["height"]) == PHOTO.size
     assert "car" in [o["class_name"] for o in image["objects"]]
 
 
-def test_the_layers_alone_answer_the_contract_and_the_page(told: dict[str, Any]) -> None:
-    contract = json.loads(told["answers"][2]["body"])
+def test_the_layers_alone_answer_the_contract_and_the_page(answered: dict[str, Any]) -> None:
+    contract = json.loads(answered["answers"][2]["body"])
     assert "/predict" in contract["paths"]
-    assert "<html" in told["answers"][3]["body"]
+    assert "<html" in answered["answers"][3]["body"]
 
 
-def test_nothing_but_the_layers_the_function_and_the_standard_library_ran(
-    told: dict[str, Any],
+def test_only_the_layers_the_function_and_the_standard_library_ran(
+    answered: dict[str, Any],
 ) -> None:
-    assert told["strangers"] == []
+    assert answered["strangers"] == []
 
 
-def test_names_are_found_on_their_own_layers_alone(isolated: Isolated) -> None:
+def test_the_catalog_layers_alone_match_names(isolated: Isolated) -> None:
     form = [("file", ("names.csv", b"make;model\nreneau;clioRT\n", "text/csv"))]
     events = [
         event("GET", "/norm/europe", query={"make": "renault", "model": "clio5portes turbo"}),
         multipart_event("/norm/europe", form),
     ]
 
-    told = isolated("catalog", "catalog_handler", events)
+    answered = isolated("catalog", "catalog_handler", events)
 
-    found, rows = (answer["body"] for answer in told["answers"])
+    found, rows = (answer["body"] for answer in answered["answers"])
     assert (json.loads(found)["make"], json.loads(found)["model"]) == ("Renault", "Clio")
     assert "Renault;Clio" in rows
-    assert told["strangers"] == []
+    assert answered["strangers"] == []
 
 
 def test_no_file_is_in_two_layers(layers: list[LayerBuild]) -> None:
@@ -184,13 +184,13 @@ def test_no_file_is_in_two_layers(layers: list[LayerBuild]) -> None:
     assert len(files) == len(set(files))
 
 
-def test_the_sizes_of_layers_are_true_and_fit(layers: list[LayerBuild]) -> None:
+def test_the_sizes_of_layers_are_correct_and_within_the_quotas(layers: list[LayerBuild]) -> None:
     assert [unzipped_size(layer.path) for layer in layers] == [b.unzipped_bytes for b in layers]
     assert max(b.zipped_bytes for b in layers) <= MAX_ZIPPED
 
 
-def test_each_function_fits_and_that_of_names_is_light(
-    of_each: dict[Function, list[LayerBuild]],
+def test_each_function_fits_and_the_catalog_function_is_small(
+    of_each: dict[FunctionName, list[LayerBuild]],
 ) -> None:
     sizes = {name: sum(b.unzipped_bytes for b in builds) for name, builds in of_each.items()}
 
@@ -207,17 +207,19 @@ def test_every_prune_rule_still_saves_something(layers: list[LayerBuild]) -> Non
     assert {glob for glob, size in saved.items() if size > 0} == rules
 
 
-def test_every_source_has_bytecode_that_python_3_13_takes_unread(
+def test_every_source_has_bytecode_that_python_3_13_accepts_unchecked(
     layers: list[LayerBuild], python: Path
 ) -> None:
-    asked = [str(python), "-c", "import importlib.util; print(importlib.util.MAGIC_NUMBER.hex())"]
-    magic = bytes.fromhex(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
+    command = [str(python), "-c", "import importlib.util; print(importlib.util.MAGIC_NUMBER.hex())"]
+    magic = bytes.fromhex(
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    )
     sources = [source for build in layers for source in build.path.rglob("*.py")]
     assert len(sources) > 300
     for source in sources:
         bytecode = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
         content = bytecode.read_bytes()
-        # PEP 552: flags 0b01 is hash-based and unchecked.
+        # PEP 552: flags 0b01 mean hash-based and unchecked.
         assert content[:8] == magic + (1).to_bytes(4, "little"), source
         assert b"/opt/python/" in content, source
         assert b".building-" not in content, source
@@ -229,27 +231,27 @@ def test_a_second_build_builds_nothing(capsys: pytest.CaptureFixture[str]) -> No
     before = {b.path: b.path.stat().st_ctime_ns for b in build_layers("x86_64", "recognition")}
     capsys.readouterr()
 
-    # When they are wanted again, with or without their content
+    # When they are needed again, with or without their content
     again = build_layers("x86_64", "recognition")
     placeholders = build_layers("x86_64", "recognition", bundle=False)
 
-    # Then they are the same ones, under the same hashes
+    # Then they are the same, with the same hashes
     assert {b.path: b.path.stat().st_ctime_ns for b in again} == before
     assert [b.asset_hash for b in placeholders] == [b.asset_hash for b in again]
     assert capsys.readouterr().err == ""
 
 
 def test_two_builds_are_equal_byte_for_byte(tmp_path: Path) -> None:
-    # Given the layer with the most Python in it
+    # Given the layer with the most Python files
     layer = next(layer for layer in LAYERS if layer.name == "base")
     locked = read_lock("x86_64")
     recipe = Recipe(layer, tuple(locked[p] for p in layer.packages), "x86_64", find_python())
 
     # When it is built in two places
-    first, second = (built(recipe, cache=tmp_path / name) for name in ("one", "two"))
+    first, second = (build_layer(recipe, cache=tmp_path / name) for name in ("one", "two"))
 
     # Then every file has the same bytes, mode and time
-    def whole(root: Path) -> dict[str, tuple[str, int, int]]:
+    def described(root: Path) -> dict[str, tuple[str, int, int]]:
         return {
             str(path.relative_to(root)): (
                 hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
@@ -259,5 +261,5 @@ def test_two_builds_are_equal_byte_for_byte(tmp_path: Path) -> None:
             for path in [root, *root.rglob("*")]
         }
 
-    assert whole(first.path) == whole(second.path)
+    assert described(first.path) == described(second.path)
     assert replace(first, path=second.path) == second

@@ -18,7 +18,7 @@ import pytest
 from carlens.config import Config
 from carlens.services.recognition_app import RecognitionApp
 from infra.layers.contents import ROOT
-from infra.model_folder import Model, stage_models
+from infra.model_folder import ModelFiles, stage_models
 from infra.settings import Settings
 from tests.conftest import Note
 from tests.integration.lambda_runtime import Image, running_function
@@ -60,14 +60,14 @@ class Stage:
             for file in model.files:
                 self.put(model, file.name, file.read_bytes())
 
-    def put(self, model: Model, file: str, data: bytes) -> None:
+    def put(self, model: ModelFiles, file: str, data: bytes) -> None:
         key = self.key(model, file)
         self._client.put_object(Bucket=BUCKET, Key=key, Body=data, ChecksumAlgorithm="SHA256")
 
-    def delete(self, model: Model, file: str) -> None:
+    def delete(self, model: ModelFiles, file: str) -> None:
         self._client.delete_object(Bucket=BUCKET, Key=self.key(model, file))
 
-    def key(self, model: Model, file: str) -> str:
+    def key(self, model: ModelFiles, file: str) -> str:
         return f"{self.prefix}/{model.name}/{model.content_hash}/{file}"
 
     @property

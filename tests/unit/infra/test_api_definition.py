@@ -1,4 +1,4 @@
-"""What API Gateway imports: the contract's routes, each to its function, with preflight and CORS."""
+"""The document that API Gateway imports: routes of the contract, preflight and CORS."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ CONTRACT: dict[str, Any] = yaml.safe_load(
 )
 INTEGRATION = "x-amazon-apigateway-integration"
 ANY = "x-amazon-apigateway-any-method"
-URIS = {"recognition": "arn:pictures", "catalog": "arn:names"}
+URIS = {"recognition": "arn:recognition", "catalog": "arn:catalog"}
 TWO_ORIGINS = ("https://a.example", "https://b.example")
 
 
-# Of an item of the contract, beside which it may hold parameters and extensions.
+# A path of the contract may also contain parameters and extensions.
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 ROUTES = {"recognition": image_routes.ROUTES, "catalog": catalog_routes.ROUTES}
 
 
 def respond(method: str, path: str, origins: tuple[str, ...]) -> dict[str, Any]:
-    """Give what the function answers that the path leads to."""
+    """Return the response of the function that handles the path."""
     given, config = event(method, path.replace("{table}", "europe")), Config(cors_origins=origins)
     if path in catalog_routes.ROUTES:
         return catalog_routes.respond(given, None, CatalogApp(config))
@@ -45,7 +45,7 @@ def define(*, cors_origins: tuple[str, ...] = ("*",), api_key: bool = False) -> 
 
 
 def literals(headers: dict[str, str], prefix: str) -> dict[str, str]:
-    """Give the headers that a mapping sets to fixed text."""
+    """Return the headers that a mapping sets to fixed text."""
     return {
         name.removeprefix(prefix): value[1:-1]
         for name, value in headers.items()
@@ -62,7 +62,7 @@ def test_it_is_an_openapi_document() -> None:
     assert list(OpenAPIV30SpecValidator(define(api_key=True)).iter_errors()) == []
 
 
-def test_it_holds_nothing_that_the_importer_could_refuse() -> None:
+def test_it_contains_nothing_that_the_importer_refuses() -> None:
     text = json.dumps(define(api_key=True))
 
     assert "$ref" not in text
@@ -70,7 +70,7 @@ def test_it_holds_nothing_that_the_importer_could_refuse() -> None:
         assert f'"{word}"' not in text
 
 
-def test_every_documented_method_leads_to_the_function() -> None:
+def test_every_documented_method_goes_to_its_function() -> None:
     paths = define()["paths"]
 
     documented = {(p, m) for p, item in CONTRACT["paths"].items() for m in item if m in METHODS}
@@ -81,7 +81,7 @@ def test_every_documented_method_leads_to_the_function() -> None:
     assert documented == set()
 
 
-def test_every_method_is_handed_on_as_it_is() -> None:
+def test_every_method_is_forwarded_unchanged() -> None:
     paths = define()["paths"]
 
     documented = {(p, m) for p, item in CONTRACT["paths"].items() for m in item if m in METHODS}
@@ -111,7 +111,7 @@ def test_query_parameters_are_those_of_the_contract() -> None:
     assert all(p["in"] == "query" and p["required"] is False for p in parameters)
 
 
-def test_a_parameter_may_stand_in_its_operation() -> None:
+def test_an_operation_may_declare_parameters() -> None:
     contract = copy.deepcopy(CONTRACT)
     contract["paths"]["/size"]["post"]["parameters"] = [
         {"name": "unit", "in": "query", "required": True, "schema": {"type": "string"}}
@@ -123,7 +123,7 @@ def test_a_parameter_may_stand_in_its_operation() -> None:
     assert (parameter["name"], parameter["required"]) == ("unit", True)
 
 
-# A path of the second function, small: with parameters of the path, of the item and of a method.
+# A small path of the catalog function, with parameters of the path, the item and a method.
 TABLE: dict[str, Any] = {
     "x-carlens-function": "catalog",
     "summary": "A table.",
@@ -148,16 +148,16 @@ def with_table() -> dict[str, Any]:
     return api_definition(contract, function_uris=URIS, cors_origins=TWO_ORIGINS, api_key=True)
 
 
-def test_a_path_leads_to_the_function_that_it_names() -> None:
+def test_a_path_goes_to_the_function_that_it_names() -> None:
     paths = with_table()["paths"]
 
     table = paths["/tables/{name}/rows"]
-    assert {table[m][INTEGRATION]["uri"] for m in ("get", "post", ANY)} == {"arn:names"}
-    assert paths["/predict"]["post"][INTEGRATION]["uri"] == "arn:pictures"
+    assert {table[m][INTEGRATION]["uri"] for m in ("get", "post", ANY)} == {"arn:catalog"}
+    assert paths["/predict"]["post"][INTEGRATION]["uri"] == "arn:recognition"
     assert table["options"][INTEGRATION]["type"] == "mock"
 
 
-def test_a_path_that_names_no_function_of_ours_is_refused() -> None:
+def test_a_path_with_an_unknown_function_is_refused() -> None:
     contract = copy.deepcopy(CONTRACT)
     contract["paths"]["/size"]["x-carlens-function"] = "sizing"
 
@@ -165,17 +165,17 @@ def test_a_path_that_names_no_function_of_ours_is_refused() -> None:
         api_definition(contract, function_uris=URIS, cors_origins=("*",), api_key=False)
 
 
-def test_what_is_in_the_path_is_declared_for_every_method() -> None:
+def test_path_parameters_are_declared_for_every_method() -> None:
     definition = with_table()
 
     table = definition["paths"]["/tables/{name}/rows"]
-    told = {
+    declared = {
         method: {(p["in"], p["name"]): p["required"] for p in operation["parameters"]}
         for method, operation in table.items()
     }
     in_path = {("path", "name"): True}
     item = {**in_path, ("query", "make"): False}
-    assert told == {
+    assert declared == {
         "get": {**in_path, ("query", "make"): True, ("query", "top_k"): False},
         "post": item,
         "options": in_path,
@@ -184,7 +184,7 @@ def test_what_is_in_the_path_is_declared_for_every_method() -> None:
     assert list(OpenAPIV30SpecValidator(definition).iter_errors()) == []
 
 
-def test_our_own_extension_stays_behind() -> None:
+def test_our_own_extension_is_left_out() -> None:
     assert "x-carlens" not in json.dumps(with_table())
 
 
@@ -206,7 +206,7 @@ def test_pictures_are_binary_and_no_wildcard_breaks_preflight() -> None:
 
 @pytest.mark.parametrize("origins", [("*",), ("https://a.example",), TWO_ORIGINS])
 @pytest.mark.parametrize("path", CONTRACT["paths"])
-def test_preflight_at_the_gateway_is_what_the_function_would_answer(
+def test_preflight_of_api_gateway_equals_that_of_the_function(
     path: str, origins: tuple[str, ...]
 ) -> None:
     # Given
@@ -246,7 +246,7 @@ def test_preflight_knows_each_of_several_origins() -> None:
     assert one["responseTemplates"]["application/json"] == ""
 
 
-def test_every_error_of_the_gateway_has_cors_and_the_contracts_form() -> None:
+def test_every_error_of_api_gateway_has_cors_and_the_form_of_the_contract() -> None:
     responses = define()["x-amazon-apigateway-gateway-responses"]
 
     assert responses.keys() == CONTRACT["x-amazon-apigateway-gateway-responses"].keys()
@@ -266,7 +266,7 @@ def test_every_error_of_the_gateway_has_cors_and_the_contracts_form() -> None:
         (TWO_ORIGINS, "method.request.header.Origin"),
     ],
 )
-def test_narrowed_origins_reach_the_errors_of_the_gateway(
+def test_configured_origins_apply_to_errors_of_api_gateway(
     origins: tuple[str, ...], value: str
 ) -> None:
     responses = define(cors_origins=origins)["x-amazon-apigateway-gateway-responses"]
@@ -276,7 +276,7 @@ def test_narrowed_origins_reach_the_errors_of_the_gateway(
         assert response["responseParameters"][name] == value
 
 
-def test_the_contract_itself_is_left_as_it_was() -> None:
+def test_the_contract_itself_is_not_changed() -> None:
     before = copy.deepcopy(CONTRACT)
 
     define(cors_origins=("https://only-here.example",), api_key=True)

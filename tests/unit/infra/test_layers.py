@@ -1,52 +1,54 @@
-"""What goes into the layers, and when they are built: on tiny wheels, without a network."""
+"""What the layers contain, and when they are built; with tiny wheels, without a network."""
 
 from __future__ import annotations
 
 import os
 import re
+import stat
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from infra.layers import Architecture, Function, LayerBuild, LayerError, build_layers, interpreter
-from infra.layers.build import MAX_UNZIPPED, MAX_ZIPPED, Recipe, built, check_sizes
-from infra.layers.contents import LAYERS, Layer, Prune, asset_hash
-from infra.layers.interpreter import find_python
+from infra.layers import Architecture, FunctionName, LayerBuild, LayerError, build_layers, bytecode
+from infra.layers.build import MAX_UNZIPPED, MAX_ZIPPED, Recipe, build_layer, check_sizes
+from infra.layers.bytecode import find_python
+from infra.layers.contents import LAYERS, Layer, Prune
 from infra.layers.locks import check_lock, read_lock
-from infra.layers.tree import settle, unpack, unzipped_size, zipped_size
+from infra.layers.tree import prune, settle, unzipped_size, zipped_size
+from infra.layers.wheels import install, resolve
 
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
-FUNCTIONS: tuple[Function, ...] = get_args(Function)
+FUNCTIONS: tuple[FunctionName, ...] = get_args(FunctionName)
 TOY = Layer("toy", ("toy",), (Prune("*/tests/*", "tests"), Prune("*.pyi", "stubs")), ("catalog",))
 LOCKED = ("toy==1.0 --hash=sha256:00",)
 
 
-def write_wheel(path: Path, *files: str) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name in files:
-            archive.writestr(name, f"# {name}\n")
-    return path
+def write_files(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"# {name}\n")
 
 
 def files_of(tree: Path) -> list[str]:
     return sorted(p.relative_to(tree).as_posix() for p in tree.rglob("*") if p.is_file())
 
 
-class Registry:
-    """A registry in memory with one wheel, which counts how often it is asked."""
+class Installer:
+    """An installer with one package in memory, which counts its calls."""
 
-    def __init__(self, *files: str, then: Callable[[], object] = lambda: None) -> None:
-        self.files = files or ("toy/__init__.py", "toy/__init__.pyi", "toy/tests/test_toy.py")
+    def __init__(self, then: Callable[[], object] = lambda: None) -> None:
         self.then = then
-        self.asked: list[tuple[list[str], Architecture]] = []
+        self.calls: list[tuple[Sequence[str], Architecture]] = []
 
-    def fetch(self, locked: list[str], architecture: Architecture, folder: Path) -> None:
-        self.asked.append((locked, architecture))
-        write_wheel(folder / "toy-1.0-py3-none-any.whl", *self.files)
+    def install(self, locked: Sequence[str], architecture: Architecture, target: Path) -> None:
+        self.calls.append((locked, architecture))
+        write_files(target, "toy/__init__.py", "toy/__init__.pyi", "toy/tests/test_toy.py")
         self.then()
 
 
@@ -58,45 +60,46 @@ def recipe(locked: tuple[str, ...] = LOCKED) -> Recipe:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_lock_names_one_wheel_of_each_package_of_the_layers(architecture: Architecture) -> None:
+def test_the_lock_has_one_wheel_of_each_package_in_the_layers(architecture: Architecture) -> None:
     locked = read_lock(architecture)
     assert sorted(locked) == sorted(p for layer in LAYERS for p in layer.packages)
     assert [line.count("--hash=sha256:") for line in locked.values()] == [1] * len(locked)
 
 
-def test_an_architecture_without_a_lock_is_told_how_to_get_one(tmp_path: Path) -> None:
+def test_a_missing_lock_is_reported_with_the_command_that_makes_it(tmp_path: Path) -> None:
     with pytest.raises(LayerError, match=r"no lock file for arm64: run `make lock`"):
         read_lock("arm64", locks=tmp_path)
 
 
 PACKAGES = sorted(package for layer in LAYERS for package in layer.packages)
-ASKED = "".join(f"{package}==1.0\n" for package in PACKAGES)
+REQUIREMENTS = "".join(f"{package}==1.0\n" for package in PACKAGES)
 LOCK = "".join(f"{package}==1.0 --hash=sha256:ab\n" for package in PACKAGES)
 
 
-def test_names_are_compared_as_the_registry_compares_them() -> None:
-    requirements = ASKED.replace("pillow", "Pillow").replace("opencv-python", "OpenCV_Python")
+def test_names_are_normalized_before_they_are_compared() -> None:
+    requirements = REQUIREMENTS.replace("pillow", "Pillow").replace(
+        "opencv-python", "OpenCV_Python"
+    )
     check_lock(f"# why\n\n{requirements}".replace("1.0\n", "1.0  # why\n"), LOCK, "x.txt")
 
 
 @pytest.mark.parametrize("line", ["numpy>=2", "numpy", "numpy==2.*", "-r more.txt", "a==1; x=='y'"])
-def test_what_is_not_pinned_is_refused(line: str) -> None:
+def test_an_unpinned_requirement_is_refused(line: str) -> None:
     with pytest.raises(LayerError, match=f"change `{re.escape(line)}`"):
-        check_lock(ASKED + line, LOCK, "x.txt")
+        check_lock(REQUIREMENTS + line, LOCK, "x.txt")
 
 
 @pytest.mark.parametrize(
     ("requirements", "lock", "says"),
     [
-        (ASKED.replace("numpy==1.0", "numpy==2.0"), LOCK, r"\(numpy\): run `make lock`"),
-        (ASKED + "new==1.0\n", LOCK, r"\(new\): run `make lock`"),
-        (ASKED.replace("numpy==1.0\n", ""), LOCK, r"\(numpy\): run `make lock`"),
-        (ASKED, "", r"\(idna, multipart, numpy, .*\): run `make lock`"),
-        (ASKED, LOCK.replace("numpy==1.0 --hash=sha256:ab", "numpy==1.0"), "no hash for numpy"),
-        (ASKED + "new==1.0\n", LOCK + "new==1.0 --hash=sha256:ab\n", "exactly one layer.*look at new"),
+        (REQUIREMENTS.replace("numpy==1.0", "numpy==2.0"), LOCK, r"\(numpy\): run `make lock`"),
+        (REQUIREMENTS + "new==1.0\n", LOCK, r"\(new\): run `make lock`"),
+        (REQUIREMENTS.replace("numpy==1.0\n", ""), LOCK, r"\(numpy\): run `make lock`"),
+        (REQUIREMENTS, "", r"\(idna, multipart, numpy, .*\): run `make lock`"),
+        (REQUIREMENTS + "new==1.0\n", LOCK + "new==1.0 --hash=sha256:ab\n", "exactly one layer.*check new"),
     ],
 )  # fmt: skip
-def test_a_lock_that_does_not_fit_is_refused(requirements: str, lock: str, says: str) -> None:
+def test_a_lock_that_does_not_match_is_refused(requirements: str, lock: str, says: str) -> None:
     with pytest.raises(LayerError, match=says):
         check_lock(requirements, lock, "x86_64.txt")
 
@@ -116,9 +119,10 @@ def test_a_lock_that_does_not_fit_is_refused(requirements: str, lock: str, says:
         "PIL/_avif.cpython-313-aarch64-linux-gnu.so",
         "pillow.libs/libavif-c6062d5f.so.16.4.2",
         "numpy-2.4.6.dist-info/RECORD",
+        "bin/f2py",
     ],
 )
-def test_what_never_runs_is_pruned(path: str) -> None:
+def test_files_that_never_run_are_pruned(path: str) -> None:
     assert any(layer.rule_for(path) for layer in LAYERS)
 
 
@@ -140,75 +144,213 @@ def test_what_never_runs_is_pruned(path: str) -> None:
         "opencv_python_headless-4.11.0.86.dist-info/METADATA",
     ],
 )
-def test_what_runs_and_what_the_licenses_ask_for_stays(path: str) -> None:
+def test_files_that_run_and_those_that_licenses_require_are_kept(path: str) -> None:
     assert [layer.rule_for(path) for layer in LAYERS] == [None] * len(LAYERS)
 
 
-# What decides a layer's hash
+# What determines the hash of a layer
 
 
-def test_the_hash_changes_with_all_that_decides_the_content(
+def test_the_hash_changes_with_everything_that_determines_the_content(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Given the hash of a layer
-    def named(layer: Layer = TOY, bytecode: bool = True, arch: Architecture = "x86_64") -> str:
-        return asset_hash(layer, LOCKED, arch, bytecode=bytecode)
+    # Given the hash of a recipe
+    given = Recipe(TOY, LOCKED, "x86_64", python=Path("python3.13"))
+    first = given.asset_hash
 
-    first = named()
-
-    # When one thing at a time is another
+    # When one input at a time changes
     others = [
-        named(bytecode=False),
-        named(arch="arm64"),
-        named(replace(TOY, prune=TOY.prune[:1])),
-        asset_hash(TOY, ("toy==1.1 --hash=sha256:00",), "x86_64", bytecode=True),
+        replace(given, layer=replace(TOY, prune=TOY.prune[:1])).asset_hash,
+        replace(given, locked=("toy==1.1 --hash=sha256:00",)).asset_hash,
+        replace(given, architecture="arm64").asset_hash,
+        replace(given, python=None).asset_hash,
     ]
-    monkeypatch.setattr("infra.layers.contents.BUILDER_VERSION", -1)
-    others.append(named())
+    monkeypatch.setattr("infra.layers.build.BUILDER_VERSION", -1)
+    others.append(given.asset_hash)
 
-    # Then so is the hash
+    # Then so does the hash
     assert len({first, *others}) == 1 + len(others)
 
 
-def test_the_hash_leaves_out_what_changes_no_file() -> None:
+def test_the_hash_ignores_what_changes_no_file() -> None:
     prune = tuple(Prune(rule.glob, "?") for rule in TOY.prune)
     reworded = replace(TOY, name="other", prune=prune, functions=("recognition",))
     two = (*LOCKED, "more==1.0 --hash=sha256:11")
-    assert asset_hash(TOY, two, "arm64", bytecode=True) == asset_hash(
-        reworded, two[::-1], "arm64", bytecode=True
-    )
+
+    one_machine = Recipe(TOY, two, "arm64", python=Path("/usr/bin/python3.13"))
+    another = Recipe(reworded, two[::-1], "arm64", python=Path("/opt/python3.13"))
+
+    assert one_machine.asset_hash == another.asset_hash
 
 
-# Wheels and trees
+# Wheels
 
 
-def test_a_wheel_is_unpacked_without_what_is_pruned(tmp_path: Path) -> None:
-    wheel = write_wheel(tmp_path / "a.whl", "toy/a.py", "toy/a.pyi", "toy/tests/b.py", "toy.libs/c")
-    pruned = unpack(wheel, tmp_path / "out", TOY)
-    assert files_of(tmp_path / "out") == ["toy.libs/c", "toy/a.py"]
-    assert pruned == {"*.pyi": len("# toy/a.pyi\n"), "*/tests/*": len("# toy/tests/b.py\n")}
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder that uv uses in place of the package registry."""
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    return folder
 
 
-def test_a_wheel_cannot_write_outside_the_layer(tmp_path: Path) -> None:
-    wheel = write_wheel(tmp_path / "a.whl", "../../escaped.py", "/escaped.py")
-    unpack(wheel, tmp_path / "deep" / "out", TOY)
-    assert files_of(tmp_path) == ["a.whl", "deep/out/escaped.py"]
+def publish(
+    registry: Path,
+    name: str,
+    *files: str,
+    tag: str = "py3-none-any",
+    link: str | None = None,
+    scripts: str = "",
+) -> str:
+    """Write a wheel, and return its line in a lock file."""
+    path = registry / f"{name}-1.0-{tag}.whl"
+    info = f"{name}-1.0.dist-info"
+    contents = {
+        **{file: f"# {file} of {name}\n" for file in files},
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n",
+        f"{info}/entry_points.txt": scripts,
+    }
+    record = "".join(f"{file},,\n" for file in [*contents, f"{info}/RECORD"])
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, text in {**contents, f"{info}/RECORD": record}.items():
+            archive.writestr(zipfile.ZipInfo(file), text)
+        if link is not None:
+            entry = zipfile.ZipInfo(link)
+            entry.create_system = 3  # Unix, so that the mode counts
+            entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+            archive.writestr(entry, "/etc/passwd")
+    return f"{name}==1.0 --hash=sha256:{sha256(path.read_bytes()).hexdigest()}"
 
 
-def test_a_wheel_that_needs_an_installer_is_refused(tmp_path: Path) -> None:
-    wheel = write_wheel(tmp_path / "a.whl", "toy-1.0.data/purelib/toy.py")
-    with pytest.raises(LayerError, match=r"a\.whl has toy-1\.0\.data/purelib/toy\.py"):
-        unpack(wheel, tmp_path, TOY)
+MANYLINUX = {"x86_64": "manylinux_2_28_x86_64", "arm64": "manylinux_2_17_aarch64"}
 
 
-def test_two_wheels_with_one_file_are_refused(tmp_path: Path) -> None:
-    unpack(write_wheel(tmp_path / "a.whl", "bin/tool"), tmp_path / "out", TOY)
-    with pytest.raises(LayerError, match=r"b\.whl has bin/tool, and so has another"):
-        unpack(write_wheel(tmp_path / "b.whl", "bin/tool"), tmp_path / "out", TOY)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_wheel_for_lambda_is_installed_whatever_runs_here(
+    architecture: Architecture, registry: Path, tmp_path: Path
+) -> None:
+    # Given wheels for another Python, for another machine, and for Lambda
+    publish(registry, "toy", "wrong.so", tag="cp312-cp312-manylinux_2_28_x86_64")
+    publish(registry, "toy", "wrong.so", tag="cp313-cp313-macosx_11_0_arm64")
+    tag = f"cp313-cp313-{MANYLINUX[architecture]}"
+    line = publish(registry, "toy", "toy/a.so", "toy.libs/b", tag=tag)
+
+    # When the package is installed
+    install([line], architecture, tmp_path / "out")
+
+    # Then only the files of the right wheel are there, without those that uv adds
+    info = ("METADATA", "RECORD", "WHEEL", "entry_points.txt")
+    expected = ["toy/a.so", "toy.libs/b", *(f"toy-1.0.dist-info/{name}" for name in info)]
+    assert files_of(tmp_path / "out") == sorted(expected)
 
 
-def test_a_settled_tree_tells_nothing_of_when_and_how_it_was_made(tmp_path: Path) -> None:
-    # Given the same files with other modes, made in another order
+def test_installing_twice_gives_the_same_bytes(registry: Path, tmp_path: Path) -> None:
+    locked = [publish(registry, "toy", "toy/a.py"), publish(registry, "more", "more/b.py")]
+
+    one, two = tmp_path / "one", tmp_path / "two"
+    for target in (one, two):
+        install(locked, "x86_64", target)
+
+    assert {file: (one / file).read_bytes() for file in files_of(one)} == {
+        file: (two / file).read_bytes() for file in files_of(two)
+    }
+
+
+def test_a_wheel_with_another_hash_is_refused(registry: Path, tmp_path: Path) -> None:
+    publish(registry, "toy", "toy.py")
+
+    with pytest.raises(LayerError, match=r"(?si)uv pip install.*hash"):
+        install([f"toy==1.0 --hash=sha256:{'0' * 64}"], "x86_64", tmp_path / "out")
+
+    assert "toy.py" not in files_of(tmp_path / "out")
+
+
+def test_a_line_without_a_hash_is_refused(registry: Path, tmp_path: Path) -> None:
+    line = publish(registry, "toy", "toy.py")
+
+    with pytest.raises(LayerError, match=r"(?s)uv pip install.*toy==1\.0"):
+        install([line.partition(" ")[0]], "x86_64", tmp_path / "out")
+
+
+def test_a_wheel_for_a_newer_glibc_is_refused(registry: Path, tmp_path: Path) -> None:
+    line = publish(registry, "toy", "toy.so", tag="cp313-cp313-manylinux_2_39_x86_64")
+
+    with pytest.raises(LayerError, match="package registry"):
+        install([line], "x86_64", tmp_path / "out")
+
+
+def test_a_wheel_cannot_write_outside_the_layer(registry: Path, tmp_path: Path) -> None:
+    line = publish(registry, "toy", "../../escaped.py", f"{tmp_path}/escaped.py", "toy.py")
+
+    target = tmp_path / "deep" / "out"
+    install([line], "x86_64", target)
+
+    written = [path for path in tmp_path.rglob("*.py") if "cache" not in path.parts]
+    assert written == [target / "toy.py"]
+
+
+def test_a_symbolic_link_in_a_wheel_never_reaches_the_layer(registry: Path, tmp_path: Path) -> None:
+    line = publish(registry, "toy", "toy.py", link="toy/link.py")
+
+    install([line], "x86_64", tmp_path / "out")
+
+    assert (tmp_path / "out" / "toy.py").is_file()
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_symlink()]
+
+
+def test_two_wheels_with_the_same_file_are_refused(registry: Path, tmp_path: Path) -> None:
+    locked = [publish(registry, name, "shared/tool.py") for name in ("toy", "more")]
+
+    with pytest.raises(LayerError, match=r"same file: shared/tool\.py"):
+        install(locked, "x86_64", tmp_path / "out")
+
+
+def test_the_lock_has_the_wheel_that_is_installed(registry: Path, tmp_path: Path) -> None:
+    publish(registry, "toy", "wrong.so", tag="cp313-cp313-macosx_11_0_arm64")
+    line = publish(registry, "toy", "toy.so", tag="cp313-cp313-manylinux_2_28_x86_64")
+    (tmp_path / "requirements.txt").write_text("toy==1.0\n")
+
+    assert resolve(tmp_path / "requirements.txt", "x86_64") == [line]
+
+
+def test_scripts_with_the_path_of_this_machines_python_are_pruned(
+    registry: Path, tmp_path: Path
+) -> None:
+    line = publish(registry, "toy", "toy.py", scripts="[console_scripts]\ntoy = toy:main\n")
+    install([line], "x86_64", tmp_path / "out")
+    assert (tmp_path / "out" / "bin" / "toy").is_file()
+
+    prune(tmp_path / "out", LAYERS[0])
+
+    assert not (tmp_path / "out" / "bin").exists()
+
+
+# Trees
+
+
+def test_a_pruned_tree_has_no_file_that_a_rule_matches(tmp_path: Path) -> None:
+    write_files(tmp_path, "toy/a.py", "toy/a.pyi", "toy/tests/deep/b.py", "toy.libs/c")
+
+    pruned = prune(tmp_path, TOY)
+
+    assert files_of(tmp_path) == ["toy.libs/c", "toy/a.py"]
+    assert pruned == {"*.pyi": len("# toy/a.pyi\n"), "*/tests/*": len("# toy/tests/deep/b.py\n")}
+
+
+def test_a_pruned_tree_has_no_empty_folder(tmp_path: Path) -> None:
+    write_files(tmp_path, "toy/tests/deep/b.py")
+
+    prune(tmp_path, TOY)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_settled_tree_does_not_show_when_and_how_it_was_made(tmp_path: Path) -> None:
+    # Given the same files with different modes, made in a different order
     for tree, order in (("one", ("a/x.so", "b.py")), ("two", ("b.py", "a/x.so"))):
         for name in order:
             path = tmp_path / tree / name
@@ -217,16 +359,16 @@ def test_a_settled_tree_tells_nothing_of_when_and_how_it_was_made(tmp_path: Path
             path.chmod(0o700 if tree == "two" else 0o666)
 
     # When both are settled
-    def told(tree: Path) -> dict[str, tuple[int, int]]:
+    def settled(tree: Path) -> dict[str, tuple[int, int]]:
         settle(tree)
         seen = {p: p.stat() for p in [tree, *tree.rglob("*")]}
         return {str(p.relative_to(tree)): (s.st_mode, s.st_mtime_ns) for p, s in seen.items()}
 
-    # Then they are alike
-    assert told(tmp_path / "one") == told(tmp_path / "two")
+    # Then they are equal
+    assert settled(tmp_path / "one") == settled(tmp_path / "two")
 
 
-def test_the_zipped_size_is_that_of_the_zip(tmp_path: Path) -> None:
+def test_the_zipped_size_is_that_of_the_zip_file(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     (tree / "python").mkdir(parents=True)
     (tree / "python" / "flat").write_bytes(bytes(1_000_000))
@@ -234,8 +376,7 @@ def test_the_zipped_size_is_that_of_the_zip(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "real.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ("python/flat", "python/noise"):
             archive.write(tree / name, name)
-    streamed_more = 2 * 16  # a data descriptor a file
-    assert zipped_size(tree) == (tmp_path / "real.zip").stat().st_size + streamed_more
+    assert zipped_size(tree) == (tmp_path / "real.zip").stat().st_size
     assert unzipped_size(tree) == 1_100_000
 
 
@@ -243,19 +384,19 @@ def test_the_zipped_size_is_that_of_the_zip(tmp_path: Path) -> None:
 
 
 def test_a_layer_is_built_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # Given a layer that was built, line by line on stderr
-    registry = Registry()
-    first = built(recipe(), cache=tmp_path, fetch=registry.fetch)
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert all(line.startswith("layer toy: ") for line in told.err.splitlines())
-    assert "downloading toy==1.0\n" in told.err
+    # Given a layer that was built, with its progress on stderr
+    installer = Installer()
+    first = build_layer(recipe(), cache=tmp_path, install_wheels=installer.install)
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert all(line.startswith("layer toy: ") for line in output.err.splitlines())
+    assert "installing toy==1.0\n" in output.err
 
-    # When it is wanted again
-    second = built(recipe(), cache=tmp_path, fetch=registry.fetch)
+    # When it is needed again
+    second = build_layer(recipe(), cache=tmp_path, install_wheels=installer.install)
 
-    # Then the registry is not asked, and nothing is said
-    assert registry.asked == [(list(LOCKED), "x86_64")]
+    # Then nothing is installed or printed
+    assert installer.calls == [(LOCKED, "x86_64")]
     assert second == first
     assert files_of(first.path) == ["python/toy/__init__.py"]
     assert first.unzipped_bytes == len("# toy/__init__.py\n")
@@ -263,48 +404,52 @@ def test_a_layer_is_built_once(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err == ""
 
 
-def test_another_lock_is_another_layer_beside_it(tmp_path: Path) -> None:
-    registry = Registry()
-    first = built(recipe(), cache=tmp_path, fetch=registry.fetch)
-    second = built(recipe(("toy==1.1 --hash=sha256:11",)), cache=tmp_path, fetch=registry.fetch)
+def test_another_lock_makes_another_layer(tmp_path: Path) -> None:
+    installer = Installer()
+    first = build_layer(recipe(), cache=tmp_path, install_wheels=installer.install)
+    second = build_layer(
+        recipe(("toy==1.1 --hash=sha256:11",)), cache=tmp_path, install_wheels=installer.install
+    )
     assert first.path != second.path
     assert first.asset_hash != second.asset_hash
     assert first.path.is_dir()
-    assert len(registry.asked) == 2
+    assert len(installer.calls) == 2
 
 
-def test_an_interrupted_build_is_never_taken_for_a_whole_one(tmp_path: Path) -> None:
-    # Given a build that is stopped in its middle
+def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
+    # Given a build that is interrupted
     def stop() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        built(recipe(), cache=tmp_path, fetch=Registry(then=stop).fetch)
+        build_layer(recipe(), cache=tmp_path, install_wheels=Installer(then=stop).install)
     assert list(tmp_path.iterdir()) == []
 
-    # When it is built again, then it is whole
-    again = Registry()
-    assert files_of(built(recipe(), cache=tmp_path, fetch=again.fetch).path)
-    assert len(again.asked) == 1
+    # When it is built again, then it is complete
+    again = Installer()
+    assert files_of(build_layer(recipe(), cache=tmp_path, install_wheels=again.install).path)
+    assert len(again.calls) == 1
 
 
-def test_a_killed_build_leaves_nothing_that_is_used(tmp_path: Path) -> None:
-    # Given what a build leaves that had no time to clean up
-    (tmp_path / ".building-xyz" / "whole" / "content" / "python").mkdir(parents=True)
-    registry = Registry()
-    assert files_of(built(recipe(), cache=tmp_path, fetch=registry.fetch).path)
-    assert len(registry.asked) == 1
+def test_the_remains_of_a_killed_build_are_not_used(tmp_path: Path) -> None:
+    # Given what a build leaves that could not clean up
+    (tmp_path / ".building-xyz" / "toy-00" / "content" / "python").mkdir(parents=True)
+    installer = Installer()
+    assert files_of(build_layer(recipe(), cache=tmp_path, install_wheels=installer.install).path)
+    assert len(installer.calls) == 1
 
 
 def test_two_builds_at_once_share_one_result(tmp_path: Path) -> None:
-    # Given another build that is done while this one downloads
-    quick = Registry()
-    slow = Registry(then=lambda: built(recipe(), cache=tmp_path, fetch=quick.fetch))
+    # Given another build that finishes while this one installs
+    quick = Installer()
+    slow = Installer(
+        then=lambda: build_layer(recipe(), cache=tmp_path, install_wheels=quick.install)
+    )
 
-    # When this one is done too
-    build = built(recipe(), cache=tmp_path, fetch=slow.fetch)
+    # When this one finishes too
+    build = build_layer(recipe(), cache=tmp_path, install_wheels=slow.install)
 
-    # Then there is one layer, whole, and no rest
+    # Then there is one complete layer and nothing else
     assert [p.name for p in tmp_path.iterdir()] == [build.path.parent.name]
     assert files_of(build.path) == ["python/toy/__init__.py"]
 
@@ -313,26 +458,26 @@ def test_two_builds_at_once_share_one_result(tmp_path: Path) -> None:
 
 
 def layer_of(unzipped: int, zipped: int, name: str = "opencv") -> LayerBuild:
-    return LayerBuild(name, Path(), unzipped, zipped, "00")
+    return LayerBuild(name, Path(), "00", unzipped, zipped)
 
 
-def test_layers_that_just_fit_are_taken() -> None:
+def test_layers_that_just_fit_are_accepted() -> None:
     check_sizes([layer_of(MAX_UNZIPPED - 1000, MAX_ZIPPED)], code_bytes=1000)
 
 
-def test_too_many_bytes_unzipped_are_refused_with_the_table() -> None:
+def test_layers_that_are_too_large_unzipped_are_refused_with_the_table() -> None:
     builds = [layer_of(MAX_UNZIPPED - 1000, 48_000_000), layer_of(1, 1, "base")]
     with pytest.raises(LayerError) as refused:
         check_sizes(builds, code_bytes=1000)
     summary, *table = str(refused.value).splitlines()
-    assert "all together are 1 bytes too large unzipped" in summary
+    assert "the total is 1 bytes too large unzipped" in summary
     assert [line.split() for line in table] == [
         ["unzipped", "zipped"],
         ["opencv", "262,143,000", "48,000,000"],
         ["base", "1", "1"],
         ["code", "1,000"],
-        ["all", "262,144,001"],
-        ["allowed", "262,144,000", "52,428,800", "each"],
+        ["total", "262,144,001"],
+        ["quota", "262,144,000", "52,428,800", "each"],
     ]
 
 
@@ -342,29 +487,29 @@ def test_a_layer_too_large_zipped_is_refused_by_name() -> None:
         check_sizes(builds, code_bytes=0)
 
 
-# What the stacks ask for
+# What the stacks need
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_placeholders_have_the_names_of_the_layers_and_a_folder(
-    architecture: Architecture, function: Function
+    architecture: Architecture, function: FunctionName
 ) -> None:
     builds = build_layers(architecture, function, bundle=False)
     assert [b.name for b in builds] == [each.name for each in LAYERS if function in each.functions]
-    assert len(builds) <= 5, "Lambda takes five layers"
+    assert len(builds) <= 5, "Lambda allows five layers"
     assert all((b.path / "python").is_dir() and unzipped_size(b.path) < 100 for b in builds)
     assert len({b.asset_hash for b in builds}) == len(builds)
 
 
-def test_a_function_carries_what_it_runs_and_not_what_the_other_runs() -> None:
-    carried = {
+def test_a_function_has_its_own_packages_and_not_those_of_the_other() -> None:
+    packages = {
         function: {p for layer in LAYERS if function in layer.functions for p in layer.packages}
         for function in FUNCTIONS
     }
 
-    assert carried["catalog"] == {"multipart", "pybase64", "rapidfuzz"}
-    assert carried["recognition"] == {*PACKAGES} - {"rapidfuzz"}
+    assert packages["catalog"] == {"multipart", "pybase64", "rapidfuzz"}
+    assert packages["recognition"] == {*PACKAGES} - {"rapidfuzz"}
 
 
 def test_each_architecture_has_its_own_hashes() -> None:
@@ -375,7 +520,7 @@ def test_each_architecture_has_its_own_hashes() -> None:
     assert not x86_64 & arm64
 
 
-# The Python that makes bytecode
+# The Python that compiles bytecode
 
 
 @pytest.fixture
@@ -386,21 +531,21 @@ def fresh_search() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("fresh_search")
-def test_a_machine_without_the_right_python_is_told_once_what_it_costs(
+def test_a_machine_without_lambdas_python_is_warned_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Given a machine whose Pythons are all of another version
-    monkeypatch.setattr(interpreter, "_output", lambda *command: "cpython-312\npython3.12")
+    # Given a machine with only other versions of Python
+    monkeypatch.setattr(bytecode, "_output", lambda *command: "cpython-312\npython3.12")
 
-    # When the layers are wanted twice
+    # When the layers are needed twice
     builds = [build_layers("x86_64", "catalog", bundle=False) for _ in range(2)]
 
-    # Then they are other layers than with bytecode, and it is said once
+    # Then their hashes differ from those with bytecode, and there is one warning
     assert builds[0] == builds[1]
     assert capsys.readouterr().err.count("no Python 3.13 on this machine") == 1
     locked = read_lock("x86_64")
     assert [b.asset_hash for b in builds[0]] == [
-        asset_hash(layer, [locked[p] for p in layer.packages], "x86_64", bytecode=False)
+        Recipe(layer, tuple(locked[p] for p in layer.packages), "x86_64", python=None).asset_hash
         for layer in LAYERS
         if "catalog" in layer.functions
     ]

@@ -1,24 +1,22 @@
-"""The models of a stage: found, checked, and named by their content."""
+"""The models of a stage: found, checked, and hashed."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from infra.model_folder import stage_models
-from infra.rules import SettingError
-from infra.settings import Settings
+from infra.settings import SettingError, Settings
 
 SETTINGS = Settings(stage="dev", detector="eye", classifier="namer")
 
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    """Give a folder with a detector and a classifier."""
+    """Return a folder with a detector and a classifier."""
     for name, task in (("eye", "detect"), ("namer", "classify")):
         weights = f"weights of {name}".encode()
         manifest = {
@@ -36,7 +34,7 @@ def models(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_model_is_its_manifest_its_labels_and_its_weights(models: Path) -> None:
+def test_a_model_consists_of_its_manifest_labels_and_weights(models: Path) -> None:
     detector, classifier = stage_models(SETTINGS, models)
 
     assert (detector.name, classifier.name) == ("eye", "namer")
@@ -46,7 +44,7 @@ def test_a_model_is_its_manifest_its_labels_and_its_weights(models: Path) -> Non
 
 
 @pytest.mark.parametrize("file", ["model.json", "labels.txt", "model.onnx"])
-def test_another_file_makes_another_hash(models: Path, file: str) -> None:
+def test_a_changed_file_changes_the_hash(models: Path, file: str) -> None:
     before, other = stage_models(SETTINGS, models)
 
     changed = models / "eye" / file
@@ -62,7 +60,7 @@ def test_another_file_makes_another_hash(models: Path, file: str) -> None:
     assert other_after == other
 
 
-def test_what_a_model_does_not_need_does_not_change_its_hash(models: Path) -> None:
+def test_other_files_do_not_change_the_hash(models: Path) -> None:
     before = stage_models(SETTINGS, models)
 
     (models / "eye" / "make_weights.py").write_text("print(2)", "utf-8")
@@ -71,17 +69,17 @@ def test_what_a_model_does_not_need_does_not_change_its_hash(models: Path) -> No
     assert stage_models(SETTINGS, models) == before
 
 
-def test_an_unknown_model_is_refused_with_those_there_are(models: Path) -> None:
+def test_an_unknown_model_is_refused_with_the_known_ones(models: Path) -> None:
     with pytest.raises(SettingError, match=r"detector is 'ear'; it must be .*: eye, namer"):
-        stage_models(replace(SETTINGS, detector="ear"), models)
+        stage_models(SETTINGS.model_copy(update={"detector": "ear"}), models)
 
 
 def test_a_model_for_another_task_is_refused(models: Path) -> None:
     with pytest.raises(SettingError, match=r"classifier is 'eye'; it must be .* task is classify"):
-        stage_models(replace(SETTINGS, classifier="eye"), models)
+        stage_models(SETTINGS.model_copy(update={"classifier": "eye"}), models)
 
 
-def test_weights_that_their_manifest_does_not_know_are_refused(models: Path) -> None:
+def test_weights_that_do_not_match_the_manifest_are_refused(models: Path) -> None:
     (models / "eye" / "model.onnx").write_bytes(b"half of the wei")
 
     with pytest.raises(SettingError, match=r"detector is 'eye'.* models\.seal models/eye"):

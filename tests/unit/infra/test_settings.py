@@ -1,21 +1,20 @@
-"""Settings: every value is read as its type or refused by name, in a block and as an override."""
+"""Settings: every value is parsed or refused by name, in a stage's block and as an override."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from infra.rules import SettingError
-from infra.settings import Settings
+from infra.settings import SettingError, Settings
 
 CDK_JSON: dict[str, Any] = json.loads((Path(__file__).parents[3] / "cdk.json").read_text("utf-8"))
 CERTIFICATE = "arn:aws:acm:eu-west-3:123456789012:certificate/0f-1e"
 
-# Setting, as given, as read. `-c` gives text; cdk.json gives JSON.
+# Setting, value given, value parsed. `-c` gives text; cdk.json gives JSON.
 GOOD: list[tuple[str, Any, Any]] = [
     ("account", "123456789012", "123456789012"),
     ("account", "", None),
@@ -66,7 +65,7 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("removal", "destroy", "destroy"),
 ]
 
-# Setting, a wrong value, and what the message says is allowed.
+# Setting, wrong value, and a part of what the message says is allowed.
 BAD: list[tuple[str, Any, str]] = [
     ("account", "12345", "12 digits"),
     ("account", 123456789012, "12 digits"),
@@ -112,32 +111,32 @@ BAD: list[tuple[str, Any, str]] = [
     ("certificate_arn", CERTIFICATE, "together with domain_name"),
     ("rollout", "slowly", "AllAtOnce"),
     ("log_retention", 31, "14, 30, 60"),
-    ("alarm_email", "me", "e-mail"),
+    ("alarm_email", "me", "email address"),
     ("removal", "snapshot", "retain, destroy"),
 ]
 
 
 def context(block: dict[str, Any] | None = None, **overrides: Any) -> dict[str, Any]:
-    """Give a context with two stages, of which `dev` is asked for."""
+    """Return a context with two stages, of which `dev` is selected."""
     return {"stage": "dev", "stages": {"dev": block or {}, "prod": {"memory": 3008}}, **overrides}
 
 
 def test_every_setting_is_in_both_tables() -> None:
-    names = {field.name for field in fields(Settings)} - {"stage"}
+    names = Settings.model_fields.keys() - {"stage"}
 
     assert {name for name, _, _ in GOOD} == names
     assert {name for name, _, _ in BAD} == names
 
 
-@pytest.mark.parametrize(("name", "given", "read"), GOOD)
-def test_a_value_is_read_from_the_block_and_from_the_command_line(
-    name: str, given: Any, read: Any
+@pytest.mark.parametrize(("name", "given", "parsed"), GOOD)
+def test_a_value_is_parsed_from_the_block_and_from_the_command_line(
+    name: str, given: Any, parsed: Any
 ) -> None:
     from_block = getattr(Settings.from_context(context({name: given})), name)
     overridden = getattr(Settings.from_context(context(**{name: given})), name)
 
-    assert from_block == overridden == read
-    assert type(from_block) is type(overridden) is type(read)
+    assert from_block == overridden == parsed
+    assert type(from_block) is type(overridden) is type(parsed)
 
 
 @pytest.mark.parametrize("where", ["block", "override"])
@@ -157,7 +156,7 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_the_stages_of_cdk_json_are_read_as_they_are_written(stage: str) -> None:
+def test_the_stages_of_cdk_json_are_parsed_unchanged(stage: str) -> None:
     settings = Settings.from_context({**CDK_JSON["context"], "stage": stage})
 
     assert settings.stage == stage
@@ -181,43 +180,43 @@ def test_production_keeps_its_models_and_rolls_out_gradually() -> None:
     assert prod.rollout != "AllAtOnce"
 
 
-def test_an_override_wins_over_the_block() -> None:
+def test_an_override_takes_precedence_over_the_block() -> None:
     settings = Settings.from_context(context({"memory": 1024, "timeout": 20}, memory="2048"))
 
     assert (settings.memory, settings.timeout) == (2048, 20)
 
 
-def test_only_the_block_of_the_stage_counts() -> None:
+def test_only_the_block_of_the_selected_stage_applies() -> None:
     assert Settings.from_context(context()).memory == 1769
     assert Settings.from_context({**context(), "stage": "prod"}).memory == 3008
 
 
-def test_a_misspelled_name_is_refused_with_the_nearest() -> None:
-    with pytest.raises(SettingError, match=r"^stages\.dev\.memry is no setting.* memory"):
+def test_an_unknown_name_is_refused_with_the_nearest_known_one() -> None:
+    with pytest.raises(SettingError, match=r"^stages\.dev\.memry is not a setting.* memory\?$"):
         Settings.from_context(context({"memry": 1024}))
-    with pytest.raises(SettingError, match=r"^snap-start is no setting.* snap_start"):
+    with pytest.raises(SettingError, match=r"^snap-start is not a setting.* snap_start\?$"):
         Settings.from_context({**context(), "snap-start": "false"})
 
 
-def test_keys_of_the_cdk_are_passed_over() -> None:
-    theirs = {
+def test_the_cdks_own_keys_are_ignored() -> None:
+    cdk_keys = {
         "aws:cdk:bundling-stacks": ["**"],
         "@aws-cdk/core:x": True,
         "availability-zones:a": [],
     }
 
-    assert Settings.from_context({**context(), **theirs}) == Settings.from_context(context())
+    assert Settings.from_context({**context(), **cdk_keys}) == Settings.from_context(context())
 
 
 @pytest.mark.parametrize("stage", ["qa", None, 3, ["dev"]])
-def test_an_unknown_stage_is_refused_with_those_there_are(stage: Any) -> None:
+def test_an_unknown_stage_is_refused_with_the_known_ones(stage: Any) -> None:
     with pytest.raises(SettingError, match=r"stage is .* one of dev, prod"):
         Settings.from_context({**context(), "stage": stage})
 
 
 @pytest.mark.parametrize("name", ["Dev", "1st", "my-stage", "a" * 17, ""])
-def test_a_stage_has_a_name_that_fits_into_names(name: str) -> None:
-    with pytest.raises(SettingError, match="small letters and digits"):
+def test_a_stage_needs_a_name_that_fits_into_resource_names(name: str) -> None:
+    with pytest.raises(SettingError, match=r"stage is .* lowercase letters and digits"):
         Settings.from_context({"stage": name, "stages": {name: {}}})
 
 
@@ -240,3 +239,26 @@ def test_a_domain_needs_its_certificate() -> None:
 )
 def test_threads_follow_the_vcpus_of_the_memory(memory: int, threads: int) -> None:
     assert Settings(stage="dev", memory=memory).threads == threads
+
+
+def test_every_wrong_value_is_named_on_its_own_line() -> None:
+    with pytest.raises(SettingError) as refused:
+        Settings.from_context(context({"memory": 1}, waf="maybe"))
+
+    assert str(refused.value).splitlines() == [
+        "memory is 1; it must be a whole number from 1024 to 10240.",
+        "waf is 'maybe'; it must be true or false.",
+    ]
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings = Settings(stage="dev")
+
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.memory = 2048  # type: ignore[misc]
+
+
+def test_every_setting_is_documented() -> None:
+    fields = Settings.model_fields.items()
+
+    assert [name for name, field in fields if not field.description] == []

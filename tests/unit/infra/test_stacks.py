@@ -1,4 +1,4 @@
-"""What AWS is asked for: each promise of the stacks, read from their templates."""
+"""What the stacks promise, read from their templates."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 import yaml
 from aws_cdk import aws_s3 as s3
 
+from carlens import __version__
 from carlens.aws.metrics import metric_lines
 from carlens.config import Config
 from carlens.http.catalog_routes import ROUTES as CATALOG_ROUTES
@@ -21,19 +22,20 @@ from carlens.models.manifest import ManifestError
 from carlens.services.recognition_app import RecognitionApp
 from carlens.services.stats import RequestStats
 from infra.application import build_app
-from infra.layers import Function, LayerError, build_layers, stage_code
-from infra.layers.interpreter import find_python
+from infra.contract import load_contract
+from infra.layers import FunctionName, LayerError, build_layers, stage_code
+from infra.layers.bytecode import find_python
+from infra.layers.code import CODE, NOT_DEPLOYED
 from infra.logs import log_group
-from infra.model_bucket import ModelBucket
-from infra.model_folder import Model
-from infra.rules import SettingError
-from infra.settings import RETENTIONS, Settings
+from infra.model_folder import ModelFiles
+from infra.model_stack import ModelStack
+from infra.settings import RETENTIONS, SettingError, Settings
 
 ROOT = Path(__file__).parents[3]
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
 CONTRACT: dict[str, Any] = yaml.safe_load((ROOT / "lambda_src" / "openapi.yaml").read_text("utf-8"))
 
-# Every part that a stage can have, switched on as `-c` would.
+# Every optional part of a stage, switched on as with `-c`.
 EVERYTHING = {
     "architecture": "arm64",
     "reserved_concurrency": "5",
@@ -105,20 +107,20 @@ def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
 
 
 def only(template: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
-    """Give the one resource of a kind: its logical id and its properties."""
+    """Return the only resource of a kind: its logical ID and its properties."""
     ((name, resource),) = of_type(template, kind).items()
     return name, resource.get("Properties", {})
 
 
 def named(template: dict[str, Any], kind: str, part: str) -> tuple[str, dict[str, Any]]:
-    """Give the one resource of a kind whose logical id begins with `part`."""
+    """Return the only resource of a kind whose logical ID starts with `part`."""
     found = {k: r for k, r in of_type(template, kind).items() if k.startswith(part)}
     ((name, resource),) = found.items()
     return name, resource
 
 
 def flat(value: Any) -> str:
-    """Write a value of CloudFormation as text, with `${...}` for what is known at deploy only."""
+    """Write a CloudFormation value as text, with `${...}` for what only a deployment knows."""
     if isinstance(value, str):
         return value
     ((function, argument),) = value.items()
@@ -134,7 +136,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def statements(role: dict[str, Any]) -> set[tuple[str, ...]]:
-    """Give all that a role may do: effect, actions and resources, and conditions if it has any."""
+    """Return the permissions of a role: effect, actions, resources, and any conditions."""
     return {
         (
             statement["Effect"],
@@ -196,7 +198,7 @@ def test_the_same_settings_give_the_same_templates(stage: str) -> None:
         assert file.read_bytes() == (second.directory / file.name).read_bytes()
 
 
-def test_without_an_account_a_stage_goes_where_the_credentials_lead(dev: Stage) -> None:
+def test_without_an_account_a_stage_uses_that_of_the_credentials(dev: Stage) -> None:
     assert dev.stacks["api"].environment.account == "unknown-account"
     assert dev.stacks["api"].environment.region == "unknown-region"
 
@@ -207,12 +209,27 @@ def test_a_stage_can_be_bound_to_an_account(everything: Stage) -> None:
         assert stack.environment.region == "eu-west-3"
 
 
-def test_a_wrong_setting_ends_the_synth() -> None:
+def test_the_version_is_that_of_the_package(dev: Stage) -> None:
+    assert body(dev)["info"]["version"] == __version__
+    for template in dev.templates.values():
+        assert template["Description"].startswith(f"Carlens {__version__}: ")
+
+
+def test_a_package_without_a_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "carlens").mkdir()
+    (tmp_path / "carlens" / "__init__.py").write_text('"""No version."""\n')
+    (tmp_path / "openapi.yaml").write_text("info: {}\n")
+
+    with pytest.raises(ValueError, match=r"__init__\.py has no line such as `__version__"):
+        load_contract(tmp_path)
+
+
+def test_a_wrong_setting_stops_the_synth() -> None:
     with pytest.raises(SettingError, match=r"detector is 'eye'.* ssdlite-mobilenet-v2-coco"):
         build_app({**CONTEXT, "detector": "eye"}, bundle=False)
 
 
-def test_cdk_nag_looks_at_every_stack() -> None:
+def test_cdk_nag_checks_every_stack() -> None:
     app = build_app(CONTEXT, bundle=False)
     for stack in app.node.children:
         if isinstance(stack, cdk.Stack):
@@ -227,16 +244,16 @@ def test_cdk_nag_looks_at_every_stack() -> None:
     assert "AwsSolutions-S10" in report
 
 
-def test_production_cannot_be_deleted_by_a_slip(dev: Stage, prod: Stage) -> None:
+def test_production_is_protected_against_deletion(dev: Stage, prod: Stage) -> None:
     assert prod.stacks["models"].termination_protection is True
     assert not dev.stacks["models"].termination_protection
 
 
-# --- the model store --------------------------------------------------------------------------
+# --- the model bucket -------------------------------------------------------------------------
 
 
 def buckets(stage: Stage) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Give each bucket: its logical id, itself, and its policy."""
+    """Yield each bucket: its logical ID, the resource, and its policy."""
     policies = of_type(stage.models, "AWS::S3::BucketPolicy").values()
     for name, bucket in of_type(stage.models, "AWS::S3::Bucket").items():
         (policy,) = [p for p in policies if p["Properties"]["Bucket"] == {"Ref": name}]
@@ -260,7 +277,7 @@ def test_buckets_are_encrypted_and_closed_to_the_public(prod: Stage) -> None:
         {"NumericLessThan": {"s3:TlsVersion": 1.2}},
     ],
 )
-def test_buckets_refuse_all_but_tls(prod: Stage, condition: dict[str, Any]) -> None:
+def test_buckets_require_tls(prod: Stage, condition: dict[str, Any]) -> None:
     for name, _, policy in buckets(prod):
         (denied,) = [s for s in policy["Statement"] if s.get("Condition") == condition]
         assert denied["Effect"] == "Deny"
@@ -279,10 +296,10 @@ def test_the_model_bucket_is_versioned_logged_and_cleaned(prod: Stage) -> None:
     (rule,) = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
     assert rule["Status"] == "Enabled"
     assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] > 0
-    assert "ExpirationInDays" not in rule  # what is current never goes
+    assert "ExpirationInDays" not in rule  # the current version never expires
 
 
-def test_production_keeps_its_buckets_and_dev_takes_them_along(dev: Stage, prod: Stage) -> None:
+def test_production_keeps_its_buckets_and_dev_deletes_them(dev: Stage, prod: Stage) -> None:
     for _, bucket, _ in buckets(prod):
         assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert not of_type(prod.models, "Custom::S3AutoDeleteObjects")
@@ -290,12 +307,12 @@ def test_production_keeps_its_buckets_and_dev_takes_them_along(dev: Stage, prod:
     emptied = of_type(dev.models, "Custom::S3AutoDeleteObjects").values()
     for name, bucket, _ in buckets(dev):
         assert bucket["DeletionPolicy"] == "Delete"
-        # CloudFormation deletes no bucket that holds something.
+        # CloudFormation only deletes empty buckets.
         assert {"Ref": name} in [each["Properties"]["BucketName"] for each in emptied]
 
 
-def placed(stage: Stage) -> dict[str, dict[str, Any]]:
-    """Give the S3 call of each model file by its key."""
+def copied(stage: Stage) -> dict[str, dict[str, Any]]:
+    """Return the S3 call that copies each model file, by key."""
     calls = {}
     for resource in of_type(stage.models, "Custom::ModelFile").values():
         created, updated = resource["Properties"]["Create"], resource["Properties"]["Update"]
@@ -305,7 +322,7 @@ def placed(stage: Stage) -> dict[str, dict[str, Any]]:
     return calls
 
 
-def test_each_model_file_is_placed_under_the_hash_of_its_model(dev: Stage) -> None:
+def test_each_model_file_is_copied_to_the_hash_of_its_model(dev: Stage) -> None:
     environment = function(dev)["Properties"]["Environment"]["Variables"]
     expected = {}
     for kind in ("DETECTOR", "CLASSIFIER"):
@@ -315,26 +332,26 @@ def test_each_model_file_is_placed_under_the_hash_of_its_model(dev: Stage) -> No
         for file in ("model.json", manifest["labels"], manifest["file"]):
             expected[f"models/{name}/{content}/{file}"] = folder / file
 
-    calls = placed(dev)
+    calls = copied(dev)
 
     assert calls.keys() == expected.keys()
     for key, call in calls.items():
         assert (call["service"], call["action"]) == ("S3", "copyObject")
         assert call["parameters"]["ChecksumAlgorithm"] == "SHA256"
-        # Another content is another resource, so the old key is left as it is.
+        # Different content is a different resource, so the old key remains.
         assert call["physicalResourceId"] == {"id": key}
         assert "delete" not in call
         asset = dev.directory / f"asset.{call['parameters']['CopySource'].rpartition('/')[2]}"
-        copied = asset.read_bytes()
-        assert sha256(copied).digest() == sha256(expected[key].read_bytes()).digest()
+        content = asset.read_bytes()
+        assert sha256(content).digest() == sha256(expected[key].read_bytes()).digest()
 
 
-def test_placing_may_copy_assets_to_models_and_nothing_else(dev: Stage) -> None:
+def test_the_copy_role_may_copy_assets_to_models_and_nothing_else(dev: Stage) -> None:
     name, role = named(dev.models, "AWS::IAM::Role", "PlacingRole")
     bucket, _ = named(dev.models, "AWS::S3::Bucket", "Models")
     logs, _ = only(dev.models, "AWS::Logs::LogGroup")
     (assets,) = {
-        call["parameters"]["CopySource"].partition("/")[0] for call in placed(dev).values()
+        call["parameters"]["CopySource"].partition("/")[0] for call in copied(dev).values()
     }
 
     assert "ManagedPolicyArns" not in role["Properties"]
@@ -348,18 +365,18 @@ def test_placing_may_copy_assets_to_models_and_nothing_else(dev: Stage) -> None:
         assert name in resource["DependsOn"]
 
 
-def test_another_model_leaves_the_role_that_places_it_as_it_is(tmp_path: Path) -> None:
-    # IAM takes seconds to spread a change, and the role is used at once.
-    def store(content: str) -> dict[str, Any]:
+def test_another_model_does_not_change_the_copy_role(tmp_path: Path) -> None:
+    # IAM takes seconds to apply a change, and the role is used at once.
+    def synthesize(content: str) -> dict[str, Any]:
         file = tmp_path / "model.json"
         file.write_text(content)
         app = cdk.App(context=CONTEXT)
-        models = [Model("eye", (file,), content)]
-        ModelBucket(app, "Store", settings=Settings(stage="dev"), models=models)
+        models = [ModelFiles("eye", (file,), content)]
+        ModelStack(app, "Store", settings=Settings(stage="dev"), models=models)
         template: dict[str, Any] = app.synth().get_stack_by_name("Store").template
         return template
 
-    old, new = store("0123456789abcdef"), store("fedcba9876543210")
+    old, new = synthesize("0123456789abcdef"), synthesize("fedcba9876543210")
 
     assert of_type(old, "Custom::ModelFile") != of_type(new, "Custom::ModelFile")
     assert of_type(old, "AWS::IAM::Role") == of_type(new, "AWS::IAM::Role")
@@ -403,12 +420,12 @@ def test_there_are_two_functions_with_a_role_and_a_log_each(prod: Stage) -> None
 
 def test_each_function_has_its_handler_and_memory(dev: Stage, everything: Stage) -> None:
     for stage in (dev, everything):
-        pictures, names = (function(stage, name)["Properties"] for name in FUNCTIONS)
-        assert pictures["Handler"] == "handler.lambda_handler"
-        assert pictures["MemorySize"] == stage.settings.memory
-        assert names["Handler"] == "catalog_handler.lambda_handler"
-        assert names["MemorySize"] == stage.settings.catalog_memory
-        assert pictures["Code"] == names["Code"]  # one upload
+        recognition, catalog = (function(stage, name)["Properties"] for name in FUNCTIONS)
+        assert recognition["Handler"] == "handler.lambda_handler"
+        assert recognition["MemorySize"] == stage.settings.memory
+        assert catalog["Handler"] == "catalog_handler.lambda_handler"
+        assert catalog["MemorySize"] == stage.settings.catalog_memory
+        assert recognition["Code"] == catalog["Code"]  # one upload
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -439,10 +456,10 @@ def test_the_environment_is_what_the_runtime_reads(everything: Stage) -> None:
     assert config.cors_origins == ("https://a.example", "https://b.example")
     assert config.allowed_hosts == {"photos.internal:8080"}
     assert config.max_pictures == 8
-    assert config.version == CONTRACT["info"]["version"]
+    assert config.version == __version__
 
 
-def test_the_function_of_names_is_told_what_it_reads_and_no_more(
+def test_the_catalog_function_has_only_the_variables_that_it_reads(
     prod: Stage, everything: Stage
 ) -> None:
     with_tables, without = variables(everything, "Catalog"), variables(prod, "Catalog")
@@ -451,23 +468,23 @@ def test_the_function_of_names_is_told_what_it_reads_and_no_more(
 
     assert config.tables == "s3://${carlens-prod-model-bucket}/tables"
     assert config.cors_origins == ("https://a.example", "https://b.example")
-    assert config.version == CONTRACT["info"]["version"]
+    assert config.version == __version__
     assert with_tables.keys() - without.keys() == {"CARLENS_TABLES"}
-    assert without.keys() == {"CARLENS_VERSION", "CARLENS_METRICS", "CARLENS_CORS_ORIGINS"}
+    assert without.keys() == {"CARLENS_METRICS", "CARLENS_CORS_ORIGINS"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_variable_is_one_that_the_runtime_reads(name: str, everything: Stage) -> None:
-    told = {key.removeprefix("CARLENS_").lower() for key in variables(everything, name)}
+    names = {key.removeprefix("CARLENS_").lower() for key in variables(everything, name)}
 
-    assert told <= set(Config.__dataclass_fields__)
+    assert names <= set(Config.__dataclass_fields__)
 
 
 def test_thresholds_that_are_not_set_are_left_to_the_models(dev: Stage) -> None:
-    told = variables(dev)
+    given = variables(dev)
 
-    assert all(told.values())
-    assert not {"CARLENS_CONFIDENCE", "CARLENS_MIN_AREA", "CARLENS_SLICES"} & set(told)
+    assert all(given.values())
+    assert not {"CARLENS_CONFIDENCE", "CARLENS_MIN_AREA", "CARLENS_SLICES"} & set(given)
 
 
 BUCKET = "arn:${AWS::Partition}:s3:::${carlens-prod-model-bucket}"
@@ -512,7 +529,7 @@ def test_a_function_writes_json_into_its_own_log_group(name: str, dev: Stage) ->
     assert logging["LogGroup"] == {"Ref": logs}
 
 
-def test_every_log_group_forgets_and_stays_or_goes_with_the_stage(
+def test_every_log_group_has_the_retention_and_removal_of_the_stage(
     dev: Stage, everything: Stage
 ) -> None:
     for stage, fate in ((dev, "Delete"), (everything, "Retain")):
@@ -522,7 +539,7 @@ def test_every_log_group_forgets_and_stays_or_goes_with_the_stage(
                 assert group["DeletionPolicy"] == fate
 
 
-def test_every_retention_is_the_number_of_days_it_says() -> None:
+def test_every_retention_is_the_right_number_of_days() -> None:
     app = cdk.App()
     stack = cdk.Stack(app, "Logs")
     for days in RETENTIONS:
@@ -536,7 +553,7 @@ def test_every_retention_is_the_number_of_days_it_says() -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_alias_leads_to_a_version_that_stays(name: str, prod: Stage) -> None:
+def test_the_alias_points_to_a_version_that_is_kept(name: str, prod: Stage) -> None:
     version, resource = named(prod.api, "AWS::Lambda::Version", name)
     _, alias = named(prod.api, "AWS::Lambda::Alias", name)
 
@@ -553,7 +570,7 @@ def test_snap_start_serves_published_versions_unless_it_is_off(name: str, dev: S
     assert "SnapStart" not in function(off, name)["Properties"]
 
 
-def test_what_changes_the_function_publishes_another_version(dev: Stage) -> None:
+def test_a_changed_function_publishes_a_new_version(dev: Stage) -> None:
     off = synthesized("dev", snap_start="false")
 
     assert set(of_type(dev.api, "AWS::Lambda::Version")) != set(
@@ -561,9 +578,9 @@ def test_what_changes_the_function_publishes_another_version(dev: Stage) -> None
     )
 
 
-@pytest.mark.parametrize("name", get_args(Function))
+@pytest.mark.parametrize("name", get_args(FunctionName))
 def test_the_layers_are_those_of_the_function_and_architecture(
-    name: Function, dev: Stage, everything: Stage
+    name: FunctionName, dev: Stage, everything: Stage
 ) -> None:
     for stage in (dev, everything):
         every = of_type(stage.api, "AWS::Lambda::LayerVersion")
@@ -571,7 +588,7 @@ def test_the_layers_are_those_of_the_function_and_architecture(
         layers = {layer["Ref"]: every[layer["Ref"]] for layer in refs}
         builds = build_layers(stage.settings.architecture, name, bundle=False)
         keys = {flat(layer["Properties"]["Content"]["S3Key"]) for layer in layers.values()}
-        # The asset's name comes of the layer's own hash and not of how its files lie here.
+        # The name of the asset depends on the hash of the layer, not on its files on this machine.
         assert keys == {f"{sha256(build.asset_hash.encode()).hexdigest()}.zip" for build in builds}
         for layer in layers.values():
             properties = layer["Properties"]
@@ -579,7 +596,7 @@ def test_the_layers_are_those_of_the_function_and_architecture(
             assert properties["CompatibleRuntimes"] == ["python3.13"]
 
 
-def test_a_layer_of_both_functions_is_made_once(dev: Stage) -> None:
+def test_a_shared_layer_is_made_once(dev: Stage) -> None:
     layers = of_type(dev.api, "AWS::Lambda::LayerVersion")
     used = [ref["Ref"] for name in FUNCTIONS for ref in function(dev, name)["Properties"]["Layers"]]
 
@@ -587,48 +604,64 @@ def test_a_layer_of_both_functions_is_made_once(dev: Stage) -> None:
     assert len(used) > len(layers)
 
 
-def test_the_code_is_the_runtime_and_nothing_beside_it(dev: Stage) -> None:
-    key = function(dev)["Properties"]["Code"]["S3Key"].removesuffix(".zip")
+def asset(stage: Stage) -> Path:
+    """Return the folder with the code of the functions."""
+    key = function(stage)["Properties"]["Code"]["S3Key"].removesuffix(".zip")
+    return stage.directory / f"asset.{key}"
 
-    files = {
-        p.relative_to(dev.directory / f"asset.{key}")
-        for p in (dev.directory / f"asset.{key}").rglob("*")
-    }
+
+def test_the_code_has_all_that_the_functions_import_and_read(dev: Stage) -> None:
+    files = {path.relative_to(asset(dev)) for path in asset(dev).rglob("*")}
 
     assert {Path("catalog_handler.py"), Path("carlens/catalog/data/tables/europe.csv")} <= files
     assert {Path("handler.py"), Path("openapi.yaml"), Path("carlens/web/index.html")} <= files
-    assert Path("requirements.txt") not in files
 
 
-def test_the_code_carries_bytecode_of_lambdas_python_and_of_no_other(dev: Stage) -> None:
-    # Given that /var/task cannot be written to, so that each cold start would compile all
-    key = function(dev)["Properties"]["Code"]["S3Key"].removesuffix(".zip")
-    asset = dev.directory / f"asset.{key}"
+@pytest.mark.parametrize("glob", NOT_DEPLOYED)
+def test_what_only_people_use_is_not_deployed(glob: str, dev: Stage) -> None:
+    assert list(CODE.glob(glob))
+    assert list(asset(dev).glob(glob)) == []
 
-    sources = {p.relative_to(asset).with_suffix("") for p in asset.rglob("*.py")}
+
+def test_what_tools_leave_behind_is_not_deployed(dev: Stage) -> None:
+    names = {path.name for path in asset(dev).rglob("*")}
+
+    assert not [name for name in names if name.startswith(".") or name.endswith(".egg-info")]
+
+
+def test_the_code_has_bytecode_of_lambdas_python_and_no_other(dev: Stage) -> None:
+    # /var/task is read-only, so without bytecode each cold start would compile every module.
+    folder = asset(dev)
+
+    sources = {p.relative_to(folder).with_suffix("") for p in folder.rglob("*.py")}
     compiled = {
-        p.relative_to(asset).parent.parent / p.name.removesuffix(".cpython-313.pyc")
-        for p in asset.rglob("*.pyc")
+        p.relative_to(folder).parent.parent / p.name.removesuffix(".cpython-313.pyc")
+        for p in folder.rglob("*.pyc")
     }
 
     assert compiled == (sources if find_python() else set())
 
 
-def test_the_codes_name_tells_its_content(tmp_path: Path) -> None:
-    # Given code with what is not deployed beside it
+def test_the_name_of_the_code_is_the_hash_of_what_is_deployed(tmp_path: Path) -> None:
+    # Given code beside files that are not deployed
     code, cache = tmp_path / "code", tmp_path / "cache"
     (code / "__pycache__").mkdir(parents=True)
     (code / "handler.py").write_text("A = 1\n")
     (code / "__pycache__" / "handler.cpython-311.pyc").write_bytes(b"of another Python")
     first = stage_code(code, cache=cache)
 
-    # Then the name stays with that, and changes with a byte of the code
+    # Then a change of those leaves the name, and a change of the code does not
     (code / "requirements.txt").write_text("numpy\n")
     (code / ".env").write_text("SECRET=none\n")
+    for folder in ("carlens/local/deep", "carlens.egg-info"):
+        (code / folder).mkdir(parents=True)
+        (code / folder / "server.py").write_text("B = 1\n")
     assert stage_code(code, cache=cache) == first
     (code / "other.py").write_text("B = 1\n")
+    (code / "local").mkdir()
+    (code / "local" / "other.py").write_text("C = 1\n")
     deployed = {path.name for path in stage_code(code, cache=cache).iterdir()}
-    assert deployed - {"__pycache__"} == {"handler.py", "other.py"}
+    assert deployed - {"__pycache__"} == {"handler.py", "other.py", "local"}
     (code / "handler.py").write_text("A = 2\n")
     second = stage_code(code, cache=cache)
     assert second != first
@@ -637,7 +670,7 @@ def test_the_codes_name_tells_its_content(tmp_path: Path) -> None:
 
 def test_code_that_cannot_be_compiled_is_refused(tmp_path: Path) -> None:
     if find_python() is None:
-        pytest.skip("only a Python of Lambda's version could tell")
+        pytest.skip("needs a Python of Lambda's version")
     code = tmp_path / "code"
     code.mkdir()
     (code / "handler.py").write_text("def\n")
@@ -709,7 +742,7 @@ def test_the_api_is_regional(prod: Stage) -> None:
     assert "Policy" not in api
 
 
-def test_the_gateways_own_log_has_a_retention_before_the_gateway_makes_it(prod: Stage) -> None:
+def test_the_log_of_api_gateway_has_a_retention(prod: Stage) -> None:
     api, _ = only(prod.api, "AWS::ApiGateway::RestApi")
     name, group = named(prod.api, "AWS::Logs::LogGroup", "RestErrorLog")
     _, stage = named(prod.api, "AWS::ApiGateway::Stage", "Rest")
@@ -731,7 +764,7 @@ def test_a_changed_definition_is_deployed(prod: Stage, everything: Stage) -> Non
     assert set(ours) != set(theirs)
 
 
-def test_a_key_comes_with_its_plan_when_it_is_asked_for(prod: Stage, everything: Stage) -> None:
+def test_an_api_key_comes_with_its_usage_plan(prod: Stage, everything: Stage) -> None:
     stage, _ = only(everything.api, "AWS::ApiGateway::Stage")
     key, _ = only(everything.api, "AWS::ApiGateway::ApiKey")
     plan_id, plan = only(everything.api, "AWS::ApiGateway::UsagePlan")
@@ -748,7 +781,7 @@ def test_a_key_comes_with_its_plan_when_it_is_asked_for(prod: Stage, everything:
     assert "security" not in body(prod)["paths"]["/predict"]["post"]
 
 
-def test_the_firewall_limits_addresses_and_lets_pictures_through(everything: Stage) -> None:
+def test_the_firewall_limits_addresses_and_does_not_block_pictures(everything: Stage) -> None:
     _, acl = only(everything.api, "AWS::WAFv2::WebACL")
     rules = {rule["Name"]: rule for rule in acl["Rules"]}
 
@@ -767,9 +800,7 @@ def test_the_firewall_limits_addresses_and_lets_pictures_through(everything: Sta
     assert all(name.endswith("_BODY") for name in counted)
 
 
-def test_the_firewall_stands_before_the_stage_and_logs_no_key(
-    prod: Stage, everything: Stage
-) -> None:
+def test_the_firewall_protects_the_stage_and_logs_no_key(prod: Stage, everything: Stage) -> None:
     stage, _ = only(everything.api, "AWS::ApiGateway::Stage")
     acl, _ = only(everything.api, "AWS::WAFv2::WebACL")
     _, association = only(everything.api, "AWS::WAFv2::WebACLAssociation")
@@ -783,7 +814,7 @@ def test_the_firewall_stands_before_the_stage_and_logs_no_key(
     assert not of_type(prod.api, "AWS::WAFv2::WebACL")
 
 
-def test_a_domain_of_ones_own_leads_to_the_stage(prod: Stage, everything: Stage) -> None:
+def test_a_custom_domain_points_to_the_stage(prod: Stage, everything: Stage) -> None:
     stage, _ = only(everything.api, "AWS::ApiGateway::Stage")
     domain_id, domain = only(everything.api, "AWS::ApiGateway::DomainName")
     _, mapping = only(everything.api, "AWS::ApiGateway::BasePathMapping")
@@ -797,7 +828,7 @@ def test_a_domain_of_ones_own_leads_to_the_stage(prod: Stage, everything: Stage)
     assert not of_type(prod.api, "AWS::ApiGateway::DomainName")
 
 
-def test_outputs_say_where_everything_is(prod: Stage) -> None:
+def test_outputs_name_the_url_the_functions_and_the_bucket(prod: Stage) -> None:
     outputs = prod.api["Outputs"]
 
     functions = {f"{name}FunctionName" for name in FUNCTIONS}
@@ -839,7 +870,7 @@ def test_alarms_watch_each_alias_and_the_api(everything: Stage) -> None:
     assert {alarm["TreatMissingData"] for alarm in watched.values()} == {"notBreaching"}
 
 
-def test_a_start_that_fails_is_seen_in_the_log(
+def test_a_failed_start_in_the_log_raises_the_alarm(
     prod: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given: what the runtime logs when its models cannot be loaded
@@ -871,7 +902,7 @@ def test_a_start_that_fails_is_seen_in_the_log(
     assert alarms(prod)["CatalogStartFailures"] != alarms(prod)["RecognitionStartFailures"]
 
 
-def test_alarms_are_mailed_when_there_is_an_address(prod: Stage, everything: Stage) -> None:
+def test_alarms_are_sent_to_the_email_address(prod: Stage, everything: Stage) -> None:
     topic, _ = only(everything.api, "AWS::SNS::Topic")
     _, subscription = only(everything.api, "AWS::SNS::Subscription")
     _, policy = only(everything.api, "AWS::SNS::TopicPolicy")
@@ -924,7 +955,7 @@ def test_the_dashboard_shows_what_the_runtime_measures(prod: Stage) -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_dashboard_shows_how_each_function_does(name: str, prod: Stage) -> None:
+def test_the_dashboard_shows_the_metrics_of_each_function(name: str, prod: Stage) -> None:
     function_id, _ = named(prod.api, "AWS::Lambda::Function", name)
     logs, _ = named(prod.api, "AWS::Logs::LogGroup", f"{name}Logs")
 
@@ -942,7 +973,7 @@ def test_the_dashboard_shows_how_each_function_does(name: str, prod: Stage) -> N
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_production_moves_the_alias_gradually_and_back_on_an_alarm(name: str, prod: Stage) -> None:
+def test_production_shifts_the_alias_gradually_and_back_on_an_alarm(name: str, prod: Stage) -> None:
     group, resource = named(prod.api, "AWS::CodeDeploy::DeploymentGroup", name)
     rollout = resource["Properties"]
     _, alias = named(prod.api, "AWS::Lambda::Alias", name)
@@ -958,7 +989,7 @@ def test_production_moves_the_alias_gradually_and_back_on_an_alarm(name: str, pr
     }
 
 
-def test_dev_moves_the_alias_at_once(dev: Stage) -> None:
+def test_dev_shifts_the_alias_at_once(dev: Stage) -> None:
     for alias in of_type(dev.api, "AWS::Lambda::Alias").values():
         assert "UpdatePolicy" not in alias
     assert not of_type(dev.api, "AWS::CodeDeploy::DeploymentGroup")

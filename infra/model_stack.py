@@ -1,4 +1,4 @@
-"""The stateful stack: the model bucket, and the models in it."""
+"""The stateful stack: the model bucket and the models in it."""
 
 from __future__ import annotations
 
@@ -14,39 +14,40 @@ from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
 from infra.logs import log_group, removal_policy
-from infra.model_folder import Model
+from infra.model_folder import ModelFiles
 from infra.nag import acknowledge
 from infra.roles import lambda_role
 from infra.settings import Settings
 
-# The bucket's folders: <MODELS>/<name>/<content hash>/<file>, and <TABLES>/<name>.csv, which
-# belongs to the user: no deploy writes there.
+# The folders of the bucket: <MODELS>/<name>/<content hash>/<file>, and <TABLES>/<name>.csv. Tables
+# belong to the user: no deployment writes them.
 MODELS = "models"
 TABLES = "tables"
 
 
 def bucket_export(settings: Settings) -> str:
-    """Name the export that holds the bucket's name."""
+    """Return the name of the export that holds the name of the bucket."""
     return f"carlens-{settings.stage}-model-bucket"
 
 
 def grant_on_folder(settings: Settings, folder: str) -> str:
-    """Name what cdk-nag finds in another stack's grant on all of a folder of the bucket."""
+    """Return the finding of cdk-nag when another stack may read all objects of a folder."""
     objects = f"arn:<AWS::Partition>:s3:::{bucket_export(settings)}/{folder}/*"
     return f"AwsSolutions-IAM5[Resource::{objects}]"
 
 
-class ModelBucket(Stack):
-    """A bucket that holds each model under the hash of its content.
+class ModelStack(Stack):
+    """The bucket that holds each model under the hash of its content.
 
-    A key is written once and never changes or goes, so that a version of the function always
-    finds the models that it was deployed with, after a rollback too.
+    Models are never changed or deleted, so a version of a function always finds the models that it
+    was deployed with, also after a rollback.
 
     Attributes
     ----------
     bucket : Bucket
+        The model bucket.
     bucket_name : str
-        The same to other stacks, under an export whose name is fixed.
+        Its name for other stacks, through an export with a fixed name.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class ModelBucket(Stack):
         construct_id: str,
         *,
         settings: Settings,
-        models: Sequence[Model],
+        models: Sequence[ModelFiles],
         **stack: Any,
     ) -> None:
         super().__init__(scope, construct_id, **stack)
@@ -64,18 +65,18 @@ class ModelBucket(Stack):
         self.bucket_name: str = self.export_value(
             self.bucket.bucket_name, name=bucket_export(settings)
         )
-        self._place(models)
+        self._copy_models(models)
         CfnOutput(
             self,
             "ModelBucketName",
             value=self.bucket.bucket_name,
-            description="Holds the models, and your tables.",
+            description="Name of the bucket with the models and your tables.",
         )
 
     def _bucket(self) -> s3.Bucket:
         removal = removal_policy(self._settings)
-        # Encrypted with S3's own keys: the models are no secret, and a key of one's own would
-        # cost its rent and one more permission of the function.
+        # S3's own keys are enough: the models are not secret, and a customer-managed key costs a
+        # monthly fee and needs another permission.
         shared: dict[str, Any] = {
             "encryption": s3.BucketEncryption.S3_MANAGED,
             "enforce_ssl": True,
@@ -95,7 +96,7 @@ class ModelBucket(Stack):
         )
         acknowledge(
             access_logs,
-            {"AwsSolutions-S1": "It holds the access log; one of its own would be endless."},
+            {"AwsSolutions-S1": "It holds the access log; logging access to it would never end."},
         )
         return s3.Bucket(
             self,
@@ -113,13 +114,12 @@ class ModelBucket(Stack):
             **shared,
         )
 
-    def _place(self, models: Sequence[Model]) -> None:
-        """Copy the models' files from the CDK's asset bucket, each once.
+    def _copy_models(self, models: Sequence[ModelFiles]) -> None:
+        """Copy the files of the models from the CDK's asset bucket.
 
-        S3 copies them itself, asked by the CDK's own SDK-call function, which may read assets
-        and write models and no more. `BucketDeployment` would bring a 22 MB
-        layer, roles with wildcards, and every model's bytes through its function; a function of
-        our own, the protocol of custom resources to get right.
+        S3 copies them, called by the CDK's function for SDK calls, which may only read assets and
+        write models. `BucketDeployment` would add a layer of 22 MB and roles with wildcards, and
+        download every file; a function of our own would have to implement custom resources.
         """
         files = {
             f"{MODELS}/{model.name}/{model.content_hash}/{file.name}": Asset(
@@ -129,9 +129,9 @@ class ModelBucket(Stack):
             for file in model.files
         }
         logs = log_group(self, "PlacingLogs", settings=self._settings)
-        role = self._placing_role(next(iter(files.values())).bucket, logs)
+        role = self._copy_role(next(iter(files.values())).bucket, logs)
         for key, asset in files.items():
-            copy = cr.AwsSdkCall(
+            call = cr.AwsSdkCall(
                 service="S3",
                 action="copyObject",
                 parameters={
@@ -144,23 +144,23 @@ class ModelBucket(Stack):
                 output_paths=["CopyObjectResult.ETag"],
             )
             _, name, _, file_name = key.split("/")
-            placed = cr.AwsCustomResource(
+            copy = cr.AwsCustomResource(
                 self,
                 f"Place/{name}/{file_name}",
                 resource_type="Custom::ModelFile",
-                on_update=copy,  # and on creation
+                on_update=call,  # also on creation
                 role=role,
                 log_group=logs,
                 install_latest_aws_sdk=False,
                 service_timeout=Duration.minutes(5),
             )
-            placed.node.add_dependency(role)
+            copy.node.add_dependency(role)
 
-    def _placing_role(self, assets: s3.IBucket, logs: LogGroup) -> iam.IRole:
-        """Give the role that copies the files, the same whatever the models are.
+    def _copy_role(self, assets: s3.IBucket, logs: LogGroup) -> iam.IRole:
+        """Make the role that copies the files; it does not depend on the models.
 
-        With the keys of today's files it would change with each model, and be used at once,
-        while IAM takes seconds to know of a change everywhere.
+        A role limited to the current files would change with each model and be used at once, while
+        IAM takes seconds to apply a change everywhere.
         """
         account = self._settings.account or "<AWS::AccountId>"
         region = self._settings.region or "<AWS::Region>"
@@ -181,7 +181,7 @@ class ModelBucket(Stack):
             },
             nag_reasons={
                 f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::cdk-{bootstrapped}/*]": (
-                    "All assets, so that the role stays as it is when a model changes."
+                    "All assets, so that the role does not change with the models."
                 ),
                 f"AwsSolutions-IAM5[Resource::<{models}.Arn>/{MODELS}/*]": (
                     "All models, for the same reason."
