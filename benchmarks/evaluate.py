@@ -83,8 +83,8 @@ def evaluate_classifier(bundle: ModelBundle, folder: Path) -> dict[str, float]:
         _progress(number, len(files))
         pixels = read_pixels(path.read_bytes(), _limits())
         whole = Detection(0, 0, pixels.shape[1], pixels.shape[0], "car", 1.0)
-        row = classifier.probabilities([classifier.crop(pixels, whole)])[0]
-        names = classifier.name(row, 5).names
+        [found] = classifier.classify([classifier.crop(pixels, whole)], top_k=5)
+        names = found.names
         top1 += names[0] == label
         top5 += label in names
     return {

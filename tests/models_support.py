@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from carlens.images.types import Pixels
 from carlens.models.manifest import InputSpec, Manifest, OutputSpec, Thresholds
-from carlens.models.session import Model
+from carlens.models.session import OnnxModel
 from carlens.vision.classifier import Classifier
 from carlens.vision.detector import DetectOptions, Detector
 
@@ -110,12 +110,14 @@ class FakeModel:
         return list(self.answer(batch))
 
 
-def fake(manifest: Manifest, answer: Callable[[Tensor], Sequence[Tensor]]) -> Model:
+def fake_model(manifest: Manifest, answer: Callable[[Tensor], Sequence[Tensor]]) -> OnnxModel:
     """Give a fake as the type that detectors and classifiers ask for."""
-    return cast(Model, FakeModel(manifest, answer))
+    return cast(OnnxModel, FakeModel(manifest, answer))
 
 
-def telling(*views: Sequence[tuple[Box, str, float]], manifest: Manifest = DETECT) -> Detector:
+def scripted_detector(
+    *views: Sequence[tuple[Box, str, float]], manifest: Manifest = DETECT
+) -> Detector:
     """Give a detector that tells these boxes, in pixels of its input, for each view in turn."""
 
     def answer(batch: Tensor) -> Sequence[Tensor]:
@@ -130,10 +132,10 @@ def telling(*views: Sequence[tuple[Box, str, float]], manifest: Manifest = DETEC
                 scores[i, j, manifest.labels.index(label)] = score
         return boxes, scores
 
-    return Detector(fake(manifest, answer))
+    return Detector(fake_model(manifest, answer))
 
 
-def seeing(manifest: Manifest = DETECT) -> tuple[Detector, FakeModel]:
+def color_detector(manifest: Manifest = DETECT) -> tuple[Detector, FakeModel]:
     """Give a detector that really looks: a patch in a color of `COLORS` is that class."""
     spec = manifest.input
 
@@ -151,10 +153,10 @@ def seeing(manifest: Manifest = DETECT) -> tuple[Detector, FakeModel]:
         return boxes, scores
 
     model = FakeModel(manifest, answer)
-    return Detector(cast(Model, model)), model
+    return Detector(cast(OnnxModel, model)), model
 
 
-def naming(*rows: Sequence[float], manifest: Manifest = CLASSIFY) -> Classifier:
+def scripted_classifier(*rows: Sequence[float], manifest: Manifest = CLASSIFY) -> Classifier:
     """Give a classifier that tells these probabilities for its crops in turn, then again."""
     told = 0
 
@@ -164,7 +166,7 @@ def naming(*rows: Sequence[float], manifest: Manifest = CLASSIFY) -> Classifier:
         told += len(batch)
         return [np.log(np.array(chosen, np.float32))]
 
-    return Classifier(fake(manifest, answer))
+    return Classifier(fake_model(manifest, answer))
 
 
 def picture(width: int, height: int, **patches: tuple[int, int, int, int]) -> Pixels:

@@ -24,7 +24,7 @@ from carlens.models.manifest import Manifest
 from carlens.services.image_app import App
 from carlens.vision.classifier import Classification, Classifier
 from carlens.vision.detector import Detection, DetectOptions
-from carlens.vision.pipeline import ImageResult, Stopwatch, process_images
+from carlens.vision.pipeline import ImageResult, Pipeline, Stopwatch, process_images
 
 if TYPE_CHECKING:
     from carlens.catalog.tables import Entry
@@ -117,10 +117,12 @@ def _see(
     with _contents(uploads, call) as contents:
         sights = process_images(
             (_decoder(content, call, watch) for content in contents),
-            detector,
-            _options(parameters, frozenset(allowed), app, detector.manifest),
-            classifier,
-            top_k=parameters.top_k,
+            Pipeline(
+                detector,
+                _options(parameters, frozenset(allowed), app, detector.manifest),
+                classifier,
+                parameters.top_k,
+            ),
             out_of_time=call.out_of_time,
             watch=watch,
             decode_ahead=app.config.threads > 1 and len(uploads) > 1,
@@ -308,11 +310,11 @@ def _options(
 
 # Label -> reference; None asks for the short form, which has none.
 def _objects(sight: ImageResult, references: Mapping[str, Entry] | None) -> list[dict[str, Any]]:
-    if not sight.names:
+    if not sight.classifications:
         return [_object(found) for found in sight.objects]
     return [
         _named_object(found, name, references)
-        for found, name in zip(sight.objects, sight.names, strict=True)
+        for found, name in zip(sight.objects, sight.classifications, strict=True)
     ]
 
 

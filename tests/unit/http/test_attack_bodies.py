@@ -282,8 +282,9 @@ def test_an_answer_over_lambdas_limit_is_an_error_that_says_what_to_do() -> None
     many = SimpleNamespace(
         manifest=bundle.classifier.manifest,
         crop=bundle.classifier.crop,
-        probabilities=lambda crops: crops,
-        name=lambda row, top_k: Classification((longest,) * top_k, (0.1234,) * top_k, True, None),
+        classify=lambda crops, top_k: [
+            Classification((longest,) * top_k, (0.1234,) * top_k, True, None) for _ in crops
+        ],
     )
     crowd: Any = SimpleNamespace(detector=_ManyObjects(copy), classifier=many, references={})
     copy.app._models = crowd

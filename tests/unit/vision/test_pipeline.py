@@ -16,8 +16,17 @@ from carlens.errors import DeadlineExceeded, NotAnImage, PictureError
 from carlens.images.types import Pixels
 from carlens.vision.classifier import BATCH, Classifier
 from carlens.vision.detector import Detector
-from carlens.vision.pipeline import ImageResult, Stopwatch, process_images
-from tests.models_support import CLASSIFY, COLORS, DETECT, OPTIONS, Tensor, fake, picture, seeing
+from carlens.vision.pipeline import ImageResult, Pipeline, Stopwatch, process_images
+from tests.models_support import (
+    CLASSIFY,
+    COLORS,
+    DETECT,
+    OPTIONS,
+    Tensor,
+    color_detector,
+    fake_model,
+    picture,
+)
 
 Decode = Callable[[], Pixels]
 
@@ -42,13 +51,13 @@ class Copy:
     def __init__(self, lasts: float = np.inf) -> None:
         self.clock = Clock(lasts)
         self.batches: list[int] = []
-        self._eye = seeing()[1]
-        self.detector = Detector(fake(DETECT, self._detect))
-        self.classifier = Classifier(fake(NAMES, self._classify))
+        self.model = color_detector()[1]
+        self.detector = Detector(fake_model(DETECT, self._detect))
+        self.classifier = Classifier(fake_model(NAMES, self._classify))
 
     def _detect(self, batch: Tensor) -> Sequence[Tensor]:
         self.clock.done.append("detect")
-        return self._eye.run(batch)
+        return self.model.run(batch)
 
     def _classify(self, batch: Tensor) -> Sequence[Tensor]:
         self.clock.done.append("classify")
@@ -67,10 +76,7 @@ class Copy:
     ) -> list[ImageResult | PictureError]:
         return process_images(
             pictures,
-            self.detector,
-            OPTIONS,
-            self.classifier if classify else None,
-            top_k=2,
+            Pipeline(self.detector, OPTIONS, self.classifier if classify else None, top_k=2),
             out_of_time=self.clock.out,
             watch=watch or Stopwatch(),
             decode_ahead=decode_ahead,
@@ -94,7 +100,7 @@ def seen(results: Sequence[ImageResult | PictureError]) -> list[Any]:
         if isinstance(result, PictureError)
         else sorted(
             (found.class_name, name.names[0])
-            for found, name in zip(result.objects, result.names, strict=True)
+            for found, name in zip(result.objects, result.classifications, strict=True)
         )
         for result in results
     ]
@@ -124,7 +130,7 @@ def test_each_object_has_as_many_names_as_asked() -> None:
     (result,) = Copy().see([of("car", "bus")])
 
     assert isinstance(result, ImageResult)
-    assert [len(name.names) for name in result.names] == [2, 2]
+    assert [len(name.names) for name in result.classifications] == [2, 2]
 
 
 def test_no_pictures_give_no_results() -> None:
@@ -138,7 +144,7 @@ def test_without_a_classifier_nothing_is_named() -> None:
 
     assert isinstance(result, ImageResult)
     assert [found.class_name for found in result.objects] == ["car"]
-    assert result.names == ()
+    assert result.classifications == ()
     assert copy.batches == []
 
 
@@ -157,10 +163,7 @@ def test_pictures_are_decoded_one_at_a_time() -> None:
 
     process_images(
         pictures(),
-        copy.detector,
-        OPTIONS,
-        None,
-        top_k=1,
+        Pipeline(copy.detector, OPTIONS),
         out_of_time=copy.clock.out,
         watch=Stopwatch(),
     )
@@ -192,9 +195,9 @@ def test_the_next_picture_is_decoded_while_one_is_seen_and_no_more() -> None:
         at = (0, 1, 3, 4)[len(seen_at)]
         assert at == 4 or decoded[at + 1].wait(10)
         seen_at.append(len(started))
-        return copy._eye.run(batch)
+        return copy.model.run(batch)
 
-    copy.detector = Detector(fake(DETECT, detect))
+    copy.detector = Detector(fake_model(DETECT, detect))
 
     found = copy.see([decoder(index) for index in range(5)], decode_ahead=True)
 
