@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -122,7 +123,8 @@ def test_a_model_of_a_fixed_batch_answers_as_one_of_any_batch(count: int) -> Non
     batch = pictures(count)
     by_one, at_once = fixed.run(batch), free.run(batch)
 
-    # Then each picture has its own answer, and the same one
+    # Then each picture has its own answer, and the same one, and one of them ran as a batch
+    assert (fixed.batches, free.batches) == (False, True)
     for one, all_ in zip(by_one, at_once, strict=True):
         assert one.shape == all_.shape == (count, 7, 4)
         np.testing.assert_array_equal(one, all_)
@@ -142,6 +144,16 @@ def test_threads_are_as_asked(threads: int) -> None:
 
     assert options.intra_op_num_threads == threads
     assert options.inter_op_num_threads == 1
+
+
+def test_options_are_those_measured_as_fastest() -> None:
+    options = load(CLASSIFY, onnx_file(LOGITS, shape=("n", 20, 20, 3))).options
+
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert not options.enable_cpu_mem_arena
+    assert not options.enable_mem_pattern
+    assert options.execution_mode == ort.ExecutionMode.ORT_SEQUENTIAL
+    assert options.graph_optimization_level == ort.GraphOptimizationLevel.ORT_ENABLE_ALL
 
 
 # --- no fit ---

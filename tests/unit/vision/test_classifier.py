@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 from carlens.images.types import Pixels
 from carlens.models.manifest import Manifest, Thresholds
+from carlens.models.session import OnnxModel
 from carlens.vision.classifier import Classification, Classifier
 from carlens.vision.detector import Detection
-from tests.models_support import CLASSIFY, Tensor, fake_model, scripted_classifier
+from tests.models_support import CLASSIFY, FakeModel, Tensor, fake_model, scripted_classifier
 
 
 def classifier(manifest: Manifest = CLASSIFY) -> Classifier:
@@ -210,3 +212,11 @@ def test_makes_may_be_mixed_in_the_labels() -> None:
 
 def test_without_makes_in_the_labels_there_is_no_make() -> None:
     assert name([0.1, 0.2, 0.3, 0.4], 1, replace(CLASSIFY, makes=())).make is None
+
+
+def test_warming_up_runs_the_model() -> None:
+    model = FakeModel(CLASSIFY, lambda batch: [])
+
+    Classifier(cast(OnnxModel, model)).warm_up()
+
+    assert model.warm_ups == 1

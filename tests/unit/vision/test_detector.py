@@ -522,3 +522,11 @@ def test_a_crop_sees_the_middle_alone() -> None:
 
     assert found_in(objects) == [("car", 0.9)]
     assert box_of(objects[0]) == (60, 20, 100, 60)
+
+
+def test_warming_up_runs_the_model() -> None:
+    detector, model = color_detector()
+
+    detector.warm_up()
+
+    assert model.warm_ups == 1

@@ -213,6 +213,20 @@ def test_area_averages_when_shrinking_and_linear_does_not() -> None:
     assert (linear == 255).all()
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_area_averages_when_one_side_shrinks_and_the_other_grows(turned: bool) -> None:
+    # Given columns, or rows, of black, white, white, black, which shrink to one
+    pixels = np.zeros((16, 64, 3), np.uint8)
+    pixels[:, 1::4] = pixels[:, 2::4] = 255
+    size = (16, 20)
+    if turned:
+        pixels, size = pixels.transpose(1, 0, 2).copy(), (20, 16)
+
+    area, _ = fit(pixels, replace(spec(*size), interpolation="area"))
+
+    assert np.abs(area.astype(int) - 127.5).max() <= 1
+
+
 def test_area_is_linear_when_growing() -> None:
     pixels = color_blocks(8, 8)
 

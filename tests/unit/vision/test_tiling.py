@@ -99,6 +99,14 @@ def test_a_box_close_to_an_inner_edge_is_cut(box: Box, cut: bool) -> None:
     assert is_cut(np.array([box], np.float32), INNER, 300, 600).tolist() == [cut]
 
 
+def test_a_box_exactly_at_the_limit_is_cut() -> None:
+    # Given a view of 250 x 500, of which 1.2 % are 3 and 6
+    view = View(100, 200, 350, 700)
+    boxes = [(103, 300, 200, 400), (200, 206, 250, 400), (200, 300, 347, 400), (200, 300, 250, 694)]
+
+    assert is_cut(np.array(boxes, np.float32), view, 1000, 1000).tolist() == [True] * 4
+
+
 def test_a_box_at_the_edge_of_the_picture_is_not_cut() -> None:
     boxes = np.array([[0, 0, 300, 600], [-5, -5, 310, 610]], np.float32)
 
