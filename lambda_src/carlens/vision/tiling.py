@@ -66,7 +66,7 @@ def tile(width: int, height: int, slices: int) -> list[View]:
 
 
 def _spans(side: int, count: int) -> list[tuple[int, int]]:
-    length = max(1, int(side / (count - (count - 1) * _OVERLAP)))
+    length = int(side / (count - (count - 1) * _OVERLAP))
     starts = [round(i * (side - length) / (count - 1)) for i in range(count)]
     return [(start, start + length) for start in starts]
 

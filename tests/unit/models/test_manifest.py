@@ -133,6 +133,17 @@ def test_labels_are_one_a_line(labels: str, names: tuple[str, ...], makes: tuple
     assert manifest.makes == makes
 
 
+def test_the_smallest_std_and_stride_are_taken() -> None:
+    document = with_changes(
+        ("input.std", [1e-6, -1e-6, 1]), ("output", {**NANODET, "strides": [1]})
+    )
+
+    manifest = read(document)
+
+    assert manifest.input.std == (1e-6, -1e-6, 1)
+    assert manifest.output.strides == (1,)
+
+
 # --- wrong ones ---
 
 WRONG: list[tuple[str, object, str]] = [
@@ -219,6 +230,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("input.std", [1, 1, 1, 1], "input.std must be 3 numbers"),
     ("input.std", [1, 0, 1], "input.std must not contain 0"),
     ("input.std", [0.0, 1, 1], "input.std must not contain 0"),
+    ("input.std", [1, 1, 0.99e-6], "input.std must not contain 0"),
     ("input.std", [1, 1, 1e-60], "input.std"),  # 0 in the float32 that models take
     # files that are not beside model.json
     *[

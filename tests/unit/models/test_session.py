@@ -189,6 +189,7 @@ def test_a_file_that_takes_more_than_a_picture_is_refused() -> None:
         ({"height": 64}, ("n", 100, 100, 3), "height"),
         ({"width": 64}, ("n", 100, 100, 3), "width"),
         ({"layout": "NCHW", "width": 64}, ("n", 3, 100, 100), "width"),
+        ({"layout": "NCHW", "height": 64}, ("n", 3, 100, 100), "height"),
         ({"layout": "NCHW"}, ("n", 1, 100, 100), "layout"),
         ({}, ("n", 100, 100, 4), "layout"),
         ({}, ("n", 100, 100), "layout"),

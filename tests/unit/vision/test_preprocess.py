@@ -227,6 +227,20 @@ def test_area_averages_when_one_side_shrinks_and_the_other_grows(turned: bool) -
     assert np.abs(area.astype(int) - 127.5).max() <= 1
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_area_keeps_the_detail_of_the_side_that_does_not_shrink(turned: bool) -> None:
+    # Given columns, or rows, of black and white, each as wide as a pixel of the input
+    pixels = np.zeros((2000, 224, 3), np.uint8)
+    pixels[:, 1::2] = 255
+    expected = pixels[:224]
+    if turned:
+        pixels, expected = pixels.transpose(1, 0, 2).copy(), expected.transpose(1, 0, 2)
+
+    area, _ = fit(pixels, replace(spec(224, 224), interpolation="area"))
+
+    np.testing.assert_array_equal(area, expected)
+
+
 def test_area_is_linear_when_growing() -> None:
     pixels = color_blocks(8, 8)
 
