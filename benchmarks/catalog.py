@@ -21,7 +21,7 @@ from rapidfuzz import fuzz, process
 
 from carlens.catalog.matcher import Matcher
 from carlens.catalog.normalize import read_words
-from carlens.catalog.tables import Entry, FolderTables, parse_table
+from carlens.catalog.tables import Entry, parse_table, shipped_tables
 
 ROWS = Path(__file__).with_name("catalog_rows.csv")
 
@@ -118,7 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--wrong", action="store_true", help="list wrong rows of the tuned half")
     arguments = parser.parse_args()
-    entries = parse_table("europe", FolderTables().read("europe") or b"")
+    entries = parse_table("europe", shipped_tables().read("europe") or b"")
     rows = read_rows()
     methods = {
         "Carlens": carlens_method(entries),

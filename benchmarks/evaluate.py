@@ -1,10 +1,10 @@
-"""How right the models are: COCO mAP of the detector, top-1 and top-5 of the classifier.
+"""Accuracy of the models: COCO mAP of the detector, top-1 and top-5 of the classifier.
 
     python -m benchmarks.evaluate detector instances.json folder --slices 2
     python -m benchmarks.evaluate classifier folder
 
-The classifier's folder holds one folder a class, named as in its labels, with pictures of
-single vehicles that fill the frame.
+The folder for the classifier has one folder per class, named like the class in its labels, with
+pictures of single vehicles that fill the frame.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from carlens.images.types import Limits
 from carlens.services.model_bundle import ModelBundle
 from carlens.vision.detector import VEHICLES, Detection, DetectOptions, Detector
 
-# Low enough for the whole precision-recall curve, as COCO measures it.
+# Low enough for the whole precision-recall curve, which COCO measures.
 CONFIDENCE = 0.05
 MAX_OBJECTS = 100
 
@@ -59,7 +59,7 @@ def evaluate_detector(
             if found.class_name in categories
         ]
     if not results:
-        raise SystemExit("Nothing was detected; do the detector's labels fit the annotations?")
+        raise SystemExit("Nothing was detected; check that the labels match the annotations.")
     with contextlib.redirect_stdout(io.StringIO()):
         found = truth.loadRes(results)
         vehicles = [categories[name] for name in sorted(VEHICLES) if name in categories]
@@ -70,21 +70,21 @@ def evaluate_detector(
 
 
 def evaluate_classifier(bundle: ModelBundle, folder: Path) -> dict[str, float]:
-    """Measure top-1 and top-5, in percent, over pictures in folders named as the classes."""
+    """Measure top-1 and top-5 accuracy, in percent, over pictures in one folder per class."""
     classifier = bundle.classifier
     labels = {name.replace("/", "-"): name for name in classifier.manifest.labels}
     files = [
         (p, labels[p.parent.name]) for p in sorted(folder.glob("*/*")) if p.parent.name in labels
     ]
     if not files:
-        raise SystemExit(f"No folder in {folder} is named as a class of the classifier.")
+        raise SystemExit(f"No folder in {folder} has the name of a class of the classifier.")
     top1 = top5 = 0
     for number, (path, label) in enumerate(files, 1):
         _progress(number, len(files))
         pixels = read_pixels(path.read_bytes(), _limits())
         whole = Detection(0, 0, pixels.shape[1], pixels.shape[0], "car", 1.0)
-        row = classifier.probabilities([classifier.crop(pixels, whole)])[0]
-        names = classifier.name(row, 5).names
+        [found] = classifier.classify([classifier.crop(pixels, whole)], top_k=5)
+        names = found.names
         top1 += names[0] == label
         top5 += label in names
     return {
@@ -128,11 +128,11 @@ def main() -> None:
     tasks = parser.add_subparsers(dest="task", required=True)
     detector = tasks.add_parser("detector")
     detector.add_argument("annotations", type=Path, help="a COCO instances file")
-    detector.add_argument("images", type=Path, help="the folder of its pictures")
+    detector.add_argument("images", type=Path, help="the folder with its pictures")
     detector.add_argument("--slices", type=int, choices=(1, 2, 3), default=None)
     detector.add_argument("--min-area", type=float, default=0.0)
     classifier = tasks.add_parser("classifier")
-    classifier.add_argument("images", type=Path, help="a folder with one folder a class")
+    classifier.add_argument("images", type=Path, help="a folder with one folder per class")
     arguments = parser.parse_args()
 
     bundle = ModelBundle.load(Config.from_env())

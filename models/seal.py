@@ -1,4 +1,6 @@
-"""Write a model file's size and SHA-256 into its manifest, which the loader checks them against.
+"""Write the size and the SHA-256 of a model's ONNX file into its manifest.
+
+Carlens checks both when it loads the model.
 
 Usage, from the project root: ``python -m models.seal models/my-detector``
 """
@@ -10,12 +12,12 @@ from pathlib import Path
 
 
 def seal(folder: Path) -> None:
-    """Bring `bytes` and `sha256` of `folder`/model.json up to date with the file it names.
+    """Update `bytes` and `sha256` in a model's manifest.
 
     Parameters
     ----------
     folder : Path
-        Holds `model.json` and the file its field `file` names.
+        Contains `model.json` and the file that its field `file` names.
     """
     manifest = folder / "model.json"
     fields = json.loads(manifest.read_text("utf-8"))
@@ -27,7 +29,7 @@ def seal(folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, help="the model's folder, with model.json")
     seal(parser.parse_args().folder)
 
 

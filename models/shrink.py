@@ -1,4 +1,4 @@
-"""Make a model file smaller and quicker to load, at the same speed and with the same answers.
+"""Make an ONNX file smaller and faster to load; inference speed and results stay the same.
 
 Usage, from the project root: ``python -m models.shrink SOURCE.onnx TARGET.onnx``
 """
@@ -13,14 +13,14 @@ import onnxruntime
 from onnx import helper, numpy_helper
 
 SMALLEST = 1024
-"""Tensors of fewer elements stay float32: biases and scales weigh little and round badly."""
+"""Smaller tensors stay float32: biases and scales need precision, and save few bytes."""
 
 
 def fold(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Do once, here, what ONNX Runtime would do to the graph each time it loads it.
+    """Apply the graph optimizations that ONNX Runtime would otherwise repeat at each load.
 
-    Constant parts are computed and batch normalization is merged into the convolutions. Only the
-    first level of optimizations is used: it depends on no processor and writes standard operators.
+    Constants are folded and batch normalization is merged into the convolutions. Only basic
+    optimizations are used: they do not depend on the processor, and keep standard operators.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def fold(model: onnx.ModelProto) -> onnx.ModelProto:
     Returns
     -------
     onnx.ModelProto
-        A new model with the same inputs, outputs and arithmetic, in fewer nodes.
+        A new model with the same inputs and outputs, and fewer nodes.
     """
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
@@ -49,11 +49,11 @@ def fold(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Keep every large float32 weight in 16 bits.
+    """Store large float32 weights as float16.
 
-    Each is kept as float16 behind a `Cast` to float32, which ONNX Runtime folds away while it
-    loads the model: all arithmetic stays in float32. What is lost is the rounding of each weight
-    to 11 significant bits.
+    A `Cast` turns each of them back to float32, and ONNX Runtime folds it when it loads the
+    model, so all arithmetic stays in float32. The only loss is that weights are rounded to 11
+    significant bits.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises
     ------
     ValueError
-        If a weight is too large for float16 (over 65504).
+        A weight is too large for float16 (above 65504).
     """
     casts = []
     for tensor in model.graph.initializer:
@@ -76,7 +76,7 @@ def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
             continue
         weights = numpy_helper.to_array(tensor)
         if np.abs(weights).max() > np.finfo(np.float16).max:
-            raise ValueError(f"{tensor.name} holds weights over 65504: keep this model in float32.")
+            raise ValueError(f"{tensor.name} has weights above 65504; keep this model in float32.")
         name = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(weights.astype(np.float16), f"{name}_half"))
         casts.append(helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
@@ -87,7 +87,7 @@ def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def save(model: onnx.ModelProto, target: Path) -> None:
-    """Fold `model`, store its weights in 16 bits, check it and write it to `target`."""
+    """Fold a model, store its weights as float16, check it and write it to `target`."""
     small = store_half(fold(model))
     onnx.checker.check_model(small, full_check=True)
     onnx.save(small, target)
@@ -95,8 +95,8 @@ def save(model: onnx.ModelProto, target: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("source", type=Path)
-    parser.add_argument("target", type=Path)
+    parser.add_argument("source", type=Path, help="an ONNX file with float32 weights")
+    parser.add_argument("target", type=Path, help="the ONNX file to write")
     arguments = parser.parse_args()
     save(onnx.load(arguments.source), arguments.target)
 

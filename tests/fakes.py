@@ -9,14 +9,15 @@ from typing import Any, cast
 from carlens.config import Config
 from carlens.images.types import Pixels
 from carlens.models.manifest import Manifest
-from carlens.models.repository import FolderRepository
+from carlens.models.repository import ModelRepository
 from carlens.services.model_bundle import ModelBundle
 from carlens.services.recognition_app import RecognitionApp
-from carlens.vision.classifier import Classification, Make
+from carlens.storage import FolderStorage
+from carlens.vision.classifier import Classification, MakePrediction
 from carlens.vision.detector import Detection, DetectOptions
 from tests.support import call
 
-REPOSITORY = FolderRepository(Path(Config.models))
+REPOSITORY = ModelRepository(FolderStorage(Path(Config.models)))
 
 
 @dataclass
@@ -43,12 +44,9 @@ class FakeClassifier:
     def crop(self, pixels: Pixels, detection: Detection) -> Pixels:
         return pixels
 
-    def probabilities(self, crops: list[Pixels]) -> list[int]:
-        return [0] * len(crops)
-
-    def name(self, row: int, top_k: int) -> Classification:
-        names = ("RENAULT CLIO", "PEUGEOT 206")[:top_k]
-        return Classification(names, (0.91234, 0.05)[:top_k], True, Make("RENAULT", 0.93456))
+    def classify(self, crops: list[Pixels], top_k: int) -> list[Classification]:
+        names, make = ("RENAULT CLIO", "PEUGEOT 206")[:top_k], MakePrediction("RENAULT", 0.93456)
+        return [Classification(names, (0.91234, 0.05)[:top_k], True, make) for _ in crops]
 
 
 class FakeApp:

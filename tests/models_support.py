@@ -1,4 +1,4 @@
-"""Manifests, pictures and models in memory, for the tests of what Carlens sees."""
+"""Manifests, pictures and models in memory, for the tests of vision and models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from carlens.images.types import Pixels
 from carlens.models.manifest import InputSpec, Manifest, OutputSpec, Thresholds
-from carlens.models.session import Model
+from carlens.models.session import OnnxModel, TensorShape
 from carlens.vision.classifier import Classifier
 from carlens.vision.detector import DetectOptions, Detector
 
@@ -61,14 +61,14 @@ CLASSIFY = replace(
     makes=("Renault", "Renault", "VW", "VW"),
 )
 
-# What the shipped detector's manifest asks for, without its tiles and its smallest size.
+# The thresholds of the shipped detector, without tiles and without a minimum area.
 OPTIONS = DetectOptions(
     confidence=0.5, iou=0.6, merge_iou=0.55, min_area=0.0, slices=1, max_objects=100
 )
 
 
 def detector_document(**changes: Any) -> dict[str, Any]:
-    """Give a right `model.json` of a detector; a change to None takes a member out."""
+    """Return a valid `model.json` of a detector; a change to None removes a field."""
     document = {
         "name": "made-up",
         "version": "1",
@@ -99,24 +99,31 @@ def detector_document(**changes: Any) -> dict[str, Any]:
 
 @dataclass
 class FakeModel:
-    """A model that answers as it is told, and remembers the batches it was asked."""
+    """A model that gives scripted answers and records its batches."""
 
     manifest: Manifest
     answer: Callable[[Tensor], Sequence[Tensor]]
     batches: list[Tensor] = field(default_factory=list)
+    warm_ups: int = 0
+
+    def warm_up(self) -> list[TensorShape]:
+        self.warm_ups += 1
+        return []
 
     def run(self, batch: Tensor) -> list[Tensor]:
         self.batches.append(batch)
         return list(self.answer(batch))
 
 
-def fake(manifest: Manifest, answer: Callable[[Tensor], Sequence[Tensor]]) -> Model:
-    """Give a fake as the type that detectors and classifiers ask for."""
-    return cast(Model, FakeModel(manifest, answer))
+def fake_model(manifest: Manifest, answer: Callable[[Tensor], Sequence[Tensor]]) -> OnnxModel:
+    """Return a fake typed as the model that detectors and classifiers take."""
+    return cast(OnnxModel, FakeModel(manifest, answer))
 
 
-def telling(*views: Sequence[tuple[Box, str, float]], manifest: Manifest = DETECT) -> Detector:
-    """Give a detector that tells these boxes, in pixels of its input, for each view in turn."""
+def scripted_detector(
+    *views: Sequence[tuple[Box, str, float]], manifest: Manifest = DETECT
+) -> Detector:
+    """Return a detector that finds these boxes, in pixels of its input, in each view in turn."""
 
     def answer(batch: Tensor) -> Sequence[Tensor]:
         assert len(batch) == len(views)
@@ -130,11 +137,11 @@ def telling(*views: Sequence[tuple[Box, str, float]], manifest: Manifest = DETEC
                 scores[i, j, manifest.labels.index(label)] = score
         return boxes, scores
 
-    return Detector(fake(manifest, answer))
+    return Detector(fake_model(manifest, answer))
 
 
-def seeing(manifest: Manifest = DETECT) -> tuple[Detector, FakeModel]:
-    """Give a detector that really looks: a patch in a color of `COLORS` is that class."""
+def color_detector(manifest: Manifest = DETECT) -> tuple[Detector, FakeModel]:
+    """Return a detector that finds patches: each color of `COLORS` is a class."""
     spec = manifest.input
 
     def answer(batch: Tensor) -> Sequence[Tensor]:
@@ -151,11 +158,11 @@ def seeing(manifest: Manifest = DETECT) -> tuple[Detector, FakeModel]:
         return boxes, scores
 
     model = FakeModel(manifest, answer)
-    return Detector(cast(Model, model)), model
+    return Detector(cast(OnnxModel, model)), model
 
 
-def naming(*rows: Sequence[float], manifest: Manifest = CLASSIFY) -> Classifier:
-    """Give a classifier that tells these probabilities for its crops in turn, then again."""
+def scripted_classifier(*rows: Sequence[float], manifest: Manifest = CLASSIFY) -> Classifier:
+    """Return a classifier that gives its crops these probabilities in turn, over and over."""
     told = 0
 
     def answer(batch: Tensor) -> Sequence[Tensor]:
@@ -164,11 +171,11 @@ def naming(*rows: Sequence[float], manifest: Manifest = CLASSIFY) -> Classifier:
         told += len(batch)
         return [np.log(np.array(chosen, np.float32))]
 
-    return Classifier(fake(manifest, answer))
+    return Classifier(fake_model(manifest, answer))
 
 
 def picture(width: int, height: int, **patches: tuple[int, int, int, int]) -> Pixels:
-    """Draw patches, one a class, on a black picture; boxes are x1, y1, x2, y2."""
+    """Draw one patch per class on a black picture; boxes are x1, y1, x2, y2."""
     pixels = np.zeros((height, width, 3), np.uint8)
     for label, (x1, y1, x2, y2) in patches.items():
         pixels[y1:y2, x1:x2] = COLORS[label]

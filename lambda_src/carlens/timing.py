@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -34,25 +34,32 @@ class Deadline:
         return self.seconds_left() <= 0
 
 
-@dataclass
 class Stopwatch:
-    """Adds up the milliseconds of each stage, from its creation until `stop`."""
+    """Adds up the milliseconds of each stage, from its creation until `stop`.
 
-    _stages: dict[str, float] = field(default_factory=dict)
-    _start: float = field(default_factory=time.perf_counter)
+    Parameters
+    ----------
+    clock : callable
+        Returns seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._start = clock()
+        self._stages: dict[str, float] = {}
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Time the body of the `with` statement."""
-        start = time.perf_counter()
+        """Time the body of a `with` statement."""
+        start = self._clock()
         try:
             yield
         finally:
-            elapsed = (time.perf_counter() - start) * 1000
+            elapsed = (self._clock() - start) * 1000
             self._stages[stage] = self._stages.get(stage, 0.0) + elapsed
 
     def stop(self, stages: tuple[str, ...]) -> dict[str, float]:
-        """Give the milliseconds of each of `stages`, and the `total`."""
-        total = (time.perf_counter() - self._start) * 1000
+        """Return the milliseconds of each of `stages`, and the `total`."""
+        total = (self._clock() - self._start) * 1000
         spent = {stage: round(self._stages.get(stage, 0.0), 2) for stage in stages}
         return {**spent, "total": round(total, 2)}

@@ -1,8 +1,8 @@
-"""Export the trained classifier to ONNX, the source of `make_weights.py`.
+"""Export the trained classifier to the ONNX file that `make_weights.py` reads.
 
 Usage: ``python export.py weights.pth stanfordcars196_effnetlite0.onnx``
 
-Needs what the project does not install, in an environment of its own:
+Needs packages that the project does not install, in a separate environment:
 ``pip install torch onnx efficientnet_lite_pytorch``.
 """
 
@@ -18,7 +18,7 @@ CLASSES = 196
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("source", type=Path, help="what train.py wrote")
+    parser.add_argument("source", type=Path, help="the weights that train.py wrote")
     parser.add_argument("target", type=Path, help="the ONNX file to write")
     arguments = parser.parse_args()
     model = EfficientNet.from_name("efficientnet-lite0")

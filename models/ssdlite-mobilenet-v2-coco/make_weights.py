@@ -1,15 +1,15 @@
-"""Make `model.onnx` from the converted coco-ssd detector (`convert_tfjs.py` made that one).
+"""Make `model.onnx` from the ONNX file that `convert_tfjs.py` wrote.
 
 Usage, from the project root:
 ``python -m models.ssdlite-mobilenet-v2-coco.make_weights ssdlite_mobilenet_v2_coco.onnx``
 
-What changes, and why:
+Changes:
 
-- the batch, fixed at 1 in the source, becomes free, so that the slices of a picture run together;
-- the box decoder, written for one picture, is written anew for a batch: same steps, same order;
-- COCO numbers its 80 classes from 1 to 90 with ten gaps. The gaps and the background are cut out of
-  the class predictors' weights, so that score column j is line j of `labels.txt`;
-- the graph is folded and its weights are stored in 16 bits (`models/shrink.py`).
+- The batch size, fixed at 1 in the source, becomes free, so that a picture's tiles run together.
+- The box decoder for one picture is rewritten for a batch, with the same steps in the same order.
+- COCO numbers its 80 classes from 1 to 90, with ten gaps. The gaps and the background are removed
+  from the weights of the class predictors, so that score column j is line j of `labels.txt`.
+- The graph is folded and its weights are stored as float16 (`models/shrink.py`).
 """
 
 import argparse
@@ -27,11 +27,11 @@ HERE = Path(__file__).parent
 
 GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 CLASSES = [number for number in range(1, 91) if number not in GAPS]
-"""The 80 of the 91 columns (0 is the background) that stand for a class."""
+"""The 80 of the 91 columns that are classes; column 0 is the background."""
 
 SIDES = "Postprocessor/Decode/get_center_coordinates_and_sizes/unstack"
-"""How the names begin of the four nodes, in this order, that read ymin, xmin, ymax and xmax of the
-1917 anchors, each of shape [1, 1917], in 0..1."""
+"""The prefix of four node names. In order of their names, the nodes read ymin, xmin, ymax and xmax
+of the 1917 anchors, each of shape [1, 1917], in 0..1."""
 
 HEAD = parser.parse_graph("""
 head (float[n, 1917, 1, 4] encodings, float[n, 1917, 80] logits)
@@ -61,13 +61,13 @@ def make(source: onnx.ModelProto) -> onnx.ModelProto:
     Parameters
     ----------
     source : onnx.ModelProto
-        Input `image:0` [1, 300, 300, 3]; an SSD head of 1917 anchors and 91 columns.
+        Input `image:0` [1, 300, 300, 3]; an SSD head with 1917 anchors and 91 columns.
 
     Returns
     -------
     onnx.ModelProto
         Input `image` [n, 300, 300, 3], RGB 0..255; outputs `boxes` [n, 1917, 4], ymin, xmin, ymax,
-        xmax in 0..1 of the picture (not clipped), and `scores` [n, 1917, 80] in 0..1.
+        xmax as shares of the picture (not clipped to 0..1), and `scores` [n, 1917, 80] in 0..1.
     """
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in source.graph.initializer}
     readers = sorted(
@@ -86,7 +86,7 @@ def make(source: onnx.ModelProto) -> onnx.ModelProto:
     for node in body.node:
         if node.op_type == "Reshape":
             shape = constants[node.input[1]].copy()
-            shape[0] = 0  # as many pictures as came in
+            shape[0] = 0  # the batch size of the input
             shape[shape == 91] = len(CLASSES)
             constants[node.input[1]] = shape
         elif node.name.endswith("/ClassPredictor/BiasAdd"):

@@ -15,7 +15,7 @@ import requests
 
 import catalog_handler
 from benchmarks.catalog import Figures, carlens_method, read_rows
-from carlens.catalog.tables import FolderTables, parse_table
+from carlens.catalog.tables import parse_table, shipped_tables
 from tests.integration.serving import running_server
 from tests.integration.test_answers import CONTRACT, validate
 from tests.support import PASSAT
@@ -350,7 +350,7 @@ def test_the_examples_of_the_contract_are_real_answers(api: str) -> None:
 
 
 def test_the_matcher_keeps_its_quality_on_held_out_rows() -> None:
-    method = carlens_method(parse_table("europe", FolderTables().read("europe") or b""))
+    method = carlens_method(parse_table("europe", shipped_tables().read("europe") or b""))
 
     figures = Figures.of(
         [(row.expected, method(*row.written)) for row in read_rows() if not row.tuned_on]

@@ -19,8 +19,9 @@ import pytest
 from benchmarks.evaluate import evaluate_detector
 from carlens.config import Config
 from carlens.models.manifest import InputSpec, OutputSpec
-from carlens.models.repository import FolderRepository
-from carlens.models.session import Model
+from carlens.models.repository import ModelRepository
+from carlens.models.session import OnnxModel
+from carlens.storage import FolderStorage
 from carlens.vision.boxes import Boxes, Scores
 from carlens.vision.decoders import DECODERS, nanodet
 from carlens.vision.detector import Detector
@@ -102,9 +103,9 @@ def bring(description: dict[str, Any], models: Path) -> Detector:
 
 
 def load(models: Path, name: str) -> Detector:
-    repository = FolderRepository(models)
-    manifest = repository.manifest(name)
-    return Detector(Model(manifest, repository.weights(manifest), threads=2))
+    store = ModelRepository(FolderStorage(models))
+    manifest = store.manifest(name)
+    return Detector(OnnxModel(manifest, store.weights(manifest), threads=2))
 
 
 def measure(detector: Detector, slices: int) -> dict[str, float]:

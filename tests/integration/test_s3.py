@@ -178,10 +178,10 @@ def test_the_hash_chooses_the_version(
 @pytest.mark.parametrize(
     ("altered", "reason"),
     [
-        (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "sha256 is not that of model.onnx"),
-        (lambda data: data[:MIDDLE], "but model.onnx has 4000000"),
-        (lambda data: data + b"\n", "not at most"),
-        (lambda data: b"", "but model.onnx has 0"),
+        (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "sha256 does not match model.onnx"),
+        (lambda data: data[:MIDDLE], "but model.onnx has 4000000 bytes"),
+        (lambda data: data + b"\n", "8766223 bytes; at most 8766222 are allowed"),
+        (lambda data: b"", "but model.onnx has 0 bytes"),
     ],
     ids=["one bit", "half", "longer", "empty"],
 )

@@ -9,9 +9,28 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from carlens.services.stats import RequestStats
+
+@dataclass(frozen=True)
+class RequestStats:
+    """Counts and timings of a request that carried pictures.
+
+    Attributes
+    ----------
+    pictures, objects : int
+        Pictures sent, and objects in the response.
+    failures : tuple of str
+        The error code of each picture that failed.
+    stages : Mapping
+        Milliseconds by stage: read, decode, detect, classify, total.
+    """
+
+    pictures: int
+    objects: int = 0
+    failures: tuple[str, ...] = ()
+    stages: Mapping[str, float] = field(default_factory=dict)
 
 
 def metric_lines(

@@ -1,19 +1,73 @@
-"""S3, with little patience: who waits for it is a caller, or Lambda's init of 10 seconds."""
+"""Files in S3.
+
+Time-outs are short: either a client waits, or Lambda's init phase, which lasts 10 seconds at most.
+"""
 
 from __future__ import annotations
 
+from contextlib import closing
+from functools import cached_property
 from typing import Any
 
+from carlens.storage import FileMissing, StorageError, check_size
 
-def client(*, read_timeout: float) -> Any:
-    """Make a boto3 S3 client that tries three times.
+
+class S3Storage:
+    """Files in a bucket; see `carlens.storage.Storage`.
 
     Parameters
     ----------
+    address : str
+        `s3://bucket/prefix`.
     read_timeout : float
-        Seconds that the bucket may be silent.
+        Seconds to wait for the bucket's next bytes.
+    client : boto3 S3 client, optional
+        Made at the first call if not given.
     """
-    import boto3  # Lambda's own copy; a laptop with its files in folders needs none
+
+    def __init__(self, address: str, *, read_timeout: float, client: Any = None) -> None:
+        self._bucket, _, prefix = address.removeprefix("s3://").partition("/")
+        self._prefix = f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
+        self._read_timeout = read_timeout
+        self._given = client
+
+    def names(self) -> list[str]:
+        """List the names of the objects directly below the prefix."""
+        try:
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix
+            )
+            keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+        except Exception as error:  # botocore and urllib3 share no base class for their errors
+            raise StorageError(f"cannot list {self._address('')}: {error}") from error
+        names = (key.removeprefix(self._prefix) for key in keys)
+        return sorted(name for name in names if name and "/" not in name)
+
+    def read(self, key: str, *, max_bytes: int) -> bytes:
+        """Read an object; see `Storage.read`."""
+        address = self._address(key)
+        try:
+            found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+            with closing(found["Body"]) as body:
+                check_size(address, found["ContentLength"], max_bytes)
+                return bytes(body.read())
+        except StorageError:
+            raise
+        except Exception as error:  # botocore and urllib3 share no base class for their errors
+            kind = FileMissing if _error_code(error) == "NoSuchKey" else StorageError
+            raise kind(f"cannot read {address}: {error}") from error
+
+    def _address(self, key: str) -> str:
+        return f"s3://{self._bucket}/{self._prefix}{key}"
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._given or make_client(self._read_timeout)
+
+
+def make_client(read_timeout: float) -> Any:
+    """Make a boto3 S3 client that tries three times, waiting `read_timeout` seconds each time."""
+    import boto3  # part of Lambda's runtime; not needed where files are in folders
     from botocore.config import Config
 
     tries = {"total_max_attempts": 3}
@@ -22,7 +76,6 @@ def client(*, read_timeout: float) -> Any:
     )
 
 
-def split(address: str) -> tuple[str, str]:
-    """Give bucket and prefix of `s3://bucket/prefix`; the prefix without slashes at its end."""
-    bucket, _, prefix = address.removeprefix("s3://").partition("/")
-    return bucket, prefix.rstrip("/")
+def _error_code(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    return str(response["Error"]["Code"]) if isinstance(response, dict) else ""

@@ -1,16 +1,15 @@
-"""Reference tables: CSV files of makes and models, in the function or in a bucket."""
+"""Reference tables: CSV files of makes and models."""
 
 from __future__ import annotations
 
 import csv
 import re
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
-from carlens.aws import s3
 from carlens.errors import TableUnavailable
+from carlens.storage import FileMissing, FileTooLarge, FolderStorage, Storage, StorageError
 
 if TYPE_CHECKING:
     from carlens.catalog.csv_reader import Sheet
@@ -36,110 +35,57 @@ class Entry:
     model: str
 
 
-class TableSource(Protocol):
-    """Where tables lie."""
-
-    def names(self) -> list[str]:
-        """Give the names of the tables here."""
-
-    def read(self, name: str) -> bytes | None:
-        """Read a table, or give None when it is not here."""
-
-
-class FolderTables:
-    """Tables in a folder, each a file `<name>.csv`."""
-
-    def __init__(self, root: Path = TABLES) -> None:
-        self._root = root
-
-    def names(self) -> list[str]:
-        """Give the names of the tables in the folder."""
-        files = (path for path in self._root.glob("*.csv") if path.is_file())
-        return sorted(filter(is_name, (path.stem for path in files)))
-
-    def read(self, name: str) -> bytes | None:
-        """Read a table, or give None when it is not here.
-
-        Raises
-        ------
-        TableUnavailable
-            It is larger than a table may be.
-        """
-        path = self._root / f"{name}.csv"
-        if not is_name(name) or not path.is_file():
-            return None
-        if path.stat().st_size > _MAX_TABLE_BYTES:
-            raise _too_large(name)
-        return path.read_bytes()
-
-
-class BucketTables:
-    """Tables in a bucket.
+class TableRepository:
+    """Tables in a storage, each a file `<name>.csv`.
 
     Parameters
     ----------
-    address : str
-        `s3://bucket/prefix`; a table lies at `prefix/<name>.csv`.
-    client : boto3 S3 client, optional
-        Made when it is first needed.
+    storage : Storage
     """
 
-    def __init__(self, address: str, client: Any = None) -> None:
-        self._bucket, prefix = s3.split(address)
-        self._prefix = f"{prefix}/" if prefix else ""
-        self._given = client
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
 
     def names(self) -> list[str]:
-        """Give the names of the tables in the bucket.
+        """List the names of the tables.
 
         Raises
         ------
         TableUnavailable
-            The bucket does not answer.
+            They cannot be listed; the cause has the details.
         """
         try:
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=self._prefix
-            )
-            keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
-        except Exception as error:  # botocore's and urllib3's errors share no base class
+            files = self._storage.names()
+        except StorageError as error:
             raise TableUnavailable("The tables cannot be listed now; try again.") from error
-        files = [key.removeprefix(self._prefix) for key in keys]
-        stems = [file.removesuffix(".csv") for file in files if file.endswith(".csv")]
+        stems = (file.removesuffix(".csv") for file in files if file.endswith(".csv"))
         return sorted(filter(is_name, stems))
 
     def read(self, name: str) -> bytes | None:
-        """Read a table, or give None when it is not here.
+        """Read a table, or return None if there is no such table.
 
         Raises
         ------
         TableUnavailable
-            The bucket does not answer, or the table is larger than one may be.
+            It cannot be read, or is too large; the cause has the details.
         """
         if not is_name(name):
             return None
         try:
-            found = self._client.get_object(Bucket=self._bucket, Key=f"{self._prefix}{name}.csv")
-            with closing(found["Body"]) as body:
-                data = body.read() if found["ContentLength"] <= _MAX_TABLE_BYTES else None
-        except Exception as error:
-            if _error_code(error) == "NoSuchKey":
-                return None
+            return self._storage.read(f"{name}.csv", max_bytes=_MAX_TABLE_BYTES)
+        except FileMissing:
+            return None
+        except FileTooLarge as error:
+            raise TableUnavailable(
+                f"Table {name} has more than {_MAX_TABLE_BYTES:,} bytes; split it."
+            ) from error
+        except StorageError as error:
             raise TableUnavailable(f"Table {name} cannot be read now; try again.") from error
-        if data is None:
-            raise _too_large(name)
-        return bytes(data)
-
-    @property
-    def _client(self) -> Any:
-        if self._given is None:
-            self._given = s3.client(read_timeout=5)
-        return self._given
 
 
-def source_of(setting: str) -> TableSource:
-    """Give the source that a setting names: a folder, or `s3://bucket/prefix`."""
-    return BucketTables(setting) if setting.startswith("s3://") else FolderTables(Path(setting))
+def shipped_tables() -> TableRepository:
+    """Give the tables that come with Carlens."""
+    return TableRepository(FolderStorage(TABLES))
 
 
 def is_name(name: str) -> bool:
@@ -180,25 +126,27 @@ def parse_table(name: str, data: bytes) -> list[Entry]:
     return entries
 
 
-def read_references(table: str) -> dict[str, Entry]:
-    """Read what each label of a classifier is in the reference table.
+def read_references() -> dict[str, Entry]:
+    """Read the catalog entries of classifier labels.
 
-    Parameters
-    ----------
-    table : str
-        One of ours with the columns `label`, `reference_make` and `reference_model`.
+    A shipped table may map labels to entries, in the columns `label`, `reference_make` and
+    `reference_model`.
 
     Returns
     -------
     dict
-        By label; labels without a reference are not in it.
+        Entries by label; labels without a reference are left out.
     """
-    with (TABLES / f"{table}.csv").open(encoding="utf-8", newline="") as file:
-        return {
-            row["label"]: Entry(row["reference_make"], row["reference_model"])
-            for row in csv.DictReader(file)
-            if row["reference_make"] and row["reference_model"]
-        }
+    references = {}
+    for path in sorted(TABLES.glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = csv.DictReader(file)
+            if "label" not in (rows.fieldnames or ()):
+                continue
+            for row in rows:
+                if row["reference_make"] and row["reference_model"]:
+                    references[row["label"]] = Entry(row["reference_make"], row["reference_model"])
+    return references
 
 
 def _columns(name: str, sheet: Sheet) -> tuple[int, int]:
@@ -219,12 +167,3 @@ def _entry(name: str, line: int, cells: list[str], make: int, model: int) -> Ent
     if not all(found):
         raise TableUnavailable(f"Table {name}, line {line}: make and model must be given.")
     return Entry(*found)
-
-
-def _error_code(error: Exception) -> str:
-    response = getattr(error, "response", None)
-    return str(response["Error"]["Code"]) if isinstance(response, dict) else ""
-
-
-def _too_large(name: str) -> TableUnavailable:
-    return TableUnavailable(f"Table {name} has more than {_MAX_TABLE_BYTES:,} bytes; split it.")

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from carlens.aws.metrics import RequestStats
 from carlens.errors import BadRequest, MalformedBody
 from carlens.http.bodies import media_type, strict_base64
-from carlens.services.stats import RequestStats
 
 # A stage or a base path. API Gateway sends no other prefix.
 _PREFIX = re.compile(r"/[A-Za-z0-9_-]{1,128}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple
 from typing import Any
 
-from carlens.errors import ModelsUnavailable, NotFound
+from carlens.aws.metrics import RequestStats
+from carlens.errors import ModelsUnavailable, NotFound, PictureError
 from carlens.http import dispatch
 from carlens.http.contract import public_contract
 from carlens.http.events import Request, Response
@@ -24,7 +25,6 @@ from carlens.inputs.sources import PictureSource
 from carlens.services.analyze import STAGES, analyze
 from carlens.services.measure import Measurement, measure
 from carlens.services.recognition_app import RecognitionApp
-from carlens.services.stats import RequestStats, failure_codes
 from carlens.timing import Stopwatch
 from carlens.vision.classifier import Classifier
 
@@ -146,7 +146,7 @@ def _analyze(
     stats = RequestStats(
         pictures=len(sources),
         objects=sum(map(len, objects)),
-        failures=failure_codes(results),
+        failures=_failure_codes(results),
         stages=watch.stop(STAGES),
     )
     if not detailed:
@@ -172,7 +172,7 @@ def _measure(
         measured = measure(sources, app, context.deadline)
     stats = RequestStats(
         pictures=len(sources),
-        failures=failure_codes(found.error for found in measured),
+        failures=_failure_codes(found.error for found in measured),
         stages=watch.stop(("read",)),
     )
     if not detailed:
@@ -183,6 +183,10 @@ def _measure(
     ]
     document = detailed_json(context.request_id, images, stats.stages)
     return Response.of_json(document, stats=stats)
+
+
+def _failure_codes(results: Iterable[object]) -> tuple[str, ...]:
+    return tuple(result.code for result in results if isinstance(result, PictureError))
 
 
 def _read_pictures(request: Request, app: RecognitionApp, watch: Stopwatch) -> list[PictureSource]:

@@ -32,11 +32,11 @@ def objects_json(
     """
     if isinstance(result, PictureError):
         return []
-    if not result.names:
+    if not result.classifications:
         return [_detection(found) for found in result.objects]
     return [
         _vehicle(found, name, references)
-        for found, name in zip(result.objects, result.names, strict=True)
+        for found, name in zip(result.objects, result.classifications, strict=True)
     ]
 
 

@@ -1,1 +1,1 @@
-"""Models: what they are (manifest), where they lie (store) and how they run (session)."""
+"""Models: their manifests, the repository that holds them and the sessions that run them."""

@@ -1,4 +1,4 @@
-"""`model.json`: all that Carlens knows of a model."""
+"""`model.json` -> a checked manifest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-T = TypeVar("T")
+from carlens.ranges import T, check_range
+
+K = TypeVar("K")
 S = TypeVar("S", bound=str)
 
 Task = Literal["detect", "classify"]
@@ -17,7 +19,7 @@ Decoder = Literal["ssd", "nanodet", "yolox", "yolo", "detr", "softmax"]
 DETECTORS: tuple[Decoder, ...] = ("ssd", "nanodet", "yolox", "yolo", "detr")
 CLASSIFIERS: tuple[Decoder, ...] = ("softmax",)
 
-# Pixels are 0..255: what lies beyond is a slip, or overflows the model's float32.
+# Pixels are 0..255, so larger values are mistakes, and may overflow float32.
 _LARGEST_MEAN = 1e6
 _SMALLEST_STD = 1e-6
 
@@ -27,31 +29,33 @@ class ModelError(Exception):
 
 
 class ManifestError(ModelError):
-    """A manifest that is wrong, or does not fit its files; the message names the field."""
+    """A manifest is wrong, or does not fit its files; the message names the field."""
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """How a picture becomes the model's input: x = (pixel - mean) / std, pixels 0..255.
+    """How a picture becomes the model's input: x = (pixel - mean) / std, with pixels 0..255.
 
     Attributes
     ----------
     name : str
-        The ONNX input.
+        The name of the ONNX input.
     width, height : int
         In pixels.
     layout, color : str
-        Order of the axes and of the channels.
+        The order of the axes and of the channels.
     resize : str
-        `stretch` ignores the aspect ratio; `letterbox` keeps it and fills with `pad`;
-        `crop` keeps it and cuts the middle out.
+        `stretch` ignores the aspect ratio; `letterbox` keeps it and fills the rest with `pad`;
+        `crop` keeps it and cuts out the center.
     align : str
-        Where a letterboxed picture lies.
+        The position of a letterboxed picture.
+    pad : int
+        0..255, the gray level around a letterboxed picture.
     interpolation : str
         `area` averages when shrinking; `linear` never does.
     margin : float
-        A box is grown by this share of its width and height on each side before it is cut
-        out for a classifier.
+        0..1. A classifier's crop extends the box on each side by this share of its width or
+        height.
     """
 
     name: str
@@ -70,18 +74,19 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """Which ONNX outputs the decoder takes, in its order, and its settings.
+    """The decoder of the model's outputs and its settings.
 
     Attributes
     ----------
+    decoder : str
     names : tuple of str
-        ONNX outputs.
+        The names of the ONNX outputs, in the order that the decoder takes them.
     strides : tuple of int
-        Pixels between the points of each grid: nanodet, yolox.
+        For nanodet and yolox: pixels between the points of each grid.
     reg_max : int
-        The last bin of a distance distribution: nanodet.
+        For nanodet: the last bin of a distance distribution.
     activation : str
-        What turns logits into scores: detr.
+        For detr: turns logits into scores.
     """
 
     decoder: Decoder
@@ -93,20 +98,20 @@ class OutputSpec:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Defaults that a request or a setting may override.
+    """Defaults; a request or a setting may override some of them.
 
     Attributes
     ----------
     confidence : float
-        0..1. A detector drops boxes below; a classifier is certain from here.
+        0..1. A detector drops boxes below it; a classifier is certain from it on.
     iou : float
-        0..1. Of two boxes of a class that overlap more, the less confident one goes (NMS).
+        0..1. NMS drops the less confident of two boxes of a class whose IoU is above this.
     merge_iou : float
-        0..1. The same between two classes of vehicles.
+        0..1. The same for two boxes of different vehicle classes.
     min_area : float
-        0..1. Boxes under this share of the picture's area are dropped.
+        0..1. Boxes below this share of the picture's area are dropped.
     slices : int
-        1..3. Large pictures are also looked at in slices x slices tiles.
+        1..3. The detector also runs on slices x slices tiles of a large picture.
     """
 
     confidence: float
@@ -118,16 +123,20 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A model, as its `model.json` and its labels describe it.
+    """A model, described by its `model.json` and its labels.
 
     Attributes
     ----------
+    file : str
+        The ONNX file.
+    sha256, bytes : str, int
+        Of the ONNX file.
     labels : tuple of str
         Class names by index.
     makes : tuple of str
-        The make of each class, where the labels file gives it in a second column.
+        The make of each class; empty if the labels file has no second column.
     applies_to : tuple of str
-        Classes of the detector that a classifier names.
+        The detector's classes that a classifier applies to.
     """
 
     name: str
@@ -149,19 +158,19 @@ class Manifest:
 
 
 def parse_manifest(text: str) -> tuple[dict[str, Any], str]:
-    """Read a `model.json`'s text.
+    """Parse the text of a `model.json`.
 
     Returns
     -------
     document : dict
         For `build_manifest`.
     labels_file : str
-        The name of the labels file beside it.
+        The name of the labels file, in the same folder.
 
     Raises
     ------
     ManifestError
-        Not a JSON object.
+        The text is not a JSON object, or does not name a labels file.
     """
     try:
         document = json.loads(text)
@@ -173,19 +182,19 @@ def parse_manifest(text: str) -> tuple[dict[str, Any], str]:
 
 
 def build_manifest(document: Mapping[str, Any], labels_text: str) -> Manifest:
-    """Check a manifest's document and its labels.
+    """Check a parsed `model.json` and its labels.
 
     Parameters
     ----------
     document : Mapping
         The parsed `model.json`.
     labels_text : str
-        One class a line, `name` or `name<TAB>make`.
+        One class per line, `name` or `name<TAB>make`.
 
     Raises
     ------
     ManifestError
-        Naming the field that is missing, unknown, of the wrong type or out of its range.
+        A field is missing, unknown, of the wrong type or out of range; the message names it.
     """
     top = _Reader(document, "")
     task: Task = top.choice("task", ("detect", "classify"))
@@ -226,10 +235,10 @@ def _input(reader: _Reader) -> InputSpec:
         align=reader.choice("align", ("center", "top_left"), InputSpec.align),
         pad=reader.integer("pad", 0, 255, InputSpec.pad),
         interpolation=reader.choice("interpolation", ("linear", "area"), InputSpec.interpolation),
-        margin=reader.number("margin", 0, 1, InputSpec.margin),
+        margin=reader.number("margin", 0.0, 1.0, InputSpec.margin),
     )
     if min(map(abs, spec.std)) < _SMALLEST_STD:
-        raise ManifestError("input.std must not hold 0")
+        raise ManifestError("input.std must not contain 0")
     reader.finish()
     return spec
 
@@ -246,19 +255,19 @@ def _output(reader: _Reader, decoders: tuple[Decoder, ...]) -> OutputSpec:
     )
     wanted = 2 if decoder in ("ssd", "detr") else 1
     if len(spec.names) != wanted:
-        raise ManifestError(f"output.names must name {wanted} output(s) for decoder {decoder!r}")
+        raise ManifestError(f"output.names must have {wanted} name(s) for decoder {decoder!r}")
     if needs_strides and (not spec.strides or min(spec.strides) < 1):
-        raise ManifestError("output.strides must hold whole numbers from 1")
+        raise ManifestError("output.strides must be whole numbers from 1")
     reader.finish()
     return spec
 
 
 def _thresholds(reader: _Reader) -> Thresholds:
     spec = Thresholds(
-        confidence=reader.number("confidence", 0, 1),
-        iou=reader.number("iou", 0, 1, Thresholds.iou),
-        merge_iou=reader.number("merge_iou", 0, 1, Thresholds.merge_iou),
-        min_area=reader.number("min_area", 0, 1, Thresholds.min_area),
+        confidence=reader.number("confidence", 0.0, 1.0),
+        iou=reader.number("iou", 0.0, 1.0, Thresholds.iou),
+        merge_iou=reader.number("merge_iou", 0.0, 1.0, Thresholds.merge_iou),
+        min_area=reader.number("min_area", 0.0, 1.0, Thresholds.min_area),
         slices=reader.integer("slices", 1, 3, Thresholds.slices),
     )
     reader.finish()
@@ -272,7 +281,7 @@ def _labels(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if not all(names):
         raise ManifestError(f"labels: line {names.index('') + 1} is empty")
     if makes and len(makes) != len(names):
-        raise ManifestError("labels: every line or none must have a make in its second column")
+        raise ManifestError("labels: either all lines or none must have a make in a second column")
     return names, makes
 
 
@@ -280,19 +289,19 @@ def _file_name(reader: _Reader, key: str) -> str:
     name = reader.take(key, str)
     plain = name.isprintable() and not name.startswith(".")
     if not name or not plain or "/" in name or "\\" in name:
-        raise ManifestError(f"{key} must be the name of a file beside model.json, not {name!r}")
+        raise ManifestError(f"{key} must be the name of a file in the model's folder, not {name!r}")
     return name
 
 
 class _Reader:
-    """Takes typed members out of a JSON object and knows which are left over."""
+    """Reads typed fields of a JSON object, and finds the fields that nobody read."""
 
     def __init__(self, document: Mapping[str, Any], path: str) -> None:
         self._document = document
         self._path = path
         self._taken: set[str] = set()
 
-    def take(self, key: str, kind: type[T], default: T | None = None) -> T:
+    def take(self, key: str, kind: type[K], default: K | None = None) -> K:
         self._taken.add(key)
         value = self._document.get(key, default)
         if value is None:
@@ -308,7 +317,7 @@ class _Reader:
         section: dict[str, Any] = self.take(key, dict)
         return _Reader(section, f"{self._path}{key}.")
 
-    def items(self, key: str, kind: type[T], default: list[T] | None = None) -> list[T]:
+    def items(self, key: str, kind: type[K], default: list[K] | None = None) -> list[K]:
         values: list[Any] = self.take(key, list, default)
         numbered = _Reader({str(i): v for i, v in enumerate(values)}, f"{self._path}{key}.")
         return [numbered.take(str(i), kind) for i in range(len(values))]
@@ -316,16 +325,16 @@ class _Reader:
     def triple(self, key: str) -> tuple[float, float, float]:
         values = self.items(key, float)
         if len(values) != 3:
-            raise ManifestError(f"{self._path}{key} must hold 3 numbers, one a channel")
+            raise ManifestError(f"{self._path}{key} must be 3 numbers, one per channel")
         for value in values:
-            self._within(key, value, -_LARGEST_MEAN, _LARGEST_MEAN)
+            self._check_range(key, value, -_LARGEST_MEAN, _LARGEST_MEAN)
         return (values[0], values[1], values[2])
 
     def number(self, key: str, low: float, high: float, default: float | None = None) -> float:
-        return self._within(key, self.take(key, float, default), low, high)
+        return self._check_range(key, self.take(key, float, default), low, high)
 
     def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
-        return int(self._within(key, self.take(key, int, default), low, high))
+        return self._check_range(key, self.take(key, int, default), low, high)
 
     def choice(self, key: str, allowed: tuple[S, ...], default: S | None = None) -> S:
         value = self.take(key, str, default)
@@ -339,7 +348,8 @@ class _Reader:
         if unknown:
             raise ManifestError(f"{self._path}{unknown[0]} is unknown")
 
-    def _within(self, key: str, value: float, low: float, high: float) -> float:
-        if not low <= value <= high:
-            raise ManifestError(f"{self._path}{key} must be from {low} to {high}, not {value}")
-        return value
+    def _check_range(self, key: str, value: T, low: T, high: T) -> T:
+        try:
+            return check_range(value, low, high)
+        except ValueError as error:
+            raise ManifestError(f"{self._path}{key} is {value}; {error}") from error

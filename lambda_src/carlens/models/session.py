@@ -1,4 +1,4 @@
-"""A model, loaded and ready to run."""
+"""A loaded model, ready to run."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Tensor = NDArray[np.float32]
 TensorShape = tuple[int, ...]
 
 
-class Model:
-    """An onnxruntime session that fits its manifest.
+class OnnxModel:
+    """An ONNX Runtime session that fits its manifest.
 
     Parameters
     ----------
     manifest : Manifest
-        What the model is.
+        Describes the model.
     weights : bytes
         The ONNX file.
     threads : int
-        Threads a run may use.
+        Threads to run with.
 
     Attributes
     ----------
@@ -43,10 +43,10 @@ class Model:
             self._session = ort.InferenceSession(
                 weights, _options(threads), providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # onnxruntime's own errors share no base class
+        except Exception as error:  # ONNX Runtime's errors share no base class
             raise ManifestError(
-                f"{manifest.name}: file {manifest.file} is not an ONNX model that "
-                f"onnxruntime {ort.__version__} runs"
+                f"{manifest.name}: {manifest.file} is not an ONNX model that "
+                f"ONNX Runtime {ort.__version__} can run"
             ) from error
         try:
             self.batches = _check_input(manifest, self._session)
@@ -61,18 +61,18 @@ class Model:
         Parameters
         ----------
         batch : float32 array of shape (n, c, h, w) or (n, h, w, c)
-            As the manifest's layout says.
+            In the manifest's layout.
 
         Returns
         -------
         list of float32 array, each of first dimension n
-            The outputs that the manifest names, in its order.
+            The outputs that the manifest names, in that order.
         """
         if self.batches and len(batch) > 1:
             outputs = self._run_at_once(batch)
             if outputs is not None:
                 return outputs
-            # It declares to take any number of pictures, but is hard-wired to one.
+            # The file declares a free batch size, but its graph only takes one picture.
             self.batches = False
         if len(batch) == 1:
             return self._run(batch)
@@ -80,20 +80,25 @@ class Model:
         return [np.concatenate(outputs) for outputs in zip(*singles, strict=True)]
 
     def warm_up(self) -> list[TensorShape]:
-        """Run on a black picture; give the outputs' shapes.
+        """Run on a black picture and return the shapes of the outputs.
 
         Raises
         ------
         ManifestError
-            The model fails on it.
+            The model fails.
         """
         picture = np.zeros((1, *_shape(self.manifest)), np.float32)
         try:
             return [output.shape for output in self._run(picture)]
-        except Exception as error:  # onnxruntime's own errors share no base class
+        except Exception as error:  # ONNX Runtime's errors share no base class
             raise ManifestError(
-                f"input does not fit: the file fails on an input of shape {list(picture.shape)}"
+                f"input does not fit: the model fails on an input of shape {list(picture.shape)}"
             ) from error
+
+    @property
+    def options(self) -> ort.SessionOptions:
+        """The options that the session runs with."""
+        return self._session.get_session_options()
 
     def _run(self, batch: Tensor) -> list[Tensor]:
         output, feed = self.manifest.output, self.manifest.input.name
@@ -103,12 +108,12 @@ class Model:
     def _run_at_once(self, batch: Tensor) -> list[Tensor] | None:
         try:
             outputs = self._run(batch)
-        except Exception:  # noqa: BLE001 - onnxruntime's own errors share no base class
+        except Exception:  # noqa: BLE001 - ONNX Runtime's errors share no base class
             return None
         return outputs if all(len(output) == len(batch) for output in outputs) else None
 
     def _declared(self) -> list[TensorShape] | None:
-        """Give the outputs' shapes for one picture, if the file declares them all."""
+        """Return the shapes of the outputs for one picture, if the file declares all of them."""
         [node] = self._session.get_inputs()
         outputs = {node.name: node.shape for node in self._session.get_outputs()}
         declared = [outputs[name] for name in self.manifest.output.names]
@@ -127,13 +132,13 @@ def _shape(manifest: Manifest) -> tuple[int, int, int]:
 
 def _options(threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
-    # Explicit counts: asking the machine for affinities fails in some sandboxes.
+    # Without explicit counts, ONNX Runtime sets CPU affinities, which fails in some sandboxes.
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # The idle threads of one model would keep the CPUs from the other.
+    # Otherwise the idle threads of one model keep the CPUs busy while the other model runs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Their memory would be touched anew on the first two runs, which take a third longer for it;
-    # later ones gain nothing, as freed memory is kept for the next run anyway.
+    # An arena makes the first two runs a third slower; later runs gain nothing, because the
+    # allocator keeps freed memory anyway.
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
@@ -148,10 +153,12 @@ def _check_input(manifest: Manifest, session: Any) -> bool:
     if spec.name not in inputs:
         raise ManifestError(f"input.name is {spec.name!r}, but the file has {', '.join(inputs)}")
     if len(inputs) > 1:
-        raise ManifestError(f"input.name: the file takes {', '.join(inputs)}, not a picture alone")
+        raise ManifestError(
+            f"input.name: the file must have one input, but has {', '.join(inputs)}"
+        )
     node = inputs[spec.name]
     if node.type != "tensor(float)":
-        raise ManifestError(f"input.name: {spec.name!r} takes {node.type}, not float32")
+        raise ManifestError(f"input.name: {spec.name!r} must be tensor(float), but is {node.type}")
     wanted = _shape(manifest)
     fields = (
         ("layout", "height", "width") if spec.layout == "NCHW" else ("height", "width", "layout")
@@ -165,7 +172,9 @@ def _check_input(manifest: Manifest, session: Any) -> bool:
                 f"the manifest says {['n', *wanted]}"
             )
     if isinstance(node.shape[0], int) and node.shape[0] != 1:
-        raise ManifestError(f"input does not fit: the file takes {node.shape[0]} pictures at once")
+        raise ManifestError(
+            f"input does not fit: the file only takes batches of {node.shape[0]} pictures"
+        )
     return not isinstance(node.shape[0], int)
 
 
@@ -175,7 +184,9 @@ def _check_output_names(manifest: Manifest, session: Any) -> None:
         if name not in found:
             raise ManifestError(f"output.names has {name!r}, but the file has {', '.join(found)}")
         if found[name] != "tensor(float)":
-            raise ManifestError(f"output.names: {name!r} gives {found[name]}, not float32")
+            raise ManifestError(
+                f"output.names: {name!r} must be tensor(float), but is {found[name]}"
+            )
 
 
 def _check_outputs(manifest: Manifest, shapes: list[TensorShape]) -> None:
@@ -192,11 +203,11 @@ def _check_outputs(manifest: Manifest, shapes: list[TensorShape]) -> None:
                 f"but for one picture it is {list(shape)}"
             )
     if len({shape[1] for shape in shapes}) > 1:
-        raise ManifestError("output.names: the outputs do not have as many boxes as scores")
+        raise ManifestError("output.names: the outputs differ in their numbers of boxes and scores")
 
 
 def _output_shapes(manifest: Manifest) -> list[tuple[int | None, ...]]:
-    """Give the shapes that the decoder takes, without the batch; None for any length."""
+    """Return the shapes that the decoder takes, without the batch; None for any length."""
     spec, classes = manifest.output, len(manifest.labels)
     points = sum(
         -(-manifest.input.width // stride) * -(-manifest.input.height // stride)

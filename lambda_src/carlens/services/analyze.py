@@ -16,7 +16,7 @@ from carlens.services.recognition_app import RecognitionApp
 from carlens.timing import Deadline, Stopwatch
 from carlens.vision.classifier import Classifier
 from carlens.vision.detector import DetectOptions
-from carlens.vision.pipeline import ImageResult, process_images
+from carlens.vision.pipeline import ImageResult, Pipeline, process_images
 
 STAGES = ("read", "decode", "detect", "classify")
 
@@ -51,10 +51,12 @@ def analyze(
     with open_within(sources, app.config, deadline) as readers:
         return process_images(
             (_decoder(reader, app.limits, watch) for reader in readers),
-            detector,
-            _detect_options(parameters, app.config, detector.manifest.thresholds),
-            classifier,
-            top_k=parameters.top_k,
+            Pipeline(
+                detector,
+                _detect_options(parameters, app.config, detector.manifest.thresholds),
+                classifier,
+                parameters.top_k,
+            ),
             out_of_time=deadline.has_passed,
             watch=watch,
             decode_ahead=app.config.threads > 1 and len(sources) > 1,

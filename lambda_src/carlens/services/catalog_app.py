@@ -9,16 +9,17 @@ from functools import cached_property
 
 from carlens.catalog.matcher import Matcher
 from carlens.catalog.normalize import Words, read_words
-from carlens.catalog.tables import (
-    FolderTables,
-    TableSource,
-    parse_table,
-    source_of,
-)
+from carlens.catalog.tables import TableRepository, parse_table, shipped_tables
 from carlens.config import Config
 from carlens.errors import CarlensError, NotFound, TableUnavailable
+from carlens.services.storage import open_storage
+from carlens.storage import Storage
 
 log = logging.getLogger("carlens")
+
+
+def _open_tables(address: str) -> Storage:
+    return open_storage(address, read_timeout=5)
 
 
 class CatalogApp:
@@ -27,14 +28,18 @@ class CatalogApp:
     Parameters
     ----------
     config : Config
-    source : callable
-        Opens the source of tables that the setting `tables` names.
+    open_tables : callable
+        Opens the storage that the setting `tables` names.
     """
 
-    def __init__(self, config: Config, source: Callable[[str], TableSource] = source_of) -> None:
+    def __init__(
+        self,
+        config: Config,
+        open_tables: Callable[[str], Storage] = _open_tables,
+    ) -> None:
         self.config = config
-        self._user_tables = source(config.tables) if config.tables else None
-        self._built_in_tables = FolderTables()
+        self._user_tables = TableRepository(open_tables(config.tables)) if config.tables else None
+        self._built_in_tables = shipped_tables()
         self._matchers: dict[str, Matcher] = {}
         self._built_in_matchers: dict[str, Matcher] = {}
 
@@ -88,8 +93,8 @@ class CatalogApp:
             self._built_in_matchers[table] = found
         return self._built_in_matchers[table]
 
-    def _read(self, source: TableSource, table: str) -> Matcher | None:
-        data = source.read(table)
+    def _read(self, tables: TableRepository, table: str) -> Matcher | None:
+        data = tables.read(table)
         return None if data is None else Matcher(parse_table(table, data), self.words)
 
 

@@ -1,25 +1,25 @@
-"""The two loaded models that a copy of Carlens answers with."""
+"""The two loaded models that answer requests."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carlens.config import Config
 from carlens.models.manifest import ManifestError, Task
-from carlens.models.repository import FolderRepository, ModelRepository, S3Repository
-from carlens.models.session import Model
+from carlens.models.repository import ModelRepository
+from carlens.models.session import OnnxModel
+from carlens.services.storage import is_s3, open_storage
 from carlens.vision.classifier import Classifier
 from carlens.vision.detector import Detector
 
 if TYPE_CHECKING:
     from carlens.catalog.tables import Entry
 
-# The table of the shipped classifier's labels; other classifiers share few or none of them.
-_REFERENCES = "stanford_cars"
+# Seconds; three attempts fit into Lambda's init phase.
+_READ_TIMEOUT = 2
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,16 @@ class ModelBundle:
     classifier: Classifier
 
     def warm_up(self) -> None:
-        """Run both models once, for a snapshot that is to answer at full speed."""
+        """Run both models once, so that a snapshot answers its first request at full speed."""
         self.detector.warm_up()
         self.classifier.warm_up()
 
     @cached_property
     def references(self) -> Mapping[str, Entry]:
-        """What a label of the classifier is in the reference table, for those that are in it."""
+        """The catalog entries of the classifier's labels, for the labels that have one."""
         from carlens.catalog.tables import read_references  # only the detailed form pays for it
 
-        known = read_references(_REFERENCES)
+        known = read_references()
         labels = self.classifier.manifest.labels
         return {label: known[label] for label in labels if label in known}
 
@@ -58,28 +58,26 @@ class ModelBundle:
         ModelError
             A model cannot be read, or does not fit its manifest.
         """
-        store = _store(config)
-        detector = Detector(_load(store, config.detector, "detect", config.threads))
-        classifier = Classifier(_load(store, config.classifier, "classify", config.threads))
+        repository = _open_repository(config)
+        detector = Detector(_load(repository, config.detector, "detect", config.threads))
+        classifier = Classifier(_load(repository, config.classifier, "classify", config.threads))
         if not set(classifier.manifest.applies_to) & set(detector.manifest.labels):
             raise ManifestError(
-                f"{classifier.manifest.name}: applies_to names no class of {detector.manifest.name}"
+                f"{classifier.manifest.name}: applies_to has no class of {detector.manifest.name}"
             )
         return cls(detector, classifier)
 
 
-def _store(config: Config) -> ModelRepository:
-    if config.models.startswith("s3://"):
-        hashes = {
-            config.detector: config.detector_hash,
-            config.classifier: config.classifier_hash,
-        }
-        return S3Repository(config.models, hashes)
-    return FolderRepository(Path(config.models))
+def _open_repository(config: Config) -> ModelRepository:
+    storage = open_storage(config.models, read_timeout=_READ_TIMEOUT)
+    if not is_s3(config.models):
+        return ModelRepository(storage)
+    hashes = {config.detector: config.detector_hash, config.classifier: config.classifier_hash}
+    return ModelRepository(storage, hashes)
 
 
-def _load(store: ModelRepository, name: str, task: Task, threads: int) -> Model:
-    manifest = store.manifest(name)
+def _load(repository: ModelRepository, name: str, task: Task, threads: int) -> OnnxModel:
+    manifest = repository.manifest(name)
     if manifest.task != task:
-        raise ManifestError(f"{name}: task is {manifest.task!r}, but {task!r} is wanted here")
-    return Model(manifest, store.weights(manifest), threads=threads)
+        raise ManifestError(f"{name}: task must be {task!r} here, but is {manifest.task!r}")
+    return OnnxModel(manifest, repository.weights(manifest), threads=threads)

@@ -1,1 +1,1 @@
-"""Pixels in, vehicles out; knows nothing of HTTP or AWS."""
+"""Finds and classifies the objects in pictures; knows nothing of HTTP or AWS."""

@@ -11,20 +11,20 @@ Classes = NDArray[np.intp]
 
 
 def area(boxes: Boxes) -> Scores:
-    """Give each box's area in square pixels, shape (n,)."""
+    """Return the area of each box in square pixels, shape (n,)."""
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     return np.asarray(sides[:, 0] * sides[:, 1], np.float32)
 
 
 def iou(box: Boxes, boxes: Boxes) -> Scores:
-    """Give the intersection over union of one box, shape (4,), with each of many, shape (n,)."""
+    """Return the IoU, intersection over union, shape (n,), of one box, shape (4,), with `boxes`."""
     intersection = _intersection(box, boxes)
     union = area(box[None])[0] + area(boxes) - intersection
     return np.asarray(intersection / np.maximum(union, np.finfo(np.float32).tiny), np.float32)
 
 
 def share_inside(boxes: Boxes, box: Boxes) -> Scores:
-    """Give the share, 0..1, of each box's area that lies inside of `box`, shape (n,)."""
+    """Return the share, 0..1, of each box's area that is inside `box`, shape (n,)."""
     return np.asarray(
         _intersection(box, boxes) / np.maximum(area(boxes), np.finfo(np.float32).tiny), np.float32
     )
@@ -41,7 +41,7 @@ def nms(
 ) -> Classes:
     """Non-maximum suppression within each group.
 
-    Greedy, from the highest score down: a box goes when its IoU with a kept one of its
+    Greedy, from the highest score down: a box is dropped if its IoU with a kept box of the same
     group, but of another kind, is above the threshold.
 
     Parameters
@@ -49,41 +49,41 @@ def nms(
     boxes : float32 array of shape (n, 4)
     scores : float32 array of shape (n,)
     groups : integer array of shape (n,)
-        Boxes of different groups never suppress each other: a class, say.
+        Boxes of different groups, such as classes, never suppress each other.
     threshold : float
         0..1.
     kinds : integer array of shape (n,), optional
-        Nor do boxes of the same kind; without it, every box is of its own.
+        Boxes of the same kind never suppress each other; by default, each box has its own kind.
 
     Returns
     -------
     integer array
-        Indices of the kept boxes, highest score first; of equal scores the earlier first.
+        Indices of the kept boxes, highest score first; for equal scores, the first box first.
     """
     order = np.argsort(-scores, kind="stable")
     kept: list[int] = []
     while len(order):
         best, rest = order[0], order[1:]
         kept.append(int(best))
-        goes = (iou(boxes[best], boxes[rest]) > threshold) & (groups[rest] == groups[best])
+        dropped = (iou(boxes[best], boxes[rest]) > threshold) & (groups[rest] == groups[best])
         if kinds is not None:
-            goes &= kinds[rest] != kinds[best]
-        order = rest[~goes]
+            dropped &= kinds[rest] != kinds[best]
+        order = rest[~dropped]
     return np.asarray(kept, np.intp)
 
 
 def clip(boxes: Boxes, width: int, height: int) -> Boxes:
-    """Cut boxes off at the edges of a picture."""
+    """Clip boxes to a picture."""
     return np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
 
 
 def grow(boxes: Boxes, share: float) -> Boxes:
-    """Move each side outwards by a share of the box's width or height."""
+    """Move each side outward by a share of the box's width or height."""
     sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
     return np.asarray(boxes + sides * share * np.array([-1, -1, 1, 1], np.float32), np.float32)
 
 
 def from_center(centers: Boxes) -> Boxes:
-    """Turn columns center x, center y, width, height into x1, y1, x2, y2."""
+    """Convert boxes from center x, center y, width, height to x1, y1, x2, y2."""
     half = centers[..., 2:] / 2
     return np.concatenate([centers[..., :2] - half, centers[..., :2] + half], axis=-1)

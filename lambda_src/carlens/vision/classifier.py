@@ -1,4 +1,4 @@
-"""Cut-out vehicles -> their makes and models."""
+"""Crops of vehicles -> their makes and models."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carlens.images.types import Pixels
-from carlens.models.session import Model
+from carlens.models.session import OnnxModel
 from carlens.vision.boxes import clip, grow
 from carlens.vision.decoders import softmax
 from carlens.vision.detector import Detection
 from carlens.vision.preprocess import fit, to_batch
 
-# Larger batches are slower a crop: 2.9 ms at 16 and 2.2 at 2, on two cores.
+# Larger batches take longer for each crop: 2.9 ms at 16 and 2.2 ms at 2, on two cores.
 BATCH = 4
 
 
 @dataclass(frozen=True)
-class Make:
-    """A make and the sum, 0..1, of the probabilities of its classes."""
+class MakePrediction:
+    """A make and its probability, 0..1, summed over the classes of the make."""
 
     name: str
     prob: float
@@ -28,38 +28,46 @@ class Make:
 
 @dataclass(frozen=True)
 class Classification:
-    """What a vehicle is taken for.
+    """The most probable classes of a vehicle.
 
     Attributes
     ----------
     names : tuple of str
-        The likeliest classes, the likeliest first.
+        The most probable classes, in order.
     probs : tuple of float
-        0..1, of each.
+        Their probabilities, 0..1.
     certain : bool
-        Whether the first is likely enough to be called an answer.
-    make : Make or None
-        The likeliest make; None when the labels do not tell makes.
+        Whether the first probability reaches the model's confidence threshold.
+    make : MakePrediction or None
+        The most probable make; None if the model's labels have no makes.
     """
 
     names: tuple[str, ...]
     probs: tuple[float, ...]
     certain: bool
-    make: Make | None
+    make: MakePrediction | None
 
 
 class Classifier:
-    """Names vehicles with a model of task `classify`."""
+    """Classifies vehicles with a model of task `classify`.
 
-    def __init__(self, model: Model) -> None:
+    Parameters
+    ----------
+    model : OnnxModel
+    """
+
+    def __init__(self, model: OnnxModel) -> None:
         self.manifest = model.manifest
         self._model = model
         makes = model.manifest.makes
         self._makes = sorted(set(makes))
-        self._of_make = np.array([[m == make for m in self._makes] for make in makes], np.float32)
+        # Column j adds up the classes of make j.
+        self._make_columns = np.array(
+            [[m == make for m in self._makes] for make in makes], np.float32
+        )
 
     def warm_up(self) -> None:
-        """Run once on nothing, so that the first picture is as fast as the next."""
+        """Run once on a black picture: the first run of a model is slower than the next."""
         self._model.warm_up()
 
     def crop(self, pixels: Pixels, detection: Detection) -> Pixels:
@@ -68,10 +76,11 @@ class Classifier:
         Parameters
         ----------
         pixels : uint8 array of shape (h, w, 3)
+        detection : Detection
 
         Returns
         -------
-        uint8 array of the model's height and width
+        uint8 array of shape (input height, input width, 3)
         """
         spec = self.manifest.input
         height, width = pixels.shape[:2]
@@ -79,25 +88,28 @@ class Classifier:
         (x1, y1, x2, y2), *_ = clip(grow(box, spec.margin), width, height).astype(int).tolist()
         return fit(pixels[y1:y2, x1:x2], spec)[0]
 
-    def probabilities(self, crops: list[Pixels]) -> NDArray[np.float32]:
-        """Run the model once on up to `BATCH` crops.
+    def classify(self, crops: list[Pixels], top_k: int) -> list[Classification]:
+        """Classify up to `BATCH` crops in one run of the model.
 
-        Returns
-        -------
-        float32 array of shape (n, classes)
-            0..1, each row sums to 1.
+        Parameters
+        ----------
+        crops : list of uint8 arrays, as `crop` gives them
+        top_k : int
+            Classes in each classification, at most all that the model knows.
         """
         (logits,) = self._model.run(to_batch(crops, self.manifest.input))
-        return softmax(logits)
+        return [self.interpret(row, top_k) for row in softmax(logits)]
 
-    def name(self, probabilities: NDArray[np.float32], top_k: int) -> Classification:
-        """Say what one crop's probabilities, shape (classes,), mean."""
+    def interpret(self, probabilities: NDArray[np.float32], top_k: int) -> Classification:
+        """Turn one crop's probabilities, shape (classes,), into a classification."""
         best = np.argsort(-probabilities, kind="stable")[:top_k].tolist()
         probs = tuple(probabilities[best].tolist())
         make = None
         if self._makes:
-            of_makes = probabilities @ self._of_make
-            make = Make(self._makes[int(of_makes.argmax())], min(1.0, float(of_makes.max())))
+            by_make = probabilities @ self._make_columns
+            # Rounding may take the sum above 1.
+            prob = min(1.0, float(by_make.max()))
+            make = MakePrediction(self._makes[int(by_make.argmax())], prob)
         return Classification(
             names=tuple(self.manifest.labels[i] for i in best),
             probs=probs,

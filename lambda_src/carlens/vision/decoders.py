@@ -1,7 +1,8 @@
 """A detector's raw outputs for one picture -> boxes and the score of every class.
 
-Each decoder is pure: outputs without their batch axis in; out come boxes, float32 of shape
-(n, 4) in pixels of the model's input, and scores 0..1, float32 of shape (n, classes).
+Decoders are pure functions. They take the outputs without the batch axis, and return boxes,
+float32 of shape (n, 4) in pixels of the model's input, and scores 0..1, float32 of shape
+(n, classes).
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ Decoded = tuple[Boxes, Scores]
 
 
 def ssd(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decoded:
-    """Decode an SSD with its box decoding done (Liu et al. 2016, arXiv:1512.02325).
+    """Decode an SSD that has applied its anchors (Liu et al. 2016, arXiv:1512.02325).
 
-    `outputs`: boxes (a, 4) as y1, x1, y2, x2 in 0..1; scores (a, classes), activated.
+    `outputs`: boxes (a, 4) as y1, x1, y2, x2 in 0..1; scores (a, classes) in 0..1.
     """
     boxes, scores = outputs
     return boxes[:, [1, 0, 3, 2]] * _scale(size), scores
@@ -30,7 +31,7 @@ def ssd(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decoded
 def nanodet(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decoded:
     """Decode a NanoDet-Plus: distances to the four sides as distributions over bins.
 
-    `outputs`: (points, classes + 4 * (reg_max + 1)), scores activated. Source: generalized
+    `outputs`: (points, classes + 4 * (reg_max + 1)), scores in 0..1. Source: generalized
     focal loss, Li et al. 2020, arXiv:2006.04388.
     """
     (raw,) = outputs
@@ -47,22 +48,22 @@ def nanodet(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Dec
 def yolox(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decoded:
     """Decode a YOLOX: center offsets, logarithms of the sides, objectness, classes.
 
-    `outputs`: (points, 5 + classes), scores activated. Source: Ge et al. 2021,
+    `outputs`: (points, 5 + classes), objectness and scores in 0..1. Source: Ge et al. 2021,
     arXiv:2107.08430.
     """
     (raw,) = outputs
     points, strides = _grid(size, spec.strides)
-    # No side is longer than e^16 pixels; without the bound a hostile file overflows.
+    # Larger logarithms would overflow; no side is longer than e^16 pixels.
     sides = np.exp(np.minimum(raw[:, 2:4], 16)) * strides
     centers = (raw[:, :2] + points) * strides
     return from_center(np.concatenate([centers, sides], axis=1)), raw[:, 4:5] * raw[:, 5:]
 
 
 def yolo(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decoded:
-    """Decode a YOLO of the v8 and v11 exports, one column a box.
+    """Decode a YOLO v8 or v11 export, with one column per box.
 
     `outputs`: (4 + classes, points), rows center x, center y, width, height in pixels of
-    the input, then activated scores.
+    the input, then scores in 0..1.
     """
     (raw,) = outputs
     return from_center(raw[:4].T), raw[4:].T
@@ -71,8 +72,8 @@ def yolo(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decode
 def detr(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decoded:
     """Decode a DETR (Carion et al. 2020, arXiv:2005.12872) or RT-DETR.
 
-    `outputs`: logits (queries, classes), with one more for "no object" when activated by
-    softmax; boxes (queries, 4) as center x, center y, width, height in 0..1.
+    `outputs`: logits (queries, classes), for softmax with a last class "no object"; boxes
+    (queries, 4) as center x, center y, width, height in 0..1.
     """
     logits, boxes = outputs
     scores = softmax(logits)[:, :-1] if spec.activation == "softmax" else sigmoid(logits)
@@ -89,13 +90,13 @@ DECODERS: dict[Decoder, Callable[[Sequence[Tensor], OutputSpec, InputSpec], Deco
 
 
 def softmax(logits: Tensor) -> Tensor:
-    """Turn logits into probabilities along the last axis."""
+    """Convert logits to probabilities that sum to 1 along the last axis."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)
 
 
 def sigmoid(logits: Tensor) -> Tensor:
-    """Turn logits into independent probabilities."""
+    """Convert logits to independent probabilities."""
     return np.asarray(0.5 * (np.tanh(0.5 * logits) + 1), np.float32)
 
 
@@ -104,7 +105,7 @@ def _scale(size: InputSpec) -> Boxes:
 
 
 def _grid(size: InputSpec, strides: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Give each point's column and row, shape (points, 2), and its stride, (points, 1)."""
+    """Return the column and row of each point, shape (points, 2), and its stride, (points, 1)."""
     points, steps = [], []
     for stride in strides:
         rows, columns = -(-size.height // stride), -(-size.width // stride)

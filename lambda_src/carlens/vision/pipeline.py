@@ -1,4 +1,4 @@
-"""Pictures of a request -> what is in each."""
+"""The pictures of a request -> the objects in each."""
 
 from __future__ import annotations
 
@@ -12,54 +12,76 @@ from carlens.timing import Stopwatch
 from carlens.vision.classifier import BATCH, Classification, Classifier
 from carlens.vision.detector import Detection, DetectOptions, Detector
 
+Decode = Callable[[], Pixels]
+
 
 @dataclass(frozen=True)
 class ImageResult:
-    """What was seen in one picture.
+    """The objects in one picture.
 
     Attributes
     ----------
     width, height : int
         Of the upright picture, in pixels.
     objects : tuple of Detection
-    names : tuple of Classification
-        One for each object; empty when nothing was classified.
+        The most confident first.
+    classifications : tuple of Classification
+        One for each object; empty if there is no classifier.
     """
 
     width: int
     height: int
     objects: tuple[Detection, ...]
-    names: tuple[Classification, ...] = ()
+    classifications: tuple[Classification, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The models to run on each picture, and how.
+
+    Attributes
+    ----------
+    detector : Detector
+    options : DetectOptions
+    classifier : Classifier or None
+        Classifies the detected objects; None to only detect.
+    top_k : int
+        Classes in each classification.
+    """
+
+    detector: Detector
+    options: DetectOptions
+    classifier: Classifier | None = None
+    top_k: int = 5
 
 
 def process_images(
-    pictures: Iterable[Callable[[], Pixels]],
-    detector: Detector,
-    options: DetectOptions,
-    classifier: Classifier | None,
+    pictures: Iterable[Decode],
+    pipeline: Pipeline,
     *,
-    top_k: int,
     out_of_time: Callable[[], bool],
     watch: Stopwatch,
     decode_ahead: bool = False,
 ) -> list[ImageResult | PictureError]:
-    """See every picture, one at a time so that few are in memory.
+    """Detect, and classify, the objects in each picture.
+
+    Pictures are processed one at a time, so that few are in memory. A batch of crops is
+    classified as soon as it is full, whichever pictures the crops are from: crops do not pile
+    up, and do not wait for pictures still to come.
 
     Parameters
     ----------
     pictures : iterable of callables
-        Each decodes one picture, or raises a PictureError that fails it alone.
-    classifier : Classifier or None
-        Names the detected objects. A batch runs as soon as there are crops for it, of
-        whichever pictures: they neither pile up nor wait for pictures still to come.
-    top_k : int
-        Names given for each object.
+        Each decodes one picture, or raises a PictureError that fails this picture alone.
+    pipeline : Pipeline
     out_of_time : callable
-        Asked before each step; once true, the rest fails with DeadlineExceeded. Only the last
-        crops, fewer than a batch, are named all the same.
+        Asked before each step. Once it returns True, the remaining pictures fail with
+        DeadlineExceeded; only the last crops, fewer than a batch, are still classified.
+    watch : Stopwatch
+        Times the stages `detect` and `classify`.
     decode_ahead : bool
-        Whether the next picture is decoded while one is seen: for more than one CPU, 2 to 22 %
-        faster, at the price of two pictures in memory.
+        Whether to decode the next picture while one is processed. With more than one CPU this
+        is 2 to 22 % faster, at the price of two pictures in memory.
 
     Returns
     -------
@@ -67,35 +89,68 @@ def process_images(
         One for each picture, in order.
     """
     results: list[ImageResult | PictureError] = []
-    crops: list[Pixels] = []
-    names: list[Classification] = []
+    queue = _CropQueue(pipeline.classifier, pipeline.top_k) if pipeline.classifier else None
     in_time = (_in_time(decode, out_of_time) for decode in pictures)
     for decode in _ahead(in_time) if decode_ahead else in_time:
         try:
             pixels = decode()
-            if out_of_time():  # it was decoded ahead, while the one before was seen
+            if out_of_time():  # it was decoded ahead, while the picture before was processed
                 raise _too_late()
             with watch("detect"):
-                objects = detector.detect(pixels, options)
+                objects = pipeline.detector.detect(pixels, pipeline.options)
         except PictureError as error:
             results.append(error.without_traceback())
             continue
         results.append(ImageResult(pixels.shape[1], pixels.shape[0], tuple(objects)))
-        if classifier is not None:
+        if queue is not None:
             with watch("classify"):
-                crops += [classifier.crop(pixels, detection) for detection in objects]
-                names += _take_names(crops, BATCH, classifier, top_k, out_of_time)
-    if classifier is None:
+                queue.add(pixels, objects)
+                queue.classify(out_of_time)
+    if queue is None:
         return results
     with watch("classify"):
-        names += _take_names(crops, BATCH, classifier, top_k, out_of_time)
-        if len(crops) < BATCH:
-            # One short run, and a slow picture after these must not lose them.
-            names += _take_names(crops, 1, classifier, top_k, lambda: False)
-    return _with_names(results, names)
+        queue.classify(out_of_time)
+        queue.classify_last()
+    return _with_classifications(results, queue.classified)
 
 
-def _in_time(decode: Callable[[], Pixels], out_of_time: Callable[[], bool]) -> Callable[[], Pixels]:
+class _CropQueue:
+    """Crops that wait for a full batch.
+
+    Attributes
+    ----------
+    classified : list of Classification
+        In the order in which the crops were added.
+    """
+
+    def __init__(self, classifier: Classifier, top_k: int) -> None:
+        self.classified: list[Classification] = []
+        self._classifier = classifier
+        self._top_k = top_k
+        self._crops: list[Pixels] = []
+
+    def add(self, pixels: Pixels, objects: list[Detection]) -> None:
+        self._crops += [self._classifier.crop(pixels, detection) for detection in objects]
+
+    def classify(self, out_of_time: Callable[[], bool]) -> None:
+        """Classify full batches while there is time."""
+        while len(self._crops) >= BATCH and not out_of_time():
+            self._classify_batch()
+
+    def classify_last(self) -> None:
+        """Classify a last batch that is not full, in any case.
+
+        It is one short run; without it, one slow picture would fail those before it.
+        """
+        if 0 < len(self._crops) < BATCH:
+            self._classify_batch()
+
+    def _classify_batch(self) -> None:
+        self.classified += self._classifier.classify(self._crops[:BATCH], self._top_k)
+        del self._crops[:BATCH]
+
+
+def _in_time(decode: Decode, out_of_time: Callable[[], bool]) -> Decode:
     def decode_in_time() -> Pixels:
         if out_of_time():
             raise _too_late()
@@ -104,8 +159,8 @@ def _in_time(decode: Callable[[], Pixels], out_of_time: Callable[[], bool]) -> C
     return decode_in_time
 
 
-def _ahead(decoders: Iterable[Callable[[], Pixels]]) -> Iterator[Callable[[], Pixels]]:
-    """Decode each picture in the background while the one before it is used."""
+def _ahead(decoders: Iterable[Decode]) -> Iterator[Decode]:
+    """Decode each picture in the background while the picture before it is processed."""
     with ThreadPoolExecutor(1) as thread:
         decoding = (thread.submit(decode) for decode in decoders)
         current = next(decoding, None)
@@ -115,39 +170,26 @@ def _ahead(decoders: Iterable[Callable[[], Pixels]]) -> Iterator[Callable[[], Pi
             current = following
 
 
-def _take_names(
-    crops: list[Pixels],
-    least: int,
-    classifier: Classifier,
-    top_k: int,
-    out_of_time: Callable[[], bool],
-) -> list[Classification]:
-    """Take crops off their list and name them, a batch at a time, while there are `least`."""
-    names: list[Classification] = []
-    while len(crops) >= least and not out_of_time():
-        rows = classifier.probabilities(crops[:BATCH])
-        names += [classifier.name(row, top_k) for row in rows]
-        del crops[:BATCH]
-    return names
-
-
-def _with_names(
-    results: list[ImageResult | PictureError], names: list[Classification]
+def _with_classifications(
+    results: list[ImageResult | PictureError], classified: list[Classification]
 ) -> list[ImageResult | PictureError]:
-    named: list[ImageResult | PictureError] = []
-    at = 0
+    """Give each picture its classifications; a picture that lacks some of them is late."""
+    complete: list[ImageResult | PictureError] = []
+    start = 0
     for result in results:
         if isinstance(result, PictureError):
-            named.append(result)
+            complete.append(result)
             continue
-        end = at + len(result.objects)
-        complete = end <= len(names)
-        named.append(replace(result, names=tuple(names[at:end])) if complete else _too_late())
-        at = end
-    return named
+        end = start + len(result.objects)
+        if end <= len(classified):
+            complete.append(replace(result, classifications=tuple(classified[start:end])))
+        else:
+            complete.append(_too_late())
+        start = end
+    return complete
 
 
 def _too_late() -> DeadlineExceeded:
     return DeadlineExceeded(
-        "The time of the request ran out before this picture; send fewer or smaller ones."
+        "The request ran out of time before this picture; send fewer or smaller pictures."
     )

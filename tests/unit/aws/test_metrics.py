@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from carlens.aws.metrics import metric_lines
+from carlens.aws.metrics import RequestStats, metric_lines
 from carlens.http.image_routes import respond
-from carlens.services.stats import RequestStats
 from tests.support import color_blocks, encode, multipart_event, real_app
 
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from carlens.catalog.fuzzy_index import Names
 from carlens.catalog.matcher import Matcher
 from carlens.catalog.normalize import WORDS, key, read_words
-from carlens.catalog.tables import Entry, FolderTables, parse_table
+from carlens.catalog.tables import Entry, parse_table, shipped_tables
 
 
 @pytest.fixture(scope="module")
 def europe() -> Matcher:
-    data = FolderTables().read("europe")
+    data = shipped_tables().read("europe")
     assert data is not None
     return Matcher(parse_table("europe", data), read_words())
 
@@ -240,7 +240,7 @@ def test_the_body_in_a_reference_name_may_be_left_out() -> None:
 
 
 def test_each_other_name_of_a_model_is_needed() -> None:
-    entries = parse_table("europe", FolderTables().read("europe") or b"")
+    entries = parse_table("europe", shipped_tables().read("europe") or b"")
     models = {(entry.make, entry.model) for entry in entries}
     names = [(make, key(model)) for make, model in models]
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,20 +12,20 @@ from carlens.catalog.matcher import Matcher
 from carlens.catalog.normalize import read_words
 from carlens.catalog.tables import (
     TABLES,
-    BucketTables,
     Entry,
-    FolderTables,
+    TableRepository,
     parse_table,
     read_references,
-    source_of,
+    shipped_tables,
 )
 from carlens.errors import TableUnavailable
+from carlens.storage import FileTooLarge, FolderStorage, StorageError
 
 LABELS = Path(__file__).parents[3] / "models" / "efficientnet-lite0-stanford-cars" / "labels.txt"
 
 
 def ours(name: str) -> list[Entry]:
-    data = FolderTables().read(name)
+    data = shipped_tables().read(name)
     assert data is not None
     return parse_table(name, data)
 
@@ -75,7 +73,7 @@ def test_every_label_of_the_classifier_is_a_row_and_its_reference_is_in_europe()
     labels = [line.split("\t")[0] for line in LABELS.read_text("utf-8").splitlines()]
     europe = {(entry.make, entry.model) for entry in ours("europe")}
 
-    references = read_references("stanford_cars")
+    references = read_references()
 
     assert len(ours("stanford_cars")) == len(labels) == 196
     assert set(references) <= set(labels)
@@ -123,7 +121,7 @@ def test_only_files_are_tables(tmp_path: Path) -> None:
     (tmp_path / "dangling.csv").symlink_to(tmp_path / "nothing.csv")
     (tmp_path / "boats.csv").write_text("make,model\na,b\n")
 
-    assert FolderTables(tmp_path).names() == ["boats"]
+    assert TableRepository(FolderStorage(tmp_path)).names() == ["boats"]
 
 
 def test_a_name_cannot_leave_its_folder(tmp_path: Path) -> None:
@@ -131,52 +129,53 @@ def test_a_name_cannot_leave_its_folder(tmp_path: Path) -> None:
     (tmp_path / "secret.csv").write_text("make,model\na,b\n")
     (tmp_path / "tables" / "no name.csv").write_text("make,model\na,b\n")
 
-    source = source_of(str(tmp_path / "tables"))
+    tables = TableRepository(FolderStorage(tmp_path / "tables"))
 
-    assert source.names() == []
-    assert source.read("../secret") is None
-
-
-class Bucket:
-    """An S3 client with one object."""
-
-    def __init__(self, key: str, body: bytes, size: int | None = None) -> None:
-        self.key, self.body, self.size = key, body, len(body) if size is None else size
-        self.stream = io.BytesIO()
-
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
-        if Bucket != "models":
-            raise ConnectionError("no such host")
-        if Key != self.key:
-            error = Exception("absent")
-            error.response = {"Error": {"Code": "NoSuchKey"}}  # type: ignore[attr-defined]
-            raise error
-        self.stream = io.BytesIO(self.body)
-        return {"ContentLength": self.size, "Body": self.stream}
-
-    def get_paginator(self, name: str) -> Bucket:
-        assert name == "list_objects_v2"
-        return self
-
-    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:
-        keys = (self.key, f"{Prefix}notes.txt", f"{Prefix}deep/er.csv")
-        return [{"Contents": [{"Key": key} for key in keys]}, {}]
+    assert tables.names() == []
+    assert tables.read("../secret") is None
 
 
-def test_tables_lie_in_a_bucket_too() -> None:
-    client = Bucket("norm/tables/mine.csv", b"make,model\na,b\n")
+class FullStorage:
+    """A storage with one file, larger than allowed."""
 
-    source = BucketTables("s3://models/norm/tables/", client)
+    def names(self) -> list[str]:
+        return ["mine.csv"]
 
-    assert source.names() == ["mine"]
-    assert source.read("mine") == b"make,model\na,b\n"
-    assert source.read("other") is None
+    def read(self, key: str, *, max_bytes: int) -> bytes:
+        raise FileTooLarge(f"{key} has {max_bytes + 1} bytes")
 
 
-def test_a_bucket_that_fails_or_holds_too_much_is_unavailable() -> None:
-    with pytest.raises(TableUnavailable, match="try again"):
-        BucketTables("s3://away/t", Bucket("t/a.csv", b"")).read("a")
-    large = Bucket("t/a.csv", b"", size=10**9)
-    with pytest.raises(TableUnavailable, match="20,000,000 bytes; split it"):
-        BucketTables("s3://models/t", large).read("a")
-    assert large.stream.closed
+class BrokenStorage:
+    """A storage that cannot be reached."""
+
+    def names(self) -> list[str]:
+        raise StorageError("no route")
+
+    def read(self, key: str, *, max_bytes: int) -> bytes:
+        raise StorageError("no route")
+
+
+def test_a_table_that_is_missing_is_none(tmp_path: Path) -> None:
+    tables = TableRepository(FolderStorage(tmp_path))
+
+    assert tables.read("mine") is None
+
+
+def test_a_table_is_read_whole(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_bytes(b"make,model\na,b\n")
+
+    assert TableRepository(FolderStorage(tmp_path)).read("mine") == b"make,model\na,b\n"
+
+
+def test_a_table_that_is_too_large_is_unavailable() -> None:
+    with pytest.raises(TableUnavailable, match="Table mine has more than 20,000,000 bytes; split"):
+        TableRepository(FullStorage()).read("mine")
+
+
+def test_a_storage_that_fails_makes_tables_unavailable_and_leaves_the_cause() -> None:
+    tables = TableRepository(BrokenStorage())
+
+    for use in (tables.names, lambda: tables.read("mine")):
+        with pytest.raises(TableUnavailable, match="try again") as caught:
+            use()
+        assert str(caught.value.__cause__) == "no route"

@@ -284,8 +284,9 @@ def test_a_response_over_lambdas_limit_is_an_error_that_says_what_to_do() -> Non
     many = SimpleNamespace(
         manifest=bundle.classifier.manifest,
         crop=bundle.classifier.crop,
-        probabilities=lambda crops: crops,
-        name=lambda row, top_k: Classification((longest,) * top_k, (0.1234,) * top_k, True, None),
+        classify=lambda crops, top_k: [
+            Classification((longest,) * top_k, (0.1234,) * top_k, True, None) for _ in crops
+        ],
     )
     crowd: Any = SimpleNamespace(detector=_ManyObjects(fake), classifier=many, references={})
     app = RecognitionApp(Config(), lambda _: crowd)

@@ -12,9 +12,9 @@ import pytest
 
 from carlens import timing
 from carlens.config import Config
-from carlens.errors import TableUnavailable
 from carlens.http.catalog_routes import ROUTES, respond
 from carlens.services.catalog_app import CatalogApp
+from carlens.storage import StorageError
 from tests.fakes import FakeClock
 from tests.support import event
 from tests.unit.http.test_attack_bodies import JUNK, MEMBERS, well_formed
@@ -279,11 +279,9 @@ def test_a_bucket_that_does_not_answer_leaves_its_reason_in_the_log(
 ) -> None:
     class Away:
         def names(self) -> list[str]:
-            raise TableUnavailable("The tables cannot be listed now; try again.") from OSError(
-                "no route"
-            )
+            raise StorageError("no route")
 
-        def read(self, name: str) -> bytes | None:
+        def read(self, key: str, *, max_bytes: int) -> bytes:
             raise AssertionError
 
     app = CatalogApp(Config(tables="s3://away"), lambda _: Away())

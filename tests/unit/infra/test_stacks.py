@@ -15,12 +15,11 @@ import yaml
 from aws_cdk import aws_s3 as s3
 
 from carlens import __version__
-from carlens.aws.metrics import metric_lines
+from carlens.aws.metrics import RequestStats, metric_lines
 from carlens.config import Config
 from carlens.http.catalog_routes import ROUTES as CATALOG_ROUTES
 from carlens.models.manifest import ManifestError
 from carlens.services.recognition_app import RecognitionApp
-from carlens.services.stats import RequestStats
 from infra.application import build_app
 from infra.contract import load_contract
 from infra.layers import FunctionName, LayerError, build_layers, stage_code

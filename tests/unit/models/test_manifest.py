@@ -19,7 +19,8 @@ from carlens.models.manifest import (
     build_manifest,
     parse_manifest,
 )
-from carlens.models.repository import FolderRepository
+from carlens.models.repository import ModelRepository
+from carlens.storage import FolderStorage
 from tests.models_support import detector_document
 
 MODELS = Path(__file__).resolve().parents[3] / "models"
@@ -55,7 +56,7 @@ def with_changes(*changes: tuple[str, object]) -> dict[str, Any]:
 @pytest.mark.parametrize("folder", sorted(p.parent.name for p in MODELS.glob("*/model.json")))
 def test_a_shipped_manifest_fits_its_folder(folder: str) -> None:
     # When it is read and its weights are checked against size and hash
-    store = FolderRepository(MODELS)
+    store = ModelRepository(FolderStorage(MODELS))
     manifest = store.manifest(folder)
     weights = store.weights(manifest)
 
@@ -132,6 +133,17 @@ def test_labels_are_one_a_line(labels: str, names: tuple[str, ...], makes: tuple
     assert manifest.makes == makes
 
 
+def test_the_smallest_std_and_stride_are_taken() -> None:
+    document = with_changes(
+        ("input.std", [1e-6, -1e-6, 1]), ("output", {**NANODET, "strides": [1]})
+    )
+
+    manifest = read(document)
+
+    assert list(manifest.input.std) == [1e-6, -1e-6, 1.0]
+    assert manifest.output.strides == (1,)
+
+
 # --- wrong ones ---
 
 WRONG: list[tuple[str, object, str]] = [
@@ -179,19 +191,29 @@ WRONG: list[tuple[str, object, str]] = [
     ("thresholds.confidence", True, "thresholds.confidence must be"),
     ("thresholds.slices", 2.0, "thresholds.slices must be"),
     # out of range
-    ("input.width", 7, "input.width must be from 8 to 4096"),
-    ("input.height", 4097, "input.height must be from 8 to 4096"),
-    ("input.height", -300, "input.height must be from 8 to 4096"),
-    ("input.pad", 256, "input.pad must be from 0 to 255"),
-    ("input.margin", 1.1, "input.margin must be from 0 to 1"),
-    ("thresholds.confidence", 1.01, "thresholds.confidence must be from 0 to 1"),
-    ("thresholds.confidence", -0.1, "thresholds.confidence must be from 0 to 1"),
-    ("thresholds.iou", 60, "thresholds.iou must be from 0 to 1"),
-    ("thresholds.merge_iou", -1, "thresholds.merge_iou must be from 0 to 1"),
-    ("thresholds.min_area", 2, "thresholds.min_area must be from 0 to 1"),
-    ("thresholds.slices", 0, "thresholds.slices must be from 1 to 3"),
-    ("thresholds.slices", 4, "thresholds.slices must be from 1 to 3"),
-    ("output.reg_max", 0, "output.reg_max must be from 1 to 64"),
+    ("input.width", 7, "input.width is 7; it must be a whole number from 8 to 4096"),
+    ("input.height", 4097, "input.height is 4097; it must be a whole number from 8 to 4096"),
+    ("input.height", -300, "input.height is -300; it must be a whole number from 8 to 4096"),
+    ("input.pad", 256, "input.pad is 256; it must be a whole number from 0 to 255"),
+    ("input.margin", 1.1, "input.margin is 1.1; it must be a number from 0 to 1"),
+    ("thresholds.confidence", 1.01, "thresholds.confidence is 1.01; it must be a number from 0 to 1"),
+    ("thresholds.confidence", -0.1, "thresholds.confidence is -0.1; it must be a number from 0 to 1"),
+    ("thresholds.iou", 60, "thresholds.iou is 60.0; it must be a number from 0 to 1"),
+    ("thresholds.merge_iou", -1, "thresholds.merge_iou is -1.0; it must be a number from 0 to 1"),
+    ("thresholds.min_area", 2, "thresholds.min_area is 2.0; it must be a number from 0 to 1"),
+    ("thresholds.iou", 1.01, "thresholds.iou is 1.01; it must be a number from 0 to 1"),
+    ("thresholds.merge_iou", 1.01, "thresholds.merge_iou is 1.01; it must be a number from 0 to 1"),
+    ("thresholds.min_area", 1.01, "thresholds.min_area is 1.01; it must be a number from 0 to 1"),
+    ("thresholds.iou", -0.01, "thresholds.iou is -0.01; it must be a number from 0 to 1"),
+    ("thresholds.min_area", -0.01, "thresholds.min_area is -0.01; it must be a number from 0 to 1"),
+    ("input.margin", 1.01, "input.margin is 1.01; it must be a number from 0 to 1"),
+    ("input.margin", -0.01, "input.margin is -0.01; it must be a number from 0 to 1"),
+    ("input.mean", [0, 0, 1.01e6], "input.mean is 1010000.0; it must be a number from -1000000 to"),
+    ("input.pad", -1, "input.pad is -1; it must be a whole number from 0 to 255"),
+    ("output.reg_max", 65, "output.reg_max is 65; it must be a whole number from 1 to 64"),
+    ("thresholds.slices", 0, "thresholds.slices is 0; it must be a whole number from 1 to 3"),
+    ("thresholds.slices", 4, "thresholds.slices is 4; it must be a whole number from 1 to 3"),
+    ("output.reg_max", 0, "output.reg_max is 0; it must be a whole number from 1 to 64"),
     # not one of the choices
     ("task", "segment", "task must be one of detect, classify"),
     ("input.layout", "nchw", "input.layout must be one of NCHW, NHWC"),
@@ -204,29 +226,30 @@ WRONG: list[tuple[str, object, str]] = [
     ("output", {**CLASSIFIER, "activation": "relu"}, "output.decoder must be one of"),
     ("output.activation", "relu", "output.activation must be one of softmax, sigmoid"),
     # channels
-    ("input.mean", [127], "input.mean must hold 3 numbers"),
-    ("input.std", [1, 1, 1, 1], "input.std must hold 3 numbers"),
-    ("input.std", [1, 0, 1], "input.std must not hold 0"),
-    ("input.std", [0.0, 1, 1], "input.std must not hold 0"),
+    ("input.mean", [127], "input.mean must be 3 numbers"),
+    ("input.std", [1, 1, 1, 1], "input.std must be 3 numbers"),
+    ("input.std", [1, 0, 1], "input.std must not contain 0"),
+    ("input.std", [0.0, 1, 1], "input.std must not contain 0"),
+    ("input.std", [1, 1, 0.99e-6], "input.std must not contain 0"),
     ("input.std", [1, 1, 1e-60], "input.std"),  # 0 in the float32 that models take
     # files that are not beside model.json
     *[
-        (key, name, f"{key} must be the name of a file beside model.json")
+        (key, name, f"{key} must be the name of a file in the model's folder")
         for key in ("file", "labels")
         for name in ("", "..", "../x", "/etc/passwd", "a/b", "a\\b", ".hidden", "a\0b", "\ud800")
     ],
     # outputs
-    ("output.names", [], "output.names must name 2 output(s)"),
-    ("output.names", ["boxes"], "output.names must name 2 output(s)"),
-    ("output.names", ["a", "b", "c"], "output.names must name 2 output(s)"),
-    ("output", {**NANODET, "names": ["a", "b"]}, "output.names must name 1 output(s)"),
-    ("output", {"decoder": "detr", "names": ["a"]}, "output.names must name 2 output(s)"),
-    ("output", {"decoder": "yolo", "names": ["a", "b"]}, "output.names must name 1 output(s)"),
+    ("output.names", [], "output.names must have 2 name(s)"),
+    ("output.names", ["boxes"], "output.names must have 2 name(s)"),
+    ("output.names", ["a", "b", "c"], "output.names must have 2 name(s)"),
+    ("output", {**NANODET, "names": ["a", "b"]}, "output.names must have 1 name(s)"),
+    ("output", {"decoder": "detr", "names": ["a"]}, "output.names must have 2 name(s)"),
+    ("output", {"decoder": "yolo", "names": ["a", "b"]}, "output.names must have 1 name(s)"),
     ("output", {"decoder": "nanodet", "names": ["a"]}, "output.strides is missing"),
     ("output", {"decoder": "yolox", "names": ["a"]}, "output.strides is missing"),
-    ("output", {**NANODET, "strides": []}, "output.strides must hold whole numbers"),
-    ("output", {**NANODET, "strides": [8, 0]}, "output.strides must hold whole numbers"),
-    ("output", {**NANODET, "strides": [-8]}, "output.strides must hold whole numbers"),
+    ("output", {**NANODET, "strides": []}, "output.strides must be whole numbers from 1"),
+    ("output", {**NANODET, "strides": [8, 0]}, "output.strides must be whole numbers from 1"),
+    ("output", {**NANODET, "strides": [-8]}, "output.strides must be whole numbers from 1"),
     ("output", {**NANODET, "strides": [8, 16.5]}, "output.strides.1 must be"),
     ("output", {**NANODET, "decoder": "yolox", "strides": [True]}, "output.strides.0 must be"),
 ]  # fmt: skip
@@ -265,7 +288,7 @@ def test_a_number_that_is_none_is_refused(field: str, value: str) -> None:
 
 
 def test_numbers_that_a_document_in_memory_holds_are_checked_too() -> None:
-    with pytest.raises(ManifestError, match=r"input\.std must be from"):
+    with pytest.raises(ManifestError, match=r"input\.std is nan; it must be a number from"):
         build_manifest(with_changes(("input.std", [1, 1, math.nan])), LABELS)
 
 
@@ -300,9 +323,9 @@ def test_a_text_that_is_no_manifest_is_refused(text: str, message: str) -> None:
         ("car\n \t \ntruck\n", "labels: line 2 is empty"),
         ("car\ntruck\n\n", "labels: line 3 is empty"),
         ("\tRenault\n", "labels: line 1 is empty"),
-        ("Clio\tRenault\nGolf\n", "labels: every line or none must have a make"),
-        ("Clio\tRenault\nGolf\t\n", "labels: every line or none must have a make"),
-        ("Clio\t \nGolf\tVW\n", "labels: every line or none must have a make"),
+        ("Clio\tRenault\nGolf\n", "labels: either all lines or none must have a make"),
+        ("Clio\tRenault\nGolf\t\n", "labels: either all lines or none must have a make"),
+        ("Clio\t \nGolf\tVW\n", "labels: either all lines or none must have a make"),
     ],
 )
 def test_wrong_labels_are_refused(labels: str, message: str) -> None:

@@ -12,7 +12,8 @@ import pytest
 from onnx import helper, numpy_helper
 
 from carlens.models.manifest import ManifestError
-from carlens.models.repository import FolderRepository
+from carlens.models.repository import ModelRepository
+from carlens.storage import FolderStorage
 from models.seal import seal
 from models.shrink import save
 from tests.models_support import Tensor, detector_document
@@ -25,7 +26,7 @@ def test_a_sealed_model_is_read(tmp_path: Path) -> None:
     (folder / "model.json").write_text(json.dumps(detector_document(limits="né")))
     (folder / "labels.txt").write_text("car\ntruck\n")
     (folder / "model.onnx").write_bytes(b"weights")
-    store = FolderRepository(tmp_path)
+    store = ModelRepository(FolderStorage(tmp_path))
     before = store.manifest("made-up")
     with pytest.raises(ManifestError):
         store.weights(before)

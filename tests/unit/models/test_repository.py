@@ -1,9 +1,8 @@
-"""A folder of models, and files that are not what their manifests say."""
+"""Models in a storage, and files that do not match their manifests."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ import pytest
 
 from carlens.config import Config
 from carlens.models.manifest import ManifestError, ModelError
-from carlens.models.repository import FolderRepository, RepositoryError, S3Repository, check_weights
+from carlens.models.repository import ModelRepository, RepositoryError, check_weights
 from carlens.services.model_bundle import ModelBundle
+from carlens.storage import FolderStorage
 from tests.models_support import detector_document
 
 WEIGHTS = b"the weights"
@@ -37,19 +37,19 @@ def rewrite(folder: Path, **changes: Any) -> None:
 
 
 def refusal(folder: Path) -> str:
-    store = FolderRepository(folder.parent)
+    repository = ModelRepository(FolderStorage(folder.parent))
     with pytest.raises(ModelError) as caught:
-        store.weights(store.manifest(folder.name))
+        repository.weights(repository.manifest(folder.name))
     return str(caught.value)
 
 
 def test_a_model_is_read_from_its_folder(folder: Path) -> None:
-    store = FolderRepository(folder.parent)
+    repository = ModelRepository(FolderStorage(folder.parent))
 
-    manifest = store.manifest("made-up")
+    manifest = repository.manifest("made-up")
 
     assert manifest.labels == ("car", "citroën")
-    assert store.weights(manifest) == WEIGHTS
+    assert repository.weights(manifest) == WEIGHTS
 
 
 @pytest.mark.parametrize("missing", ["model.json", "labels.txt", "model.onnx"])
@@ -64,7 +64,7 @@ def test_a_missing_file_is_named(folder: Path, missing: str) -> None:
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(RepositoryError, match="no-such-model: cannot read "):
-        FolderRepository(tmp_path).manifest("no-such-model")
+        ModelRepository(FolderStorage(tmp_path)).manifest("no-such-model")
 
 
 def test_a_folder_in_place_of_a_file_is_named(folder: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_wrong_field_is_named_with_its_model(folder: Path) -> None:
 def test_a_manifest_must_be_of_its_folder(folder: Path) -> None:
     rewrite(folder, name="another")
 
-    assert refusal(folder) == "made-up: name must be the folder's, not 'another'"
+    assert refusal(folder) == "made-up: name must match the model's folder, but is 'another'"
 
 
 @pytest.mark.parametrize("name", ["model.json", "labels.txt"])
@@ -96,24 +96,40 @@ def test_a_text_that_is_not_utf8_is_refused(folder: Path, name: str) -> None:
     assert "UTF-8" in message
 
 
-@pytest.mark.parametrize("data", [b"", WEIGHTS[:-1], WEIGHTS + b"\n"])
-def test_weights_of_another_length_are_refused(folder: Path, data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", WEIGHTS[:-1]])
+def test_weights_that_are_too_short_are_refused(folder: Path, data: bytes) -> None:
     (folder / "model.onnx").write_bytes(data)
 
-    assert refusal(folder) == f"made-up: bytes is 11, but model.onnx has {len(data)}"
+    assert refusal(folder) == f"made-up: bytes is 11, but model.onnx has {len(data)} bytes"
+
+
+def test_weights_that_are_too_long_are_refused(folder: Path) -> None:
+    (folder / "model.onnx").write_bytes(WEIGHTS + b"\n")
+
+    assert refusal(folder) == (
+        f"made-up: bytes is 11, but {folder / 'model.onnx'} has 12 bytes; at most 11 are allowed"
+    )
+
+
+@pytest.mark.parametrize("file", ["model.json", "labels.txt"])
+def test_a_text_larger_than_a_megabyte_is_refused(folder: Path, file: str) -> None:
+    (folder / file).write_bytes(b" " * 1_000_001)
+
+    with pytest.raises(RepositoryError, match=f"made-up: .*{file} has 1000001 bytes"):
+        ModelRepository(FolderStorage(folder.parent)).manifest("made-up")
 
 
 def test_altered_weights_are_refused(folder: Path) -> None:
     # Given weights of the right length with one bit changed
     (folder / "model.onnx").write_bytes(bytes([WEIGHTS[0] ^ 1]) + WEIGHTS[1:])
 
-    assert refusal(folder) == "made-up: sha256 is not that of model.onnx"
+    assert refusal(folder) == "made-up: sha256 does not match model.onnx"
 
 
 def test_a_hash_may_be_written_in_capitals(folder: Path) -> None:
     rewrite(folder, sha256=hashlib.sha256(WEIGHTS).hexdigest().upper())
 
-    manifest = FolderRepository(folder.parent).manifest("made-up")
+    manifest = ModelRepository(FolderStorage(folder.parent)).manifest("made-up")
 
     check_weights(manifest, WEIGHTS)
 
@@ -124,100 +140,41 @@ def test_a_hash_may_be_written_in_capitals(folder: Path) -> None:
 def test_a_classifier_is_no_detector() -> None:
     config = Config(detector=Config.classifier)
 
-    with pytest.raises(ManifestError, match="task is 'classify', but 'detect' is wanted here"):
+    with pytest.raises(ManifestError, match="task must be 'detect' here, but is 'classify'"):
         ModelBundle.load(config)
 
 
 def test_a_detector_is_no_classifier() -> None:
     config = Config(classifier=Config.detector)
 
-    with pytest.raises(ManifestError, match="task is 'detect', but 'classify' is wanted here"):
+    with pytest.raises(ManifestError, match="task must be 'classify' here, but is 'detect'"):
         ModelBundle.load(config)
 
 
-# --- the model bucket ---
+# --- hashes in keys ---
 
 
-class FakeS3:
-    """A bucket in memory; `fail` makes every call fail."""
+def test_a_model_with_a_hash_is_read_from_below_its_hash(folder: Path) -> None:
+    # Given the model's files in a folder that is named by their hash, beside another model
+    deployed = folder / "0123abcd"
+    deployed.mkdir()
+    for file in ("model.json", "labels.txt", "model.onnx"):
+        (folder / file).rename(deployed / file)
+    repository = ModelRepository(FolderStorage(folder.parent), {"made-up": "0123abcd", "x": "1"})
 
-    def __init__(self, objects: dict[str, bytes]) -> None:
-        self.objects = objects
-        self.fail: Exception | None = None
-        self.bodies: list[io.BytesIO] = []
-
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
-        if self.fail is not None:
-            raise self.fail
-        data = self.objects[f"{Bucket}/{Key}"]
-        self.bodies.append(io.BytesIO(data))
-        return {"ContentLength": len(data), "Body": self.bodies[-1]}
-
-
-@pytest.fixture
-def s3(folder: Path) -> FakeS3:
-    """Give a bucket that holds the model under its hash."""
-    files = folder.iterdir()
-    return FakeS3({f"bucket/models/made-up/0123abcd/{f.name}": f.read_bytes() for f in files})
-
-
-def bucket_store(s3: FakeS3, address: str = "s3://bucket/models") -> S3Repository:
-    return S3Repository(address, {"made-up": "0123abcd"}, s3)
-
-
-def test_a_model_is_read_from_its_bucket(s3: FakeS3) -> None:
-    store = bucket_store(s3)
-
-    manifest = store.manifest("made-up")
+    manifest = repository.manifest("made-up")
 
     assert manifest.labels == ("car", "citroën")
-    assert store.weights(manifest) == WEIGHTS
+    assert repository.weights(manifest) == WEIGHTS
 
 
-def test_a_bucket_without_a_prefix(s3: FakeS3) -> None:
-    s3.objects = {key.replace("/models/", "/"): data for key, data in s3.objects.items()}
+def test_a_model_with_an_empty_hash_is_read_from_its_folder(folder: Path) -> None:
+    repository = ModelRepository(FolderStorage(folder.parent), {"made-up": ""})
 
-    assert bucket_store(s3, "s3://bucket").manifest("made-up").name == "made-up"
-
-
-def test_an_object_that_is_not_there_is_named(s3: FakeS3) -> None:
-    s3.objects.pop("bucket/models/made-up/0123abcd/labels.txt")
-
-    with pytest.raises(RepositoryError, match=r"s3://bucket/models/made-up/0123abcd/labels\.txt"):
-        bucket_store(s3).manifest("made-up")
+    assert repository.manifest("made-up").name == "made-up"
 
 
-def test_any_failure_of_the_client_is_a_store_error_and_passes(s3: FakeS3) -> None:
-    store = bucket_store(s3)
-    s3.fail = ConnectionError("server down")
-
-    with pytest.raises(RepositoryError, match="server down"):
-        store.manifest("made-up")
-
-    s3.fail = None
-    assert store.manifest("made-up").name == "made-up"
-
-
-def test_an_altered_object_is_refused(s3: FakeS3) -> None:
-    s3.objects["bucket/models/made-up/0123abcd/model.onnx"] = WEIGHTS[::-1]
-    store = bucket_store(s3)
-
-    with pytest.raises(ManifestError, match="sha256"):
-        store.weights(store.manifest("made-up"))
-
-
-def test_an_object_larger_than_told_is_never_read(s3: FakeS3) -> None:
-    s3.objects["bucket/models/made-up/0123abcd/model.onnx"] = WEIGHTS * 2
-    store = bucket_store(s3)
-
-    with pytest.raises(RepositoryError, match="not at most 11"):
-        store.weights(store.manifest("made-up"))
-
-    # Then its connection is let go
-    assert all(body.closed for body in s3.bodies)
-
-
-def test_the_recognizer_takes_the_hashes_from_its_settings() -> None:
+def test_a_bundle_takes_the_hashes_from_its_settings() -> None:
     # Given a bucket at an address where no server answers
     config = Config(models="s3://bucket/models", detector_hash="0123", classifier_hash="4567")
     environment = {

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from carlens.models.manifest import InputSpec, Manifest, ManifestError, OutputSpec
-from carlens.models.session import Model
+from carlens.models.session import OnnxModel
 from tests.models_support import CLASSIFY, DETECT, Tensor
 
 Shape = Sequence[int | str]
@@ -22,7 +23,7 @@ BOXES_AND_SCORES = {"boxes": (7, 4), "scores": (7, 4)}
 LOGITS = {"logits": (4,)}
 
 
-def onnx_file(
+def onnx_file(  # noqa: PLR0913 - a builder with a default for everything
     outputs: Mapping[str, tuple[int, ...]],
     *,
     name: str = "image",
@@ -70,8 +71,8 @@ def onnx_file(
     return data
 
 
-def load(manifest: Manifest, weights: bytes, threads: int = 1) -> Model:
-    return Model(manifest, weights, threads=threads)
+def load(manifest: Manifest, weights: bytes, threads: int = 1) -> OnnxModel:
+    return OnnxModel(manifest, weights, threads=threads)
 
 
 def refusal(manifest: Manifest, weights: bytes) -> str:
@@ -122,7 +123,8 @@ def test_a_model_of_a_fixed_batch_answers_as_one_of_any_batch(count: int) -> Non
     batch = pictures(count)
     by_one, at_once = fixed.run(batch), free.run(batch)
 
-    # Then each picture has its own answer, and the same one
+    # Then each picture has its own answer, and the same one, and one of them ran as a batch
+    assert (fixed.batches, free.batches) == (False, True)
     for one, all_ in zip(by_one, at_once, strict=True):
         assert one.shape == all_.shape == (count, 7, 4)
         np.testing.assert_array_equal(one, all_)
@@ -138,10 +140,20 @@ def test_a_file_may_leave_its_sides_open(sides: tuple[int | str, int | str]) -> 
 def test_threads_are_as_asked(threads: int) -> None:
     model = load(CLASSIFY, onnx_file(LOGITS, shape=("n", 20, 20, 3)), threads)
 
-    options = model._session.get_session_options()
+    options = model.options
 
     assert options.intra_op_num_threads == threads
     assert options.inter_op_num_threads == 1
+
+
+def test_options_are_those_measured_as_fastest() -> None:
+    options = load(CLASSIFY, onnx_file(LOGITS, shape=("n", 20, 20, 3))).options
+
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert not options.enable_cpu_mem_arena
+    assert not options.enable_mem_pattern
+    assert options.execution_mode == ort.ExecutionMode.ORT_SEQUENTIAL
+    assert options.graph_optimization_level == ort.GraphOptimizationLevel.ORT_ENABLE_ALL
 
 
 # --- no fit ---
@@ -151,7 +163,7 @@ def test_bytes_that_are_no_model_are_refused() -> None:
     whole = onnx_file(BOXES_AND_SCORES)
 
     for weights in (b"", b"a picture?", b"\0" * 1000, whole[:-20], whole[: len(whole) // 2]):
-        assert "made-up: file model.onnx is not an ONNX model" in refusal(DETECT, weights)
+        assert "made-up: model.onnx is not an ONNX model" in refusal(DETECT, weights)
 
 
 def test_a_wrong_input_name_is_refused() -> None:
@@ -177,6 +189,7 @@ def test_a_file_that_takes_more_than_a_picture_is_refused() -> None:
         ({"height": 64}, ("n", 100, 100, 3), "height"),
         ({"width": 64}, ("n", 100, 100, 3), "width"),
         ({"layout": "NCHW", "width": 64}, ("n", 3, 100, 100), "width"),
+        ({"layout": "NCHW", "height": 64}, ("n", 3, 100, 100), "height"),
         ({"layout": "NCHW"}, ("n", 1, 100, 100), "layout"),
         ({}, ("n", 100, 100, 4), "layout"),
         ({}, ("n", 100, 100), "layout"),
@@ -205,7 +218,7 @@ def test_a_picture_of_another_shape_is_refused(
 def test_an_input_that_is_not_float32_is_refused(takes: int, kind: str) -> None:
     message = refusal(DETECT, onnx_file(BOXES_AND_SCORES, takes=takes))
 
-    assert message == f"made-up: input.name: 'image' takes tensor({kind}), not float32"
+    assert message == f"made-up: input.name: 'image' must be tensor(float), but is tensor({kind})"
 
 
 @pytest.mark.parametrize("batch", [2, 4])
@@ -247,7 +260,7 @@ def test_a_file_that_declares_its_shapes_is_not_tried_out(monkeypatch: pytest.Mo
     sides[0].dim_param = "n"
 
     # Then no picture is run at load, which would cost every cold start as much as a request
-    monkeypatch.delattr(Model, "warm_up")
+    monkeypatch.delattr(OnnxModel, "warm_up")
     load(CLASSIFY, model.SerializeToString())
 
     # And what it says is checked
@@ -267,7 +280,9 @@ def test_a_wrong_output_name_is_refused() -> None:
 def test_an_output_that_is_not_float32_is_refused(gives: int) -> None:
     message = refusal(DETECT, onnx_file(BOXES_AND_SCORES, gives=gives))
 
-    assert message.startswith("made-up: output.names: 'boxes' gives tensor(")
+    assert message.startswith(
+        "made-up: output.names: 'boxes' must be tensor(float), but is tensor("
+    )
 
 
 def test_an_output_that_is_not_one_row_a_picture_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,13 +13,14 @@ from hypothesis import strategies as st
 
 from carlens.images.types import Pixels
 from carlens.models.manifest import Manifest, Thresholds
+from carlens.models.session import OnnxModel
 from carlens.vision.classifier import Classification, Classifier
 from carlens.vision.detector import Detection
-from tests.models_support import CLASSIFY, Tensor, fake, naming
+from tests.models_support import CLASSIFY, FakeModel, Tensor, fake_model, scripted_classifier
 
 
 def classifier(manifest: Manifest = CLASSIFY) -> Classifier:
-    return naming([0.25] * 4, manifest=manifest)
+    return scripted_classifier([0.25] * 4, manifest=manifest)
 
 
 def with_margin(margin: float, sides: tuple[int, int] = (20, 20)) -> Manifest:
@@ -41,7 +43,7 @@ def ramp(width: int, height: int) -> Pixels:
 def name(
     probabilities: Sequence[float], top_k: int, manifest: Manifest = CLASSIFY
 ) -> Classification:
-    return classifier(manifest).name(np.array(probabilities, np.float32), top_k)
+    return classifier(manifest).interpret(np.array(probabilities, np.float32), top_k)
 
 
 # --- crops ---
@@ -107,13 +109,20 @@ def test_no_box_in_the_picture_makes_an_empty_crop(
 # --- names ---
 
 
-def test_probabilities_are_those_of_each_crop_in_order() -> None:
+def test_crops_are_classified_in_order() -> None:
     rows = [[0.7, 0.1, 0.1, 0.1], [0.1, 0.2, 0.3, 0.4]]
     crops = [ramp(20, 20)] * 3
 
-    found = naming(*rows).probabilities(crops)
+    found = scripted_classifier(*rows).classify(crops, 2)
 
-    np.testing.assert_allclose(found, [rows[0], rows[1], rows[0]], rtol=1e-5)
+    assert [one.names for one in found] == [
+        ("Clio", "Twingo"),
+        ("Polo", "Golf"),
+        ("Clio", "Twingo"),
+    ]
+    np.testing.assert_allclose(
+        [one.probs for one in found], [(0.7, 0.1), (0.4, 0.3), (0.7, 0.1)], rtol=1e-5
+    )
 
 
 def test_the_model_sees_the_crops_as_one_batch() -> None:
@@ -123,10 +132,10 @@ def test_the_model_sees_the_crops_as_one_batch() -> None:
         seen.append(batch)
         return [np.zeros((len(batch), 4), np.float32)]
 
-    found = Classifier(fake(CLASSIFY, answer)).probabilities([ramp(20, 20), ramp(20, 20)[::-1]])
+    found = Classifier(fake_model(CLASSIFY, answer)).classify([ramp(20, 20), ramp(20, 20)[::-1]], 4)
 
     np.testing.assert_array_equal(seen, [[ramp(20, 20), ramp(20, 20)[::-1]]])
-    np.testing.assert_allclose(found, np.full((2, 4), 0.25))
+    np.testing.assert_allclose([one.probs for one in found], np.full((2, 4), 0.25))
 
 
 @pytest.mark.parametrize("top_k", [1, 2, 3, 4])
@@ -203,3 +212,11 @@ def test_makes_may_be_mixed_in_the_labels() -> None:
 
 def test_without_makes_in_the_labels_there_is_no_make() -> None:
     assert name([0.1, 0.2, 0.3, 0.4], 1, replace(CLASSIFY, makes=())).make is None
+
+
+def test_warming_up_runs_the_model() -> None:
+    model = FakeModel(CLASSIFY, lambda batch: [])
+
+    Classifier(cast(OnnxModel, model)).warm_up()
+
+    assert model.warm_ups == 1

@@ -48,7 +48,7 @@ def test_a_placement_maps_back_what_it_placed() -> None:
 
     found = placement.to_picture(boxes((10, 20, 60, 45)))
 
-    # (10 - 10) / 0.5, (20 - 20) / 0.25, (60 - 10) / 0.5, (45 - 20) / 0.25
+    # Each coordinate less its offset, divided by its scale.
     np.testing.assert_array_equal(found, [[0, 0, 100, 100]])
     assert found.dtype == np.float32
 
@@ -212,6 +212,34 @@ def test_area_averages_when_shrinking_and_linear_does_not() -> None:
     assert (linear == 255).all()
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_area_averages_when_one_side_shrinks_and_the_other_grows(turned: bool) -> None:
+    # Given columns, or rows, of black, white, white, black, which shrink to one
+    pixels = np.zeros((16, 64, 3), np.uint8)
+    pixels[:, 1::4] = pixels[:, 2::4] = 255
+    size = (16, 20)
+    if turned:
+        pixels, size = pixels.transpose(1, 0, 2).copy(), (20, 16)
+
+    area, _ = fit(pixels, replace(spec(*size), interpolation="area"))
+
+    assert np.abs(area.astype(int) - 127.5).max() <= 1
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_area_keeps_the_detail_of_the_side_that_does_not_shrink(turned: bool) -> None:
+    # Given columns, or rows, of black and white, each as wide as a pixel of the input
+    pixels = np.zeros((2000, 224, 3), np.uint8)
+    pixels[:, 1::2] = 255
+    expected = pixels[:224]
+    if turned:
+        pixels, expected = pixels.transpose(1, 0, 2).copy(), expected.transpose(1, 0, 2)
+
+    area, _ = fit(pixels, replace(spec(224, 224), interpolation="area"))
+
+    np.testing.assert_array_equal(area, expected)
+
+
 def test_area_is_linear_when_growing() -> None:
     pixels = color_blocks(8, 8)
 
@@ -260,7 +288,7 @@ def test_mean_and_std_are_of_the_channels_as_the_model_sees_them(
 
     found = to_batch([PIXEL], how).ravel()
 
-    # (pixel - mean) / std
+    # The mean and the standard deviation belong to the color, not to its position.
     if color == "RGB":
         expected = [(10 - 1) / 2, (20 - 2) / 4, (30 - 3) / 0.5]
     else:

@@ -1,0 +1,90 @@
+"""Where models and tables are kept: a folder, or an S3 bucket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+
+class StorageError(Exception):
+    """A file cannot be read, or the files cannot be listed; the message is for the log."""
+
+
+class FileMissing(StorageError):
+    """There is no such file."""
+
+
+class FileTooLarge(StorageError):
+    """The file has more bytes than the caller allows."""
+
+
+class Storage(Protocol):
+    """Read-only files below one root."""
+
+    def names(self) -> list[str]:
+        """List the names of the files directly below the root.
+
+        Raises
+        ------
+        StorageError
+            They cannot be listed.
+        """
+
+    def read(self, key: str, *, max_bytes: int) -> bytes:
+        """Read a file.
+
+        Parameters
+        ----------
+        key : str
+            Path relative to the root, with `/` between its parts.
+        max_bytes : int
+            A larger file is not read.
+
+        Raises
+        ------
+        FileMissing
+            There is no such file.
+        FileTooLarge
+            The file has more than `max_bytes` bytes.
+        StorageError
+            The file cannot be read for another reason.
+        """
+
+
+class FolderStorage:
+    """Files in a folder.
+
+    Parameters
+    ----------
+    root : Path
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def names(self) -> list[str]:
+        """List the names of the files in the folder; a missing folder has none."""
+        return sorted(path.name for path in self._root.glob("*") if path.is_file())
+
+    def read(self, key: str, *, max_bytes: int) -> bytes:
+        """Read a file; see `Storage.read`."""
+        path = self._root / key
+        try:
+            if not path.is_file():
+                raise FileMissing(f"cannot read {path}: no such file")
+            check_size(str(path), path.stat().st_size, max_bytes)
+            return path.read_bytes()
+        except OSError as error:
+            raise StorageError(f"cannot read {path}: {error.strerror}") from error
+
+
+def check_size(address: str, size: int, max_bytes: int) -> None:
+    """Refuse a file that is too large.
+
+    Raises
+    ------
+    FileTooLarge
+        `size` is above `max_bytes`.
+    """
+    if size > max_bytes:
+        raise FileTooLarge(f"{address} has {size} bytes; at most {max_bytes} are allowed")

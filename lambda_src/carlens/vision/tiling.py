@@ -1,0 +1,116 @@
+"""Large pictures are also looked at in overlapping tiles, where small objects are larger.
+
+Source: slicing aided hyper inference, Akyon et al. 2022, arXiv:2202.06934.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from carlens.vision.boxes import Boxes, share_inside
+from carlens.vision.candidates import Candidates, Mask
+
+# A picture with sides this many times those of the model's input has detail that one pass misses.
+_CLEARLY_LARGER = 1.5
+# Pixels; tiles of a narrower picture show too little.
+_MIN_SIDE = 64
+_OVERLAP = 0.2
+# Of a tile's side: a box that comes closer than this to an inner edge was cut off there.
+_EDGE = 0.012
+# Of a box's area: a tile's box that lies inside a whole object by more than this is a part of it.
+# mAP is the same from 0.7 to 0.85.
+_PART = 0.8
+
+
+class View(NamedTuple):
+    """A rectangle of a picture, in pixels."""
+
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+
+
+def choose_views(width: int, height: int, slices: int, input_size: tuple[int, int]) -> list[View]:
+    """Choose the views of a picture that the detector runs on.
+
+    Parameters
+    ----------
+    width, height : int
+        Of the picture, in pixels.
+    slices : int
+        Tiles in each direction, if the picture is large enough for tiles.
+    input_size : tuple of int
+        The model's width and height, in pixels.
+    """
+    larger = max(width / input_size[0], height / input_size[1]) >= _CLEARLY_LARGER
+    return tile(width, height, slices if larger and min(width, height) >= _MIN_SIDE else 1)
+
+
+def tile(width: int, height: int, slices: int) -> list[View]:
+    """Cut a picture into views.
+
+    Returns
+    -------
+    list of View
+        The whole picture first; with `slices` above 1, then slices x slices tiles, row by row,
+        that overlap by 20 %.
+    """
+    whole = [View(0, 0, width, height)]
+    if slices == 1:
+        return whole
+    columns, rows = _spans(width, slices), _spans(height, slices)
+    return whole + [View(x1, y1, x2, y2) for y1, y2 in rows for x1, x2 in columns]
+
+
+def _spans(side: int, count: int) -> list[tuple[int, int]]:
+    length = int(side / (count - (count - 1) * _OVERLAP))
+    starts = [round(i * (side - length) / (count - 1)) for i in range(count)]
+    return [(start, start + length) for start in starts]
+
+
+def is_cut(boxes: Boxes, view: View, width: int, height: int) -> Mask:
+    """Tell which boxes were cut off by an edge of their view that is inside the picture.
+
+    Parameters
+    ----------
+    boxes : float32 array of shape (n, 4)
+        In pixels of the picture.
+    view : View
+        Where the boxes were found.
+    width, height : int
+        Of the picture, in pixels.
+    """
+    near_x, near_y = (view.x2 - view.x1) * _EDGE, (view.y2 - view.y1) * _EDGE
+    cut = np.zeros(len(boxes), np.bool_)
+    if view.x1 > 0:
+        cut |= boxes[:, 0] <= view.x1 + near_x
+    if view.y1 > 0:
+        cut |= boxes[:, 1] <= view.y1 + near_y
+    if view.x2 < width:
+        cut |= boxes[:, 2] >= view.x2 - near_x
+    if view.y2 < height:
+        cut |= boxes[:, 3] >= view.y2 - near_y
+    return cut
+
+
+def is_part(candidates: Candidates) -> Mask:
+    """Tell which candidates of tiles are parts of an object that the whole picture shows.
+
+    A part lies almost entirely inside a more confident box of the same class. Source: the
+    matching by intersection over smaller area of arXiv:2202.06934.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        The most confident first.
+    """
+    boxes, classes, in_tile = candidates.boxes, candidates.classes, candidates.in_tile
+    part = np.zeros(len(boxes), np.bool_)
+    for index in np.flatnonzero(~in_tile) if in_tile.any() else ():
+        rest = slice(index + 1, None)
+        inside = share_inside(boxes[rest], boxes[index]) > _PART
+        part[rest] |= inside & in_tile[rest] & (classes[rest] == classes[index])
+    return part

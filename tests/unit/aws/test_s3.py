@@ -1,0 +1,125 @@
+"""Files in a bucket, through a client in memory."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+
+from carlens.aws.s3 import S3Storage, make_client
+from carlens.storage import FileMissing, FileTooLarge, StorageError
+
+
+class ClientError(Exception):
+    """An error as botocore raises it."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"An error occurred ({code})")
+        self.response = {"Error": {"Code": code}}
+
+
+class FakeClient:
+    """A bucket in memory that lists one key per page; `fail` makes every call fail."""
+
+    def __init__(self, **objects: bytes) -> None:
+        self.objects = {key.replace("__", "/"): data for key, data in objects.items()}
+        self.fail: Exception | None = None
+        self.bodies: list[io.BytesIO] = []
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        assert Bucket == "bucket"
+        if self.fail is not None:
+            raise self.fail
+        if Key not in self.objects:
+            raise ClientError("NoSuchKey")
+        self.bodies.append(io.BytesIO(self.objects[Key]))
+        return {"ContentLength": len(self.objects[Key]), "Body": self.bodies[-1]}
+
+    def get_paginator(self, name: str) -> FakeClient:
+        assert name == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:
+        assert Bucket == "bucket"
+        if self.fail is not None:
+            raise self.fail
+        keys = [key for key in self.objects if key.startswith(Prefix)]
+        return [*({"Contents": [{"Key": key}]} for key in keys), {}]
+
+
+def storage(client: FakeClient, address: str = "s3://bucket/a/b") -> S3Storage:
+    return S3Storage(address, read_timeout=1, client=client)
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/a/b", "s3://bucket/a/b/", "s3://bucket/a/b//"])
+def test_a_key_is_below_the_prefix(address: str) -> None:
+    client = FakeClient(a__b__c__file=b"data")
+
+    assert storage(client, address).read("c/file", max_bytes=4) == b"data"
+
+
+@pytest.mark.parametrize("address", ["s3://bucket", "s3://bucket/"])
+def test_a_bucket_needs_no_prefix(address: str) -> None:
+    client = FakeClient(file=b"data", folder__file=b"")
+
+    assert storage(client, address).read("file", max_bytes=4) == b"data"
+    assert storage(client, address).names() == ["file"]
+
+
+def test_a_body_is_closed_after_reading() -> None:
+    client = FakeClient(a__b__file=b"data")
+
+    storage(client).read("file", max_bytes=4)
+
+    assert [body.closed for body in client.bodies] == [True]
+
+
+def test_a_missing_object_is_named() -> None:
+    with pytest.raises(FileMissing, match=r"cannot read s3://bucket/a/b/file: .*NoSuchKey"):
+        storage(FakeClient()).read("file", max_bytes=4)
+
+
+def test_an_object_that_is_too_large_is_not_read() -> None:
+    client = FakeClient(a__b__file=b"12345")
+
+    with pytest.raises(
+        FileTooLarge, match=r"s3://bucket/a/b/file has 5 bytes; at most 4 are allowed"
+    ):
+        storage(client).read("file", max_bytes=4)
+
+    assert [body.closed for body in client.bodies] == [True]
+
+
+@pytest.mark.parametrize("failure", [ClientError("AccessDenied"), ConnectionError("no route")])
+def test_a_failure_is_a_storage_error_and_may_pass(failure: Exception) -> None:
+    client = FakeClient(a__b__file=b"data")
+    files = storage(client)
+    client.fail = failure
+
+    with pytest.raises(StorageError, match=r"cannot read s3://bucket/a/b/file") as caught:
+        files.read("file", max_bytes=4)
+    assert type(caught.value) is StorageError
+    assert str(failure) in str(caught.value)
+    with pytest.raises(StorageError, match=r"cannot list s3://bucket/a/b/: "):
+        files.names()
+
+    client.fail = None
+    assert files.read("file", max_bytes=4) == b"data"
+
+
+def test_names_are_those_directly_below_the_prefix() -> None:
+    client = FakeClient(a__b__2=b"", a__b__1=b"", a__b__c__3=b"", a__bb=b"", a__b__=b"")
+
+    assert storage(client).names() == ["1", "2"]
+
+
+def test_a_client_tries_three_times_and_waits_as_long_as_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+
+    config = make_client(2.5).meta.config
+
+    assert (config.connect_timeout, config.read_timeout) == (1, 2.5)
+    assert config.retries["total_max_attempts"] == 3

@@ -1,0 +1,167 @@
+"""Pictures -> views, and boxes that views cut off or that are parts of others."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from carlens.vision.candidates import Candidates
+from carlens.vision.tiling import View, choose_views, is_cut, is_part, tile
+from tests.models_support import Box
+
+# --- views ---
+
+
+@pytest.mark.parametrize("slices", [1, 2, 3])
+def test_tiles_are_the_whole_and_a_grid(slices: int) -> None:
+    views = tile(1000, 500, slices)
+
+    assert views[0] == (0, 0, 1000, 500)
+    assert len(views) == (1 if slices == 1 else 1 + slices**2)
+    assert len(set(views)) == len(views)
+
+
+def test_two_by_two_tiles_by_hand() -> None:
+    # Two tiles that share a fifth cover 1.8 of their sides: 900 / 1.8 = 500, 450 / 1.8 = 250
+    assert tile(900, 450, 2) == [
+        (0, 0, 900, 450),
+        (0, 0, 500, 250),
+        (400, 0, 900, 250),
+        (0, 200, 500, 450),
+        (400, 200, 900, 450),
+    ]
+
+
+# Narrower pictures are not tiled.
+tiled_sides = st.integers(64, 5000)
+
+
+@settings(deadline=None)
+@given(tiled_sides, tiled_sides, st.sampled_from([2, 3]))
+def test_tiles_cover_the_picture_and_share_a_fifth(width: int, height: int, slices: int) -> None:
+    views = tile(width, height, slices)[1:]
+
+    for low, high, side in ((0, 2, width), (1, 3, height)):
+        spans = sorted({(view[low], view[high]) for view in views})
+        assert len(spans) == slices
+        assert spans[0][0] == 0
+        assert spans[-1][1] == side
+        lengths = [end - start for start, end in spans]
+        assert len(set(lengths)) == 1
+        for (_, end), (start, _) in pairwise(spans):
+            assert end - start == pytest.approx(lengths[0] / 5, abs=2)
+    assert len(views) == slices**2
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "views"),
+    [
+        (149, 119, 1),  # less than 1.5 times the input of 100 x 80
+        (150, 80, 5),
+        (100, 120, 5),
+        (400, 63, 1),  # too narrow
+        (400, 64, 5),
+        (64, 400, 5),
+        (63, 400, 1),
+    ],
+)
+def test_clearly_larger_pictures_are_tiled(width: int, height: int, views: int) -> None:
+    assert len(choose_views(width, height, 2, (100, 80))) == views
+    assert choose_views(width, height, 1, (100, 80)) == [(0, 0, width, height)]
+
+
+# --- boxes at edges ---
+
+INNER = View(100, 200, 200, 400)  # of a picture of 300 x 600
+
+
+@pytest.mark.parametrize(
+    ("box", "cut"),
+    [
+        ((110, 210, 190, 390), False),
+        # 1.2 % of the view's width is 1.2, of its height 2.4
+        ((101.1, 210, 190, 390), True),
+        ((101.3, 210, 190, 390), False),
+        ((110, 202.3, 190, 390), True),
+        ((110, 202.5, 190, 390), False),
+        ((110, 210, 198.9, 390), True),
+        ((110, 210, 198.7, 390), False),
+        ((110, 210, 190, 397.7), True),
+        ((110, 210, 190, 397.5), False),
+        ((50, 210, 190, 390), True),
+    ],
+)
+def test_a_box_close_to_an_inner_edge_is_cut(box: Box, cut: bool) -> None:
+    assert is_cut(np.array([box], np.float32), INNER, 300, 600).tolist() == [cut]
+
+
+def test_a_box_exactly_at_the_limit_is_cut() -> None:
+    # Given a view of 250 x 500, of which 1.2 % are 3 and 6
+    view = View(100, 200, 350, 700)
+    boxes = [(103, 300, 200, 400), (200, 206, 250, 400), (200, 300, 347, 400), (200, 300, 250, 694)]
+
+    assert is_cut(np.array(boxes, np.float32), view, 1000, 1000).tolist() == [True] * 4
+
+
+def test_a_box_at_the_edge_of_the_picture_is_not_cut() -> None:
+    boxes = np.array([[0, 0, 300, 600], [-5, -5, 310, 610]], np.float32)
+
+    assert is_cut(boxes, View(0, 0, 300, 600), 300, 600).tolist() == [False, False]
+
+
+# --- parts ---
+
+
+def candidates(*found: tuple[Box, int, bool]) -> Candidates:
+    """Give candidates as box, class and whether it is of a tile, the most confident first."""
+    return Candidates(
+        np.array([box for box, *_ in found], np.float32).reshape(-1, 4),
+        np.linspace(0.9, 0.5, len(found), dtype=np.float32),
+        np.array([label for _, label, _ in found], np.intp),
+        np.array([in_tile for *_, in_tile in found], np.bool_),
+    )
+
+
+def shifted(inside: int) -> Box:
+    """Give a box of 100 x 100 of which `inside` percent are inside 200 x 200."""
+    return (200 - inside, 0, 300 - inside, 100)
+
+
+WHOLE: Box = (0, 0, 200, 200)
+
+
+@pytest.mark.parametrize(("inside", "part"), [(100, True), (81, True), (79, False), (0, False)])
+def test_a_part_lies_inside_by_four_fifths(inside: int, part: bool) -> None:
+    found = candidates((WHOLE, 0, False), (shifted(inside), 0, True))
+
+    assert is_part(found).tolist() == [False, part]
+
+
+def test_a_part_is_of_the_same_class_of_a_tile_and_less_confident() -> None:
+    inside = shifted(100)
+
+    assert is_part(candidates((WHOLE, 0, False), (inside, 1, True))).tolist() == [False, False]
+    assert is_part(candidates((WHOLE, 0, False), (inside, 0, False))).tolist() == [False, False]
+    assert is_part(candidates((WHOLE, 0, True), (inside, 0, True))).tolist() == [False, False]
+    assert is_part(candidates((inside, 0, True), (WHOLE, 0, False))).tolist() == [False, False]
+
+
+def test_each_part_is_found_whichever_object_it_is_of() -> None:
+    other: Box = (500, 0, 700, 200)
+    found = candidates(
+        (WHOLE, 0, False),
+        (other, 1, False),
+        ((510, 0, 600, 90), 1, True),
+        (shifted(90), 0, True),
+        ((510, 0, 600, 90), 0, True),
+    )
+
+    assert is_part(found).tolist() == [False, False, True, True, False]
+
+
+def test_nothing_has_no_parts() -> None:
+    assert is_part(candidates()).tolist() == []
