@@ -140,7 +140,7 @@ def test_the_smallest_std_and_stride_are_taken() -> None:
 
     manifest = read(document)
 
-    assert manifest.input.std == (1e-6, -1e-6, 1)
+    assert manifest.input.std == (1e-6, -1e-6, 1.0)
     assert manifest.output.strides == (1,)
 
 

@@ -23,7 +23,7 @@ BOXES_AND_SCORES = {"boxes": (7, 4), "scores": (7, 4)}
 LOGITS = {"logits": (4,)}
 
 
-def onnx_file(
+def onnx_file(  # noqa: PLR0913 - one keyword for each way in which files differ
     outputs: Mapping[str, tuple[int, ...]],
     *,
     name: str = "image",
@@ -35,7 +35,7 @@ def onnx_file(
 ) -> bytes:
     """Build a model whose outputs, of these shapes, are filled with each picture's mean.
 
-    `batch_inside` is the number of pictures that a graph is hard-wired to, whatever it declares.
+    `batch_inside` is the batch size that the graph requires, whatever the file declares.
     """
     nodes = [
         helper.make_node("Cast", [name], ["pixels"], to=TensorProto.FLOAT),

@@ -49,7 +49,7 @@ def test_a_placement_maps_back_what_it_placed() -> None:
 
     found = placement.to_picture(boxes((10, 20, 60, 45)))
 
-    # (10 - 10) / 0.5, (20 - 20) / 0.25, (60 - 10) / 0.5, (45 - 20) / 0.25
+    # That is (10 - 10) / 0.5, (20 - 20) / 0.25, (60 - 10) / 0.5, (45 - 20) / 0.25
     np.testing.assert_array_equal(found, [[0, 0, 100, 100]])
     assert found.dtype == np.float32
 
@@ -289,7 +289,7 @@ def test_mean_and_std_are_of_the_channels_as_the_model_sees_them(
 
     found = to_batch([PIXEL], how).ravel()
 
-    # (pixel - mean) / std
+    # Each channel is (pixel - mean) / std
     if color == "RGB":
         expected = [(10 - 1) / 2, (20 - 2) / 4, (30 - 3) / 0.5]
     else:
