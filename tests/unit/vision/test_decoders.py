@@ -160,7 +160,7 @@ def test_detr_with_softmax_leaves_no_object_out() -> None:
     found, scores = detr([logits, boxes], spec("detr"), SIZE)
 
     np.testing.assert_allclose(scores, [[2 / 8, 1 / 8]], rtol=1e-6)
-    # That is (0.5 -+ 0.05) * 200 and (0.5 -+ 0.2) * 100
+    # The center is at half of 200 and of 100, the sides are 0.1 of 200 and 0.4 of 100
     np.testing.assert_allclose(found, [[90, 30, 110, 70]], rtol=1e-6)
 
 

@@ -49,7 +49,7 @@ def test_a_placement_maps_back_what_it_placed() -> None:
 
     found = placement.to_picture(boxes((10, 20, 60, 45)))
 
-    # That is (10 - 10) / 0.5, (20 - 20) / 0.25, (60 - 10) / 0.5, (45 - 20) / 0.25
+    # Half the size doubles the 50 columns, a quarter makes 100 of the 25 rows
     np.testing.assert_array_equal(found, [[0, 0, 100, 100]])
     assert found.dtype == np.float32
 
