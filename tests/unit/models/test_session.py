@@ -31,11 +31,10 @@ def onnx_file(  # noqa: PLR0913 - a builder with a default for everything
     takes: int = TensorProto.FLOAT,
     gives: int = TensorProto.FLOAT,
     batch_inside: int | None = None,
-    more_inputs: Sequence[str] = (),
 ) -> bytes:
     """Build a model whose outputs, of these shapes, are filled with each picture's mean.
 
-    `batch_inside` is the number of pictures that a graph is hard-wired to, whatever it declares.
+    `batch_inside` is the batch size that the graph requires, whatever the file declares.
     """
     nodes = [
         helper.make_node("Cast", [name], ["pixels"], to=TensorProto.FLOAT),
@@ -55,10 +54,7 @@ def onnx_file(  # noqa: PLR0913 - a builder with a default for everything
     graph = helper.make_graph(
         nodes,
         "made-up",
-        [
-            helper.make_tensor_value_info(name, takes, list(shape)),
-            *(helper.make_tensor_value_info(n, TensorProto.FLOAT, [1]) for n in more_inputs),
-        ],
+        [helper.make_tensor_value_info(name, takes, list(shape))],
         [
             helper.make_tensor_value_info(n, gives, [None] * (1 + len(sides)))
             for n, sides in outputs.items()
@@ -173,9 +169,10 @@ def test_a_wrong_input_name_is_refused() -> None:
 
 
 def test_a_file_that_takes_more_than_a_picture_is_refused() -> None:
-    weights = onnx_file(BOXES_AND_SCORES, more_inputs=["size"])
+    model = onnx.load_from_string(onnx_file(BOXES_AND_SCORES))
+    model.graph.input.append(helper.make_tensor_value_info("size", TensorProto.FLOAT, [1]))
 
-    message = refusal(DETECT, weights)
+    message = refusal(DETECT, model.SerializeToString())
 
     assert message.startswith("made-up: input.name")
     assert "size" in message
