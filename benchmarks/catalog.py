@@ -20,8 +20,8 @@ from pathlib import Path
 from rapidfuzz import fuzz, process
 
 from carlens.catalog.matcher import Matcher
-from carlens.catalog.normalize import read_words
 from carlens.catalog.tables import Entry, FolderTables, parse_table
+from carlens.catalog.vocabulary import read_vocabulary
 
 ROWS = Path(__file__).with_name("catalog_rows.csv")
 
@@ -78,7 +78,7 @@ def read_rows() -> list[Row]:
 
 def carlens_method(entries: list[Entry]) -> Method:
     """Give Carlens' own method."""
-    matcher = Matcher(entries, read_words())
+    matcher = Matcher(entries, read_vocabulary())
 
     def method(make: str, model: str) -> Name:
         found = matcher.match(make, model)

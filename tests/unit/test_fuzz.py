@@ -18,9 +18,9 @@ from carlens.config import Config
 from carlens.errors import CarlensError
 from carlens.http import catalog_routes
 from carlens.http.bodies import read_uploads
+from carlens.http.catalog_bodies import read_rows
 from carlens.http.events import Request, read_request
 from carlens.http.image_routes import respond
-from carlens.http.rows import read_rows
 from carlens.services.catalog_app import CatalogApp
 from tests.fakes import Copy
 from tests.unit.http.test_attack_bodies import well_formed

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from carlens.catalog import normalize
 from carlens.catalog.matcher import Match
+from carlens.catalog.vocabulary import clean_names
 from carlens.errors import InvalidParameter, OutOfTime, PayloadTooLarge, TooManyRows
+from carlens.http.catalog_bodies import as_json, field_names, in_french, read_rows, write_csv
 from carlens.http.dispatch import RequestContext
 from carlens.http.events import Request, Response
 from carlens.http.query import number
-from carlens.http.rows import as_json, in_french, names, read_rows, write_csv
 from carlens.services.catalog_app import CatalogApp
 
 _MAX_BYTES = 6_000_000
@@ -60,22 +61,22 @@ def norm_many(request: Request, call: RequestContext[CatalogApp]) -> Response:
 def clean(request: Request, call: RequestContext[CatalogApp]) -> Response:
     """Clean a make and model without matching them."""
     make, model, french = _written(request)
-    cleaned = normalize.clean(make, model, call.app.words)
-    return Response.of_json(dict(zip(names(french), cleaned, strict=True)))
+    cleaned = clean_names(make, model, call.app.vocabulary)
+    return Response.of_json(dict(zip(field_names(french), cleaned, strict=True)))
 
 
 def _written(request: Request) -> tuple[str, str, bool]:
     given = {name: values[-1] for name, values in request.query.items()}
     french = in_french(given)
     # Those that do not count must be right too: the contract cannot say which count.
-    for name in (*names(french), *names(not french)):
+    for name in (*field_names(french), *field_names(not french)):
         if len(given.get(name, "")) > normalize.MAX_CHARS:
             raise InvalidParameter(
                 f"{name} has {len(given[name]):,} characters; send at most {normalize.MAX_CHARS}."
             )
-    make, model = (given.get(name, "") for name in names(french))
+    make, model = (given.get(name, "") for name in field_names(french))
     if not make.strip() and not model.strip():
-        missing = " and ".join(names(french))
+        missing = " and ".join(field_names(french))
         raise InvalidParameter(f"{missing} are missing or empty; give both, or one of the two.")
     return make, model, french
 

@@ -8,13 +8,13 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 
 from carlens.catalog.matcher import Matcher
-from carlens.catalog.normalize import Words, read_words
 from carlens.catalog.tables import (
     FolderTables,
     TableSource,
     parse_table,
     source_of,
 )
+from carlens.catalog.vocabulary import Vocabulary, read_vocabulary
 from carlens.config import Config
 from carlens.errors import CarlensError, NotFound, TableUnavailable
 
@@ -77,9 +77,9 @@ class CatalogApp:
         return self._matchers[table]
 
     @cached_property
-    def words(self) -> Words:
-        """Other names, and words without meaning."""
-        return read_words()
+    def vocabulary(self) -> Vocabulary:
+        """Stop words, synonyms and aliases, for every table."""
+        return read_vocabulary()
 
     def _of_ours(self, table: str) -> Matcher:
         if table not in self._shipped:
@@ -91,7 +91,7 @@ class CatalogApp:
 
     def _read(self, source: TableSource, table: str) -> Matcher | None:
         data = source.read(table)
-        return None if data is None else Matcher(parse_table(table, data), self.words)
+        return None if data is None else Matcher(parse_table(table, data), self.vocabulary)
 
 
 @contextmanager

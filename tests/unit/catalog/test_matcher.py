@@ -9,17 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carlens.catalog.fuzzy_index import Names
+from carlens.catalog.fuzzy_index import FuzzyIndex
 from carlens.catalog.matcher import Matcher
-from carlens.catalog.normalize import WORDS, key, read_words
+from carlens.catalog.normalize import key
 from carlens.catalog.tables import Entry, FolderTables, parse_table
+from carlens.catalog.vocabulary import WORDS, read_vocabulary
 
 
 @pytest.fixture(scope="module")
 def europe() -> Matcher:
     data = FolderTables().read("europe")
     assert data is not None
-    return Matcher(parse_table("europe", data), read_words())
+    return Matcher(parse_table("europe", data), read_vocabulary())
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_alternatives_are_other_models_best_first(europe: Matcher) -> None:
 
 def test_a_table_of_ones_own_is_matched_as_it_is_spelled() -> None:
     # Given a table that knows no European car
-    matcher = Matcher([Entry("ACME", "Rocket Mk 2"), Entry("ACME", "Anvil")], read_words())
+    matcher = Matcher([Entry("ACME", "Rocket Mk 2"), Entry("ACME", "Anvil")], read_vocabulary())
 
     # Then its own names are found, and no other
     assert matcher.match("acme", "rocket mk2").model == "Rocket Mk 2"
@@ -225,7 +226,7 @@ def test_a_table_of_ones_own_is_matched_as_it_is_spelled() -> None:
 
 
 def test_a_table_may_know_a_make_by_another_of_its_names() -> None:
-    matcher = Matcher([Entry("VW", "Golf")], read_words())
+    matcher = Matcher([Entry("VW", "Golf")], read_vocabulary())
 
     assert matcher.match("Volkswagen", "golf") == matcher.match("vw", "golf")
     assert matcher.match("Volkswagen", "golf").make == "VW"
@@ -233,7 +234,7 @@ def test_a_table_may_know_a_make_by_another_of_its_names() -> None:
 
 def test_the_body_in_a_reference_name_may_be_left_out() -> None:
     cars = [Entry("BMW", "X5 SUV"), Entry("BMW", "3 Series Sedan"), Entry("BMW", "3 Series Wagon")]
-    matcher = Matcher(cars, read_words())
+    matcher = Matcher(cars, read_vocabulary())
 
     assert matcher.match("bmw", "X5 3.0d").model == "X5 SUV"
     assert matcher.match("bmw", "serie 3").model == ""
@@ -244,7 +245,7 @@ def test_each_other_name_of_a_model_is_needed() -> None:
     models = {(entry.make, entry.model) for entry in entries}
     names = [(make, key(model)) for make, model in models]
 
-    others = read_words().models
+    others = read_vocabulary().model_aliases
 
     assert [other for other in others if (other[0], other[2]) not in models] == []
     names += [(make, key(written)) for make, written, _ in others]
@@ -253,7 +254,7 @@ def test_each_other_name_of_a_model_is_needed() -> None:
 
 def test_each_other_name_of_a_make_is_written_once() -> None:
     with (WORDS / "makes.csv").open(encoding="utf-8", newline="") as file:
-        names = [(key(row["written"]), key(row["make"])) for row in csv.DictReader(file)]
+        names = [(key(row["alias"]), key(row["make"])) for row in csv.DictReader(file)]
 
     assert [name for name, count in Counter(name for name, _ in names).items() if count > 1] == []
     # A row with its own name is there for a make that has no other.
@@ -274,26 +275,26 @@ def test_any_text_gets_an_answer_within_its_range(
 
 
 def test_near_names_have_the_same_digits() -> None:
-    names = Names({"CLIO": 0, "IX35": 1, "IX20": 2})
+    names = FuzzyIndex({"CLIO": 0, "IX35": 1, "IX20": 2})
 
-    assert names.near("CLOI", least=0.7) == [("CLIO", 0.75)]
-    assert names.near("IX30", least=0.1) == []
+    assert names.nearest("CLOI", min_score=0.7) == [("CLIO", 0.75)]
+    assert names.nearest("IX30", min_score=0.1) == []
 
 
 def test_a_slip_is_one_letter_of_the_only_name_it_may_be() -> None:
-    names = Names({"UNO": 0, "CLIO": 1, "CLIP": 2, "GOLF": 3})
+    names = FuzzyIndex({"UNO": 0, "CLIO": 1, "CLIP": 2, "GOLF": 3})
 
-    assert names.slip("UNNO") == ("UNO", 0.75)
-    assert names.slip("GOFL") == ("GOLF", 0.75)
-    assert names.slip("GULF") is None  # another letter is another word
-    assert names.slip("CLI") is None  # both CLIO and CLIP
-    assert names.slip("UN") is None
+    assert names.single_typo("UNNO") == ("UNO", 0.75)
+    assert names.single_typo("GOFL") == ("GOLF", 0.75)
+    assert names.single_typo("GULF") is None  # another letter is another word
+    assert names.single_typo("CLI") is None  # both CLIO and CLIP
+    assert names.single_typo("UN") is None
 
 
 def test_what_is_cut_short_begins_one_name() -> None:
-    names = Names({"OCTAVIA": 0, "OCTAVIASCOUT": 1, "GOLFPLUS": 2, "GOLFSPORTSVAN": 3})
+    names = FuzzyIndex({"OCTAVIA": 0, "OCTAVIASCOUT": 1, "GOLFPLUS": 2, "GOLFSPORTSVAN": 3})
 
-    assert names.cut_short("OCT") == "OCTAVIA"
-    assert names.cut_short("OC") is None
-    assert names.cut_short("GOLF") is None
-    assert names.cut_short("GOLFSPORTS") == "GOLFSPORTSVAN"
+    assert names.completion("OCT") == "OCTAVIA"
+    assert names.completion("OC") is None
+    assert names.completion("GOLF") is None
+    assert names.completion("GOLFSPORTS") == "GOLFSPORTSVAN"

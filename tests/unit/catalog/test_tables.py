@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from carlens.catalog.csv_reader import read_heading
+from carlens.catalog.csv_reader import read_header
 from carlens.catalog.matcher import Matcher
-from carlens.catalog.normalize import read_words
 from carlens.catalog.tables import (
     TABLES,
     BucketTables,
@@ -21,6 +20,7 @@ from carlens.catalog.tables import (
     read_references,
     source_of,
 )
+from carlens.catalog.vocabulary import read_vocabulary
 from carlens.errors import TableUnavailable
 
 LABELS = Path(__file__).parents[3] / "models" / "efficientnet-lite0-stanford-cars" / "labels.txt"
@@ -54,7 +54,7 @@ def test_the_years_in_our_tables_are_years() -> None:
 def test_no_row_of_our_tables_is_taken_for_a_header(table: str) -> None:
     rows = [[entry.make, entry.model] for entry in ours(table)]
 
-    found = [row for row in rows if read_heading(row) or read_heading([" ".join(row)])]
+    found = [row for row in rows if read_header(row) or read_header([" ".join(row)])]
 
     assert found == []
 
@@ -62,7 +62,7 @@ def test_no_row_of_our_tables_is_taken_for_a_header(table: str) -> None:
 @pytest.mark.parametrize("table", ["europe", "stanford_cars"])
 def test_each_row_of_our_tables_finds_itself(table: str) -> None:
     entries = ours(table)
-    matcher = Matcher(entries, read_words())
+    matcher = Matcher(entries, read_vocabulary())
 
     found = [matcher.match(entry.make, entry.model) for entry in entries]
 
@@ -88,14 +88,14 @@ def test_every_label_of_the_classifier_is_a_row_and_its_reference_is_in_europe()
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"make,name\na,b\n", "lacks the column model; name the columns"),
-        (b"VW,Golf\n", "lacks the column make; name the columns"),
-        (b"make and model\nVW Golf\n", "lacks the column make"),
-        (b"\n\n", "lacks the column make"),
+        (b"make,name\na,b\n", "has no column model; add a first line that names"),
+        (b"VW,Golf\n", "has no column make; add a first line that names"),
+        (b"make and model\nVW Golf\n", "has no column make"),
+        (b"\n\n", "has no column make"),
         (b"make,model\na,\n", "line 2: make and model"),
         (b'make,model\n"a\nb",c\n,d\n', "line 4: make and model"),
         (b'make,model\nVW,"Golf\nVW,Polo\n', "Line 2 .* close each quote"),
-        (b"make,model\n,\n", "has no rows; give it one for each model"),
+        (b"make,model\n,\n", "has no rows; add one for each model"),
         (b"PK\x03\x04", "save it as CSV"),
         (b"make,model\n" + b"a,b\n" * 100_001, "more than 100,000 rows; split it"),
         (b"make,model\n,\n,\n" + b"a,b\n" * 100_000, "more than 100,000 rows; split it"),

@@ -16,7 +16,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 from carlens import errors
 from carlens.catalog import csv_reader, normalize
 from carlens.config import Config
-from carlens.http import catalog_operations, catalog_routes, image_routes, rows
+from carlens.http import catalog_bodies, catalog_operations, catalog_routes, image_routes
 from carlens.http.dispatch import SECURITY_HEADERS
 from tests.fakes import Copy
 from tests.support import event, multipart_event
@@ -230,7 +230,7 @@ def test_the_description_gives_the_limits_of_the_code() -> None:
     assert f"{config.max_pictures} photos in a request" in text
     assert f"{config.max_bytes // 2**20} MB, {config.max_pixels // 10**6} million pixels" in text
     assert f"{config.max_side:,} pixels a side" in text
-    assert f"{rows.MAX_ROWS:,} rows of makes and models in a request" in text
+    assert f"{catalog_bodies.MAX_ROWS:,} rows of makes and models in a request" in text
     assert f"{normalize.MAX_CHARS} characters each" in text
     assert f"{catalog_operations._MAX_ANSWERS:,} answers: rows times `top_k`" in text
 
@@ -239,12 +239,12 @@ def test_the_description_gives_the_headings_that_the_code_knows() -> None:
     said = re.findall(r"`(\w+)`", CONTRACT["info"]["description"])
     words = {word for name in said for word in normalize.tokenize(name)}
 
-    assert words >= csv_reader._MAKE | csv_reader._MODEL
+    assert words >= csv_reader.MAKE_HEADINGS | csv_reader.MODEL_HEADINGS
 
 
 def test_lists_and_texts_are_as_long_as_the_code_takes_them() -> None:
     for name in ("NameList", "PairList"):
-        assert SCHEMAS[name]["maxItems"] == rows.MAX_ROWS
+        assert SCHEMAS[name]["maxItems"] == catalog_bodies.MAX_ROWS
     for name in ("Make", "Model", "Marque", "Modele"):
         schema = CONTRACT["components"]["parameters"][name]["schema"]
         assert schema["maxLength"] == normalize.MAX_CHARS

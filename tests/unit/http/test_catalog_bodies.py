@@ -6,8 +6,8 @@ import pytest
 
 from carlens.catalog.matcher import Match
 from carlens.errors import MalformedBody, NoRows, TooManyRows, UnsupportedMediaType
+from carlens.http.catalog_bodies import MAX_ROWS, Rows, read_rows, write_csv
 from carlens.http.events import Request
-from carlens.http.rows import MAX_ROWS, Rows, read_rows, write_csv
 
 TWO = [("Citroën", "C3"), ("vw", "golf")]
 
@@ -141,7 +141,7 @@ def test_a_row_of_data_is_no_header(row: str) -> None:
 
 
 def test_numbers_in_the_first_of_many_columns_ask_for_a_header() -> None:
-    with pytest.raises(MalformedBody, match="name the columns in a first line, make and model"):
+    with pytest.raises(MalformedBody, match="add a first line that names the columns"):
         read("1,Renault,Clio\n2,VW,Golf")
     assert read("208,GTI").pairs == [("208", "GTI")]
 
@@ -187,9 +187,9 @@ def test_formulas_and_control_characters_are_data() -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ('a,"b\nc,d', r"Line 1 .* close each quote, and double those inside a cell"),
+        ('a,"b\nc,d', r"Line 1 .* close each quote, and double quotes inside a cell"),
         ('\na,b\n"c" d,e\n', r"Line 3 .* close each quote"),
-        ("," * 100_000, "Line 1 .* 100,001 columns; at most 200 are read, so leave out"),
+        ("," * 100_000, "Line 1 .* 100,001 columns, but at most 200 are allowed; keep only"),
         ("a," + "x" * 200_000, "Line 1 .* a cell has more than 131,072 characters; shorten it"),
     ],
 )
@@ -239,7 +239,9 @@ def test_of_both_names_the_english_count_in_json_too() -> None:
     ],
 )
 def test_a_json_row_of_another_kind_is_named(item: str) -> None:
-    with pytest.raises(MalformedBody, match=r"^\[1\] must have 'make' or 'model'"):
+    with pytest.raises(
+        MalformedBody, match=r"^\[1\] must be an object with 'make', 'model' or both"
+    ):
         read(f'[["a","b"],{item}]', "application/json")
 
 
