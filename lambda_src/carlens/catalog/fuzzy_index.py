@@ -179,7 +179,8 @@ def _index_pairs(names: list[str]) -> dict[str, list[int]]:
     return index
 
 
-def _letter_pairs(name: str) -> set[str]:
-    # The ends are marked because people get the first letter right.
+def _letter_pairs(name: str) -> dict[str, None]:
+    # The ends are marked because people get the first letter right. The pairs are in order, unlike
+    # in a set, so that names that are equally similar always come in the same order.
     marked = f"^{name}$"
-    return {marked[i : i + 2] for i in range(len(marked) - 1)}
+    return dict.fromkeys([marked[i : i + 2] for i in range(len(marked) - 1)])
