@@ -1,4 +1,4 @@
-"""Reference tables: ours, a user's, and wrong ones."""
+"""Tables: built-in, custom and invalid ones."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from carlens.errors import TableUnavailable
 LABELS = Path(__file__).parents[3] / "models" / "efficientnet-lite0-stanford-cars" / "labels.txt"
 
 
-def ours(name: str) -> list[Entry]:
+def built_in(name: str) -> list[Entry]:
     data = FolderTables().read(name)
     assert data is not None
     return parse_table(name, data)
 
 
-def test_europe_is_large_and_says_nothing_twice() -> None:
-    entries = ours("europe")
+def test_europe_has_no_duplicates() -> None:
+    entries = built_in("europe")
 
     names = {(entry.make, entry.model) for entry in entries}
     assert len(names) == len(entries) == 2022
     assert len({entry.make for entry in entries}) == 152
 
 
-def test_the_years_in_our_tables_are_years() -> None:
+def test_the_years_in_the_built_in_tables_are_plausible() -> None:
     for table in ("europe", "stanford_cars"):
         with (TABLES / f"{table}.csv").open(encoding="utf-8", newline="") as file:
             years = [(row["year_from"], row["year_to"]) for row in csv.DictReader(file)]
@@ -51,8 +51,8 @@ def test_the_years_in_our_tables_are_years() -> None:
 
 
 @pytest.mark.parametrize("table", ["europe", "stanford_cars"])
-def test_no_row_of_our_tables_is_taken_for_a_header(table: str) -> None:
-    rows = [[entry.make, entry.model] for entry in ours(table)]
+def test_no_row_of_a_built_in_table_is_taken_for_a_header(table: str) -> None:
+    rows = [[entry.make, entry.model] for entry in built_in(table)]
 
     found = [row for row in rows if read_header(row) or read_header([" ".join(row)])]
 
@@ -60,8 +60,8 @@ def test_no_row_of_our_tables_is_taken_for_a_header(table: str) -> None:
 
 
 @pytest.mark.parametrize("table", ["europe", "stanford_cars"])
-def test_each_row_of_our_tables_finds_itself(table: str) -> None:
-    entries = ours(table)
+def test_each_row_of_a_built_in_table_matches_itself(table: str) -> None:
+    entries = built_in(table)
     matcher = Matcher(entries, read_vocabulary())
 
     found = [matcher.match(entry.make, entry.model) for entry in entries]
@@ -71,13 +71,13 @@ def test_each_row_of_our_tables_finds_itself(table: str) -> None:
     ]
 
 
-def test_every_label_of_the_classifier_is_a_row_and_its_reference_is_in_europe() -> None:
+def test_every_label_of_the_classifier_has_a_row_and_its_reference_is_in_europe() -> None:
     labels = [line.split("\t")[0] for line in LABELS.read_text("utf-8").splitlines()]
-    europe = {(entry.make, entry.model) for entry in ours("europe")}
+    europe = {(entry.make, entry.model) for entry in built_in("europe")}
 
     references = read_references("stanford_cars")
 
-    assert len(ours("stanford_cars")) == len(labels) == 196
+    assert len(built_in("stanford_cars")) == len(labels) == 196
     assert set(references) <= set(labels)
     assert {(entry.make, entry.model) for entry in references.values()} <= europe
     assert len(references) >= 170
@@ -101,14 +101,14 @@ def test_every_label_of_the_classifier_is_a_row_and_its_reference_is_in_europe()
         (b"make,model\n,\n,\n" + b"a,b\n" * 100_000, "more than 100,000 rows; split it"),
     ],
 )
-def test_a_wrong_table_says_what_is_wrong(data: bytes, message: str) -> None:
+def test_the_error_of_an_invalid_table_says_what_to_fix(data: bytes, message: str) -> None:
     with pytest.raises(TableUnavailable, match=message):
         parse_table("mine", data)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 @pytest.mark.parametrize("heading", ["make,model", "Marque;Modèle", "Car Make\tCar Model"])
-def test_a_table_is_read_as_a_request_is(encoding: str, heading: str) -> None:
+def test_a_table_is_read_in_any_encoding_and_delimiter(encoding: str, heading: str) -> None:
     delimiter = next(mark for mark in ",;\t" if mark in heading)
     lines = f"{heading}\nCitroën, C3 \n\n,\nŠkoda,Fabia\n".replace(",", delimiter)
 
