@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from carlens.catalog.matcher import Matcher
 from carlens.catalog.normalize import key
 from carlens.catalog.tables import Entry, FolderTables, parse_table
-from carlens.catalog.vocabulary import WORDS, Vocabulary, read_vocabulary
+from carlens.catalog.vocabulary import WORDS, ModelAlias, Vocabulary, read_vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +270,8 @@ def test_the_more_a_make_is_misspelled_the_more_its_model_must_confirm_it(
         ("Meridianto", "", ("Sagitarius", "Meridianto")),
         ("", "Fanal", ("", "")),  # of two makes
         ("", "Meridiantx", ("", "")),
-        ("", "Meridianto zzzzz", ("", "")),
+        ("", "Meridianto zzz", ("", "")),
+        ("", "Meridianto zz", ("Sagitarius", "Meridianto")),  # not a word
         # against another make only if nothing else is in the field
         ("Merlin", "Meridianto", ("Sagitarius", "Meridianto")),
         ("Merlin", "Meridianto zzzz", ("Merlin", "")),
@@ -284,6 +285,85 @@ def test_a_model_of_one_make_identifies_it(
     found = TOY.match(make, model)
 
     assert (found.make, found.model) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("RV4", ("Merlin", "RV4")),
+        ("RV4 2", ("Merlin", "RV4")),
+        ("RV4 zz", ("", "")),
+        ("Uno", ("", "")),  # a word
+        ("Unos", ("Merlin", "Unos")),
+    ],
+)
+def test_a_model_of_few_letters_identifies_its_make_only_alone(
+    model: str, expected: tuple[str, str]
+) -> None:
+    entries = [Entry("Merlin", name) for name in ("RV4", "Uno", "Unos")]
+
+    found = Matcher(entries, Vocabulary()).match("", model)
+
+    assert (found.make, found.model) == expected
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        ("Sagitarius", "Sagitarius"),
+        ("Sagitarius zz", "Sagitarius"),
+        ("Sagitarius zzz", ""),
+        ("Sagitarius Merlin", "Sagitarius"),
+        ("Kilo", "Kilo"),
+    ],
+)
+def test_a_make_beside_other_words_is_something_else(make: str, expected: str) -> None:
+    assert TOY.match(make, "").make == expected
+
+
+def test_an_everyday_word_is_a_make_only_alone_or_with_its_model() -> None:
+    vocabulary = Vocabulary(everyday_words=frozenset({"KILO"}))
+    matcher = Matcher([Entry("Kilo", "Bravado"), Entry("Merlin", "Otto")], vocabulary)
+
+    assert matcher.match("Kilo", "").make == "Kilo"
+    assert matcher.match("Kilo", "Bravado").make == "Kilo"
+    assert matcher.match("Kilo", "zzz").make == ""
+    assert matcher.match("Merlin", "zzz").make == "Merlin"
+    assert matcher.match("", "Kilo zzz").make == ""
+    assert matcher.match("", "Merlin zzz").make == "Merlin"
+
+
+@pytest.mark.parametrize(
+    ("model", "expected", "score"),
+    [
+        ("Falke", "Falke", 100),
+        # a longer name must be more similar than any other
+        ("Falke Limoxsina", "Falke Limousine", 86),
+        ("Falke Lxmoxsina", "Falke", 100),
+        # so must an earlier one
+        ("Braxado Falke", "Bravado", 86),
+        ("Bxaxado Falke", "Falke", 100),
+        # another name of the same model changes nothing
+        ("Falke Cabriolat", "Falke", 100),
+    ],
+)
+def test_a_misspelled_name_may_be_better_than_an_exact_one(
+    model: str, expected: str, score: int
+) -> None:
+    # Given models, one of which has an alias that starts with its name
+    vocabulary = Vocabulary(model_aliases=(ModelAlias("Kilo", "Falke Cabriolet", "Falke"),))
+    entries = [Entry("Kilo", name) for name in ("Falke", "Falke Limousine", "Bravado")]
+
+    found = Matcher(entries, vocabulary).match("Kilo", model)
+
+    assert (found.model, found.score_model) == (expected, score)
+
+
+def test_a_misspelled_short_model_needs_an_exact_make() -> None:
+    matcher = Matcher([Entry("Merlin", "Uno")], Vocabulary())
+
+    assert matcher.match("Merlin", "Unno").model == "Uno"
+    assert matcher.match("Merlyn", "Unno").model == ""
 
 
 def test_a_misspelled_model_needs_seven_tenths_of_its_letters() -> None:
