@@ -1,4 +1,4 @@
-"""Tables of makes and models: CSV files in a folder or in a bucket."""
+"""Reference tables: CSV files of makes and models."""
 
 from __future__ import annotations
 

@@ -359,6 +359,34 @@ def test_a_misspelled_name_may_be_better_than_an_exact_one(
     assert (found.model, found.score_model) == (expected, score)
 
 
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("zzzz Fanal", "Fanal"),
+        ("zzzz Pan", "Pan"),
+        ("zzzz XB", ""),
+        ("zzzz 450", ""),
+        ("2012 XB", "XB"),
+        ("XB 450", "XB"),
+        ("450 XB", "450"),
+        ("X Fanal", "Fanal"),
+    ],
+)
+def test_after_other_words_a_number_or_two_letters_are_not_a_model(
+    model: str, expected: str
+) -> None:
+    entries = [Entry("Sagitarius", name) for name in ("Fanal", "Pan", "XB", "X", "450")]
+
+    assert Matcher(entries, Vocabulary()).match("Sagitarius", model).model == expected
+
+
+def test_of_two_similar_makes_the_one_with_the_better_model_is_found() -> None:
+    matcher = Matcher([Entry("Carola", "Fanal"), Entry("Marola", "Fanax")], Vocabulary())
+
+    assert matcher.match("Tarola", "Fanal").make == "Carola"
+    assert matcher.match("Tarola", "Fanax").make == "Marola"
+
+
 def test_a_misspelled_short_model_needs_an_exact_make() -> None:
     matcher = Matcher([Entry("Merlin", "Uno")], Vocabulary())
 
