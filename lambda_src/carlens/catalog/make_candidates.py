@@ -83,13 +83,18 @@ def parse_make(index: CatalogIndex, text: str) -> MakeText:
 def find_embedded_make(index: CatalogIndex, tokens: Tokens) -> MakeCandidate | None:
     """Find an exact make among the first words of a model's text."""
     make_ids = index.make_names.ids
-    for start in range(min(3, len(tokens))):
-        min_length = 2 if start == 0 else 3  # the DR in `5DR` is not the make
-        for end in range(min(start + 4, len(tokens)), start, -1):
-            name = "".join(tokens[start:end])
-            if len(name) >= min_length and name in make_ids and not name.isdigit():
-                return MakeCandidate(make_ids[name], 1.0, tokens[:start] + tokens[end:])
-    return None
+    matches = [
+        (start, end, name)
+        for start, end, name in spans(tokens, max_starts=3, max_tokens=4)
+        if name in make_ids
+        and len(name) >= (2 if start == 0 else 3)  # the DR in `5DR` is not the make
+        and not name.isdigit()
+    ]
+    if not matches:
+        return None
+    # The first one wins, and the longest of those that start at the same token.
+    start, end, name = max(matches, key=lambda match: (-match[0], match[1]))
+    return MakeCandidate(make_ids[name], 1.0, tokens[:start] + tokens[end:])
 
 
 def _exact_makes(index: CatalogIndex, tokens: Tokens) -> list[MakeCandidate]:

@@ -104,7 +104,7 @@ def find_exact_model(
     names = list(_exact_names(text, vocabulary))
     if not names:
         return None
-    best = max(names, key=text.rank)
+    best = max(names, key=text.rank) if len(names) > 1 else names[0]
     score = 1.0 if best.is_written else LOOKALIKE_SCORE
     return ModelCandidate(models.ids[best.name], score, best.name, best.start <= text.head)
 
@@ -166,8 +166,9 @@ class _ModelText(NamedTuple):
 
 
 def _head(models: FuzzyIndex, tokens: Tokens, significance: list[bool]) -> int:
-    for index, (token, significant) in enumerate(zip(tokens, significance, strict=True)):
-        if significant and (token in models.ids or not _YEAR.fullmatch(token)):
+    for index, token in enumerate(tokens):
+        is_year = len(token) == 4 and token not in models.ids and _YEAR.fullmatch(token)
+        if significance[index] and not is_year:
             return index
     return len(tokens)
 
@@ -204,7 +205,7 @@ def find_similar_models(
 
 def _without_trim(models: FuzzyIndex, word: str, vocabulary: Vocabulary) -> str | None:
     """Return the model in a word that joins it to a trim: `CLIORT`."""
-    if len(word) < 6 or word in vocabulary.stop_words:  # `CROSSWAGON` is not a Cross
+    if len(word) < 6 or word in vocabulary.stop_words:  # `CROSSWAGON` is a trim, not a Cross
         return None
     # A single extra letter is a typo or another word: `FORMAT` is not a Forma T.
     for end in range(len(word) - 2, 3, -1):

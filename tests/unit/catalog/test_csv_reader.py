@@ -78,6 +78,13 @@ def test_a_header_is_told_from_data(cells: list[str], header: Header | None) -> 
     assert read_header(cells) == header
 
 
+@pytest.mark.parametrize(
+    "word", ["ID", "code", "number", "year", "année", "Jahr", "Baujahr", "año", "anno", "new"]
+)
+def test_a_heading_with_another_word_names_no_model(word: str) -> None:
+    assert read_header(["make", f"model {word}"]) == Header(0, None, is_french=False)
+
+
 def test_a_complete_header_has_a_column_for_each() -> None:
     assert Header(0, 1, is_french=False).is_complete
     assert not Header(0, 0, is_french=False).is_complete

@@ -370,6 +370,8 @@ def test_a_misspelled_name_may_be_better_than_an_exact_one(
         ("XB 450", "XB"),
         ("450 XB", "450"),
         ("X Fanal", "Fanal"),
+        ("X 450", "X"),
+        ("2012 450", "450"),
     ],
 )
 def test_after_other_words_a_number_or_two_letters_are_not_a_model(
@@ -425,6 +427,14 @@ def test_alternatives_are_of_the_make_or_of_all_that_it_may_be() -> None:
     assert unsure.alternatives == ((Entry("Sagitarius", "X"), 88), (Entry("Sagitarius", "XB"), 58))
     assert len(TOY.match("Sagitarxxx", "X", top_k=2).alternatives) == 1
     assert TOY.match("Sagitarxxx", "X").alternatives == ()
+
+
+def test_alternatives_are_only_of_an_accepted_make() -> None:
+    # Given two makes that have the model
+    found = TOY.match("Merlin Sagitarius", "450", top_k=3)
+
+    assert (found.make, found.model) == ("Sagitarius", "450")
+    assert found.alternatives == ()
 
 
 def test_no_alternative_scores_above_the_match(europe: Matcher) -> None:
