@@ -101,7 +101,7 @@ def find_exact_model(
     """
     significance = vocabulary.significance(tokens)
     text = _ModelText(models, tokens, significance, _head(models, tokens, significance))
-    names = list(_exact_names(text, vocabulary))
+    names = _exact_names(text, vocabulary)
     if not names:
         return None
     best = max(names, key=text.rank) if len(names) > 1 else names[0]
@@ -173,12 +173,13 @@ def _head(models: FuzzyIndex, tokens: Tokens, significance: list[bool]) -> int:
     return len(tokens)
 
 
-def _exact_names(text: _ModelText, vocabulary: Vocabulary) -> Iterator[_Name]:
-    models = text.models
+def _exact_names(text: _ModelText, vocabulary: Vocabulary) -> list[_Name]:
+    found: list[_Name] = []
+    models, ids = text.models, text.models.ids
     starts_with_name = False
     lookalike_starts: tuple[int, ...] = (0, text.head)  # none once a name is found
     for start, end, written in spans(text.tokens, max_chars=models.max_length):
-        name = written if written in models.ids else None
+        name = written if written in ids else None
         if not name and start in lookalike_starts:
             name = models.same_look(written)
         if not name and end == start + 1:
@@ -186,7 +187,8 @@ def _exact_names(text: _ModelText, vocabulary: Vocabulary) -> Iterator[_Name]:
         if name and not text.is_incidental(name, start, end, starts_with_name=starts_with_name):
             starts_with_name |= start == 0 and _is_word(name)
             lookalike_starts = ()
-            yield _Name(name, start, end, name == written)
+            found.append(_Name(name, start, end, name == written))
+    return found
 
 
 def _is_word(name: str) -> bool:

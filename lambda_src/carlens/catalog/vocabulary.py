@@ -104,7 +104,8 @@ class Vocabulary:
         """Replace synonyms and join phrases, so that equal names have equal tokens."""
         if not self.phrases.keys().isdisjoint(tokens):
             tokens = tuple(self._join_phrases(tokens))
-        return tuple([self.synonyms.get(token, token) for token in tokens])
+        synonym = self.synonyms.get
+        return tuple([synonym(token, token) for token in tokens])
 
     def strip_make(self, tokens: Tokens, make_keys: set[str]) -> Tokens:
         """Drop a make repeated at the start of its model's text, unless nothing would be left."""
