@@ -78,6 +78,18 @@ def test_a_header_is_told_from_data(cells: list[str], header: Header | None) -> 
     assert read_header(cells) == header
 
 
+def test_headings_are_known_in_many_languages() -> None:
+    makes = (
+        "make brand manufacturer marque constructeur fabricant Marke Hersteller Fabrikat marca "
+        "fabricante montadora casa fabbricante costruttore merk fabrikant marka producent merke "
+        "mærke merkki značka"
+    )
+    models = "model modèle gamme Modell modelo modello malli"
+
+    assert [word for word in makes.split() if read_header([word, "x"]) is None] == []
+    assert [word for word in models.split() if read_header(["x", word]) is None] == []
+
+
 @pytest.mark.parametrize(
     "word", ["ID", "code", "number", "year", "année", "Jahr", "Baujahr", "año", "anno", "new"]
 )
