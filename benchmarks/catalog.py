@@ -1,11 +1,11 @@
-"""How right the second API is, on makes and models as people write them.
+"""Accuracy of catalog matching on makes and models as people write them.
 
     python -m benchmarks.catalog
-    python -m benchmarks.catalog --wrong     what went wrong in the half that is tuned on
+    python -m benchmarks.catalog --wrong     list the wrong rows of the tuned half
 
-Every row of catalog_rows.csv says its half: the method is tuned on one, and the figures of the
-other are those to report. A wrong row that someone has looked at belongs to the tuned half.
-Beside it stand the original's method and plain rapidfuzz.
+Each row of catalog_rows.csv belongs to one half: the matcher is tuned on `tuned`, and the figures
+to report are those of `unseen`. A wrong row that someone has looked at moves to the tuned half.
+The original project's method and plain rapidfuzz are measured for comparison.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pathlib import Path
 from rapidfuzz import fuzz, process
 
 from carlens.catalog.matcher import Matcher
-from carlens.catalog.normalize import read_words
 from carlens.catalog.tables import Entry, parse_table, shipped_tables
+from carlens.catalog.vocabulary import read_vocabulary
 
 ROWS = Path(__file__).with_name("catalog_rows.csv")
 
@@ -31,16 +31,16 @@ Method = Callable[[str, str], Name]
 
 @dataclass(frozen=True)
 class Row:
-    """What someone wrote, and the make and model meant; empty for none of the table."""
+    """A written make and model, and the expected entry; empty if the table has none."""
 
     written: Name
     expected: Name
     tuned_on: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Percent. Recall is of the names expected, precision of the names given."""
+    """Recall of the expected names and precision of the returned names, in percent."""
 
     rows: int
     make_recall: float
@@ -51,34 +51,38 @@ class Figures:
 
     @classmethod
     def of(cls, pairs: list[tuple[Name, Name]]) -> Figures:
-        """Compare (expected, given) pairs; a model is right only with its make."""
+        """Compare (expected, returned) pairs; a model is right only with its make."""
         junk = [given for expected, given in pairs if expected == ("", "")]
-        makes = [(e[0], g[0]) for e, g in pairs]
-        models = [(" ".join(e) if e[1] else "", " ".join(g) if g[1] else "") for e, g in pairs]
+        make_recall, make_precision = _recall_precision([(e[0], g[0]) for e, g in pairs])
+        model_recall, model_precision = _recall_precision(
+            [(_full_name(e), _full_name(g)) for e, g in pairs]
+        )
         return cls(
-            len(pairs),
-            *_recall_precision(makes),
-            *_recall_precision(models),
-            _percent(sum(given != ("", "") for given in junk), len(junk)),
+            rows=len(pairs),
+            make_recall=make_recall,
+            make_precision=make_precision,
+            model_recall=model_recall,
+            model_precision=model_precision,
+            junk_matched=_percent(sum(given != ("", "") for given in junk), len(junk)),
         )
 
 
 def read_rows() -> list[Row]:
-    """Read the labelled rows."""
+    """Read the labeled rows."""
     with ROWS.open(encoding="utf-8", newline="") as file:
         return [
             Row(
-                (r["make"], r["model"]),
-                (r["expected_make"], r["expected_model"]),
-                r["half"] == "tuned",
+                written=(r["make"], r["model"]),
+                expected=(r["expected_make"], r["expected_model"]),
+                tuned_on=r["half"] == "tuned",
             )
             for r in csv.DictReader(file)
         ]
 
 
 def carlens_method(entries: list[Entry]) -> Method:
-    """Give Carlens' own method."""
-    matcher = Matcher(entries, read_words())
+    """Return the method of Carlens."""
+    matcher = Matcher(entries, read_vocabulary())
 
     def method(make: str, model: str) -> Name:
         found = matcher.match(make, model)
@@ -88,7 +92,7 @@ def carlens_method(entries: list[Entry]) -> Method:
 
 
 def original_method(entries: list[Entry]) -> Method:
-    """Give the original's: fuzzy make, then fuzzy model, tolerances that never refuse."""
+    """Return the original method: fuzzy make, then fuzzy model, with tolerances that never fail."""
     models: dict[str, list[str]] = {}
     for entry in entries:
         models.setdefault(entry.make, []).append(entry.model)
@@ -101,7 +105,7 @@ def original_method(entries: list[Entry]) -> Method:
 
 
 def wratio_method(entries: list[Entry]) -> Method:
-    """Give plain `WRatio` over "make model", refused under 70."""
+    """Return plain `WRatio` over "make model", with a cutoff of 70."""
     names = [f"{entry.make} {entry.model}".upper() for entry in entries]
 
     def method(make: str, model: str) -> Name:
@@ -114,7 +118,7 @@ def wratio_method(entries: list[Entry]) -> Method:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print a table of all methods."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--wrong", action="store_true", help="list wrong rows of the tuned half")
     arguments = parser.parse_args()
@@ -125,27 +129,42 @@ def main() -> None:
         "original": original_method(entries),
         "WRatio": wratio_method(entries),
     }
+    _print_accuracy(methods, rows)
+    if arguments.wrong:
+        _print_wrong(methods["Carlens"], [row for row in rows if row.tuned_on])
+
+
+def _print_accuracy(methods: dict[str, Method], rows: list[Row]) -> None:
     print("| method | half | rows | make R | make P | model R | model P | junk matched | ms/row |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name, method in methods.items():
-        for half, tuned in (("tuned", True), ("unseen", False)):
-            chosen = [row for row in rows if row.tuned_on == tuned]
-            if not chosen:  # the next unseen rows are still to be written
-                continue
-            start = time.perf_counter()
-            pairs = [(row.expected, method(*row.written)) for row in chosen]
-            spent = 1000 * (time.perf_counter() - start) / len(chosen)
-            f = Figures.of(pairs)
-            print(
-                f"| {name} | {half} | {f.rows} | {f.make_recall:.1f} | {f.make_precision:.1f} "
-                f"| {f.model_recall:.1f} | {f.model_precision:.1f} | {f.junk_matched:.1f} "
-                f"| {spent:.2f} |"
-            )
-    if arguments.wrong:
-        for row in rows:
-            given = methods["Carlens"](*row.written)
-            if row.tuned_on and given != row.expected:
-                print(f"{row.written} -> {given}, not {row.expected}")
+        for half in ("tuned", "unseen"):
+            chosen = [row for row in rows if row.tuned_on == (half == "tuned")]
+            if chosen:  # there are no unseen rows after all have been looked at
+                print(f"| {name} | {half} | {_measure(method, chosen)} |")
+
+
+def _measure(method: Method, rows: list[Row]) -> str:
+    start = time.perf_counter()
+    pairs = [(row.expected, method(*row.written)) for row in rows]
+    ms_per_row = 1000 * (time.perf_counter() - start) / len(rows)
+    f = Figures.of(pairs)
+    return (
+        f"{f.rows} | {f.make_recall:.1f} | {f.make_precision:.1f} | {f.model_recall:.1f} "
+        f"| {f.model_precision:.1f} | {f.junk_matched:.1f} | {ms_per_row:.2f}"
+    )
+
+
+def _print_wrong(method: Method, rows: list[Row]) -> None:
+    for row in rows:
+        found = method(*row.written)
+        if found != row.expected:
+            print(f"{row.written} -> {found}, expected {row.expected}")
+
+
+def _full_name(name: Name) -> str:
+    """Return make and model, or nothing without a model."""
+    return " ".join(name) if name[1] else ""
 
 
 def _recall_precision(pairs: list[Name]) -> tuple[float, float]:

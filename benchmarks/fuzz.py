@@ -26,10 +26,10 @@ from typing import Any
 from carlens.config import Config
 from carlens.errors import CarlensError
 from carlens.http import catalog_routes
+from carlens.http.catalog_bodies import Rows, read_rows
 from carlens.http.events import Request, read_request
 from carlens.http.image_routes import respond
 from carlens.http.pictures import read_pictures
-from carlens.http.rows import Rows, read_rows
 from carlens.images.decoder import read_pixels, read_shape
 from carlens.images.process import configure_process
 from carlens.images.types import Limits

@@ -17,10 +17,10 @@ from benchmarks import fuzz
 from carlens.config import Config
 from carlens.errors import CarlensError
 from carlens.http import catalog_routes
+from carlens.http.catalog_bodies import read_rows
 from carlens.http.events import Request, read_request
 from carlens.http.image_routes import respond
 from carlens.http.pictures import read_pictures
-from carlens.http.rows import read_rows
 from carlens.http.statuses import status_of
 from carlens.services.catalog_app import CatalogApp
 from tests.fakes import FakeApp

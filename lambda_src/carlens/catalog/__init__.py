@@ -1,1 +1,1 @@
-"""Written make and model -> the reference one. Nothing here knows of pictures."""
+"""Match written makes and models to the entries of a table; independent of HTTP and images."""

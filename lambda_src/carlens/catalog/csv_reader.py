@@ -1,11 +1,11 @@
-"""CSV as people save it -> its rows, and which columns are make and model."""
+"""Read CSV in any usual encoding and delimiter, and find the columns of make and model."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -13,25 +13,25 @@ from itertools import islice
 from carlens.catalog.normalize import tokenize
 
 _MAX_COLUMNS = 200
-# The first of those that cut as many rows is taken: numbers are written 1,5 and not 1;5.
+# Of delimiters that split equally many rows the first wins: people write 1,5 but not 1;5.
 _DELIMITERS = ("\t", ";", ",")
-# ASCII's unit separator, which nobody writes: by it a single column stays whole.
+# ASCII's unit separator never occurs in a text, so it keeps a single column whole.
 _NO_DELIMITER = "\x1f"
 _SAMPLE_ROWS = 20
 _SAMPLE_CHARS = 50_000
 
-# The line by which Excel is told the delimiter.
-_SEP = re.compile(r'"?sep=([^\w\s"\x00-\x1f]|\t)"?[ \t]*(?=[\r\n]|\Z)', re.IGNORECASE)
+# The first line that tells Excel the delimiter.
+_SEP_LINE = re.compile(r'"?sep=([^\w\s"\x00-\x1f]|\t)"?[ \t]*(?=[\r\n]|\Z)', re.IGNORECASE)
 
-_NO_CSV = {
+_OTHER_FORMATS = {
     b"PK\x03\x04": "an Excel workbook or another zip archive",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"\x1f\x8b": "compressed with gzip",
+    b"\x1f\x8b": "a gzip archive",
     b"%PDF": "a PDF",
 }
 
-# As `cleaning.tokenize` gives them. No model's name is among them: Fiat has a Tipo.
-_MAKE = frozenset(
+# Words of column headings, tokenized. Names of models cannot be among them: Fiat has a Tipo.
+MAKE_HEADINGS = frozenset(
     (
         *("MAKE", "BRAND", "MANUFACTURER", "MARQUE", "CONSTRUCTEUR", "FABRICANT"),
         *("MARKE", "HERSTELLER", "FABRIKAT", "MARCA", "FABRICANTE", "MONTADORA"),
@@ -39,130 +39,135 @@ _MAKE = frozenset(
         *("MERKE", "MAERKE", "MERKKI", "ZNACKA"),
     )
 )
-_MODEL = frozenset(("MODEL", "MODELE", "GAMME", "MODELL", "MODELO", "MODELLO", "MALLI"))
-_FRENCH = frozenset(("MARQUE", "MODELE"))
-# A heading with one of these names another thing: `model_year`, or nothing: `brand new`.
-_OTHER = frozenset(
+MODEL_HEADINGS = frozenset(("MODEL", "MODELE", "GAMME", "MODELL", "MODELO", "MODELLO", "MALLI"))
+_FRENCH_HEADINGS = frozenset(("MARQUE", "MODELE"))
+# A heading with one of these words is another column (`model_year`) or data (`brand new`).
+_EXCLUDED = frozenset(
     ("ID", "CODE", "NUMBER", "YEAR", "ANNEE", "JAHR", "BAUJAHR", "ANO", "ANNO", "NEW")
 )
 
 
 @dataclass(frozen=True)
-class Heading:
-    """Which columns a first row names.
+class Header:
+    """The columns that a header row names.
 
     Attributes
     ----------
     make, model : int or None
-        Their columns; None when it is not named, the same when one column is for both.
-    french : bool
-        They are called `marque` and `modele`.
+        Index of the column; None if it is not named. Both are the same if one column is for both.
+    is_french : bool
+        Whether the columns are named `marque` and `modele`.
     """
 
     make: int | None
     model: int | None
-    french: bool
+    is_french: bool
 
     @property
-    def is_whole(self) -> bool:
-        """Tell whether make and model are named, each with a column of its own."""
+    def is_complete(self) -> bool:
+        """Whether make and model are named, each with its own column."""
         return None not in (self.make, self.model) and self.make != self.model
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """A CSV file.
+@dataclass(frozen=True, kw_only=True)
+class CsvFile:
+    """The contents of a CSV file.
 
     Attributes
     ----------
     delimiter : str
-        What cuts its rows; a comma when there is a single column.
-    first : list of str
-        The cells of the first row, which may be the header.
-    heading : Heading or None
-        None when the first row is none.
+        A comma if there is a single column.
+    first_row : list of str
+        The cells of the first row, be it the header or data.
+    header : Header or None
+        None if the first row is data.
     rows : list of (line, cells)
-        All rows but the header, each with the line on which it begins.
+        All rows but the header, each with the number of the line on which it starts.
     """
 
     delimiter: str
-    first: list[str]
-    heading: Heading | None
+    first_row: list[str]
+    header: Header | None
     rows: list[tuple[int, list[str]]]
 
 
-def read_sheet(data: bytes, most: int) -> Sheet:
-    """Read CSV of any usual encoding and delimiter, with a header or none.
+def read_csv(data: bytes, max_rows: int) -> CsvFile:
+    """Read CSV of any usual encoding and delimiter, with or without a header.
 
-    Blank lines at its beginning and end are no rows.
+    Blank lines at the start and end are not rows.
 
     Parameters
     ----------
-    most : int
-        How many rows are wanted; of those that follow at least one is given, to tell.
+    max_rows : int
+        Reading stops after this number of rows, but not before one row more, so that the caller
+        can tell that there are too many.
 
     Raises
     ------
     ValueError
-        It is no CSV; the message is a sentence that says what to do.
+        The data are not CSV. The message is a sentence for the user.
     """
-    whole = _decode(data).rstrip("\r\n")
-    text = whole.lstrip("\r\n")
-    above = whole[: len(whole) - len(text)]
-    told = _SEP.match(text)
-    found = told[1] if told else _find_delimiter(text)
-    records = _records(
-        text, found or _NO_DELIMITER, line=1 + (above.count("\n") or above.count("\r"))
-    )
-    start = 1 if told else 0
-    rows = list(islice(records, start, start + most + 2))
+    decoded = _decode(data).rstrip("\r\n")
+    text = decoded.lstrip("\r\n")
+    blank = decoded[: len(decoded) - len(text)]
+    first_line = 1 + (blank.count("\n") or blank.count("\r"))
+    sep_line = _SEP_LINE.match(text)
+    delimiter = sep_line[1] if sep_line else _find_delimiter(text)
+    start = 1 if sep_line else 0
+    records = _records(text, delimiter or _NO_DELIMITER, line=first_line)
+    rows = list(islice(records, start, start + max_rows + 2))
     for line, cells in rows:
         if len(cells) > _MAX_COLUMNS:
             raise ValueError(
-                f"Line {line} of the CSV has {len(cells):,} columns; at most {_MAX_COLUMNS} are "
-                "read, so leave out all but make and model."
+                f"Line {line} of the CSV has {len(cells):,} columns, but at most {_MAX_COLUMNS} "
+                "are allowed; keep only make and model."
             )
-    first = rows[0][1] if rows else []
-    heading = read_heading(first)
-    return Sheet(found or ",", first, heading, rows[1:] if heading else rows)
+    first_row = rows[0][1] if rows else []
+    header = read_header(first_row)
+    return CsvFile(
+        delimiter=delimiter or ",",
+        first_row=first_row,
+        header=header,
+        rows=rows[1:] if header else rows,
+    )
 
 
-def read_heading(cells: Sequence[str]) -> Heading | None:
-    """Find the columns of make and model by the words of their headings.
+def read_header(cells: Sequence[str]) -> Header | None:
+    """Find the columns of make and model by the words in their headings.
 
     Returns
     -------
-    Heading or None
-        None for a row of data: neither are both named, nor is a known word all of a heading.
-        `Tesla,Model 3` is one.
+    Header or None
+        None for a row of data such as `Tesla,Model 3`. A header names both columns, or has a
+        heading that is just the word for one of them.
     """
-    words = [frozenset(tokenize(cell)) for cell in cells]
-    make, model = (_named(words, known) for known in (_MAKE, _MODEL))
+    headings = [frozenset(tokenize(cell)) for cell in cells]
+    make, model = (_find_column(headings, known) for known in (MAKE_HEADINGS, MODEL_HEADINGS))
     found = [column for column in (make, model) if column is not None]
-    if len(found) < 2 and not any(len(words[column]) == 1 for column in found):
+    if len(found) < 2 and not any(len(headings[column]) == 1 for column in found):
         return None
-    return Heading(make, model, all(words[column] & _FRENCH for column in found))
+    return Header(make, model, all(headings[column] & _FRENCH_HEADINGS for column in found))
 
 
-def _named(words: Sequence[frozenset[str]], known: frozenset[str]) -> int | None:
+def _find_column(headings: Sequence[frozenset[str]], known: frozenset[str]) -> int | None:
     columns = [
         column
-        for column, heading in enumerate(words)
-        # A number is of a model: `Model 3`.
-        if heading & known and not heading & _OTHER and not any(map(str.isdigit, heading))
+        for column, words in enumerate(headings)
+        # A cell with a number is the name of a model: `Model 3`.
+        if words & known and not words & _EXCLUDED and not any(map(str.isdigit, words))
     ]
-    # The fewest words are the surest: `make` before `make and model`.
-    return min(columns, key=lambda column: len(words[column]), default=None)
+    # The shortest heading is the most specific: `make` rather than `make and model`.
+    return min(columns, key=lambda column: len(headings[column]), default=None)
 
 
 def _decode(data: bytes) -> str:
-    for magic, what in _NO_CSV.items():
+    for magic, what in _OTHER_FORMATS.items():
         if data.startswith(magic):
-            raise ValueError(f"The file is {what}, no CSV; save it as CSV and send that.")
+            raise ValueError(f"The file is {what}, not a CSV; save it as CSV and send that.")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace")
     if data.count(0) * 4 >= len(data) > 0:
-        # Of most letters in UTF-16 one byte is zero; which, says the order of the two.
+        # Most letters have one zero byte in UTF-16; its position shows the byte order.
         little = data[1::2].count(0) > data[::2].count(0)
         return data.decode("utf-16-le" if little else "utf-16-be", "replace")
     for encoding in ("utf-8-sig", "cp1252"):
@@ -173,18 +178,29 @@ def _decode(data: bytes) -> str:
 
 def _find_delimiter(text: str) -> str | None:
     start = text[:_SAMPLE_CHARS]
-    # Quotes that do not match tell of another delimiter, or else that the file is broken.
+    # Unbalanced quotes point to another delimiter, unless the file is broken.
     for strict in (True, False):
         samples = {mark: _sample(start, mark, strict=strict) for mark in _DELIMITERS}
-        for mark, rows in samples.items():
-            heading = read_heading(rows[0]) if rows else None
-            if heading and heading.is_whole:
-                return mark
-        cut = {mark: sum(len(row) > 1 for row in rows) for mark, rows in samples.items()}
-        most = [mark for mark, rows in samples.items() if cut[mark] * 2 > len(rows)]
-        if most:
-            return max(most, key=cut.__getitem__)
+        for choose in (_delimiter_by_header, _delimiter_by_rows):
+            if delimiter := choose(samples):
+                return delimiter
     return None
+
+
+def _delimiter_by_header(samples: Mapping[str, list[list[str]]]) -> str | None:
+    """Return the first delimiter with which the first row is a complete header."""
+    for delimiter, rows in samples.items():
+        header = read_header(rows[0]) if rows else None
+        if header and header.is_complete:
+            return delimiter
+    return None
+
+
+def _delimiter_by_rows(samples: Mapping[str, list[list[str]]]) -> str | None:
+    """Return the delimiter that splits most rows, if it splits more than half of them."""
+    split = {mark: sum(len(row) > 1 for row in rows) for mark, rows in samples.items()}
+    candidates = [mark for mark, rows in samples.items() if split[mark] * 2 > len(rows)]
+    return max(candidates, key=split.__getitem__, default=None)
 
 
 def _sample(text: str, delimiter: str, *, strict: bool) -> list[list[str]]:
@@ -201,16 +217,16 @@ def _sample(text: str, delimiter: str, *, strict: bool) -> list[list[str]]:
 def _records(
     text: str, delimiter: str, *, line: int = 1, strict: bool = True
 ) -> Iterator[tuple[int, list[str]]]:
-    # Strict, for an open quote would make one row of all that follows it.
+    # Strict, because an open quote would turn the rest of the file into one row.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=strict)
-    here = line
+    row_line = line
     try:
         for cells in reader:
-            yield here, cells
-            here = line + reader.line_num
+            yield row_line, cells
+            row_line = line + reader.line_num
     except csv.Error as error:
         if "limit" in str(error):
-            what = f"a cell has more than {csv.field_size_limit():,} characters; shorten it"
+            problem = f"a cell has more than {csv.field_size_limit():,} characters; shorten it"
         else:
-            what = "its quotes do not match; close each quote, and double those inside a cell"
-        raise ValueError(f"Line {here} of the CSV cannot be read: {what}.") from error
+            problem = "its quotes do not match; close each quote, and double quotes inside a cell"
+        raise ValueError(f"Line {row_line} of the CSV cannot be read: {problem}.") from error

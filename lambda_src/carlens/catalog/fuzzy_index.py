@@ -1,4 +1,4 @@
-"""Names that are looked up as written, or nearly so."""
+"""Look up names exactly, by similarity, by sound, by look or by prefix."""
 
 from __future__ import annotations
 
@@ -11,158 +11,176 @@ from functools import cached_property, lru_cache
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-# Of more names than this, only those that share letter pairs are compared.
-_COMPARED = 2000
-# A pair of letters that most names have tells nothing, and would cost the most.
-_COMMON = 400
-MOST_LONGER = 64  # names that begin with another, looked at
+# 0..1: how sure a match is that `same_look`, `same_sound` or `completion` found.
+LOOKALIKE_SCORE = 0.95
+SOUNDALIKE_SCORE = 0.9
+TRUNCATED_SCORE = 0.9
+
+# Among more names than this, only those that share letter pairs are compared.
+_MAX_COMPARED = 2000
+# Pairs that more names have are skipped: they discriminate little and cost the most.
+_COMMON_PAIR = 400
+MAX_EXTENSIONS = 64
+
+_LOOKS = str.maketrans("OILSBZ", "011582")
+_SOUNDS = str.maketrans("YKQW", "ICCV")
+_REPEATED = re.compile(r"([A-Z])\1+")
 
 
-class Names:
-    """Keys of names, each with what it names.
+class FuzzyIndex:
+    """An index of names.
 
-    Near keys differ by swapped, missing, added or wrong letters (optimal string
-    alignment); their digits are the same, for a 206 is no 207.
+    Similarity is one minus the normalized optimal string alignment distance [1]_, which counts
+    missing, added, wrong and swapped letters. Names with different digits never match: a 206 is
+    not a 207.
 
     Parameters
     ----------
-    keys : Mapping
-        What each key names, by key (see `cleaning.key`).
+    ids : Mapping
+        The id of what each name stands for, by name; names are keys as `normalize.key` returns.
+
+    References
+    ----------
+    .. [1] L. Boytsov, "Indexing methods for approximate dictionary searching: comparative
+       analysis", ACM Journal of Experimental Algorithmics 16, 2011.
     """
 
-    def __init__(self, keys: Mapping[str, int]) -> None:
-        self.keys = keys
-        self.longest = max(map(len, keys), default=0)
+    def __init__(self, ids: Mapping[str, int]) -> None:
+        self.ids = ids
+        self.max_length = max(map(len, ids), default=0)
         self._by_digits: dict[str, list[str]] = {}
-        for name in keys:
-            self._by_digits.setdefault(digits(name), []).append(name)
+        for name in ids:
+            self._by_digits.setdefault(digits_of(name), []).append(name)
         self._pairs: dict[str, dict[str, list[int]]] = {}
 
-    def near(self, written: str, *, least: float, limit: int = 1) -> list[tuple[str, float]]:
-        """Give the keys nearest to `written`, best first.
+    def nearest(self, text: str, *, min_score: float, limit: int = 1) -> list[tuple[str, float]]:
+        """Return the names most similar to `text` with their scores, best first.
 
         Parameters
         ----------
-        least : float
-            0..1; keys less similar are not given.
+        min_score : float
+            0..1; less similar names are left out.
+        limit : int
+            How many names to return at most.
         """
-        if least * len(written) > self.longest:
+        if min_score * len(text) > self.max_length:
             return []
-        names = self._by_digits.get(digits(written), [])
-        if len(names) > _COMPARED:
-            names = self._sharing_pairs(written)
+        names = self._by_digits.get(digits_of(text), [])
+        if len(names) > _MAX_COMPARED:
+            names = self._sharing_pairs(text)
         found = process.extract(
-            written, names, scorer=OSA.normalized_similarity, score_cutoff=least, limit=limit
+            text, names, scorer=OSA.normalized_similarity, score_cutoff=min_score, limit=limit
         )
         return [(name, score) for name, score, _ in found]
 
-    def sounding(self, written: str) -> str | None:
-        """Give the only key that sounds like `written`: `OKTAVIA` is `OCTAVIA`."""
-        return self._by_sound.get(_sound(written))
+    def same_sound(self, text: str) -> str | None:
+        """Return the name that sounds like `text`, if only one does: `OCTAVIA` for `OKTAVIA`."""
+        return self._by_sound.get(_sound(text))
 
-    def looking(self, written: str) -> str | None:
-        """Give the only key that looks like `written`: `XC6O` is `XC60`, `A5TRA` is `ASTRA`."""
-        if written.isdigit() or not 2 <= len(written) <= 8:
+    def same_look(self, text: str) -> str | None:
+        """Return the name that looks like `text`, if only one does: `XC60` for `XC6O`."""
+        if text.isdigit() or not 2 <= len(text) <= 8:
             return None
-        return self._by_look.get(written.translate(_LOOKS))
+        return self._by_look.get(text.translate(_LOOKS))
 
-    def starting(self, written: str, *, most: int = 8) -> list[str]:
-        """Give keys that begin with `written`, at most `most` of them."""
-        first = bisect_left(self._sorted, written)
-        return [n for n in self._sorted[first : first + most] if n.startswith(written)]
+    def with_prefix(self, prefix: str, *, limit: int = 8) -> list[str]:
+        """Return the first names, in alphabetical order, that begin with `prefix`."""
+        first = bisect_left(self._sorted, prefix)
+        return [n for n in self._sorted[first : first + limit] if n.startswith(prefix)]
 
-    def slip(self, written: str) -> tuple[str, float] | None:
-        """Give the only key with a letter more, less or swapped: `UNNO`, `ZEO`, `TROCK`."""
-        if len(written) < 3:
+    def single_typo(self, text: str) -> tuple[str, float] | None:
+        """Return the name that differs by one added, missing or swapped letter, if only one does.
+
+        `UNO` for `UNNO`, `ZOE` for `ZEO`. A wrong letter makes another word, not a typo.
+        """
+        if len(text) < 3:
             return None
-        one_wrong = 0.99 - 1 / len(written)
+        one_edit = 0.99 - 1 / len(text)
         found = {
-            self.keys[name]: (name, score)
-            for name, score in self.near(written, least=one_wrong, limit=4)
+            self.ids[name]: (name, score)
+            for name, score in self.nearest(text, min_score=one_edit, limit=4)
             if len(name) > 2
-            and name[0] == written[0]
-            and (abs(len(name) - len(written)) == 1 or sorted(name) == sorted(written))
+            and name[0] == text[0]
+            and (abs(len(name) - len(text)) == 1 or sorted(name) == sorted(text))
         }
         return next(iter(found.values())) if len(found) == 1 else None
 
-    def cut_short(self, written: str) -> str | None:
-        """Give the only key that `written` is the beginning of, and enough of: `OCT`."""
-        if len(written) < 3 or not written.isalpha():
+    def completion(self, text: str) -> str | None:
+        """Return the name that `text` abbreviates by its beginning, if only one fits: `OCT`."""
+        if len(text) < 3 or not text.isalpha():
             return None
-        begins = self.starting(written, most=MOST_LONGER)
-        name = min(begins, key=len, default="")
-        if not name or len(written) < 0.4 * len(name):
+        names = self.with_prefix(text, limit=MAX_EXTENSIONS)
+        shortest = min(names, key=len, default="")
+        if not shortest or len(text) < 0.4 * len(shortest):
             return None
-        named = self.keys[name]
-        only = all(other.startswith(name) or self.keys[other] == named for other in begins)
-        return name if only else None
+        id_ = self.ids[shortest]
+        unique = all(name.startswith(shortest) or self.ids[name] == id_ for name in names)
+        return shortest if unique else None
 
     @cached_property
     def _sorted(self) -> list[str]:
-        return sorted(self.keys)
+        return sorted(self.ids)
 
     @cached_property
     def _by_look(self) -> dict[str, str | None]:
-        return self._only(lambda name: name.translate(_LOOKS), self.keys)
+        return self._unique_names(lambda name: name.translate(_LOOKS), self.ids)
 
     @cached_property
     def _by_sound(self) -> dict[str, str | None]:
-        # Short names differ by less than a sound: C3 is no K3.
-        return self._only(_sound, (name for name in self.keys if letters(name) >= 4))
+        # Short names differ by less than a sound: C3 is not K3.
+        return self._unique_names(_sound, (name for name in self.ids if count_letters(name) >= 4))
 
-    def _only(self, form: Callable[[str], str], names: Iterable[str]) -> dict[str, str | None]:
-        """Give the key of each form; None where keys of several things have it."""
+    def _unique_names(
+        self, form: Callable[[str], str], names: Iterable[str]
+    ) -> dict[str, str | None]:
+        """Return the name by its form; None where names with different ids share a form."""
         found: dict[str, str | None] = {}
         for name in names:
             formed = form(name)
             other = found.setdefault(formed, name)
-            if other is None or self.keys[other] != self.keys[name]:
+            if other is None or self.ids[other] != self.ids[name]:
                 found[formed] = None
         return found
 
-    def _sharing_pairs(self, written: str) -> list[str]:
-        signature = digits(written)
+    def _sharing_pairs(self, text: str) -> list[str]:
+        signature = digits_of(text)
         names = self._by_digits[signature]
         index = self._pairs.get(signature)
         if index is None:
-            index = self._pairs[signature] = _pair_index(names)
+            index = self._pairs[signature] = _index_pairs(names)
         shared: Counter[int] = Counter()
-        for pair in _pairs(written):
-            where = index.get(pair, ())
-            if len(where) <= max(_COMMON, len(names) // 50):
-                shared.update(where)
-        return [names[position] for position, _ in shared.most_common(_COMPARED)]
+        for pair in _letter_pairs(text):
+            positions = index.get(pair, ())
+            if len(positions) <= max(_COMMON_PAIR, len(names) // 50):
+                shared.update(positions)
+        return [names[position] for position, _ in shared.most_common(_MAX_COMPARED)]
 
 
-def digits(name: str) -> str:
-    """Give the digits of a key."""
+def digits_of(name: str) -> str:
+    """Return the digits of a name."""
     return "" if name.isalpha() else "".join(filter(str.isdigit, name))
 
 
-def letters(name: str) -> int:
-    """Count the letters of a key."""
+def count_letters(name: str) -> int:
+    """Count the letters of a name."""
     return sum(map(str.isalpha, name))
-
-
-_LOOKS = str.maketrans("OILSBZ", "011582")
-_SOUNDS = str.maketrans("YKQW", "ICCV")
-_TWICE = re.compile(r"([A-Z])\1+")
 
 
 @lru_cache(4096)
 def _sound(name: str) -> str:
-    return _TWICE.sub(r"\1", name.replace("PH", "F").replace("QU", "C").translate(_SOUNDS))
+    return _REPEATED.sub(r"\1", name.replace("PH", "F").replace("QU", "C").translate(_SOUNDS))
 
 
-def _pair_index(names: list[str]) -> dict[str, list[int]]:
+def _index_pairs(names: list[str]) -> dict[str, list[int]]:
     index: dict[str, list[int]] = {}
     for position, name in enumerate(names):
-        for pair in _pairs(name):
+        for pair in _letter_pairs(name):
             index.setdefault(pair, []).append(position)
     return index
 
 
-def _pairs(name: str) -> set[str]:
-    # With its ends marked: people get the first letter right.
+def _letter_pairs(name: str) -> dict[str, None]:
+    # The ends are marked because people get the first letter right. The pairs are in order, unlike
+    # in a set, so that names that are equally similar always come in the same order.
     marked = f"^{name}$"
-    return {marked[i : i + 2] for i in range(len(marked) - 1)}
+    return dict.fromkeys([marked[i : i + 2] for i in range(len(marked) - 1)])

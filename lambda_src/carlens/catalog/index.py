@@ -1,7 +1,7 @@
-"""What is known of a reference table: its makes, their models, and all that each is called.
+"""Index a table: its makes, their models, and the names that each goes by.
 
-It is built once, when a table is loaded, from the table's rows and the files in `words/`. Makes
-and entries are known by their place in it, and every name by its key: `MERCEDESBENZ`.
+An index is built once, when a table is loaded. Makes and entries are known by their position,
+and names by their key: `MERCEDESBENZ`.
 """
 
 from __future__ import annotations
@@ -10,212 +10,241 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
-from carlens.catalog.fuzzy_index import MOST_LONGER, Names
-from carlens.catalog.normalize import Tokens, Words, key, tokenize
+from carlens.catalog.fuzzy_index import MAX_EXTENSIONS, FuzzyIndex
+from carlens.catalog.normalize import Tokens, key, tokenize
 from carlens.catalog.tables import Entry
+from carlens.catalog.vocabulary import Vocabulary
 
-# A make, and the first letters of two words.
+# A make's id and the first letters of two words.
 Initials = tuple[int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Make:
+class MakeIndex:
     """A make of the table.
 
     Attributes
     ----------
-    name, key : str
-        As the table writes it, and as names are compared.
-    models : Names
-        Its entries, by all that they are called.
+    name : str
+        As the table spells it.
+    key : str
+        The key of its name.
+    models : FuzzyIndex
+        Entry ids by the names of the make's models.
     """
 
     name: str
     key: str
-    models: Names
+    models: FuzzyIndex
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A table, with what is looked up in it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogIndex:
+    """A table and its lookup structures.
 
     Attributes
     ----------
-    words : Words
-        Other names and words without meaning, of any table.
-    entries, make_of : sequence
-        The rows, each once, and the make of each.
-    makes : sequence of Make
-        Each make once.
-    make_names : Names
-        Makes, by all that they are called.
-    foreign : frozenset of str
-        Names of makes that are not in the table, and so are no misspelling of one that is.
-    telling : Names
-        Entries, by the names that only one make has, which tell the make.
-    worded : Mapping
-        Entries whose name has two words or more, to find those that are abbreviated.
-    longer : Mapping
-        For an entry, the words that make another of it: `COUPE` after `GLC`.
+    vocabulary : Vocabulary
+    entries : sequence of Entry
+        The table without duplicates.
+    make_ids : sequence of int
+        The make of each entry.
+    makes : sequence of MakeIndex
+    make_names : FuzzyIndex
+        Make ids by all names of the makes.
+    unlisted_makes : frozenset of str
+        Known makes that the table lacks. They are never misspellings of one that it has.
+    distinctive_models : FuzzyIndex
+        Entry ids by the model names that identify their make.
+    multiword_models : Mapping
+        The models of two words or more, as tokens and entry id, to find abbreviated ones.
+    extensions : Mapping
+        By entry id, the words that turn an entry into another one: `COUPE` after `GLC`.
     """
 
-    words: Words
+    vocabulary: Vocabulary
     entries: Sequence[Entry]
-    make_of: Sequence[int]
-    makes: Sequence[Make]
-    make_names: Names
-    foreign: frozenset[str]
-    telling: Names
-    worded: Mapping[Initials, Sequence[tuple[Tokens, int]]]
-    longer: Mapping[int, Mapping[str, int]]
-
-    @classmethod
-    def build(cls, entries: Iterable[Entry], words: Words) -> Reference:
-        """Make a table's indexes; its repeated names count once."""
-        rows = _distinct(entries)
-        spelled: dict[str, str] = {}
-        for (make, _), (entry, _) in rows.items():
-            spelled.setdefault(make, entry.make)
-        make_ids = {make: make_id for make_id, make in enumerate(spelled)}
-        make_of = [make_ids[make] for make, _ in rows]
-        written = [tokens for _, tokens in rows.values()]
-        translated = [words.translate(tokens) for tokens in written]
-
-        make_names = _with_other_names(make_ids, words)
-        called = _model_names(rows, make_of, translated, make_names, words)
-        telling = _telling(called, make_names, words)
-        for names in called:  # only now: `GRAND` tells no Dodge Grand Caravan
-            names.update(_without_bodies(names, written, words))
-
-        models = [Names(names) for names in called]
-        return cls(
-            words,
-            [entry for entry, _ in rows.values()],
-            make_of,
-            list(map(Make, spelled.values(), spelled, models)),
-            Names(make_names),
-            frozenset(n for pair in words.makes.items() for n in pair if n not in make_names),
-            Names(telling),
-            _worded(make_of, translated),
-            dict(_longer_names(models, make_of, [model for _, model in rows])),
-        )
+    make_ids: Sequence[int]
+    makes: Sequence[MakeIndex]
+    make_names: FuzzyIndex
+    unlisted_makes: frozenset[str]
+    distinctive_models: FuzzyIndex
+    multiword_models: Mapping[Initials, Sequence[tuple[Tokens, int]]]
+    extensions: Mapping[int, Mapping[str, int]]
 
 
-def _distinct(entries: Iterable[Entry]) -> dict[tuple[str, str], tuple[Entry, Tokens]]:
-    """Give the first entry of each make and model, with the words of its model, by their keys."""
+class _Row(NamedTuple):
+    """A distinct entry; `tokens` are the model's, `canonical` the same with synonyms replaced."""
+
+    entry: Entry
+    make_id: int
+    make_key: str
+    model_key: str
+    tokens: Tokens
+    canonical: Tokens
+
+
+def build_index(entries: Iterable[Entry], vocabulary: Vocabulary) -> CatalogIndex:
+    """Build the index of a table; entries with equal names count once."""
+    rows = _distinct_rows(entries, vocabulary)
+    make_names = _add_make_aliases({row.make_key: row.make_id for row in rows}, vocabulary)
+    model_names = _name_models(rows, make_names, vocabulary)
+    distinctive = _distinctive_names(model_names, make_names, vocabulary)
+    # Only now, because `GRAND` alone does not identify a Dodge Grand Caravan.
+    for names in model_names:
+        names.update(_names_without_body(names, rows, vocabulary))
+
+    makes = _index_makes(rows, model_names)
+    return CatalogIndex(
+        vocabulary=vocabulary,
+        entries=[row.entry for row in rows],
+        make_ids=[row.make_id for row in rows],
+        makes=makes,
+        make_names=FuzzyIndex(make_names),
+        unlisted_makes=frozenset(
+            name
+            for pair in vocabulary.make_aliases.items()
+            for name in pair
+            if name not in make_names
+        ),
+        distinctive_models=FuzzyIndex(distinctive),
+        multiword_models=_multiword_models(rows),
+        extensions=dict(_extensions(rows, makes)),
+    )
+
+
+def _distinct_rows(entries: Iterable[Entry], vocabulary: Vocabulary) -> list[_Row]:
     key_of_make = lru_cache(None)(key)
-    rows: dict[tuple[str, str], tuple[Entry, Tokens]] = {}
+    make_ids: dict[str, int] = {}
+    rows: dict[tuple[str, str], _Row] = {}
     for entry in entries:
-        tokens = tokenize(entry.model)
-        rows.setdefault((key_of_make(entry.make), "".join(tokens)), (entry, tokens))
-    return rows
+        make_key, tokens = key_of_make(entry.make), tokenize(entry.model)
+        model_key = "".join(tokens)
+        if (make_key, model_key) not in rows:
+            make_id = make_ids.setdefault(make_key, len(make_ids))
+            canonical = vocabulary.canonicalize(tokens)
+            rows[make_key, model_key] = _Row(entry, make_id, make_key, model_key, tokens, canonical)
+    return list(rows.values())
 
 
-def _with_other_names(makes: Mapping[str, int], words: Words) -> dict[str, int]:
-    """Add what else the makes are called; a table may know one by any of its names: `VW`."""
-    called: dict[str, list[str]] = {}
-    for other, make in words.makes.items():
-        called.setdefault(make, [make]).append(other)
-    found = dict(makes)
-    for names in called.values():
-        known = next((found[name] for name in names if name in found), None)
-        if known is not None:
+def _add_make_aliases(make_ids: Mapping[str, int], vocabulary: Vocabulary) -> dict[str, int]:
+    """Add the aliases of the makes; a table may list a make under any of its names: `VW`."""
+    names_of: dict[str, list[str]] = {}
+    for alias, make in vocabulary.make_aliases.items():
+        names_of.setdefault(make, [make]).append(alias)
+    found = dict(make_ids)
+    for names in names_of.values():
+        make_id = next((found[name] for name in names if name in found), None)
+        if make_id is not None:
             for name in names:
-                found.setdefault(name, known)
+                found.setdefault(name, make_id)
     return found
 
 
-def _model_names(
-    rows: Iterable[tuple[str, str]],
-    make_of: Sequence[int],
-    translated: Sequence[Tokens],
-    make_names: Mapping[str, int],
-    words: Words,
+def _name_models(
+    rows: Sequence[_Row], make_names: Mapping[str, int], vocabulary: Vocabulary
 ) -> list[dict[str, int]]:
-    """Give each make's entries by their own names, then others, then the forms of a series."""
-    called: list[dict[str, int]] = [{} for _ in set(make_of)]
-    for entry_id, (make, (_, model)) in enumerate(zip(make_of, rows, strict=True)):
-        called[make][model] = entry_id
-    for make_name, written, model in words.models:
-        make_id = make_names.get(key(make_name))
-        names = {} if make_id is None else called[make_id]
+    """Return each make's entry ids by name: own names first, then aliases, then other orders."""
+    model_names: list[dict[str, int]] = [{} for _ in {row.make_id for row in rows}]
+    for entry_id, row in enumerate(rows):
+        model_names[row.make_id][row.model_key] = entry_id
+    for make, alias, model in vocabulary.model_aliases:
+        make_id = make_names.get(key(make))
+        names = {} if make_id is None else model_names[make_id]
         if (known := names.get(key(model))) is not None:
-            names.setdefault("".join(words.translate(tokenize(written))), known)
-    for entry_id, (make, tokens) in enumerate(zip(make_of, translated, strict=True)):
-        for form in _series_forms(tokens, words):
-            called[make].setdefault(form, entry_id)
-    return called
+            names.setdefault("".join(vocabulary.canonicalize(tokenize(alias))), known)
+    for entry_id, row in enumerate(rows):
+        for name in _reorderings(row.canonical, vocabulary):
+            model_names[row.make_id].setdefault(name, entry_id)
+    return model_names
 
 
-def _series_forms(tokens: Tokens, words: Words) -> list[str]:
-    """Give the other orders of a series' name: `3SERIES` is `SERIES3`, too."""
-    rest = [token for token in tokens if token not in words.series]
+def _reorderings(tokens: Tokens, vocabulary: Vocabulary) -> list[str]:
+    """Return the names that a model goes by in another order: `SERIES3` for `3SERIES`."""
+    rest = [token for token in tokens if token not in vocabulary.series]
     if len(rest) == len(tokens):
-        # `PICASSO C3`, too
-        two = len(tokens) == 2 and min(map(len, tokens)) > 1
-        return ["".join(order) for order in (tokens, tokens[::-1])[: 1 + two]]
-    series = next(token for token in tokens if token in words.series)
+        swappable = len(tokens) == 2 and min(map(len, tokens)) > 1  # `PICASSO C3`
+        return ["".join(order) for order in (tokens, tokens[::-1])[: 1 + swappable]]
+    series = next(token for token in tokens if token in vocabulary.series)
     joined = "".join(rest)
     return [joined + series, series + joined, joined] if joined else []
 
 
-def _telling(
-    called: Sequence[Mapping[str, int]], make_names: Mapping[str, int], words: Words
+def _distinctive_names(
+    model_names: Sequence[Mapping[str, int]],
+    make_names: Mapping[str, int],
+    vocabulary: Vocabulary,
 ) -> dict[str, int]:
-    """Give the names that tell their make; one without letters does not: 500 is of many."""
-    makes_with = Counter(name for names in called for name in names)
+    """Return the model names that only one make has; a bare number like 500 is never one."""
+    makes_with = Counter(name for names in model_names for name in names)
     return {
         name: entry_id
-        for names in called
+        for names in model_names
         for name, entry_id in names.items()
         if makes_with[name] == 1
         and len(name) >= 3
         and not name.isdigit()
         and name not in make_names
-        and name not in words.noise
+        and name not in vocabulary.stop_words
     }
 
 
-def _without_bodies(
-    names: Mapping[str, int], written: Sequence[Tokens], words: Words
+def _names_without_body(
+    names: Mapping[str, int], rows: Sequence[_Row], vocabulary: Vocabulary
 ) -> dict[str, int]:
-    """Give the names that mean one model without its body: `X5` of an `X5 SUV`."""
-    bare = {
-        "".join(token for token in written[entry_id] if token not in words.bodies): entry_id
+    """Return the names that identify a model without its body style: `X5` for an `X5 SUV`."""
+    bodies = vocabulary.bodies
+    shortened = {
+        "".join(token for token in rows[entry_id].tokens if token not in bodies): entry_id
         for entry_id in names.values()
-        if not words.bodies.isdisjoint(written[entry_id])
+        if not bodies.isdisjoint(rows[entry_id].tokens)
     }
-    known = Names(names) if bare else None
+    shortened.pop("", None)
+    if not shortened:
+        return {}
+    index = FuzzyIndex(names)
     return {
         name: entry_id
-        for name, entry_id in bare.items()
-        if known and name and {names[longer] for longer in known.starting(name)} == {entry_id}
+        for name, entry_id in shortened.items()
+        if {names[longer] for longer in index.with_prefix(name)} == {entry_id}
     }
 
 
-def _worded(
-    make_of: Sequence[int], translated: Sequence[Tokens]
-) -> dict[Initials, list[tuple[Tokens, int]]]:
+def _index_makes(rows: Iterable[_Row], model_names: Iterable[Mapping[str, int]]) -> list[MakeIndex]:
+    first_rows: dict[str, _Row] = {}
+    for row in rows:
+        first_rows.setdefault(row.make_key, row)
+    return [
+        MakeIndex(row.entry.make, row.make_key, FuzzyIndex(names))
+        for row, names in zip(first_rows.values(), model_names, strict=True)
+    ]
+
+
+def _multiword_models(rows: Iterable[_Row]) -> dict[Initials, list[tuple[Tokens, int]]]:
     found: dict[Initials, list[tuple[Tokens, int]]] = {}
-    for entry_id, (make, tokens) in enumerate(zip(make_of, translated, strict=True)):
+    for entry_id, row in enumerate(rows):
+        tokens = row.canonical
         if len(tokens) > 1:
-            found.setdefault((make, tokens[0][0], tokens[1][0]), []).append((tokens, entry_id))
+            initials = (row.make_id, tokens[0][0], tokens[1][0])
+            found.setdefault(initials, []).append((tokens, entry_id))
     return found
 
 
-def _longer_names(
-    models: Sequence[Names], make_of: Sequence[int], written: Sequence[str]
+def _extensions(
+    rows: Iterable[_Row], makes: Sequence[MakeIndex]
 ) -> Iterator[tuple[int, dict[str, int]]]:
-    """Give, for each entry that has some, the words that make another of it."""
-    for entry_id, (make, model) in enumerate(zip(make_of, written, strict=True)):
-        names = models[make]
-        longer = {
-            name.removeprefix(model): names.keys[name]
-            for name in names.starting(model, most=MOST_LONGER)
-            if names.keys[name] != entry_id
+    for entry_id, row in enumerate(rows):
+        models = makes[row.make_id].models
+        extensions = {
+            name.removeprefix(row.model_key): models.ids[name]
+            for name in models.with_prefix(row.model_key, limit=MAX_EXTENSIONS)
+            if models.ids[name] != entry_id
         }
-        # A letter further on is a trim: `500 1.2 C` is no 500C.
-        longer = {word: other for word, other in longer.items() if len(word) > 1 and word.isalpha()}
-        if longer:
-            yield entry_id, longer
+        # A single letter further on is a trim: `500 1.2 C` is not a 500C.
+        extensions = {
+            word: other for word, other in extensions.items() if len(word) > 1 and word.isalpha()
+        }
+        if extensions:
+            yield entry_id, extensions

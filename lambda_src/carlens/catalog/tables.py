@@ -12,23 +12,23 @@ from carlens.errors import TableUnavailable
 from carlens.storage import FileMissing, FileTooLarge, FolderStorage, Storage, StorageError
 
 if TYPE_CHECKING:
-    from carlens.catalog.csv_reader import Sheet
+    from carlens.catalog.csv_reader import Header
 
 TABLES = Path(__file__).resolve().parent / "data" / "tables"
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_TABLE_BYTES = 20_000_000
-_MAX_NAMES = 100_000
+_MAX_ROWS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of a reference table.
+    """A row of a table.
 
     Attributes
     ----------
     make, model : str
-        As the answer gives them.
+        As they appear in answers.
     """
 
     make: str
@@ -89,40 +89,42 @@ def shipped_tables() -> TableRepository:
 
 
 def is_name(name: str) -> bool:
-    """Tell whether `name` may be a table's: letters, digits, `_` and `-`."""
+    """Tell whether `name` is a valid name of a table: 1 to 64 letters, digits, `_` and `-`."""
     return _NAME.fullmatch(name) is not None
 
 
 def parse_table(name: str, data: bytes) -> list[Entry]:
-    """Read a table's rows.
+    """Parse the CSV of a table.
 
     Parameters
     ----------
+    name : str
+        For error messages.
     data : bytes
-        CSV as `sheets.read_sheet` reads it, with a header that names make and model; other
-        columns are left to whom they concern. Empty rows are none.
+        CSV that `csv_reader.read_csv` accepts, with a header that names make and model. Other
+        columns and empty rows are ignored.
 
     Raises
     ------
     TableUnavailable
-        It is not such a table; the message says where and what to do.
+        The table is invalid. The message says where, and how to fix it.
     """
-    from carlens.catalog.csv_reader import read_sheet  # the references do without it
+    from carlens.catalog.csv_reader import read_csv  # `read_references` does not need it
 
     try:
-        sheet = read_sheet(data, _MAX_NAMES)
+        file = read_csv(data, _MAX_ROWS)
     except ValueError as error:
-        raise TableUnavailable(f"Table {name} is no CSV. {error}") from error
-    if len(sheet.rows) > _MAX_NAMES:
-        raise TableUnavailable(f"Table {name} has more than {_MAX_NAMES:,} rows; split it.")
-    make, model = _columns(name, sheet)
+        raise TableUnavailable(f"Table {name} is not valid CSV. {error}") from error
+    if len(file.rows) > _MAX_ROWS:
+        raise TableUnavailable(f"Table {name} has more than {_MAX_ROWS:,} rows; split it.")
+    make, model = _columns(name, file.header)
     entries = [
-        _entry(name, line, cells, make, model)
-        for line, cells in sheet.rows
+        _entry(name, line, make=_cell(cells, make), model=_cell(cells, model))
+        for line, cells in file.rows
         if any(map(str.strip, cells))
     ]
     if not entries:
-        raise TableUnavailable(f"Table {name} has no rows; give it one for each model.")
+        raise TableUnavailable(f"Table {name} has no rows; add one for each model.")
     return entries
 
 
@@ -149,21 +151,23 @@ def read_references() -> dict[str, Entry]:
     return references
 
 
-def _columns(name: str, sheet: Sheet) -> tuple[int, int]:
-    # Nothing is guessed: a table is written once, and a wrong guess stays.
-    heading = sheet.heading
-    make, model = (heading.make, heading.model) if heading else (None, None)
+def _columns(name: str, header: Header | None) -> tuple[int, int]:
+    # Missing columns are not guessed: a table is written once, and a wrong guess would last.
+    make, model = (header.make, header.model) if header else (None, None)
     if make is None or model is None or make == model:
-        lacking = "model" if make is not None and model is None else "make"
+        missing = "model" if make is not None and model is None else "make"
         raise TableUnavailable(
-            f"Table {name} lacks the column {lacking}; name the columns in its first line, one "
-            "make and one model."
+            f"Table {name} has no column {missing}; add a first line that names the columns, with "
+            "one make and one model."
         )
     return make, model
 
 
-def _entry(name: str, line: int, cells: list[str], make: int, model: int) -> Entry:
-    found = [cells[column].strip() if column < len(cells) else "" for column in (make, model)]
-    if not all(found):
-        raise TableUnavailable(f"Table {name}, line {line}: make and model must be given.")
-    return Entry(*found)
+def _cell(cells: list[str], column: int) -> str:
+    return cells[column].strip() if column < len(cells) else ""
+
+
+def _entry(name: str, line: int, *, make: str, model: str) -> Entry:
+    if not make or not model:
+        raise TableUnavailable(f"Table {name}, line {line}: make and model are required.")
+    return Entry(make, model)

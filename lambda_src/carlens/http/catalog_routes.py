@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from carlens.catalog.matcher import Matcher
-from carlens.catalog.normalize import MAX_CHARS, clean
+from carlens.catalog.normalize import MAX_CHARS
+from carlens.catalog.vocabulary import clean_names
 from carlens.errors import InvalidParameter, PayloadTooLarge, TooManyRows
 from carlens.http import dispatch
+from carlens.http.catalog_bodies import as_json, field_names, in_french, read_rows, write_csv
 from carlens.http.events import Request, Response
 from carlens.http.query import read_query_number
-from carlens.http.rows import as_json, in_french, names, read_rows, write_csv
 from carlens.services.catalog_app import CatalogApp
 from carlens.services.match_names import match_names
 
@@ -56,8 +57,8 @@ def match_rows(request: Request, context: RequestContext) -> Response:
 def clean_one(request: Request, context: RequestContext) -> Response:
     """Clean a make and model without matching them."""
     make, model, french = _written(request)
-    cleaned = clean(make, model, context.app.words)
-    return Response.of_json(dict(zip(names(french), cleaned, strict=True)))
+    cleaned = clean_names(make, model, context.app.vocabulary)
+    return Response.of_json(dict(zip(field_names(french), cleaned, strict=True)))
 
 
 ROUTES: dispatch.Routes[CatalogApp] = {
@@ -81,14 +82,14 @@ def _written(request: Request) -> tuple[str, str, bool]:
     given = {name: values[-1] for name, values in request.query.items()}
     french = in_french(given)
     # Ignored parameters are checked too, as the contract cannot say which ones are ignored.
-    for name in (*names(french), *names(not french)):
+    for name in (*field_names(french), *field_names(not french)):
         if len(given.get(name, "")) > MAX_CHARS:
             raise InvalidParameter(
                 f"{name} has {len(given[name]):,} characters; send at most {MAX_CHARS}."
             )
-    make, model = (given.get(name, "") for name in names(french))
+    make, model = (given.get(name, "") for name in field_names(french))
     if not make.strip() and not model.strip():
-        missing = " and ".join(names(french))
+        missing = " and ".join(field_names(french))
         raise InvalidParameter(f"{missing} are missing or empty; send one or both.")
     return make, model, french
 

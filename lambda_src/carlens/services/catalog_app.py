@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 
 from carlens.catalog.matcher import Matcher
-from carlens.catalog.normalize import Words, read_words
 from carlens.catalog.tables import TableRepository, parse_table, shipped_tables
+from carlens.catalog.vocabulary import Vocabulary, read_vocabulary
 from carlens.config import Config
 from carlens.errors import CarlensError, NotFound, TableUnavailable
 from carlens.services.storage import open_storage
@@ -81,9 +81,9 @@ class CatalogApp:
         return self._matchers[table]
 
     @cached_property
-    def words(self) -> Words:
-        """Synonyms, and words that do not tell models apart."""
-        return read_words()
+    def vocabulary(self) -> Vocabulary:
+        """Stop words, synonyms and aliases, for every table."""
+        return read_vocabulary()
 
     def _built_in(self, table: str) -> Matcher:
         if table not in self._built_in_matchers:
@@ -95,7 +95,7 @@ class CatalogApp:
 
     def _read(self, tables: TableRepository, table: str) -> Matcher | None:
         data = tables.read(table)
-        return None if data is None else Matcher(parse_table(table, data), self.words)
+        return None if data is None else Matcher(parse_table(table, data), self.vocabulary)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Written make and model -> the entry meant, or none."""
+"""A written make and model are matched to an entry, or to none."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carlens.catalog.fuzzy_index import Names
 from carlens.catalog.matcher import Matcher
-from carlens.catalog.normalize import WORDS, key, read_words
+from carlens.catalog.normalize import key
 from carlens.catalog.tables import Entry, parse_table, shipped_tables
+from carlens.catalog.vocabulary import WORDS, ModelAlias, Vocabulary, read_vocabulary
 
 
 @pytest.fixture(scope="module")
 def europe() -> Matcher:
     data = shipped_tables().read("europe")
     assert data is not None
-    return Matcher(parse_table("europe", data), read_words())
+    return Matcher(parse_table("europe", data), read_vocabulary())
 
 
 @pytest.mark.parametrize(
@@ -45,33 +45,33 @@ def europe() -> Matcher:
         # make and model in one word
         ("OpelCorsa", "", ("Opel", "Corsa")),
         ("VolvoS60", "2.0", ("Volvo", "S60")),
-        # letters that look like digits
+        # letters in place of digits
         ("Volvo", "XC6O D4", ("Volvo", "XC60")),
         ("Citroen", "Cl 1.0", ("Citroën", "C1")),
         ("Saab", "9.3 SportHatch", ("Saab", "9-3")),
-        # two makes, of which one has the model
+        # two makes, one of which has the model
         ("Chrysler Jeep", "Wrangeler", ("Jeep", "Wrangler")),
         ("Alpine Renault", "A-110 S", ("Alpine", "A110")),
-        # a misspelled make that ends with another, or whose model begins with another
+        # a misspelled make that ends with another make, or whose model begins with one
         ("Lnad Rover", "Freelander", ("Land Rover", "Freelander")),
         ("citroyn", "DS3 1.6 e-HDi", ("Citroën", "DS3")),
-        # a make quite wrong, and a word that only it can mean
+        # a badly misspelled make that its model confirms
         ("Matsda", "CX 5", ("Mazda", "CX-5")),
         ("renfeau", "clio", ("Renault", "Clio")),
         ("auto Renautl", "Clio", ("Renault", "Clio")),
-        # all in the model's field, the make misspelled
+        # both in the model's field, with the make misspelled
         ("", "Renautl Megane 1.5 dci", ("Renault", "Mégane")),
         ("inconnu", "golf 4 tdi 130", ("Volkswagen", "Golf")),
-        # another model by a word further on
+        # a later word that makes it another model
         ("BMW", "320d GT F34 Gran Turismo", ("BMW", "3 Series Gran Turismo")),
         ("Mercedes", "GLC250d 4matic coupe", ("Mercedes-Benz", "GLC Coupe")),
-        # no 250 Diesel
+        # a trim that is the name of another model
         ("mercedes", "GLC 250d 4matic", ("Mercedes-Benz", "GLC")),
         ("mercedes", "GLE 350 d", ("Mercedes-Benz", "GLE")),
         # make and model in one field
         ("", "BMW M3", ("BMW", "M3")),
         ("BMW i4 eDrive40", "", ("BMW", "i4")),
-        # a year or a sale before the name, a number of something after it
+        # a year or an offer before the name, a count after it
         ("", "2012 Audi A3", ("Audi", "A3")),
         ("", "A vendre Audi A3", ("Audi", "A3")),
         ("mercedes", "A 180", ("Mercedes-Benz", "A-Class")),
@@ -79,33 +79,33 @@ def europe() -> Matcher:
         ("citroen", "C3 5 portes", ("Citroën", "C3")),
         # chassis codes
         ("Mercedes", "S204", ("Mercedes-Benz", "C-Class")),
-        # the fields swapped, the model like another make
+        # swapped fields, and a model that resembles another make
         ("Serie 3", "BMW", ("BMW", "3 Series")),
         ("Land Cruiser", "Toyota", ("Toyota", "Land Cruiser")),
         ("", "Land Cruiser", ("Toyota", "Land Cruiser")),
-        # the first of two names, or both in another order
+        # the first of two names, or the words of one in another order
         ("renault", "Kangoo Express", ("Renault", "Kangoo")),
         ("citroen", "Picasso C3", ("Citroën", "C3 Picasso")),
         ("mini", "Cooper S Countryman", ("MINI", "Countryman")),
-        # words cut short
+        # truncated words
         ("chrysler", "Grd Voyager", ("Chrysler", "Grand Voyager")),
         ("toyota", "L. Cruiser", ("Toyota", "Land Cruiser")),
         ("ford", "Transit Cust.", ("Ford", "Transit Custom")),
-        ("vw", "golf sport", ("Volkswagen", "Golf")),  # no Sportsvan
+        ("vw", "golf sport", ("Volkswagen", "Golf")),  # not a Sportsvan
         ("skoda", "Oct.", ("Škoda", "Octavia")),
         ("vw", "Transp. T5", ("Volkswagen", "Transporter")),
-        # a short name with a slip, or letters that look like others
+        # a short name with a typo, or digits in place of letters
         ("fiat", "unno", ("Fiat", "Uno")),
         ("5EAT", "LE0N", ("Seat", "Leon")),
         ("0PEL", "A5TRA", ("Opel", "Astra")),
-        # a short name that is all there is
+        # a short name alone
         ("n/a", "RAV4", ("Toyota", "RAV4")),
         ("", "CR-V", ("Honda", "CR-V")),
         ("citroen", "Megane 2", ("Renault", "Mégane")),
         ("MG Rover", "75", ("Rover", "75")),
     ],
 )
-def test_what_is_written_is_found(
+def test_the_entry_is_found(
     europe: Matcher, make: str, model: str, expected: tuple[str, str]
 ) -> None:
     found = europe.match(make, model)
@@ -116,15 +116,15 @@ def test_what_is_written_is_found(
 @pytest.mark.parametrize(
     ("make", "model", "expected"),
     [
-        ("peugeot", "209", ("Peugeot", "")),  # no 208, nor 206
+        ("peugeot", "209", ("Peugeot", "")),  # neither 208 nor 206
         ("citroen", "c7", ("Citroën", "")),
         ("renault", "", ("Renault", "")),
-        ("Chevrolet", "Sonic", ("Chevrolet", "")),  # no Kia Stonic
-        ("Bajaj", "Pulsar", ("", "")),  # another make, not the Nissan
+        ("Chevrolet", "Sonic", ("Chevrolet", "")),  # not the Kia Stonic
+        ("Bajaj", "Pulsar", ("", "")),  # an unlisted make, not the Nissan
         ("asdf", "qwerty", ("", "")),
-        ("", "308", ("", "")),  # a number tells no make
+        ("", "308", ("", "")),  # a number identifies no make
         ("", "", ("", "")),
-        # words that stand beside a make, or are one by chance
+        # words beside a make, or that are a make by chance
         ("boite", "vitesse", ("", "")),
         ("bumper", "for honda", ("", "")),
         ("Dacia Maraini", "scrittrice", ("", "")),
@@ -132,9 +132,9 @@ def test_what_is_written_is_found(
         ("Lotus", "", ("Lotus", "")),
         ("hatchback", "5dr", ("", "")),
         ("Santa Fe", "New Mexico", ("", "")),
-        # numbers and letters of other things
+        # numbers and letters that count or describe something else
         ("renault", "4 pneus", ("Renault", "")),
-        ("renault", "grand", ("Renault", "")),  # no Dodge Grand Caravan
+        ("renault", "grand", ("Renault", "")),  # not the Dodge Grand Caravan
         ("ford", "kat", ("Ford", "")),
         ("renault", "4x4", ("Renault", "")),
         ("renault", "20 000 km", ("Renault", "")),
@@ -144,7 +144,7 @@ def test_what_is_written_is_found(
         ("mercedes", "X999", ("Mercedes-Benz", "")),
     ],
 )
-def test_what_is_not_in_the_table_gets_no_wrong_name(
+def test_no_wrong_name_is_given_for_what_the_table_lacks(
     europe: Matcher, make: str, model: str, expected: tuple[str, str]
 ) -> None:
     found = europe.match(make, model)
@@ -155,37 +155,37 @@ def test_what_is_not_in_the_table_gets_no_wrong_name(
 @pytest.mark.parametrize(
     ("make", "model"),
     [
-        # a near name tells no make, nor does one among words of other things
+        # a misspelled model identifies no make, nor does an exact one among other words
         ("Fabian Affolter", ""),
         ("", "format patch"),
         ("Karl Ramm", ""),
         ("", "Lancer une application"),
         ("crosswagon", ""),
-        # a make that is hardly like it needs a word that is
+        # a badly misspelled make needs a model that is a word
         ("rober", "dupuis 11"),
         ("Caserte", "7"),
         ("och flaggor", "993"),
         ("tool pre", "Eli Fant"),
-        # a near make is the first word, or none
+        # a misspelled make is the first word
         ("cache for", "1"),
         ("Umgebungsspeicher ist", "TIPO"),
-        # what sounds like a short make, or begins with its other name
+        # a word that sounds like a short make, or starts with its alias
         ("link", "the"),
         ("Mert Dirik", ""),
         ("Dr.", "med. dent. Schulz"),
     ],
 )
-def test_words_of_other_things_are_no_car(europe: Matcher, make: str, model: str) -> None:
+def test_texts_about_other_things_match_nothing(europe: Matcher, make: str, model: str) -> None:
     found = europe.match(make, model)
 
     assert (found.make, found.model) == ("", "")
 
 
-def test_two_near_names_confirm_each_other(europe: Matcher) -> None:
-    # Given a make and a model, each too far from its name to be taken alone
+def test_a_misspelled_make_and_model_confirm_each_other(europe: Matcher) -> None:
+    # Given a make and a model that are each too different from their names
     alone = europe.match("Fait", ""), europe.match("", "Pnada")
 
-    # When they stand together
+    # When they are given together
     both = europe.match("Fait", "Pnada")
 
     # Then they are found
@@ -193,14 +193,214 @@ def test_two_near_names_confirm_each_other(europe: Matcher) -> None:
     assert (both.make, both.model) == ("Fiat", "Panda")
 
 
-def test_the_score_says_how_near_it_is(europe: Matcher) -> None:
-    exact, near, none = (
-        europe.match(*pair) for pair in (("renault", "clio"), ("reneau", "clyo"), ("xx", "yy"))
-    )
+@pytest.mark.parametrize(
+    ("make", "model", "score_make", "score_model", "score"),
+    [
+        ("renault", "clio", 100, 100, 100),
+        ("reneau", "clioRT", 67, 95, 84),  # similar; with a trim joined to it
+        ("renault", "scenix", 100, 83, 90),
+        ("skoda", "OKTAVIA", 100, 90, 94),  # sounds like it
+        ("skoda", "Oct.", 100, 90, 94),  # truncated
+        ("toyota", "L. Cruiser", 100, 90, 94),
+        ("fiat", "unno", 100, 75, 85),  # a typo in a short name
+        ("5EAT", "leon", 95, 100, 98),  # looks like it
+        ("volkswag", "golf", 80, 100, 92),
+        ("xx", "yy", 0, 0, 0),
+    ],
+)
+def test_the_score_tells_how_similar_a_match_is(
+    europe: Matcher, make: str, model: str, score_make: int, score_model: int, score: int
+) -> None:
+    found = europe.match(make, model)
 
-    assert (exact.score_make, exact.score_model, exact.score) == (100, 100, 100)
-    assert 0 < near.score_make < 100
-    assert none.score < near.score < 100
+    # The model has a share of 0.6 in the score of both
+    assert (found.score_make, found.score_model, found.score) == (score_make, score_model, score)
+
+
+TOY = Matcher(
+    [
+        *(Entry("Sagitarius", model) for model in ("Fanal", "450", "Meridianto", "X", "XB")),
+        *(Entry("Merlin", model) for model in ("450", "Fanal", "Otto")),
+        Entry("Kilo", "Bravado"),
+    ],
+    Vocabulary(),
+)
+
+
+@pytest.mark.parametrize(
+    ("make", "model", "expected"),
+    [
+        # alone
+        ("Sagitariux", "", ("Sagitarius", "")),
+        ("Sagitarixx", "", ("", "")),
+        ("Sagi", "", ("", "")),
+        # with a misspelled model
+        ("Sagitarixx", "Fanax", ("Sagitarius", "Fanal")),
+        ("Kilx", "Braxado", ("Kilo", "Bravado")),
+        ("Sagitarxxx", "Fanax", ("", "")),
+        # with a long misspelled model
+        ("Sagitarxxx", "Meridianxx", ("Sagitarius", "Meridianto")),
+        ("Sagitarxxx", "Meridiaxxx", ("", "")),
+        # with an exact model that is a word, a number, two letters, or one
+        ("Sagitxxxxx", "Fanal", ("Sagitarius", "Fanal")),
+        ("Sagixxxxxx", "Fanal", ("", "")),
+        ("Sagitarxxx", "450", ("Sagitarius", "450")),
+        ("Sagitaxxxx", "450", ("", "")),
+        ("Sagitarxxx", "XB", ("Sagitarius", "XB")),
+        ("Sagitaxxxx", "XB", ("", "")),
+        ("Sagitarixx", "X", ("Sagitarius", "X")),
+        ("Sagitarxxx", "X", ("", "")),
+        # with an exact model beside unrelated words
+        ("Sagitarxxx", "Fanal zzzz", ("Sagitarius", "Fanal")),
+        ("Sagitaxxxx", "Fanal zzzz", ("", "")),
+    ],
+)
+def test_the_more_a_make_is_misspelled_the_more_its_model_must_confirm_it(
+    make: str, model: str, expected: tuple[str, str]
+) -> None:
+    found = TOY.match(make, model)
+
+    assert (found.make, found.model) == expected
+
+
+@pytest.mark.parametrize(
+    ("make", "model", "expected"),
+    [
+        ("", "Meridianto", ("Sagitarius", "Meridianto")),
+        ("Meridianto", "", ("Sagitarius", "Meridianto")),
+        ("", "Fanal", ("", "")),  # of two makes
+        ("", "Meridiantx", ("", "")),
+        ("", "Meridianto zzz", ("", "")),
+        ("", "Meridianto zz", ("Sagitarius", "Meridianto")),  # not a word
+        # against another make only if nothing else is in the field
+        ("Merlin", "Meridianto", ("Sagitarius", "Meridianto")),
+        ("Merlin", "Meridianto zzzz", ("Merlin", "")),
+        ("Meridianto", "Merlin", ("", "")),
+        ("zzzzzzzz", "Meridianto", ("", "")),
+    ],
+)
+def test_a_model_of_one_make_identifies_it(
+    make: str, model: str, expected: tuple[str, str]
+) -> None:
+    found = TOY.match(make, model)
+
+    assert (found.make, found.model) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("RV4", ("Merlin", "RV4")),
+        ("RV4 2", ("Merlin", "RV4")),
+        ("RV4 zz", ("", "")),
+        ("Uno", ("", "")),  # a word
+        ("Unos", ("Merlin", "Unos")),
+    ],
+)
+def test_a_model_of_few_letters_identifies_its_make_only_alone(
+    model: str, expected: tuple[str, str]
+) -> None:
+    entries = [Entry("Merlin", name) for name in ("RV4", "Uno", "Unos")]
+
+    found = Matcher(entries, Vocabulary()).match("", model)
+
+    assert (found.make, found.model) == expected
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        ("Sagitarius", "Sagitarius"),
+        ("Sagitarius zz", "Sagitarius"),
+        ("Sagitarius zzz", ""),
+        ("Sagitarius Merlin", "Sagitarius"),
+        ("Kilo", "Kilo"),
+    ],
+)
+def test_a_make_beside_other_words_is_something_else(make: str, expected: str) -> None:
+    assert TOY.match(make, "").make == expected
+
+
+def test_an_everyday_word_is_a_make_only_alone_or_with_its_model() -> None:
+    vocabulary = Vocabulary(everyday_words=frozenset({"KILO"}))
+    matcher = Matcher([Entry("Kilo", "Bravado"), Entry("Merlin", "Otto")], vocabulary)
+
+    assert matcher.match("Kilo", "").make == "Kilo"
+    assert matcher.match("Kilo", "Bravado").make == "Kilo"
+    assert matcher.match("Kilo", "zzz").make == ""
+    assert matcher.match("Merlin", "zzz").make == "Merlin"
+    assert matcher.match("", "Kilo zzz").make == ""
+    assert matcher.match("", "Merlin zzz").make == "Merlin"
+
+
+@pytest.mark.parametrize(
+    ("model", "expected", "score"),
+    [
+        ("Falke", "Falke", 100),
+        # a longer name must be more similar than any other
+        ("Falke Limoxsina", "Falke Limousine", 86),
+        ("Falke Lxmoxsina", "Falke", 100),
+        # so must an earlier one
+        ("Braxado Falke", "Bravado", 86),
+        ("Bxaxado Falke", "Falke", 100),
+        # another name of the same model changes nothing
+        ("Falke Cabriolat", "Falke", 100),
+    ],
+)
+def test_a_misspelled_name_may_be_better_than_an_exact_one(
+    model: str, expected: str, score: int
+) -> None:
+    # Given models, one of which has an alias that starts with its name
+    vocabulary = Vocabulary(model_aliases=(ModelAlias("Kilo", "Falke Cabriolet", "Falke"),))
+    entries = [Entry("Kilo", name) for name in ("Falke", "Falke Limousine", "Bravado")]
+
+    found = Matcher(entries, vocabulary).match("Kilo", model)
+
+    assert (found.model, found.score_model) == (expected, score)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("zzzz Fanal", "Fanal"),
+        ("zzzz Pan", "Pan"),
+        ("zzzz XB", ""),
+        ("zzzz 450", ""),
+        ("2012 XB", "XB"),
+        ("XB 450", "XB"),
+        ("450 XB", "450"),
+        ("X Fanal", "Fanal"),
+        ("X 450", "X"),
+        ("2012 450", "450"),
+    ],
+)
+def test_after_other_words_a_number_or_two_letters_are_not_a_model(
+    model: str, expected: str
+) -> None:
+    entries = [Entry("Sagitarius", name) for name in ("Fanal", "Pan", "XB", "X", "450")]
+
+    assert Matcher(entries, Vocabulary()).match("Sagitarius", model).model == expected
+
+
+def test_of_two_similar_makes_the_one_with_the_better_model_is_found() -> None:
+    matcher = Matcher([Entry("Carola", "Fanal"), Entry("Marola", "Fanax")], Vocabulary())
+
+    assert matcher.match("Tarola", "Fanal").make == "Carola"
+    assert matcher.match("Tarola", "Fanax").make == "Marola"
+
+
+def test_a_misspelled_short_model_needs_an_exact_make() -> None:
+    matcher = Matcher([Entry("Merlin", "Uno")], Vocabulary())
+
+    assert matcher.match("Merlin", "Unno").model == "Uno"
+    assert matcher.match("Merlyn", "Unno").model == ""
+
+
+def test_a_misspelled_model_needs_seven_tenths_of_its_letters() -> None:
+    assert TOY.match("Sagitarius", "Fanxl").model == "Fanal"
+    assert TOY.match("Sagitarius", "Fxnxl").model == ""
+    assert TOY.match("Sagitarius", "Meridixxxo").model == "Meridianto"
+    assert TOY.match("Sagitarius", "Meridxxxxo").model == ""
 
 
 def test_alternatives_are_other_models_best_first(europe: Matcher) -> None:
@@ -214,56 +414,86 @@ def test_alternatives_are_other_models_best_first(europe: Matcher) -> None:
     assert "Transit" not in [entry.model for entry, _ in found.alternatives]
 
 
-def test_a_table_of_ones_own_is_matched_as_it_is_spelled() -> None:
-    # Given a table that knows no European car
-    matcher = Matcher([Entry("ACME", "Rocket Mk 2"), Entry("ACME", "Anvil")], read_words())
+def test_alternatives_are_of_the_make_or_of_all_that_it_may_be() -> None:
+    # Given a make that is certain, then one that is not accepted
+    certain = TOY.match("Sagitarius", "Fanal 450", top_k=3)
+    unsure = TOY.match("Sagitarxxx", "X", top_k=3)
 
-    # Then its own names are found, and no other
+    assert (certain.model, certain.alternatives) == (
+        "Fanal",
+        ((Entry("Sagitarius", "450"), 100),),
+    )
+    assert (unsure.make, unsure.model) == ("", "")
+    assert unsure.alternatives == ((Entry("Sagitarius", "X"), 88), (Entry("Sagitarius", "XB"), 58))
+    assert len(TOY.match("Sagitarxxx", "X", top_k=2).alternatives) == 1
+    assert TOY.match("Sagitarxxx", "X").alternatives == ()
+
+
+def test_alternatives_are_only_of_an_accepted_make() -> None:
+    # Given two makes that have the model
+    found = TOY.match("Merlin Sagitarius", "450", top_k=3)
+
+    assert (found.make, found.model) == ("Sagitarius", "450")
+    assert found.alternatives == ()
+
+
+def test_no_alternative_scores_above_the_match(europe: Matcher) -> None:
+    found = europe.match("citroen", "xsara picaso", top_k=2)
+
+    assert (found.model, found.score) == ("Xsara Picasso", 95)
+    assert found.alternatives == ((Entry("Citroën", "Xsara"), 95),)
+
+
+def test_a_custom_table_is_matched_and_keeps_its_spelling() -> None:
+    # Given a table without European cars
+    matcher = Matcher([Entry("ACME", "Rocket Mk 2"), Entry("ACME", "Anvil")], read_vocabulary())
+
+    # Then its own names are found and no others
     assert matcher.match("acme", "rocket mk2").model == "Rocket Mk 2"
     assert matcher.match("acmé", "anvile").model == "Anvil"
     assert matcher.match("renault", "clio").make == ""
 
 
-def test_a_table_may_know_a_make_by_another_of_its_names() -> None:
-    matcher = Matcher([Entry("VW", "Golf")], read_words())
+def test_a_table_may_list_a_make_under_an_alias() -> None:
+    matcher = Matcher([Entry("VW", "Golf")], read_vocabulary())
 
     assert matcher.match("Volkswagen", "golf") == matcher.match("vw", "golf")
     assert matcher.match("Volkswagen", "golf").make == "VW"
 
 
-def test_the_body_in_a_reference_name_may_be_left_out() -> None:
+def test_the_body_style_in_a_name_may_be_left_out() -> None:
     cars = [Entry("BMW", "X5 SUV"), Entry("BMW", "3 Series Sedan"), Entry("BMW", "3 Series Wagon")]
-    matcher = Matcher(cars, read_words())
+    matcher = Matcher(cars, read_vocabulary())
 
     assert matcher.match("bmw", "X5 3.0d").model == "X5 SUV"
     assert matcher.match("bmw", "serie 3").model == ""
 
 
-def test_each_other_name_of_a_model_is_needed() -> None:
+def test_each_alias_of_a_model_is_needed() -> None:
     entries = parse_table("europe", shipped_tables().read("europe") or b"")
     models = {(entry.make, entry.model) for entry in entries}
     names = [(make, key(model)) for make, model in models]
 
-    others = read_words().models
+    others = read_vocabulary().model_aliases
 
     assert [other for other in others if (other[0], other[2]) not in models] == []
     names += [(make, key(written)) for make, written, _ in others]
     assert [name for name, count in Counter(names).items() if count > 1] == []
 
 
-def test_each_other_name_of_a_make_is_written_once() -> None:
+def test_each_alias_of_a_make_is_listed_once() -> None:
     with (WORDS / "makes.csv").open(encoding="utf-8", newline="") as file:
-        names = [(key(row["written"]), key(row["make"])) for row in csv.DictReader(file)]
+        names = [(key(row["alias"]), key(row["make"])) for row in csv.DictReader(file)]
 
     assert [name for name, count in Counter(name for name, _ in names).items() if count > 1] == []
-    # A row with its own name is there for a make that has no other.
+    # Only a make without an alias has a row with its own name.
     others = {make for name, make in names if name != make}
     assert [name for name, make in names if name == make in others] == []
 
 
 @settings(max_examples=300, deadline=None)
 @given(make=st.text(max_size=300), model=st.text(max_size=300), top_k=st.integers(1, 20))
-def test_any_text_gets_an_answer_within_its_range(
+def test_every_text_gets_scores_within_their_range(
     europe: Matcher, make: str, model: str, top_k: int
 ) -> None:
     found = europe.match(make, model, top_k=top_k)
@@ -271,29 +501,3 @@ def test_any_text_gets_an_answer_within_its_range(
     assert found.make or not found.model
     assert all(0 <= s <= 100 for s in (found.score_make, found.score_model, found.score))
     assert len(found.alternatives) < top_k
-
-
-def test_near_names_have_the_same_digits() -> None:
-    names = Names({"CLIO": 0, "IX35": 1, "IX20": 2})
-
-    assert names.near("CLOI", least=0.7) == [("CLIO", 0.75)]
-    assert names.near("IX30", least=0.1) == []
-
-
-def test_a_slip_is_one_letter_of_the_only_name_it_may_be() -> None:
-    names = Names({"UNO": 0, "CLIO": 1, "CLIP": 2, "GOLF": 3})
-
-    assert names.slip("UNNO") == ("UNO", 0.75)
-    assert names.slip("GOFL") == ("GOLF", 0.75)
-    assert names.slip("GULF") is None  # another letter is another word
-    assert names.slip("CLI") is None  # both CLIO and CLIP
-    assert names.slip("UN") is None
-
-
-def test_what_is_cut_short_begins_one_name() -> None:
-    names = Names({"OCTAVIA": 0, "OCTAVIASCOUT": 1, "GOLFPLUS": 2, "GOLFSPORTSVAN": 3})
-
-    assert names.cut_short("OCT") == "OCTAVIA"
-    assert names.cut_short("OC") is None
-    assert names.cut_short("GOLF") is None
-    assert names.cut_short("GOLFSPORTS") == "GOLFSPORTSVAN"

@@ -1,18 +1,14 @@
-"""Written make and model -> comparable tokens."""
+"""The text of a make or model is turned into tokens."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from carlens.catalog.normalize import MAX_CHARS, clean, key, read_words, tokenize
-
-WORDS = read_words()
+from carlens.catalog.normalize import MAX_CHARS, key, spans, tokenize
 
 
 @pytest.mark.parametrize(
-    ("written", "tokens"),
+    ("text", "tokens"),
     [
         ("Mégane", ("MEGANE",)),
         ("clio5portes", ("CLIO", "5", "PORTES")),
@@ -20,12 +16,18 @@ WORDS = read_words()
         ("3OO8", ("3008",)),
         ("2,0 HDI O5", ("HDI", "05")),
         ("P0LO", ("POLO",)),
+        ("T1GUAN", ("TIGUAN",)),
+        ("0PEL BRAV0 A0", ("OPEL", "BRAVO", "A0")),
         ("206+", ("206", "PLUS")),
         ("32OD CX3O", ("320", "D", "CX", "30")),
-        # a letter and its number are one word, as they were written
+        # a letter and its number stay one token, if they were written as one
         ("S204 S 204 V6 C4picasso", ("S204", "S", "204", "V6", "C4", "PICASSO")),
         ("clio 205/55 R16", ("CLIO",)),
         ("106 000 km", ("106000", "KM")),
+        ("100.000 2'000 50 1000", ("100000", "2000", "50", "1000")),
+        # engine sizes go, but not larger numbers or a size that is all there is
+        ("8.9 9.3 1.234", ("9", "3", "1", "234")),
+        (" 3,0 ", ("3.0",)),
         # Cyrillic and Greek letters that look like Latin ones
         ("\u041e\u0420\u0415L \u0392\u039cW", ("OPEL", "BMW")),
         ("B.M.W.", ("B", "M", "W")),
@@ -34,35 +36,30 @@ WORDS = read_words()
         (" ,;\t", ()),
     ],
 )
-def test_text_is_cut_into_words_and_numbers(written: str, tokens: tuple[str, ...]) -> None:
-    assert tokenize(written) == tokens
+def test_text_is_split_into_words_and_numbers(text: str, tokens: tuple[str, ...]) -> None:
+    assert tokenize(text) == tokens
 
 
-@pytest.mark.parametrize(
-    ("make", "model", "cleaned"),
-    [
-        ("renault", "clio5portes turbo", ("RENAULT", "CLIO")),
-        ("vw", "VW Golf VII TDI", ("VOLKSWAGEN", "GOLF 7")),
-        ("B.M.W.", "REIHE 3", ("BMW", "SERIES 3")),
-        ("Mercedes", "Classe A 180 CDI", ("MERCEDES-BENZ", "CLASS A 180")),
-        ("mazda", "mazda", ("MAZDA", "MAZDA")),
-        ("bmw", "320 d touring", ("BMW", "320")),
-        # words of more than one token
-        ("vw", "golf K16 BVM6 4x4", ("VOLKSWAGEN", "GOLF")),
-        ("vw", "a vendre golf", ("VOLKSWAGEN", "GOLF")),
-        ("citroen", "gd C4 picasso", ("CITROEN", "GRAND C4 PICASSO")),
-    ],
-)
-def test_a_make_and_model_are_cleaned(make: str, model: str, cleaned: tuple[str, str]) -> None:
-    assert clean(make, model, WORDS) == cleaned
-
-
-def test_only_the_beginning_of_a_long_text_is_read() -> None:
+def test_a_long_text_is_cut() -> None:
     assert len(key("x" * 10 * MAX_CHARS)) == MAX_CHARS
+    assert len(tokenize("ab " * MAX_CHARS)) == 16
 
 
-def test_a_word_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "words.csv").write_text("word,kind,means\nFOO,color,\n", "utf-8")
+def test_spans_are_all_runs_of_adjacent_tokens() -> None:
+    assert list(spans(("A", "B", "C"))) == [
+        (0, 1, "A"),
+        (0, 2, "AB"),
+        (0, 3, "ABC"),
+        (1, 2, "B"),
+        (1, 3, "BC"),
+        (2, 3, "C"),
+    ]
 
-    with pytest.raises(ValueError, match=r"FOO: kind is 'color'"):
-        read_words(tmp_path)
+
+def test_spans_can_be_limited() -> None:
+    tokens = ("LONG", "A", "B")
+
+    assert [text for *_, text in spans(tokens, max_starts=1)] == ["LONG", "LONGA", "LONGAB"]
+    assert [text for *_, text in spans(tokens, max_tokens=1)] == ["LONG", "A", "B"]
+    # A single token is kept however long it is
+    assert [text for *_, text in spans(tokens, max_chars=2)] == ["LONG", "A", "AB", "B"]

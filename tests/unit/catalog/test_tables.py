@@ -1,4 +1,4 @@
-"""Reference tables: ours, a user's, and wrong ones."""
+"""Tables: built-in, custom and invalid ones."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from carlens.catalog.csv_reader import read_heading
+from carlens.catalog.csv_reader import read_header
 from carlens.catalog.matcher import Matcher
-from carlens.catalog.normalize import read_words
 from carlens.catalog.tables import (
     TABLES,
     Entry,
@@ -18,27 +17,28 @@ from carlens.catalog.tables import (
     read_references,
     shipped_tables,
 )
+from carlens.catalog.vocabulary import read_vocabulary
 from carlens.errors import TableUnavailable
 from carlens.storage import FileTooLarge, FolderStorage, StorageError
 
 LABELS = Path(__file__).parents[3] / "models" / "efficientnet-lite0-stanford-cars" / "labels.txt"
 
 
-def ours(name: str) -> list[Entry]:
+def built_in(name: str) -> list[Entry]:
     data = shipped_tables().read(name)
     assert data is not None
     return parse_table(name, data)
 
 
-def test_europe_is_large_and_says_nothing_twice() -> None:
-    entries = ours("europe")
+def test_europe_has_no_duplicates() -> None:
+    entries = built_in("europe")
 
     names = {(entry.make, entry.model) for entry in entries}
     assert len(names) == len(entries) == 2022
     assert len({entry.make for entry in entries}) == 152
 
 
-def test_the_years_in_our_tables_are_years() -> None:
+def test_the_years_in_the_built_in_tables_are_plausible() -> None:
     for table in ("europe", "stanford_cars"):
         with (TABLES / f"{table}.csv").open(encoding="utf-8", newline="") as file:
             years = [(row["year_from"], row["year_to"]) for row in csv.DictReader(file)]
@@ -49,18 +49,18 @@ def test_the_years_in_our_tables_are_years() -> None:
 
 
 @pytest.mark.parametrize("table", ["europe", "stanford_cars"])
-def test_no_row_of_our_tables_is_taken_for_a_header(table: str) -> None:
-    rows = [[entry.make, entry.model] for entry in ours(table)]
+def test_no_row_of_a_built_in_table_is_taken_for_a_header(table: str) -> None:
+    rows = [[entry.make, entry.model] for entry in built_in(table)]
 
-    found = [row for row in rows if read_heading(row) or read_heading([" ".join(row)])]
+    found = [row for row in rows if read_header(row) or read_header([" ".join(row)])]
 
     assert found == []
 
 
 @pytest.mark.parametrize("table", ["europe", "stanford_cars"])
-def test_each_row_of_our_tables_finds_itself(table: str) -> None:
-    entries = ours(table)
-    matcher = Matcher(entries, read_words())
+def test_each_row_of_a_built_in_table_matches_itself(table: str) -> None:
+    entries = built_in(table)
+    matcher = Matcher(entries, read_vocabulary())
 
     found = [matcher.match(entry.make, entry.model) for entry in entries]
 
@@ -69,13 +69,13 @@ def test_each_row_of_our_tables_finds_itself(table: str) -> None:
     ]
 
 
-def test_every_label_of_the_classifier_is_a_row_and_its_reference_is_in_europe() -> None:
+def test_every_label_of_the_classifier_has_a_row_and_its_reference_is_in_europe() -> None:
     labels = [line.split("\t")[0] for line in LABELS.read_text("utf-8").splitlines()]
-    europe = {(entry.make, entry.model) for entry in ours("europe")}
+    europe = {(entry.make, entry.model) for entry in built_in("europe")}
 
     references = read_references()
 
-    assert len(ours("stanford_cars")) == len(labels) == 196
+    assert len(built_in("stanford_cars")) == len(labels) == 196
     assert set(references) <= set(labels)
     assert {(entry.make, entry.model) for entry in references.values()} <= europe
     assert len(references) >= 170
@@ -86,27 +86,27 @@ def test_every_label_of_the_classifier_is_a_row_and_its_reference_is_in_europe()
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"make,name\na,b\n", "lacks the column model; name the columns"),
-        (b"VW,Golf\n", "lacks the column make; name the columns"),
-        (b"make and model\nVW Golf\n", "lacks the column make"),
-        (b"\n\n", "lacks the column make"),
+        (b"make,name\na,b\n", "has no column model; add a first line that names"),
+        (b"VW,Golf\n", "has no column make; add a first line that names"),
+        (b"make and model\nVW Golf\n", "has no column make"),
+        (b"\n\n", "has no column make"),
         (b"make,model\na,\n", "line 2: make and model"),
         (b'make,model\n"a\nb",c\n,d\n', "line 4: make and model"),
         (b'make,model\nVW,"Golf\nVW,Polo\n', "Line 2 .* close each quote"),
-        (b"make,model\n,\n", "has no rows; give it one for each model"),
+        (b"make,model\n,\n", "has no rows; add one for each model"),
         (b"PK\x03\x04", "save it as CSV"),
         (b"make,model\n" + b"a,b\n" * 100_001, "more than 100,000 rows; split it"),
         (b"make,model\n,\n,\n" + b"a,b\n" * 100_000, "more than 100,000 rows; split it"),
     ],
 )
-def test_a_wrong_table_says_what_is_wrong(data: bytes, message: str) -> None:
+def test_the_error_of_an_invalid_table_says_what_to_fix(data: bytes, message: str) -> None:
     with pytest.raises(TableUnavailable, match=message):
         parse_table("mine", data)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 @pytest.mark.parametrize("heading", ["make,model", "Marque;Modèle", "Car Make\tCar Model"])
-def test_a_table_is_read_as_a_request_is(encoding: str, heading: str) -> None:
+def test_a_table_is_read_in_any_encoding_and_delimiter(encoding: str, heading: str) -> None:
     delimiter = next(mark for mark in ",;\t" if mark in heading)
     lines = f"{heading}\nCitroën, C3 \n\n,\nŠkoda,Fabia\n".replace(",", delimiter)
 

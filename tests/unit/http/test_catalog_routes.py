@@ -268,7 +268,7 @@ def test_a_wrong_table_is_unavailable_and_the_next_call_tries_again(
 
     # Then it says so, and the log too
     assert (status, answer["error"]["code"]) == (503, "table_unavailable")
-    assert caplog.text.count("tables cannot be read: Table europe lacks the column model") == 1
+    assert caplog.text.count("tables cannot be read: Table europe has no column model") == 1
     # And once the table is mended, all is well
     table.write_text("make,model\nVolkswagen,Golf\n")
     assert send(event("GET", "/norm/europe", query=ONE), app)[0] == 200

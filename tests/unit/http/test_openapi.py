@@ -16,7 +16,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 from carlens import errors
 from carlens.catalog import csv_reader, normalize
 from carlens.config import Config
-from carlens.http import catalog_routes, image_routes, rows
+from carlens.http import catalog_bodies, catalog_routes, image_routes
 from carlens.http.cors import SECURITY_HEADERS
 from carlens.http.statuses import status_of
 from tests.fakes import FakeApp
@@ -232,7 +232,7 @@ def test_the_description_has_the_limits_of_the_code() -> None:
     assert f"{config.max_pictures} photos in a request" in text
     assert f"{config.max_bytes // 2**20} MB, {config.max_pixels // 10**6} million pixels" in text
     assert f"{config.max_side:,} pixels a side" in text
-    assert f"{rows.MAX_ROWS:,} rows of makes and models in a request" in text
+    assert f"{catalog_bodies.MAX_ROWS:,} rows of makes and models in a request" in text
     assert f"{normalize.MAX_CHARS} characters each" in text
     assert f"{catalog_routes.MAX_ANSWERS:,} answers: rows times `top_k`" in text
 
@@ -241,12 +241,12 @@ def test_the_description_lists_the_headings_that_are_recognized() -> None:
     said = re.findall(r"`(\w+)`", CONTRACT["info"]["description"])
     words = {word for name in said for word in normalize.tokenize(name)}
 
-    assert words >= csv_reader._MAKE | csv_reader._MODEL
+    assert words >= csv_reader.MAKE_HEADINGS | csv_reader.MODEL_HEADINGS
 
 
 def test_length_limits_are_those_of_the_code() -> None:
     for name in ("NameList", "PairList"):
-        assert SCHEMAS[name]["maxItems"] == rows.MAX_ROWS
+        assert SCHEMAS[name]["maxItems"] == catalog_bodies.MAX_ROWS
     for name in ("Make", "Model", "Marque", "Modele"):
         schema = CONTRACT["components"]["parameters"][name]["schema"]
         assert schema["maxLength"] == normalize.MAX_CHARS

@@ -23,7 +23,7 @@ BOXES_AND_SCORES = {"boxes": (7, 4), "scores": (7, 4)}
 LOGITS = {"logits": (4,)}
 
 
-def onnx_file(  # noqa: PLR0913 - a builder with a default for everything
+def onnx_file(
     outputs: Mapping[str, tuple[int, ...]],
     *,
     name: str = "image",

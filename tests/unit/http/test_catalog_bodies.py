@@ -1,4 +1,4 @@
-"""A body -> rows, in whatever CSV it comes."""
+"""Makes and models are read from CSV, forms and JSON."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from carlens.catalog.matcher import Match
 from carlens.catalog.tables import Entry
 from carlens.errors import MalformedBody, NoRows, TooManyRows, UnsupportedMediaType
+from carlens.http.catalog_bodies import MAX_ROWS, Rows, as_json, in_french, read_rows, write_csv
 from carlens.http.events import Request
-from carlens.http.rows import MAX_ROWS, Rows, as_json, in_french, read_rows, write_csv
 
 TWO = [("Citroën", "C3"), ("vw", "golf")]
 
@@ -23,7 +23,9 @@ def read(body: bytes | str, content_type: str = "text/csv") -> Rows:
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_any_usual_csv_is_read(delimiter: str, encoding: str, end: str) -> None:
+def test_csv_is_read_with_any_usual_delimiter_encoding_and_line_end(
+    delimiter: str, encoding: str, end: str
+) -> None:
     text = end.join(delimiter.join(pair) for pair in TWO) + end
 
     rows = read(text.encode(encoding))
@@ -31,26 +33,26 @@ def test_any_usual_csv_is_read(delimiter: str, encoding: str, end: str) -> None:
     assert (rows.pairs, rows.delimiter, rows.header) == (TWO, delimiter, False)
 
 
-def test_a_header_tells_the_columns_and_the_names() -> None:
+def test_a_header_names_the_columns_and_their_language() -> None:
     rows = read("id;Modèle;Marque\n1;clio;renault\n")
 
     assert rows == Rows([("renault", "clio")], french=True, delimiter=";", header=True)
 
 
-def test_quotes_commas_and_empty_lines_keep_their_rows() -> None:
+def test_quoted_cells_and_empty_lines_are_rows() -> None:
     rows = read('"Renault","Clio, 5p"\n\n"Fiat","Uno ""turbo"""\n,\n')
 
     assert rows.pairs == [("Renault", "Clio, 5p"), ("", ""), ("Fiat", 'Uno "turbo"'), ("", "")]
 
 
-def test_blank_lines_at_both_ends_are_no_rows() -> None:
+def test_blank_lines_at_both_ends_are_ignored() -> None:
     rows = read("\n\r\nmake;model\nvw;golf\n\nfiat;uno\n\n\n")
 
     assert rows.pairs == [("vw", "golf"), ("", ""), ("fiat", "uno")]
     assert rows.header
 
 
-def test_one_column_is_the_whole_name() -> None:
+def test_a_single_column_holds_make_and_model() -> None:
     assert read("renault clio\nvw golf").pairs == [("", "renault clio"), ("", "vw golf")]
 
 
@@ -67,7 +69,7 @@ def test_one_column_is_the_whole_name() -> None:
         ('\n"sep=|"\nVW|Golf, 5p', "|", ("VW", "Golf, 5p")),
     ],
 )
-def test_the_delimiter_is_what_cuts_most_rows(
+def test_the_delimiter_is_the_one_that_splits_most_rows(
     body: str, delimiter: str, first: tuple[str, str]
 ) -> None:
     rows = read(body)
@@ -75,11 +77,11 @@ def test_the_delimiter_is_what_cuts_most_rows(
     assert (rows.delimiter, rows.pairs[0]) == (delimiter, first)
 
 
-def test_a_comma_in_a_few_names_does_not_cut_a_single_column() -> None:
-    # Given whole names, of which one has a comma
+def test_a_comma_in_a_few_names_does_not_split_a_single_column() -> None:
+    # Given full names, one of which has a comma
     rows = read("Renault Clio 1,5 dci\nVW Golf\nFiat Panda")
 
-    # Then none is cut, and the answer has commas
+    # Then none is split, and the answer uses commas
     assert rows.pairs[0] == ("", "Renault Clio 1,5 dci")
     assert rows.delimiter == ","
 
@@ -101,8 +103,8 @@ def test_a_comma_in_a_few_names_does_not_cut_a_single_column() -> None:
         ("Constructeur,Gamme", False),
     ],
 )
-def test_the_words_of_a_heading_tell_its_column(heading: str, french: bool) -> None:
-    # Given two columns, and then the same two the other way round
+def test_a_column_is_found_by_a_word_in_its_heading(heading: str, french: bool) -> None:
+    # Given two columns in either order
     for turned in (False, True):
         lines = [line.split(",")[:: -1 if turned else 1] for line in (heading, "VW,Golf")]
 
@@ -123,7 +125,7 @@ def test_the_words_of_a_heading_tell_its_column(heading: str, french: bool) -> N
         ("year,Make and model", "2010,VW Golf", ("", "VW Golf")),
     ],
 )
-def test_other_columns_are_not_mistaken(heading: str, row: str, pair: tuple[str, str]) -> None:
+def test_other_columns_are_ignored(heading: str, row: str, pair: tuple[str, str]) -> None:
     assert read(f"{heading}\n{row}").pairs == [pair]
 
 
@@ -137,14 +139,14 @@ def test_other_columns_are_not_mistaken(heading: str, row: str, pair: tuple[str,
         "marque : Peugeot,modèle : 508 RXH",
     ],
 )
-def test_a_row_of_data_is_no_header(row: str) -> None:
+def test_a_row_of_data_is_not_taken_for_a_header(row: str) -> None:
     rows = read(f"{row}\nVW,Golf")
 
     assert (len(rows.pairs), rows.header) == (2, False)
 
 
-def test_numbers_in_the_first_of_many_columns_ask_for_a_header() -> None:
-    with pytest.raises(MalformedBody, match="name the columns in a first line, make and model"):
+def test_numbers_in_the_first_of_several_columns_require_a_header() -> None:
+    with pytest.raises(MalformedBody, match="add a first line that names the columns"):
         read("1,Renault,Clio\n2,VW,Golf")
     assert read("208,GTI").pairs == [("208", "GTI")]
 
@@ -158,19 +160,19 @@ def test_numbers_in_the_first_of_many_columns_ask_for_a_header() -> None:
         (b"%PDF-1.7", "PDF"),
     ],
 )
-def test_what_is_no_csv_is_told_so(start: bytes, what: str) -> None:
+def test_other_file_formats_are_refused_by_name(start: bytes, what: str) -> None:
     with pytest.raises(MalformedBody, match=f"{what}.*save it as CSV"):
         read(start + b",a\n" * 9)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "cp1252", "latin-1"])
-def test_an_encoding_that_is_not_told_is_found(encoding: str) -> None:
+def test_the_encoding_is_detected(encoding: str) -> None:
     name = "Mégane" if encoding == "latin-1" else "Mégane – Š"
 
     assert read(f"Renault;{name}\nVW;Golf".encode(encoding)).pairs[0] == ("Renault", name)
 
 
-def test_bytes_that_windows_does_not_know_are_read_too() -> None:
+def test_bytes_that_windows_1252_does_not_define_are_read() -> None:
     assert read(b"Renault;M\xe9gane\x81").pairs == [("Renault", "Mégane\x81")]
 
 
@@ -190,13 +192,13 @@ def test_formulas_and_control_characters_are_data() -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ('a,"b\nc,d', r"Line 1 .* close each quote, and double those inside a cell"),
+        ('a,"b\nc,d', r"Line 1 .* close each quote, and double quotes inside a cell"),
         ('\na,b\n"c" d,e\n', r"Line 3 .* close each quote"),
-        ("," * 100_000, "Line 1 .* 100,001 columns; at most 200 are read, so leave out"),
+        ("," * 100_000, "Line 1 .* 100,001 columns, but at most 200 are allowed; keep only"),
         ("a," + "x" * 200_000, "Line 1 .* a cell has more than 131,072 characters; shorten it"),
     ],
 )
-def test_broken_csv_says_where_and_what_to_do(body: str, message: str) -> None:
+def test_the_error_of_broken_csv_says_where_and_what_to_do(body: str, message: str) -> None:
     with pytest.raises(MalformedBody, match=message):
         read(body)
 
@@ -214,7 +216,7 @@ def test_json_lists_are_read() -> None:
     assert read('[{"marque":"a","modele":"b"}]', "application/json") == Rows([("a", "b")], True)
 
 
-def test_in_json_whole_numbers_are_text_and_what_is_missing_is_empty() -> None:
+def test_json_integers_become_text_and_missing_fields_are_empty() -> None:
     body = (
         '[{"make":"Peugeot","model":208},{"make":"vw"},{"make":null,"model":"up"},[null,147],'
         '{"model":"ka"}]'
@@ -225,7 +227,7 @@ def test_in_json_whole_numbers_are_text_and_what_is_missing_is_empty() -> None:
     assert rows.pairs == [("Peugeot", "208"), ("vw", ""), ("", "up"), ("", "147"), ("", "ka")]
 
 
-def test_of_both_names_the_english_count_in_json_too() -> None:
+def test_english_json_fields_take_precedence() -> None:
     both = '[{"make":"a","model":"b","marque":"c","modele":"d"}]'
 
     assert read(both, "application/json") == Rows([("a", "b")], french=False)
@@ -246,8 +248,10 @@ def test_of_both_names_the_english_count_in_json_too() -> None:
         '{"Make":"a","Model":"b"}',
     ],
 )
-def test_a_json_row_of_another_kind_is_named(item: str) -> None:
-    with pytest.raises(MalformedBody, match=r"^\[1\] must have 'make' or 'model'"):
+def test_an_invalid_json_row_is_named(item: str) -> None:
+    with pytest.raises(
+        MalformedBody, match=r"^\[1\] must be an object with 'make', 'model' or both"
+    ):
         read(f'[["a","b"],{item}]', "application/json")
 
 
@@ -257,7 +261,7 @@ def test_other_json_is_refused(body: str) -> None:
         read(body, "application/json")
 
 
-def test_a_form_has_its_rows_in_file() -> None:
+def test_the_rows_of_a_form_are_in_its_file() -> None:
     form = (
         b'--x\r\nContent-Disposition: form-data; name="note"\r\n\r\nhello\r\n'
         b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
@@ -283,12 +287,12 @@ def test_a_form_has_its_rows_in_file() -> None:
         (b"[1,", "not valid JSON: Expecting value: line 1 column 4"),
     ],
 )
-def test_wrong_json_is_refused_in_words_for_the_client(body: bytes, message: str) -> None:
+def test_the_error_of_invalid_json_says_what_to_do(body: bytes, message: str) -> None:
     with pytest.raises(MalformedBody, match=message):
         read(body, "application/json")
 
 
-def test_no_rows_and_other_types_are_refused() -> None:
+def test_empty_bodies_and_other_types_are_refused() -> None:
     with pytest.raises(NoRows):
         read("")
     with pytest.raises(NoRows):
@@ -297,7 +301,7 @@ def test_no_rows_and_other_types_are_refused() -> None:
         read("a,b", "image/png")
 
 
-def test_the_answer_has_the_form_of_the_file() -> None:
+def test_the_answer_has_the_format_of_the_file() -> None:
     rows = Rows([("a", "b")], french=True, delimiter=";", header=True)
 
     text = write_csv(rows, [Match("Renault", "Clio", 100, 100, 100)], top_k=2)

@@ -1,4 +1,4 @@
-"""A request's body -> rows of make and model; results -> the same form."""
+"""Read makes and models from a request body, and write the matches in the same format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from carlens.catalog.csv_reader import Sheet, read_sheet
+from carlens.catalog.csv_reader import CsvFile, Header, read_csv
 from carlens.catalog.matcher import Match
 from carlens.catalog.normalize import MAX_CHARS
 from carlens.errors import MalformedBody, NoRows, TooManyRows, UnsupportedMediaType
@@ -24,18 +24,18 @@ _ACCEPTED = "text/csv, multipart/form-data with a field 'file', or application/j
 
 @dataclass(frozen=True)
 class Rows:
-    """Makes and models as written, and how the answer is to look.
+    """Makes and models as written, and the format of the answer.
 
     Attributes
     ----------
     pairs : list of (make, model)
         One for each row, in order.
     french : bool
-        The original's names were used: `marque`, `modele`.
+        Whether the columns or fields are named `marque` and `modele`.
     delimiter : str
-        Of CSV; empty for JSON.
+        The delimiter of the CSV; empty for JSON.
     header : bool
-        CSV had one, so the answer has one.
+        Whether the CSV has a header.
     """
 
     pairs: list[tuple[str, str]]
@@ -45,14 +45,18 @@ class Rows:
 
 
 def read_rows(request: Request) -> Rows:
-    """Read the rows of a request's body.
+    """Read the rows of a request body.
 
     Raises
     ------
     MalformedBody
-        The body is not what its Content-Type says.
-    NoRows, TooManyRows, UnsupportedMediaType
-        As their names say.
+        The body does not match its Content-Type.
+    NoRows
+        The body is empty, or the form has no file.
+    TooManyRows
+        There are more than `MAX_ROWS` rows.
+    UnsupportedMediaType
+        The body is neither CSV, nor a form, nor JSON.
     """
     content_type = request.headers.get("content-type", "")
     kind = media_type(content_type)
@@ -63,18 +67,20 @@ def read_rows(request: Request) -> Rows:
     elif kind == "application/json":
         rows = _from_json(request.body)
     else:
-        raise UnsupportedMediaType(f"Content-Type {kind[:80]!r} is not read; send {_ACCEPTED}.")
+        raise UnsupportedMediaType(
+            f"Content-Type {kind[:80]!r} is not supported; send {_ACCEPTED}."
+        )
     if not rows.pairs:
-        raise NoRows("The body has no rows; send one make and model in each.")
+        raise NoRows("The body has no rows; send one row for each make and model.")
     return rows
 
 
 def write_csv(rows: Rows, matches: Iterable[Match], top_k: int) -> str:
-    """Write the answer in the form of the file sent: its delimiter, its header or none.
+    """Write the matches with the delimiter of the file sent, and with a header if it had one.
 
-    What was written is not repeated, so no formula in it comes back.
+    The text of the file is not repeated, so that it cannot return a formula to a spreadsheet.
     """
-    columns = [*names(rows.french), "score"]
+    columns = [*field_names(rows.french), "score"]
     header = columns + [f"{c}_{rank}" for rank in range(2, top_k + 1) for c in columns]
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=rows.delimiter, lineterminator="\r\n")
@@ -89,8 +95,8 @@ def write_csv(rows: Rows, matches: Iterable[Match], top_k: int) -> str:
 
 
 def as_json(match: Match, *, french: bool, top_k: int) -> dict[str, Any]:
-    """Give a match as the contract says it."""
-    make, model = names(french)
+    """Return a match as the JSON object of the contract."""
+    make, model = field_names(french)
     document: dict[str, Any] = {
         make: match.make,
         model: match.model,
@@ -106,61 +112,72 @@ def as_json(match: Match, *, french: bool, top_k: int) -> dict[str, Any]:
     return document
 
 
-def names(french: bool) -> tuple[str, str]:
-    """Give what make and model are called: in English, or as the original called them."""
+def field_names(french: bool) -> tuple[str, str]:
+    """Return the names of the fields for make and model."""
     return ("marque", "modele") if french else ("make", "model")
 
 
 def in_french(given: Collection[str]) -> bool:
-    """Tell whether names are the original's; where both are given, the English ones count."""
-    english, french = (not set(given).isdisjoint(names(each)) for each in (False, True))
+    """Tell whether fields have French names; if both are given, the English ones count."""
+    english, french = (not set(given).isdisjoint(field_names(each)) for each in (False, True))
     return french and not english
 
 
 def _file_of(body: bytes, content_type: str) -> bytes:
-    from carlens.http.multipart import read_form  # only a form pays for it
+    from carlens.http.multipart import read_form  # only forms need it
 
     files = [field for field in read_form(body, content_type) if field.name == "file"]
     if not files:
-        raise NoRows("No file found; name the form field 'file'.")
+        raise NoRows("The form has no file; name its field 'file'.")
     if len(files) > 1:
-        called = files[1].filename or ""
+        filename = files[1].filename or ""
         raise MalformedBody(
-            f"The form has a second field 'file' ({called[:80]!r}); send each file in a request "
-            "of its own."
+            f"The form has a second field 'file' ({filename[:80]!r}); send each file in its own "
+            "request."
         )
     return files[0].content
 
 
 def _from_csv(data: bytes) -> Rows:
     try:
-        sheet = read_sheet(data, MAX_ROWS)
+        file = read_csv(data, MAX_ROWS)
     except ValueError as error:
         raise MalformedBody(str(error)) from error
-    if len(sheet.rows) > MAX_ROWS:
-        raise _too_many()
-    make, model = _columns(sheet)
-    pairs = [(_cell(cells, make), _cell(cells, model)) for _, cells in sheet.rows]
-    heading = sheet.heading
-    return Rows(pairs, bool(heading and heading.french), sheet.delimiter, heading is not None)
+    if len(file.rows) > MAX_ROWS:
+        raise _too_many_rows()
+    header = file.header
+    width = len(file.first_row)
+    make, model = _named_columns(header, width) if header else _unnamed_columns(file)
+    pairs = [(_cell(cells, make), _cell(cells, model)) for _, cells in file.rows]
+    return Rows(
+        pairs,
+        french=header is not None and header.is_french,
+        delimiter=file.delimiter,
+        header=header is not None,
+    )
 
 
-def _columns(sheet: Sheet) -> tuple[int | None, int | None]:
-    """Give the columns of make and model; what the header does not say is guessed.
+def _unnamed_columns(file: CsvFile) -> tuple[int | None, int]:
+    """Return the columns of make and model of a file without a header.
 
-    A single column is read as the model's, in which a make may stand too.
+    A single column is read as the model's, which may hold the make too.
     """
-    width, heading = len(sheet.first), sheet.heading
-    if heading is None:
-        if width > 2 and _NUMBER.fullmatch(sheet.first[0]):
-            raise MalformedBody(
-                "The first column holds numbers; name the columns in a first line, make and "
-                "model among them."
-            )
-        return (0, 1) if any(len(cells) > 1 for _, cells in sheet.rows) else (None, 0)
-    make, model = heading.make, heading.model
+    if len(file.first_row) > 2 and _NUMBER.fullmatch(file.first_row[0]):
+        raise MalformedBody(
+            "The first column holds numbers; add a first line that names the columns, with one "
+            "make and one model."
+        )
+    return (0, 1) if any(len(cells) > 1 for _, cells in file.rows) else (None, 0)
+
+
+def _named_columns(header: Header, width: int) -> tuple[int | None, int | None]:
+    """Return the columns of make and model; one that the header does not name is beside the other.
+
+    A single column is read as the model's, which may hold the make too.
+    """
+    make, model = header.make, header.model
     if width == 1 or make == model:
-        return None, model if model is not None else make
+        return None, make if model is None else model
     if model is None and make is not None:
         return make, _neighbor(make, width, after=True)
     if make is None and model is not None:
@@ -169,7 +186,7 @@ def _columns(sheet: Sheet) -> tuple[int | None, int | None]:
 
 
 def _neighbor(column: int, width: int, *, after: bool) -> int:
-    """Give the column after `column`, or before it; the other when there is none."""
+    """Return the column after or before `column`, or the one on its other side at the edge."""
     wanted = column + 1 if after else column - 1
     return wanted if 0 <= wanted < width else 2 * column - wanted
 
@@ -183,34 +200,36 @@ def _from_json(body: bytes) -> Rows:
     if not isinstance(items, list):
         raise MalformedBody('The JSON body must be a list: [{"make": …, "model": …}, …].')
     if len(items) > MAX_ROWS:
-        raise _too_many()
+        raise _too_many_rows()
     french = bool(items) and isinstance(items[0], dict) and in_french(items[0])
     return Rows([_pair(item, index, french) for index, item in enumerate(items)], french)
 
 
 def _pair(item: Any, index: int, french: bool) -> tuple[str, str]:
-    make, model = names(french)
+    make, model = field_names(french)
     cells: list[Any] = []
     if isinstance(item, dict) and (make in item or model in item):
-        # Those that do not count must be right too: the contract cannot say which count.
-        cells = [item.get(name) for name in (*names(french), *names(not french))]
+        # Fields that do not count are validated too: the contract cannot tell which do.
+        cells = [item.get(name) for name in (*field_names(french), *field_names(not french))]
     elif isinstance(item, list) and len(item) == 2:
         cells = item
     if not cells or not all(map(_is_cell, cells)):
         raise MalformedBody(
-            f"[{index}] must have {make!r} or {model!r} or both, or be a list of the two; each is "
-            "a text, a whole number or null."
+            f"[{index}] must be an object with {make!r}, {model!r} or both, or a list of the two; "
+            "each must be a string, an integer or null."
         )
     return _text(cells[0]), _text(cells[1])
 
 
 def _is_cell(value: Any) -> bool:
-    return value is None or type(value) in (str, int)  # True is an int too
+    return value is None or type(value) in (str, int)  # not isinstance, because True is an int
 
 
 def _text(value: str | int | None) -> str:
     return "" if value is None else str(value)
 
 
-def _too_many() -> TooManyRows:
-    return TooManyRows(f"More than {MAX_ROWS:,} rows in one request; send them in several.")
+def _too_many_rows() -> TooManyRows:
+    return TooManyRows(
+        f"The request has more than {MAX_ROWS:,} rows; split it into several requests."
+    )

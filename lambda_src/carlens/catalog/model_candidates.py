@@ -1,0 +1,319 @@
+"""Find the model of a make that a text names.
+
+An exact name is a span of tokens that is a name once the spaces are left out. The first one wins,
+and the longest of those that start at the same token: `C4 PICASSO 1.6 HDI` has `C4` and
+`C4PICASSO`. Only a text without an exact name is searched for an abbreviated, misspelled or
+truncated one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from carlens.catalog.fuzzy_index import (
+    LOOKALIKE_SCORE,
+    SOUNDALIKE_SCORE,
+    TRUNCATED_SCORE,
+    FuzzyIndex,
+    count_letters,
+)
+from carlens.catalog.index import CatalogIndex
+from carlens.catalog.make_candidates import MakeCandidate
+from carlens.catalog.normalize import Tokens, spans
+from carlens.catalog.vocabulary import Vocabulary
+
+# 0..1; matcher.py says how these were set. The lowest score of a misspelled name:
+_MIN_SCORE = 0.7
+_MIN_LONGER_SCORE = 0.85  # to be preferred to the exact name that it contains
+_MIN_EARLIER_SCORE = 0.83  # to be preferred to an exact name after it
+_MIN_ALTERNATIVE_SCORE = 0.3  # to be offered as an alternative
+
+# Rank misspelled names by score, then prefer longer and earlier ones.
+_LENGTH_BONUS = 0.02
+_POSITION_PENALTY = 0.05
+
+_YEAR = re.compile(r"19[5-9]\d|20[0-3]\d")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCandidate:
+    """An entry that a text may name, provided that its make fits.
+
+    Attributes
+    ----------
+    id : int
+        Position in the index's entries.
+    score : float
+        0..1.
+    name : str
+        The name that was found in the text.
+    is_leading : bool
+        Whether no significant token stands before it.
+    """
+
+    id: int
+    score: float
+    name: str
+    is_leading: bool
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the text has the exact name, or one that looks like it."""
+        return self.score >= LOOKALIKE_SCORE
+
+
+def find_model_of(
+    index: CatalogIndex, make: MakeCandidate, tokens: Tokens
+) -> ModelCandidate | None:
+    """Find a make's model in a model's text, or together with what remains of the make's text."""
+    return (
+        find_model(index, make.id, tokens)
+        or (find_model(index, make.id, make.rest + tokens) if make.rest else None)
+        or (_single_typo(index.makes[make.id].models, tokens) if make.score == 1.0 else None)
+    )
+
+
+def find_model(index: CatalogIndex, make_id: int, tokens: Tokens) -> ModelCandidate | None:
+    """Find a make's model in a text."""
+    vocabulary, make = index.vocabulary, index.makes[make_id]
+    if exact := find_exact_model(make.models, tokens, vocabulary):
+        return _extend(index, tokens, _refine(index, make_id, tokens, exact))
+    stripped = vocabulary.strip_make(tokens, {make.key})
+    if stripped != tokens:
+        return find_model(index, make_id, stripped)
+    return (
+        _abbreviated(index, make_id, tokens, any_cut=True)
+        or _misspelled(make.models, tokens, vocabulary, _MIN_SCORE)
+        or _truncated(make.models, tokens, vocabulary)
+    )
+
+
+def find_exact_model(
+    models: FuzzyIndex, tokens: Tokens, vocabulary: Vocabulary
+) -> ModelCandidate | None:
+    """Find the name that a text contains exactly, or one that looks like it.
+
+    Of several names, one with a significant token is preferred, then one that is not a single
+    letter, then the first, then the longest.
+    """
+    significance = vocabulary.significance(tokens)
+    text = _ModelText(models, tokens, significance, _head(models, tokens, significance))
+    names = _exact_names(text, vocabulary)
+    if not names:
+        return None
+    best = max(names, key=text.rank) if len(names) > 1 else names[0]
+    score = 1.0 if best.is_written else LOOKALIKE_SCORE
+    return ModelCandidate(models.ids[best.name], score, best.name, best.start <= text.head)
+
+
+class _Name(NamedTuple):
+    """A name and its span of tokens; `is_written` unless the span only looks like it."""
+
+    name: str
+    start: int
+    end: int
+    is_written: bool
+
+
+class _ModelText(NamedTuple):
+    """The text of a model, searched for exact names.
+
+    Attributes
+    ----------
+    models : FuzzyIndex
+    tokens : tuple of str
+    significance : list of bool
+        For each token, whether it says something about the model.
+    head : int
+        Index of the first token that can start a name: the first significant one that is not a
+        year.
+    """
+
+    models: FuzzyIndex
+    tokens: Tokens
+    significance: list[bool]
+    head: int
+
+    def is_incidental(self, name: str, start: int, end: int, *, starts_with_name: bool) -> bool:
+        """Tell whether a name only happens to be in the text."""
+        # After the head, numbers and one or two letters are not names: 206 1.4 HDI 90.
+        if start > self.head and (len(name) <= 2 or name[0].isdigit()):
+            return True
+        if name.isdigit():
+            # The trim of one model may be the name of another: `GL 350` is not a 350.
+            after_name = starts_with_name and start > 0
+            if after_name or not any(self.significance[start:end]):
+                return True
+        return self._ends_with_count(start, end)
+
+    def rank(self, found: _Name) -> tuple[bool, bool, int, int]:
+        """Return a key that is higher for better names."""
+        return (
+            any(self.significance[found.start : found.end]),
+            len(found.name) > 1 or found.name.isdigit(),
+            -found.start,
+            len(found.name),
+        )
+
+    def _ends_with_count(self, start: int, end: int) -> bool:
+        # `C3 5 PORTES` is not a C35.
+        last = end - 1
+        is_count = not self.significance[last] and self.tokens[last].isdigit()
+        return is_count and "".join(self.tokens[start:last]) in self.models.ids
+
+
+def _head(models: FuzzyIndex, tokens: Tokens, significance: list[bool]) -> int:
+    for index, token in enumerate(tokens):
+        is_year = len(token) == 4 and token not in models.ids and _YEAR.fullmatch(token)
+        if significance[index] and not is_year:
+            return index
+    return len(tokens)
+
+
+def _exact_names(text: _ModelText, vocabulary: Vocabulary) -> list[_Name]:
+    found: list[_Name] = []
+    models, ids = text.models, text.models.ids
+    starts_with_name = False
+    lookalike_starts: tuple[int, ...] = (0, text.head)  # none once a name is found
+    for start, end, written in spans(text.tokens, max_chars=models.max_length):
+        name = written if written in ids else None
+        if not name and start in lookalike_starts:
+            name = models.same_look(written)
+        if not name and end == start + 1:
+            name = _without_trim(models, written, vocabulary)
+        if name and not text.is_incidental(name, start, end, starts_with_name=starts_with_name):
+            starts_with_name |= start == 0 and _is_word(name)
+            lookalike_starts = ()
+            found.append(_Name(name, start, end, name == written))
+    return found
+
+
+def _is_word(name: str) -> bool:
+    return len(name) > 1 and not name.isdigit()
+
+
+def find_similar_models(
+    index: CatalogIndex, make: MakeCandidate, tokens: Tokens, count: int
+) -> Iterator[tuple[int, float]]:
+    """Yield entries of a make that resemble a text, with their scores and with duplicates."""
+    models = index.makes[make.id].models
+    for _, _, text in spans(tokens or make.rest, max_starts=2, max_tokens=3):
+        for name, score in models.nearest(text, min_score=_MIN_ALTERNATIVE_SCORE, limit=count):
+            yield models.ids[name], score
+
+
+def _without_trim(models: FuzzyIndex, word: str, vocabulary: Vocabulary) -> str | None:
+    """Return the model in a word that joins it to a trim: `CLIORT`."""
+    if len(word) < 6 or word in vocabulary.stop_words:  # `CROSSWAGON` is a trim, not a Cross
+        return None
+    # A single extra letter is a typo or another word: `FORMAT` is not a Forma T.
+    for end in range(len(word) - 2, 3, -1):
+        if word[:end] in models.ids and word[end:] in vocabulary.stop_words:
+            return word[:end]
+    return None
+
+
+def _refine(
+    index: CatalogIndex, make_id: int, tokens: Tokens, exact: ModelCandidate
+) -> ModelCandidate:
+    """Replace an exact name by a better one: `XSARA PICASO` is not an Xsara."""
+    abbreviated = _abbreviated(index, make_id, tokens, any_cut=False)
+    if abbreviated and len(abbreviated.name) > len(exact.name):
+        return abbreviated
+    return _better_misspelled(index, make_id, tokens, exact) or exact
+
+
+def _better_misspelled(
+    index: CatalogIndex, make_id: int, tokens: Tokens, exact: ModelCandidate
+) -> ModelCandidate | None:
+    """Find a misspelled name that contains the exact one, or stands before it."""
+    vocabulary, models = index.vocabulary, index.makes[make_id].models
+    words = tuple(w for w in vocabulary.significant(tokens) if w not in vocabulary.series)
+    if len(words) < 2 or not _has_other_word(words, exact.name):
+        return None
+    longer = _misspelled(models, words, vocabulary, _MIN_LONGER_SCORE)
+    if longer and longer.id != exact.id and exact.name in longer.name:
+        return longer
+    if exact.is_leading or words[0] in models.ids:
+        return None
+    return _misspelled(models, words[:1], vocabulary, _MIN_EARLIER_SCORE)
+
+
+def _has_other_word(tokens: Tokens, name: str) -> bool:
+    return any(token.isalpha() and len(token) > 3 and token not in name for token in tokens)
+
+
+def _extend(index: CatalogIndex, tokens: Tokens, model: ModelCandidate) -> ModelCandidate:
+    """Prefer the model that a later word turns it into: `320D GRAN TURISMO`."""
+    extensions = index.extensions.get(model.id)
+    if extensions is None:
+        return model
+    words = (text for _, _, text in spans(tokens, max_tokens=3) if text in extensions)
+    word = max(words, key=len, default="")
+    return replace(model, id=extensions[word]) if word else model
+
+
+def _abbreviated(
+    index: CatalogIndex, make_id: int, tokens: Tokens, *, any_cut: bool
+) -> ModelCandidate | None:
+    """Find the only name whose words start with these: `L. CRUISER`, `GRAND C4 PIC`.
+
+    Without `any_cut`, stop words and one or two letters stand only for themselves: `GOLF SPORT`.
+    """
+    vocabulary = index.vocabulary
+
+    def abbreviates(word: str, token: str) -> bool:
+        may_be_cut = any_cut or (len(token) > 2 and token not in vocabulary.stop_words)
+        return word == token or (may_be_cut and token.isalpha() and word.startswith(token))
+
+    found = [
+        (name, entry_id)
+        for text in {tokens, tokens[vocabulary.first_significant(tokens) :]}
+        if len(text) > 1
+        for name, entry_id in index.multiword_models.get((make_id, text[0][0], text[1][0]), ())
+        if len(name) <= len(text)
+        and name != text[: len(name)]
+        and all(map(abbreviates, name, text))
+    ]
+    if len(found) != 1:
+        return None
+    ((name, entry_id),) = found
+    return ModelCandidate(entry_id, TRUNCATED_SCORE, "".join(name), is_leading=True)
+
+
+def _misspelled(
+    models: FuzzyIndex, tokens: Tokens, vocabulary: Vocabulary, min_score: float
+) -> ModelCandidate | None:
+    best: ModelCandidate | None = None
+    best_rank = 0.0
+    words = vocabulary.significant(tokens)
+    for start, _, text in spans(words, max_starts=3, max_tokens=3):
+        if count_letters(text) < 4:
+            continue
+        similar = models.nearest(text, min_score=min_score)
+        if sounds_like := models.same_sound(text):
+            similar.append((sounds_like, SOUNDALIKE_SCORE))
+        for name, score in similar:
+            rank = score + _LENGTH_BONUS * len(name) - _POSITION_PENALTY * start
+            if len(name) >= 4 and rank > best_rank:
+                best = ModelCandidate(models.ids[name], score, name, start == 0)
+                best_rank = rank
+    return best
+
+
+def _truncated(models: FuzzyIndex, tokens: Tokens, vocabulary: Vocabulary) -> ModelCandidate | None:
+    name = models.completion("".join(vocabulary.significant(tokens)[:1]))
+    if name is None:
+        return None
+    return ModelCandidate(models.ids[name], TRUNCATED_SCORE, name, is_leading=True)
+
+
+def _single_typo(models: FuzzyIndex, tokens: Tokens) -> ModelCandidate | None:
+    found = models.single_typo("".join(tokens))
+    if found is None:
+        return None
+    name, score = found
+    return ModelCandidate(models.ids[name], score, name, is_leading=True)
