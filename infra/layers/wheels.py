@@ -11,8 +11,6 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from uv import find_uv_bin
-
 from infra.layers.contents import PLATFORMS, PYTHON, Architecture, LayerError
 
 # The dependencies of onnxruntime (flatbuffers, packaging, protobuf, sympy) serve only its tools for
@@ -95,6 +93,8 @@ def _check_files(target: Path) -> None:
 
 
 def _uv(*arguments: str, architecture: Architecture, stdin: str = "") -> str:
+    from uv import find_uv_bin  # LocalStack's environment reads built layers and has no uv
+
     done = subprocess.run(
         [
             *(find_uv_bin(), "pip", *arguments, *_OPTIONS),

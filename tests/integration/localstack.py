@@ -29,6 +29,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from infra.layers.bytecode import find_python
 from infra.layers.contents import ROOT
 from tests.integration.lambda_runtime import free_ports
 from tests.integration.tools import UnavailableError, find_localstack
@@ -41,6 +42,12 @@ REGION = "eu-west-3"
 _START_SECONDS = 60
 _STOP_SECONDS = 15
 _CDK_SECONDS = 180
+
+
+def _path() -> str:
+    """Put this Python first, then Lambda's, without which the layers would be built anew."""
+    pythons = [Path(sys.executable), find_python()]
+    return os.pathsep.join([*(str(path.parent) for path in pythons if path), os.environ["PATH"]])
 
 
 @dataclass(frozen=True)
@@ -181,7 +188,7 @@ class Project:
             [_CDK, *arguments, *(f"--context={s}" for s in self.settings), "--no-notices"],
             cwd=self.folder,
             env={
-                "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+                "PATH": _path(),
                 "HOME": str(self.folder),
                 "AWS_ENDPOINT_URL": self.cloud.url,
                 "AWS_REGION": REGION,
