@@ -166,8 +166,9 @@ def test_the_catalog_function_does_not_load_the_image_stack() -> None:
     heavy = {"numpy", "cv2", "PIL", "onnxruntime", "boto3", "yaml", "multipart"}
     images = {
         "carlens.images",
-        "carlens.http.operations",
-        "carlens.http.bodies",
+        "carlens.http.image_routes",
+        "carlens.http.pictures",
+        "carlens.services.analyze",
         "carlens.services.recognition_app",
         "carlens.vision",
         "carlens.models",
