@@ -23,6 +23,7 @@ from pycocotools.cocoeval import COCOeval
 
 from carlens.config import Config
 from carlens.images.decoder import read_pixels
+from carlens.images.process import configure_process
 from carlens.images.types import Limits
 from carlens.services.model_bundle import ModelBundle
 from carlens.vision.detector import VEHICLES, Detection, DetectOptions, Detector
@@ -124,6 +125,7 @@ def _progress(number: int, total: int) -> None:
 
 
 def main() -> None:
+    configure_process()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     tasks = parser.add_subparsers(dest="task", required=True)
     detector = tasks.add_parser("detector")
