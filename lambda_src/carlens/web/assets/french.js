@@ -56,8 +56,8 @@ export const MESSAGES = {
   // Names
   Names: "Noms",
   "Match written names": "Reconnaître les noms saisis",
-  "Match makes and models as people write them, with typos, trims and engines, to the names in a reference table. A name without a close match stays empty.":
-    "Faites correspondre des marques et modèles tels qu’on les écrit, avec fautes de frappe, finitions et motorisations, aux noms d’une table de référence. Un nom sans correspondance proche reste vide.",
+  "Match makes and models as people write them, with typos, trims and engines, to the names in a catalog table. A name without a close match stays empty.":
+    "Faites correspondre des marques et modèles tels qu’on les écrit, avec fautes de frappe, finitions et motorisations, aux noms d’une table du catalogue. Un nom sans correspondance proche reste vide.",
   "One name, as you type": "Un nom, au fil de la saisie",
   Table: "Table",
   Make: "Marque",
