@@ -58,7 +58,7 @@ def png(
     """Build a PNG, black unless `rows` are given, with the chunks `before` its pixels."""
     if rows is None:
         size = (width * kind.bits_per_pixel() + 7) // 8 + 1
-        # An interlaced image has more filter bytes; decoders ignore what is too much.
+        # An interlaced image has more filter bytes; decoders ignore the surplus.
         squeeze = zlib.compressobj(1)
         row = bytes(size)
         packed = b"".join(
