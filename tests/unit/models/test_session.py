@@ -32,7 +32,7 @@ def onnx_file(
     gives: int = TensorProto.FLOAT,
     batch_inside: int | None = None,
 ) -> bytes:
-    """Build a model whose outputs, of these shapes, are filled with the mean of each picture. `batch_inside` is the batch size that the graph requires, whatever the file declares.
+    """Build a model whose outputs, of these shapes, are filled with the mean of each picture.
 
     `batch_inside` is the batch size that the graph requires, whatever the file declares.
     """
