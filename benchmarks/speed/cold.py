@@ -66,7 +66,7 @@ def cold_starts(rounds: int, *, threads: int, dropped: bool) -> dict[str, list[f
 
 
 def can_drop_page_cache() -> bool:
-    """Tell whether this process may empty the page cache."""
+    """Return whether this process may empty the page cache."""
     with suppress(OSError):
         drop_page_cache()
         return True

@@ -1,4 +1,4 @@
-"""Compile sources with a Python of Lambda's version: Lambda reads bytecode of no other."""
+"""Compile sources with a Python of Lambda's version: bytecode depends on the version."""
 
 from __future__ import annotations
 

@@ -328,7 +328,7 @@ def test_every_known_difference_between_responses_still_occurs(
 
 
 def _has_same_parts(sent: RawRequest, ours: Any, theirs: Any) -> bool:
-    """Tell whether both bodies contain the same parts."""
+    """Return whether both bodies contain the same parts."""
     [boundary] = re.findall(r"boundary=(\S+)'", str(sent.headers)) or [""]
     if not boundary:
         return False
@@ -433,8 +433,8 @@ KNOWN_EVENTS: dict[str, Difference] = {
     "unknown route": Difference(
         r"status",
         lambda sent, ours, theirs: (ours, theirs) in ((404, 403), (400, 403)),
-        "LocalStack ignores the gateway responses of the definition, which make it a 404. aiohttp "
-        "refuses the unknown method FOO with 400.",
+        "LocalStack ignores the gateway responses of the definition, which turn 403 into 404. "
+        "aiohttp refuses the unknown method FOO with 400.",
     ),
     "compressed bodies": Difference(
         r"status",

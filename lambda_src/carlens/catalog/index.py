@@ -1,4 +1,4 @@
-"""Index a table: its makes, their models, and the names that each goes by.
+"""Index a table: its makes, their models, and the names of each.
 
 An index is built once, when a table is loaded. Makes and entries are known by their position,
 and names by their key: `MERCEDESBENZ`.
@@ -92,7 +92,7 @@ def build_index(entries: Iterable[Entry], vocabulary: Vocabulary) -> CatalogInde
     make_names = _add_make_aliases({row.make_key: row.make_id for row in rows}, vocabulary)
     model_names = _name_models(rows, make_names, vocabulary)
     distinctive = _distinctive_names(model_names, make_names, vocabulary)
-    # Only now, because `GRAND` alone does not identify a Dodge Grand Caravan.
+    # After finding distinctive names: `GRAND` does not identify a Dodge Grand Caravan.
     for names in model_names:
         names.update(_names_without_body(names, rows, vocabulary))
 

@@ -32,7 +32,7 @@ class FormField:
 
 
 def read_form(body: bytes, content_type: str) -> Iterator[FormField]:
-    """Give the fields of a multipart/form-data body, in the order sent.
+    """Return the fields of a multipart/form-data body, in the order sent.
 
     Raises
     ------

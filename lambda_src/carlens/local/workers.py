@@ -70,7 +70,7 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs; its output ends before asyncio reports its exit."""
+        """Whether the process is running; its output may end before asyncio reports its exit."""
         return self._process.returncode is None and not self._responses.at_eof()
 
     async def invoke(self, event: bytes, millis: int) -> bytes:

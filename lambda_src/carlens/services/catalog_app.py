@@ -64,7 +64,7 @@ class CatalogApp:
             return sorted({*own, *self._built_in_tables.names()})
 
     def matcher(self, table: str) -> Matcher:
-        """Give the matcher of a table.
+        """Return the matcher of a table.
 
         Raises
         ------

@@ -16,7 +16,7 @@ _FETCH_SECONDS = 10.0
 def open_within(
     sources: Sequence[PictureSource], config: Config, deadline: Deadline
 ) -> AbstractContextManager[Iterator[Reader]]:
-    """Give a reader for each picture, in order; see `carlens.inputs.sources.open_sources`."""
+    """Provide a reader for each picture, in order; see `carlens.inputs.sources.open_sources`."""
     return open_sources(sources, lambda url: _fetch(url, config, deadline))
 
 

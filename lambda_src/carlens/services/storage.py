@@ -8,7 +8,7 @@ from carlens.storage import FolderStorage, Storage
 
 
 def is_s3(address: str) -> bool:
-    """Tell whether a setting names a bucket rather than a folder."""
+    """Return whether a setting names a bucket rather than a folder."""
     return address.startswith("s3://")
 
 

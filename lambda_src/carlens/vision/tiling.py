@@ -72,7 +72,7 @@ def _spans(side: int, count: int) -> list[tuple[int, int]]:
 
 
 def is_cut(boxes: Boxes, view: View, width: int, height: int) -> Mask:
-    """Tell which boxes were cut off by an edge of their view that is inside the picture.
+    """Return which boxes were cut off by an edge of their view that is inside the picture.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def is_cut(boxes: Boxes, view: View, width: int, height: int) -> Mask:
 
 
 def is_part(candidates: Candidates) -> Mask:
-    """Tell which candidates of tiles are parts of an object that the whole picture shows.
+    """Return which candidates of tiles are parts of an object that the whole picture shows.
 
     A part lies almost entirely inside a more confident box of the same class. Source: the
     matching by intersection over smaller area of arXiv:2202.06934.

@@ -73,7 +73,7 @@ def page(prefix: str) -> str:
 
 
 def version() -> str:
-    """Give the version in the URLs of the assets."""
+    """Return the version in the URLs of the assets."""
     return _assets()[0]
 
 

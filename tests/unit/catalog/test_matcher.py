@@ -124,7 +124,7 @@ def test_the_entry_is_found(
         ("asdf", "qwerty", ("", "")),
         ("", "308", ("", "")),  # a number identifies no make
         ("", "", ("", "")),
-        # words beside a make, or that are a make by chance
+        # words next to a make, or that happen to be a make
         ("boite", "vitesse", ("", "")),
         ("bumper", "for honda", ("", "")),
         ("Dacia Maraini", "scrittrice", ("", "")),
@@ -155,7 +155,7 @@ def test_no_wrong_name_is_given_for_what_the_table_lacks(
 @pytest.mark.parametrize(
     ("make", "model"),
     [
-        # a misspelled model identifies no make, nor does an exact one among other words
+        # neither a misspelled model nor an exact one among other words identifies a make
         ("Fabian Affolter", ""),
         ("", "format patch"),
         ("Karl Ramm", ""),
@@ -197,7 +197,7 @@ def test_a_misspelled_make_and_model_confirm_each_other(europe: Matcher) -> None
     ("make", "model", "score_make", "score_model", "score"),
     [
         ("renault", "clio", 100, 100, 100),
-        ("reneau", "clioRT", 67, 95, 84),  # similar; with a trim joined to it
+        ("reneau", "clioRT", 67, 95, 84),  # similar; joined to a trim
         ("renault", "scenix", 100, 83, 90),
         ("skoda", "OKTAVIA", 100, 90, 94),  # sounds like it
         ("skoda", "Oct.", 100, 90, 94),  # truncated
@@ -250,7 +250,7 @@ TOY = Matcher(
         ("Sagitaxxxx", "XB", ("", "")),
         ("Sagitarixx", "X", ("Sagitarius", "X")),
         ("Sagitarxxx", "X", ("", "")),
-        # with an exact model beside unrelated words
+        # with an exact model next to unrelated words
         ("Sagitarxxx", "Fanal zzzz", ("Sagitarius", "Fanal")),
         ("Sagitaxxxx", "Fanal zzzz", ("", "")),
     ],
@@ -317,7 +317,7 @@ def test_a_model_of_few_letters_identifies_its_make_only_alone(
         ("Kilo", "Kilo"),
     ],
 )
-def test_a_make_beside_other_words_is_something_else(make: str, expected: str) -> None:
+def test_a_make_next_to_other_words_is_not_a_make(make: str, expected: str) -> None:
     assert TOY.match(make, "").make == expected
 
 

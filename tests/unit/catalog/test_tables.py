@@ -116,7 +116,7 @@ def test_a_table_is_read_in_any_encoding_and_delimiter(encoding: str, heading: s
 
 
 def test_only_files_are_tables(tmp_path: Path) -> None:
-    # Given what is called like a table, and is none
+    # Given a folder and a dangling link with the names of tables
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "dangling.csv").symlink_to(tmp_path / "nothing.csv")
     (tmp_path / "boats.csv").write_text("make,model\na,b\n")

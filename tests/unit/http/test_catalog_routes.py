@@ -144,7 +144,7 @@ def test_a_file_that_takes_too_long_is_refused_before_the_function_is_killed(
     assert "distinct rows; split the rows over several requests" in answer["error"]["message"]
 
 
-def test_a_json_list_is_answered_with_a_json_list() -> None:
+def test_a_json_list_gets_a_json_list() -> None:
     rows = json.dumps([["vw", "golf"], ["renault", "clio"]])
 
     status, answer = send(event("POST", "/norm/europe", body=rows, content_type="application/json"))

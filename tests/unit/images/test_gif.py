@@ -1,4 +1,4 @@
-"""GIF files, reduced to what their first frame needs."""
+"""GIF files are stripped of blocks that the first frame does not need."""
 
 from __future__ import annotations
 
@@ -77,6 +77,6 @@ def test_a_gif_that_ends_before_its_first_frame_is_broken(data: bytes) -> None:
         gif.strip_extensions(data)
 
 
-def test_an_unknown_block_is_broken() -> None:
+def test_a_gif_with_an_unknown_block_is_refused() -> None:
     with pytest.raises(BrokenHeader, match="unknown block"):
         gif.strip_extensions(screen(0) + b"?" + FRAME)

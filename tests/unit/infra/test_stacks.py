@@ -642,7 +642,7 @@ def test_the_code_has_bytecode_for_lambdas_python_only(dev: Stage) -> None:
 
 
 def test_the_name_of_the_code_is_the_hash_of_what_is_deployed(tmp_path: Path) -> None:
-    # Given code beside files that are not deployed
+    # Given code next to files that are not deployed
     code, cache = tmp_path / "code", tmp_path / "cache"
     (code / "__pycache__").mkdir(parents=True)
     (code / "handler.py").write_text("A = 1\n")

@@ -188,7 +188,7 @@ def test_the_right_one_of_each_duplicate_is_removed() -> None:
 
     objects = detect(told)
 
-    # Then no truck is left where the pickups are, and everything else is
+    # Then no truck is left where the pickups are, and all other objects are kept
     assert sorted((o.class_name, round(o.y1)) for o in objects) == sorted(
         [("car", 30), ("truck", 70), ("person", 0)] * 5
     )
