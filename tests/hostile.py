@@ -141,5 +141,5 @@ def bmp_of_runs(width: int, height: int, runs: bytes) -> bytes:
 
 
 def exif(tags: Sequence[tuple[int, str, int, int]], size: int = 0) -> bytes:
-    """Build an EXIF block: a TIFF behind a six-byte prefix."""
+    """Build an EXIF block: a TIFF after a six-byte prefix."""
     return b"Exif\0\0" + tiff(tags, size=size)

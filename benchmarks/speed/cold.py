@@ -32,7 +32,7 @@ def unpacked_function() -> Iterator[tuple[Image, Tools]]:
 
 
 def cold_starts(rounds: int, *, threads: int, dropped: bool) -> dict[str, list[float]]:
-    """Start the floor and Carlens in turns.
+    """Start the minimal function (`floor`) and Carlens in turns.
 
     Parameters
     ----------

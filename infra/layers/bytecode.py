@@ -37,7 +37,7 @@ def find_python() -> Path | None:
 
 
 def add_bytecode(tree: Path, python: Path, *, shown_as: str) -> None:
-    """Compile all sources of a tree to unchecked bytecode, so that a start reads no source.
+    """Compile all sources of a tree to unchecked bytecode, so that startup reads no sources.
 
     Parameters
     ----------

@@ -1355,7 +1355,7 @@ def test_name_matching_can_be_tried(api: str, browser: Browser) -> None:
         form.get_by_role("button", name="Send").click()
         expect(form.locator("pre")).to_contain_text('"make": "Volkswagen"')
 
-    # Then CSV is shown as received, and the copied command gives the same in a shell
+    # Then CSV is shown as received, and the copied command gives the same output in a shell
     ran = subprocess.run(["sh", "-c", curl], capture_output=True, timeout=30, check=True)
     assert ran.stdout.decode().split() == as_text.split()
 

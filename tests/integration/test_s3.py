@@ -323,7 +323,7 @@ def test_the_function_loads_its_models_at_init(
         answer = function.invoke(PREDICT)
         [init], memory = function.init_seconds(), function.peak_memory()
 
-    # Then it needs none
+    # Then it does not need one
     assert health.body["status"] == "ok"
     assert answer.body == expected
     note(f"Lambda runtime, models from S3: init {init:.2f} s, memory {memory / 1e6:.0f} MB")

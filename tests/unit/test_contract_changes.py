@@ -76,7 +76,7 @@ def test_a_released_contract_names_its_version() -> None:
     assert version_of(RELEASED_PATH) == [int(n) for n in RELEASED["info"]["version"].split(".")]
 
 
-def test_a_contract_breaks_nothing_of_itself() -> None:
+def test_a_contract_is_compatible_with_itself() -> None:
     assert breaking_changes(RELEASED, mutated(lambda document: None)) == []
 
 

@@ -162,7 +162,7 @@ def _name_models(
 
 
 def _reorderings(tokens: Tokens, vocabulary: Vocabulary) -> list[str]:
-    """Return the names that a model goes by in another order: `SERIES3` for `3SERIES`."""
+    """Return the names of a model with its words in another order: `SERIES3` for `3SERIES`."""
     rest = [token for token in tokens if token not in vocabulary.series]
     if len(rest) == len(tokens):
         swappable = len(tokens) == 2 and min(map(len, tokens)) > 1  # `PICASSO C3`

@@ -163,7 +163,7 @@ def _interpret(index: CatalogIndex, text: MakeText, tokens: Tokens) -> _Interpre
 def _match_embedded_make(
     index: CatalogIndex, text: MakeText, tokens: Tokens
 ) -> _Interpretation | None:
-    """Match a make in the model's text, where both are or the two fields are swapped."""
+    """Match a make in the model's text: it holds both, or the fields are swapped."""
     embedded = find_embedded_make(index, tokens)
     if embedded is None:
         return None

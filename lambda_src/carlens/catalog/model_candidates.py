@@ -51,7 +51,7 @@ class ModelCandidate:
     name : str
         The name that was found in the text.
     is_leading : bool
-        Whether no significant token stands before it.
+        Whether no significant token precedes it.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""Events to responses: finds the route, runs it, and turns errors into HTTP."""
+"""Turn events into responses: find the route, run it, and turn errors into HTTP."""
 
 from __future__ import annotations
 

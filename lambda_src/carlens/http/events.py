@@ -1,4 +1,4 @@
-"""API Gateway REST proxy events to requests, and responses to proxy responses."""
+"""Convert API Gateway REST proxy events to requests, and responses to proxy responses."""
 
 from __future__ import annotations
 

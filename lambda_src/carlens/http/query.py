@@ -1,4 +1,4 @@
-"""Query strings to validated parameters."""
+"""Parse and validate query strings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results to the JSON of the contract."""
+"""Serialize results as the JSON of the contract."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def model_versions_json(manifests: Mapping[str, Manifest]) -> Json:
 
 
 def model_json(manifest: Manifest) -> Json:
-    """Return everything that `GET /models` tells about a model."""
+    """Return the description of a model for `GET /models`."""
     thresholds = asdict(manifest.thresholds)
     if manifest.task == "classify":
         thresholds = {"confidence": thresholds["confidence"]}

@@ -1,4 +1,4 @@
-"""Picture sources to bytes, within a request's time and the limits of the settings."""
+"""Read the bytes of picture sources, within a request's time and the limits of the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a setting to the storage that it names."""
+"""Open the storage that a setting names."""
 
 from __future__ import annotations
 

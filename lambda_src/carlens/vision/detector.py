@@ -14,7 +14,7 @@ from carlens.vision.decoders import DECODERS, Decoded
 from carlens.vision.preprocess import Placement, fit, to_batch
 from carlens.vision.tiling import View, choose_views, is_cut, is_part
 
-# Classes between which a detector may waver for one object: a pick-up as a car or a truck.
+# Classes that a detector may confuse, such as a pickup seen as a car or a truck.
 VEHICLES = frozenset({"bicycle", "car", "motorcycle", "bus", "truck"})
 
 # NMS takes quadratic time, so a confidence near 0 must not flood it.

@@ -122,7 +122,7 @@ def test_the_entry_is_found(
         ("Chevrolet", "Sonic", ("Chevrolet", "")),  # not the Kia Stonic
         ("Bajaj", "Pulsar", ("", "")),  # an unlisted make, not the Nissan
         ("asdf", "qwerty", ("", "")),
-        ("", "308", ("", "")),  # a number identifies no make
+        ("", "308", ("", "")),  # a number does not identify a make
         ("", "", ("", "")),
         # words next to a make, or that happen to be a make
         ("boite", "vitesse", ("", "")),
@@ -144,7 +144,7 @@ def test_the_entry_is_found(
         ("mercedes", "X999", ("Mercedes-Benz", "")),
     ],
 )
-def test_no_wrong_name_is_given_for_what_the_table_lacks(
+def test_a_name_that_the_table_lacks_gets_no_wrong_match(
     europe: Matcher, make: str, model: str, expected: tuple[str, str]
 ) -> None:
     found = europe.match(make, model)
@@ -208,7 +208,7 @@ def test_a_misspelled_make_and_model_confirm_each_other(europe: Matcher) -> None
         ("xx", "yy", 0, 0, 0),
     ],
 )
-def test_the_score_tells_how_similar_a_match_is(
+def test_the_score_shows_how_similar_a_match_is(
     europe: Matcher, make: str, model: str, score_make: int, score_model: int, score: int
 ) -> None:
     found = europe.match(make, model)
@@ -297,7 +297,7 @@ def test_a_model_of_one_make_identifies_it(
         ("Unos", ("Merlin", "Unos")),
     ],
 )
-def test_a_model_of_few_letters_identifies_its_make_only_alone(
+def test_a_model_of_few_letters_identifies_its_make_only_without_other_words(
     model: str, expected: tuple[str, str]
 ) -> None:
     entries = [Entry("Merlin", name) for name in ("RV4", "Uno", "Unos")]
@@ -414,7 +414,7 @@ def test_alternatives_are_other_models_best_first(europe: Matcher) -> None:
     assert "Transit" not in [entry.model for entry, _ in found.alternatives]
 
 
-def test_alternatives_are_of_the_make_or_of_all_that_it_may_be() -> None:
+def test_alternatives_are_of_the_make_or_of_every_possible_make() -> None:
     # Given a make that is certain, then one that is not accepted
     certain = TOY.match("Sagitarius", "Fanal 450", top_k=3)
     unsure = TOY.match("Sagitarxxx", "X", top_k=3)

@@ -161,7 +161,7 @@ def test_a_table_that_is_missing_is_none(tmp_path: Path) -> None:
     assert tables.read("mine") is None
 
 
-def test_a_table_is_read_whole(tmp_path: Path) -> None:
+def test_a_table_is_read_completely(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_bytes(b"make,model\na,b\n")
 
     assert TableRepository(FolderStorage(tmp_path)).read("mine") == b"make,model\na,b\n"

@@ -494,7 +494,7 @@ def test_a_box_cut_off_by_an_inner_edge_is_dropped(
         np.testing.assert_allclose(found[1::2] if turned else found[::2], expected, atol=1)
 
 
-def test_the_most_confident_view_of_an_object_counts() -> None:
+def test_the_most_confident_view_of_an_object_is_used() -> None:
     # Given one car, found in the view of the whole picture and, more confidently, in the last tile
     views: list[list[Told]] = [[] for _ in range(5)]
     views[0] = [((60, 60, 90, 90), "car", 0.6)]  # 180..270

@@ -301,7 +301,7 @@ function tagSize({ offsetWidth: full, offsetHeight: height, firstChild }) {
 }
 
 /**
- * Find a spot for the tag of each box: above the box, in it or below it, where the tag covers no
+ * Find a place for the tag of each box: above the box, in it or below it, where the tag covers no
  * other. Without room for the name it shows the number only, and without room for that, nothing.
  *
  * @param {{ object: Detection, size: TagSize, spot?: Spot, wide?: Spot }[]} items Get `spot`, and
