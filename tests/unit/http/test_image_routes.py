@@ -1,4 +1,4 @@
-"""The routes of the recognition function: dispatch, errors, CORS, and the shape of every response."""
+"""The routes of the recognition function: errors, CORS, and the shape of every response."""
 
 from __future__ import annotations
 
