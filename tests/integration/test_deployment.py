@@ -406,7 +406,7 @@ KNOWN_EVENTS: dict[str, Difference] = {
     "forwarding": Difference(
         r"(headers|multiValueHeaders)\.x-forwarded-for",
         lambda sent, ours, theirs: "10.1.2.3, 127.0.0.1" in str(ours) and "10.1" not in str(theirs),
-        "API Gateway appends the client's address to the chain that was sent; LocalStack starts a new chain.",
+        "API Gateway appends the client's address to the chain sent; LocalStack starts a new one.",
     ),
     "forms that are encoded again": Difference(
         r"body",

@@ -55,7 +55,7 @@ class CatalogIndex:
     make_names : FuzzyIndex
         Make ids by all names of the makes.
     unlisted_makes : frozenset of str
-        Known makes that the table lacks. They are never misspellings of one that it has.
+        Known makes that the table lacks. They are not matched as misspellings of its makes.
     distinctive_models : FuzzyIndex
         Entry ids by the model names that identify their make.
     multiword_models : Mapping

@@ -275,7 +275,7 @@ def _min_make_score(index: CatalogIndex, model: ModelCandidate, context: Tokens)
 
 
 def _is_something_else(index: CatalogIndex, make: MakeCandidate, tokens: Tokens) -> bool:
-    """Return whether a make is part of something else: `Dacia Maraini`, `Lotus` `papier toilette`."""
+    """Return whether a make means something else: `Dacia Maraini`, `Lotus` `papier toilette`."""
     known = index.make_names.ids
     rest = index.vocabulary.significant(make.rest)
     if any(len(token) > 2 and token not in known for token in rest):
