@@ -140,7 +140,7 @@ def _print_accuracy(methods: dict[str, Method], rows: list[Row]) -> None:
     for name, method in methods.items():
         for half in ("tuned", "unseen"):
             chosen = [row for row in rows if row.tuned_on == (half == "tuned")]
-            if chosen:  # there are no unseen rows after all have been looked at
+            if chosen:  # all rows may be assigned to the tuned half
                 print(f"| {name} | {half} | {_measure(method, chosen)} |")
 
 

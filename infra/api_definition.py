@@ -203,7 +203,7 @@ def _echo_known(cors_origins: Sequence[str]) -> str:
 def _origin(cors_origins: Sequence[str]) -> str:
     """Return the allowed origin of API Gateway's own error responses.
 
-    Those cannot choose among several origins, so they repeat the caller's. They only say that a
+    They cannot choose among several origins, so they echo the caller's. They only say that a
     request failed, which pages of all origins may read.
     """
     return f"'{cors_origins[0]}'" if len(cors_origins) == 1 else "method.request.header.Origin"

@@ -73,7 +73,7 @@ def _find_model(setting: str, name: str, task: Task, root: Path) -> ModelFiles:
         )
     digest = hashlib.sha256()
     for content in contents:
-        # The length keeps bytes from moving between files unnoticed.
+        # With the length, moving bytes from one file to another changes the hash.
         digest.update(len(content).to_bytes(8, "big") + content)
     return ModelFiles(name, files, digest.hexdigest()[:16])
 

@@ -139,7 +139,7 @@ class Monitoring(Construct):
             threshold=threshold,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            # A time without requests is not a failure.
+            # A period without requests is not a failure.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 

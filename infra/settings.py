@@ -56,7 +56,7 @@ class SettingError(Exception):
 
     @classmethod
     def of(cls, name: str, value: object, allowed: str) -> SettingError:
-        """Say that the value of `name` is not allowed."""
+        """Return an error for a value of `name` that is not allowed."""
         return cls(f"{name} is {value!r}; it must be {allowed}.")
 
 

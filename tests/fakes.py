@@ -65,7 +65,7 @@ class FakeApp:
 
 
 class FakeClock:
-    """Stands in for the module `time`: the time passes only when a test says so.
+    """A replacement for the module `time`: time passes only when a test says so.
 
     Parameters
     ----------

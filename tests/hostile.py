@@ -58,7 +58,7 @@ def png(
     """Build a PNG, black unless `rows` are given, with the chunks `before` its pixels."""
     if rows is None:
         size = (width * kind.bits_per_pixel() + 7) // 8 + 1
-        # An interlaced image has more filter bytes; decoders ignore what is too much.
+        # An interlaced image has more filter bytes; decoders ignore the surplus.
         squeeze = zlib.compressobj(1)
         row = bytes(size)
         packed = b"".join(
@@ -141,5 +141,5 @@ def bmp_of_runs(width: int, height: int, runs: bytes) -> bytes:
 
 
 def exif(tags: Sequence[tuple[int, str, int, int]], size: int = 0) -> bytes:
-    """Build an EXIF block: a TIFF behind a six-byte prefix."""
+    """Build an EXIF block: a TIFF after a six-byte prefix."""
     return b"Exif\0\0" + tiff(tags, size=size)

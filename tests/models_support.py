@@ -116,14 +116,14 @@ class FakeModel:
 
 
 def fake_model(manifest: Manifest, answer: Callable[[Tensor], Sequence[Tensor]]) -> OnnxModel:
-    """Return a fake typed as the model that detectors and classifiers take."""
+    """Return a fake, typed as the model that detectors and classifiers take."""
     return cast(OnnxModel, FakeModel(manifest, answer))
 
 
 def scripted_detector(
     *views: Sequence[tuple[Box, str, float]], manifest: Manifest = DETECT
 ) -> Detector:
-    """Return a detector that finds these boxes, in pixels of its input, in each view in turn."""
+    """Return a detector that finds these boxes, in pixels of its input, one list per view."""
 
     def answer(batch: Tensor) -> Sequence[Tensor]:
         assert len(batch) == len(views)
@@ -149,7 +149,7 @@ def color_detector(manifest: Manifest = DETECT) -> tuple[Detector, FakeModel]:
         scores = np.zeros((len(batch), len(LABELS), len(LABELS)), np.float32)
         for i, picture in enumerate(batch):
             for j, color in enumerate(COLORS.values()):
-                # Half covered pixels at a patch's edge count as well.
+                # Half-covered pixels at the edge of a patch count as well.
                 rows, columns = np.nonzero(np.abs(picture - color).max(axis=-1) < 100)
                 if len(rows):
                     box = (rows.min(), columns.min(), rows.max() + 1, columns.max() + 1)
@@ -162,7 +162,7 @@ def color_detector(manifest: Manifest = DETECT) -> tuple[Detector, FakeModel]:
 
 
 def scripted_classifier(*rows: Sequence[float], manifest: Manifest = CLASSIFY) -> Classifier:
-    """Return a classifier that gives its crops these probabilities in turn, over and over."""
+    """Return a classifier that gives its crops these probabilities in turn, repeatedly."""
     told = 0
 
     def answer(batch: Tensor) -> Sequence[Tensor]:

@@ -1,7 +1,7 @@
 """Find what a new OpenAPI contract breaks for the clients of an old one.
 
-Requests may only become more permissive: all that the old contract accepts must still be
-accepted. Responses may only gain fields: all that the old contract promises must still hold.
+Requests may only become more permissive: everything that the old contract accepts must still be
+accepted. Responses may only gain fields: everything that the old contract promises must still hold.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Change:
         return f"`{self.operation}`: `{self.subject}` {self.problem}"
 
     def announced_in(self, bullets: Sequence[str]) -> bool:
-        """Tell whether a bullet names the operation (or `every route`) and the subject."""
+        """Return whether a bullet names the operation (or `every route`) and the subject."""
         return any(
             f"`{self.subject}`" in bullet
             and (f"`{self.operation}`" in bullet or "every route" in bullet)

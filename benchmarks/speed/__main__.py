@@ -29,7 +29,7 @@ _MODULES = 20
 
 
 def against_floor(rounds: int) -> list[dict[str, Any]]:
-    """Compare the handler with the floor and the original on one and two CPUs."""
+    """Compare the handler with a lower bound and the original on one and two CPUs."""
     rows = []
     for cpus in range(1, min(2, os.cpu_count() or 1) + 1):
         for slices in (1, 2):
@@ -66,7 +66,7 @@ def against_rivals(rounds: int, seconds: float) -> list[dict[str, Any]]:
 
 
 def cold_starts(rounds: int) -> list[dict[str, Any]]:
-    """Compare the init with that of the floor, with a warm and an empty page cache."""
+    """Compare the init with that of a minimal function, with a warm and an empty page cache."""
     rows = []
     for dropped in (False, True) if cold.can_drop_page_cache() else (False,):
         times = cold.cold_starts(rounds, threads=1, dropped=dropped)

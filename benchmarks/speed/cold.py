@@ -32,7 +32,7 @@ def unpacked_function() -> Iterator[tuple[Image, Tools]]:
 
 
 def cold_starts(rounds: int, *, threads: int, dropped: bool) -> dict[str, list[float]]:
-    """Start the floor and Carlens in turns.
+    """Start the minimal function (`floor`) and Carlens in turns.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def cold_starts(rounds: int, *, threads: int, dropped: bool) -> dict[str, list[f
 
 
 def can_drop_page_cache() -> bool:
-    """Tell whether this process may empty the page cache."""
+    """Return whether this process may empty the page cache."""
     with suppress(OSError):
         drop_page_cache()
         return True

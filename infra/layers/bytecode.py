@@ -1,4 +1,4 @@
-"""Compile sources with a Python of Lambda's version: Lambda reads bytecode of no other."""
+"""Compile sources with a Python of Lambda's version: bytecode depends on the version."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def find_python() -> Path | None:
 
 
 def add_bytecode(tree: Path, python: Path, *, shown_as: str) -> None:
-    """Compile all sources of a tree to unchecked bytecode, so that a start reads no source.
+    """Compile all sources of a tree to unchecked bytecode, so that startup reads no sources.
 
     Parameters
     ----------

@@ -17,8 +17,8 @@ from infra.layers.tree import build_once, settle
 CODE = ROOT / "lambda_src"
 CACHE = ROOT / "build" / "code"
 
-# Paths in lambda_src that no function imports: the layers hold the requirements, and only people
-# run the others. Each is a file or a folder.
+# Paths in lambda_src that no function imports: the layers hold the requirements, and the others
+# are for the command line. Each is a file or a folder.
 NOT_DEPLOYED = ("requirements*.txt", "carlens/local")
 
 # Names of files and folders that tools leave behind, anywhere.
@@ -66,6 +66,6 @@ def _content_hash(files: list[Path], code: Path, *, bytecode: bool) -> str:
     digest = hashlib.sha256(f"{BUILDER_VERSION} {bytecode}".encode())
     for path in files:
         for part in (path.relative_to(code).as_posix().encode(), path.read_bytes()):
-            # The length keeps bytes from moving between files unnoticed.
+            # With the length, moving bytes from one file to another changes the hash.
             digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()

@@ -19,7 +19,7 @@ PLATFORMS: dict[Architecture, str] = {
     "arm64": "aarch64-manylinux_2_28",
 }
 
-# Raise it when the builder makes different files from the same wheels and rules.
+# Increment it when the builder makes different files from the same wheels and rules.
 BUILDER_VERSION = 1
 
 

@@ -20,7 +20,7 @@ _OPTIONS = (
     *("--quiet", "--color=never"),
 )
 
-# uv adds these to the files of a wheel; some depend on where it found the wheel, and when.
+# uv adds these to the files of a wheel; some depend on where and when it found the wheel.
 _ADDED_BY_UV = (
     ".lock",
     "*.dist-info/INSTALLER",

@@ -14,7 +14,7 @@ from carlens.ranges import T, read_number
 def default_models(package: Path) -> Path:
     """Return the folder with the models that come with Carlens.
 
-    A wheel has it inside the package; in a checkout it lies next to `lambda_src`.
+    A wheel has it inside the package; in a checkout it is next to `lambda_src`.
     """
     inside = package / "models" / "data"
     return inside if inside.is_dir() else package.parents[1] / "models"

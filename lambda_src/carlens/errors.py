@@ -135,7 +135,7 @@ class PictureError(CarlensError):
 
 
 class NotAnImage(PictureError):
-    """The bytes are not a picture, or a broken one."""
+    """The bytes are not a picture, or the picture is damaged."""
 
     code = "not_an_image"
 

@@ -22,15 +22,15 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float) -> Deadline:
-        """Give the deadline that many seconds from now."""
+        """Return the deadline that many seconds from now."""
         return cls(time.monotonic() + seconds)
 
     def seconds_left(self) -> float:
-        """Give the seconds until the deadline; negative after it."""
+        """Return the seconds until the deadline; negative after it."""
         return self.at - time.monotonic()
 
     def has_passed(self) -> bool:
-        """Tell whether no time is left."""
+        """Return whether no time is left."""
         return self.seconds_left() <= 0
 
 

@@ -71,7 +71,7 @@ class FunctionRunner:
 
     @classmethod
     def cleanup_version(cls, function_version: Any) -> None:
-        """Keep the code: the next version, which may already run, uses the same folder."""
+        """Keep the code: the next version, which may already be running, uses the same folder."""
 
     @staticmethod
     def _archives(config: Any) -> list[Any]:

@@ -52,7 +52,7 @@ class RawRequest:
 
 @dataclass(frozen=True)
 class RawResponse:
-    """A response; headers by lower-case name, the last of several."""
+    """A response; headers by lower-case name, the last one if repeated."""
 
     status: int
     headers: Mapping[str, str]

@@ -87,7 +87,7 @@ class S3Server:
             "master.port.grpc": master_grpc,
             "master.volumeSizeLimitMB": 64,
             "master.telemetry": "false",  # send no usage data
-            "master.electionTimeout": "1s",  # there are no other masters
+            "master.electionTimeout": "1s",  # there is only one master
         }
         arguments = [f"-{name}={value}" for name, value in options.items()]
         command: list[str | Path] = [

@@ -26,7 +26,7 @@ def wait_until(condition: Callable[[], bool], message: Callable[[], str]) -> Non
     Raises
     ------
     AssertionError
-        It did not hold within a minute; has the text of `message`.
+        The condition does not hold within a minute; the text comes from `message`.
     """
     end = time.monotonic() + _POLL_SECONDS
     while not condition():

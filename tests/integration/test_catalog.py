@@ -134,7 +134,7 @@ def test_a_json_list_is_answered_with_json() -> None:
 
 
 def test_ten_thousand_different_rows_are_answered() -> None:
-    # Given rows of which none is another's
+    # Given rows that all differ
     rows = [row.written for row in read_rows()]
     buffer = io.StringIO()
     writer = csv.writer(buffer)

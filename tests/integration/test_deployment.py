@@ -328,7 +328,7 @@ def test_every_known_difference_between_responses_still_occurs(
 
 
 def _has_same_parts(sent: RawRequest, ours: Any, theirs: Any) -> bool:
-    """Tell whether both bodies contain the same parts."""
+    """Return whether both bodies contain the same parts."""
     [boundary] = re.findall(r"boundary=(\S+)'", str(sent.headers)) or [""]
     if not boundary:
         return False
@@ -406,7 +406,7 @@ KNOWN_EVENTS: dict[str, Difference] = {
     "forwarding": Difference(
         r"(headers|multiValueHeaders)\.x-forwarded-for",
         lambda sent, ours, theirs: "10.1.2.3, 127.0.0.1" in str(ours) and "10.1" not in str(theirs),
-        "API Gateway appends the client to the chain that was sent; LocalStack starts a new chain.",
+        "API Gateway appends the client's address to the chain sent; LocalStack starts a new one.",
     ),
     "forms that are encoded again": Difference(
         r"body",
@@ -433,8 +433,8 @@ KNOWN_EVENTS: dict[str, Difference] = {
     "unknown route": Difference(
         r"status",
         lambda sent, ours, theirs: (ours, theirs) in ((404, 403), (400, 403)),
-        "LocalStack ignores the gateway responses of the definition, which make it a 404. aiohttp "
-        "refuses the unknown method FOO with 400.",
+        "LocalStack ignores the gateway responses of the definition, which turn 403 into 404. "
+        "aiohttp refuses the unknown method FOO with 400.",
     ),
     "compressed bodies": Difference(
         r"status",

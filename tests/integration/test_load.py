@@ -88,7 +88,7 @@ TRAFFIC: list[tuple[str, Send, int, set[int]]] = [
     ("a bomb", files(hostile.png(30_000, 30_000, rows=b"")), 6, {200}),
     ("ten million pixels", files(hostile.png(4000, 2500)), 2, {200}),
     ("endless scans", files(hostile.jpeg_with_scans(1000, 800, 2000)), 6, {200}),
-    ("a cut form", raw(b"--x\r\nContent-Disposition: form-data; name=image\r\n\r\nd", FORM), 6, {400}),
+    ("a truncated form", raw(b"--x\r\nContent-Disposition: form-data; name=image\r\n\r\nd", FORM), 6, {400}),
     ("parts without end", raw(b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\nd\r\n" * 5000, FORM), 4, {400}),
     ("deep JSON", raw(b"[" * 500_000, {"Content-Type": "application/json"}), 4, {400}),
     ("a type that is not read", raw(b"<a/>", {"Content-Type": "text/xml"}), 4, {415}),

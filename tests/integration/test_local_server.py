@@ -635,7 +635,7 @@ def test_a_worker_that_dies_while_idle_is_replaced_without_an_error(start: Start
         before = pid_of_a_worker(server)
         os.kill(before, signal.SIGKILL)
         wait_until_gone({before})
-        # By the time it responds to another request, the server has seen the worker's end.
+        # By the time it responds to another request, the server has noticed that the worker ended.
         assert requests.get(f"{server.url}/nowhere", timeout=SECONDS).status_code == 404
 
         assert pid_of_a_worker(server) != before

@@ -1,4 +1,4 @@
-"""The page in a real browser: the journeys of a person, on real photos."""
+"""The page in a real browser: what users do, on real photos."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ KEY = "a-key-for-this-test"
 def visit(
     browser: Browser, address: str, *, failing: bool = False, **options: Any
 ) -> Iterator[Page]:
-    """Open the page; at the end its console must have stayed silent.
+    """Open the page and require its console to stay silent.
 
-    `failing` lets the browser's own lines on a failed request pass.
+    `failing` allows the lines that the browser itself logs for a failed request.
     """
     complaints: list[str] = []
     context = browser.new_context(**{"locale": "en-US", "reduced_motion": "reduce", **options})
@@ -66,7 +66,7 @@ def choose(page: Page, *photos: Path | FilePayload) -> None:
 
 
 def choose_and_send(page: Page, *photos: Path | FilePayload) -> Any:
-    """Choose photos, send them, and give the answer as the server gave it."""
+    """Choose photos, send them, and return the server's response."""
     choose(page, *photos)
     return send(page)
 
@@ -77,7 +77,7 @@ def _payload(path: Path) -> FilePayload:
 
 
 def junk(name: str = "notes.png") -> FilePayload:
-    """Give a file that is named like a photo."""
+    """Return a file named like a photo."""
     return {"name": name, "mimeType": "image/png", "buffer": b"hello"}
 
 
@@ -109,7 +109,7 @@ def objects_above(answer: Any, confidence: float) -> list[dict[str, Any]]:
 
 
 def crowd(page: Page, count: int, *, kinds: int = 1) -> None:
-    """Put `count` objects of `kinds` classes side by side into each photo of the next answers."""
+    """Put `count` objects of `kinds` classes side by side into each photo of the next responses."""
 
     def answer(route: Route) -> None:
         answer = route.fetch().json()
@@ -133,7 +133,7 @@ def staged() -> Iterator[str]:
         yield url
 
 
-# The journey -------------------------------------------------------------------------------
+# From photos to results --------------------------------------------------------------------
 
 
 def test_two_photos_and_a_url_in_one_request(api: str, photo_host: str, browser: Browser) -> None:
@@ -148,14 +148,14 @@ def test_two_photos_and_a_url_in_one_request(api: str, photo_host: str, browser:
         # When they are sent
         answer = send(page)
 
-        # Then every picture has its boxes, those of the default threshold
+        # Then every picture has the boxes of the default threshold
         assert len(answer["images"]) == 3
         expect(page.locator(".card")).to_have_count(3)
         expected = len(objects_above(answer, 0.4))
         assert shown_boxes(page) == expected
         expect(page.locator("#results-title")).to_have_text(f"{expected} vehicles in 3 photos")
         expect(page.locator("#facts")).to_contain_text("Round trip")
-        # And the car in the first is drawn where it stands
+        # And the car in the first is boxed where it is
         stage = page.locator(".stage").first.bounding_box()
         box = page.locator(".card").first.locator(".hit").first.bounding_box()
         assert stage
@@ -166,15 +166,13 @@ def test_two_photos_and_a_url_in_one_request(api: str, photo_host: str, browser:
         assert np.abs(np.subtract((left, top, right, bottom), SKODA_CAR)).max() <= TOLERANCE
 
 
-def test_without_a_photo_at_hand_the_example_shows_what_comes_back(
-    api: str, browser: Browser
-) -> None:
+def test_the_example_shows_results_to_someone_without_a_photo(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        # When a newcomer takes the example, with one click
+        # When a new user clicks the example
         with page.expect_response(lambda r: r.request.method == "POST") as response:
             page.get_by_role("button", name="Try an example").click()
 
-        # Then its cars are boxed, the large one where it stands
+        # Then its cars are boxed, the large one where it is
         expect(page.locator("#results-title")).to_have_text("3 vehicles in 1 photo")
         expect(page.locator("#results-title")).to_be_focused()
         [image] = response.value.json()["images"]
@@ -194,7 +192,7 @@ def test_the_whole_frame_opens_the_file_chooser(api: str, browser: Browser) -> N
         expect(page.locator("#tray li")).to_have_count(1)
 
 
-def test_pointing_at_a_box_lights_its_row(api: str, browser: Browser) -> None:
+def test_pointing_at_a_box_highlights_its_row(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         choose_and_send(page, PASSAT)
         box, row = page.locator(".hit").first, page.locator(".row-of").first
@@ -205,22 +203,22 @@ def test_pointing_at_a_box_lights_its_row(api: str, browser: Browser) -> None:
         expect(page.locator(".shape.active")).to_have_count(1)
         expect(row.locator(".bars li")).to_have_count(5)
 
-        # And the other way round
+        # And the reverse
         page.mouse.move(0, 0)
         expect(page.locator(".shape.active")).to_have_count(0)
         row.locator("summary").hover()
         expect(page.locator(".shape.active")).to_have_count(1)
 
 
-def test_pointing_at_a_box_shows_its_names_for_as_long(api: str, browser: Browser) -> None:
+def test_pointing_at_a_box_shows_its_names_meanwhile(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        # Given more objects than have their names open from the start
+        # Given more objects than have their names open at first
         choose_and_send(page, SKODA)
         page.mouse.move(0, 0)
         opened = page.locator("details.row-of[open]")
         expect(opened).to_have_count(0)
 
-        # When a box is pointed at, then its five names show, and go again with the pointer
+        # When a box is pointed at, then its five names show, and disappear with the pointer
         page.locator(".hit:visible").last.hover()
         expect(opened.locator(".bars li")).to_have_count(5)
         page.mouse.move(0, 0)
@@ -229,7 +227,7 @@ def test_pointing_at_a_box_shows_its_names_for_as_long(api: str, browser: Browse
         # And with the focus
         page.locator('.hit[tabindex="0"]').focus()
         expect(opened).to_have_count(1)
-        # And they stay when the box is chosen
+        # And they stay when the box is selected
         page.keyboard.press("Enter")
         page.keyboard.press("ArrowRight")
         expect(opened).to_have_count(2)
@@ -237,9 +235,9 @@ def test_pointing_at_a_box_shows_its_names_for_as_long(api: str, browser: Browse
         expect(opened).to_have_count(1)
 
 
-def test_the_chosen_object_stays_lit(api: str, browser: Browser) -> None:
+def test_the_selected_object_stays_highlighted(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        # Given many objects, and a box chosen by a mouse that then stays where it is
+        # Given many objects, and a box selected by a mouse that then stays there
         crowd(page, 24)
         choose_and_send(page, SKODA)
         page.locator(".stage").first.scroll_into_view_if_needed()
@@ -247,23 +245,23 @@ def test_the_chosen_object_stays_lit(api: str, browser: Browser) -> None:
         row = page.locator(".row-of").nth(20)
         expect(row).to_have_class(re.compile(r"\bactive\b"))
 
-        # When the page moves below it
+        # When the page scrolls under it
         page.evaluate("scrollBy({top: 60, behavior: 'instant'})")
         page.wait_for_timeout(300)
 
-        # Then it is still the one that is lit, until the mouse moves
+        # Then the object is still highlighted, until the mouse moves
         expect(row).to_have_class(re.compile(r"\bactive\b"))
         expect(page.locator(".row-of.active")).to_have_count(1)
         page.locator(".hit").nth(3).hover()
         expect(page.locator(".row-of").nth(3)).to_have_class(re.compile(r"\bactive\b"))
-        # And chosen again, it is let go
+        # And selecting it again deselects it
         page.locator(".hit").nth(20).click()
         page.mouse.move(0, 0)
         expect(page.locator(".row-of.active")).to_have_count(0)
 
 
 @pytest.mark.parametrize("count", [5, 24])
-def test_pointing_at_a_box_brings_its_row_into_sight_and_moves_nothing_else(
+def test_pointing_at_a_box_scrolls_its_row_into_view_and_nothing_else(
     api: str, browser: Browser, count: int
 ) -> None:
     with visit(browser, api) as page:
@@ -278,14 +276,14 @@ def test_pointing_at_a_box_brings_its_row_into_sight_and_moves_nothing_else(
             page.locator(".card").first.locator(".hit").nth(i).hover()
             row = page.locator(".card").first.locator(".row-of").nth(i)
             expect(row).to_have_class(re.compile(r"\bactive\b"))
-            # Then its row is to be seen
+            # Then its row is visible
             at = row.locator("summary").bounding_box()
             assert at
             frame = page.locator(".found").first.bounding_box()
             assert frame
             assert at["y"] >= frame["y"] - 1
             assert at["y"] + at["height"] <= min(800, frame["y"] + frame["height"]) + 1
-        # And the page is where it was
+        # And the page has not scrolled
         assert page.evaluate("document.documentElement.scrollHeight") == high
         assert page.evaluate("scrollY") == top
 
@@ -316,7 +314,7 @@ def test_after_a_tap_both_the_photo_and_the_row_are_visible(api: str, browser: B
 
 def test_a_photo_removed_during_its_request_is_in_the_results(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        # Given a server that takes its time
+        # Given a slow server
         waiting: list[Route] = []
         page.route("**/predict?*", lambda route: waiting.append(route))
         choose(page, SKODA, PASSAT)
@@ -355,7 +353,7 @@ def test_a_photo_can_be_enlarged(api: str, browser: Browser) -> None:
         expect(page.get_by_role("button", name="Enlarge")).to_be_visible()
 
 
-def test_filters_act_at_once_without_a_request(api: str, browser: Browser) -> None:
+def test_filters_apply_at_once_without_a_request(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         # Given all objects of two photos
         page.get_by_text("All objects", exact=True).click()
@@ -379,10 +377,10 @@ def test_filters_act_at_once_without_a_request(api: str, browser: Browser) -> No
         assert [url for url in requests if not url.startswith("blob:")] == []
 
 
-def test_a_large_photo_is_scaled_here_and_its_boxes_mapped_back(
+def test_a_large_photo_is_scaled_down_in_the_browser_and_its_boxes_mapped_back(
     api: str, photo_host: str, browser: Browser, tmp_path: Path
 ) -> None:
-    # Given a photo of more bytes than the gateway takes
+    # Given a photo larger than the gateway accepts
     factor = 8
     small = Image.open(SKODA).convert("RGB")
     pixels = np.asarray(small.resize((small.width * factor, small.height * factor)), np.int16)
@@ -401,10 +399,10 @@ def test_a_large_photo_is_scaled_here_and_its_boxes_mapped_back(
         )
         answer = choose_and_send(page, upload)
 
-        # Then what was sent fits
+        # Then the sent photo fits
         assert sent[0] <= 4_500_000
         assert answer["images"][0]["width"] < small.width * factor
-        # And the page says so, and speaks in pixels of the original
+        # And the page says so, and gives pixels of the original
         expect(page.locator(".note")).to_contain_text("The boxes are mapped back to the original.")
         expect(page.locator(".meta")).to_have_text(
             f"{small.width * factor} × {small.height * factor} pixels"
@@ -415,7 +413,7 @@ def test_a_large_photo_is_scaled_here_and_its_boxes_mapped_back(
         box = [int(row[side]) / factor for side in ("x1", "y1", "x2", "y2")]
         assert np.abs(np.subtract(box, SKODA_CAR)).max() <= TOLERANCE
 
-        # And the code says what would become of the file as it is, or scales it too
+        # And the code states what would happen to the original file, or scales it too
         page.get_by_role("tab", name="curl").click()
         expect(page.locator("#snippet-note")).to_contain_text("would be refused (413)")
         page.get_by_role("tab", name="Python").click()
@@ -436,10 +434,10 @@ def test_a_large_photo_is_scaled_here_and_its_boxes_mapped_back(
     assert (shown["name"], shown["width"]) == ("large.jpg", answer["images"][0]["width"])
 
 
-# What a person takes away ------------------------------------------------------------------
+# Downloads and code -------------------------------------------------------------------------
 
 
-def test_csv_holds_what_is_shown(api: str, browser: Browser) -> None:
+def test_csv_contains_what_is_shown(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         answer = choose_and_send(page, SKODA, junk("=1+1.txt"), PASSAT)
         set_slider(page, 50)
@@ -454,7 +452,7 @@ def test_csv_holds_what_is_shown(api: str, browser: Browser) -> None:
             (o["x1"], o["y2"], o["class_name"]) for o in expected
         ]
         assert [r["name"] for r in found] == [o["pred"][0] for o in expected]
-        # And the one that failed says why, in a cell that no spreadsheet runs
+        # And the photo that failed has the reason, in a cell that no spreadsheet executes
         [failed] = [row for row in rows if row["error"]]
         assert (failed["picture"], failed["error"]) == ("'=1+1.txt", "not_an_image")
 
@@ -482,9 +480,9 @@ def test_annotated_png_is_the_photo_with_its_boxes(api: str, browser: Browser) -
         assert abs(car["y2"] - PASSAT_CAR[3]) <= TOLERANCE
 
 
-def test_names_in_the_annotated_png_cover_no_other_name(api: str, browser: Browser) -> None:
+def test_names_in_the_annotated_png_do_not_cover_each_other(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        # Given more objects side by side than names have room
+        # Given more objects side by side than there is room for names
         crowd(page, 24)
         choose_and_send(page, SKODA)
         page.evaluate(
@@ -511,14 +509,14 @@ def test_names_in_the_annotated_png_cover_no_other_name(api: str, browser: Brows
             assert apart
 
 
-def test_a_photo_of_another_site_is_annotated_only_if_that_site_allows_it(
+def test_a_photo_from_another_site_is_annotated_only_if_that_site_allows_it(
     api: str, photo_host: str, browser: Browser
 ) -> None:
     with visit(browser, api, failing=True) as page:
         page.locator("#urls").fill(f"http://{photo_host}/{SKODA.name}")
         send(page)
 
-        # When the site sends no CORS header, as this one does not
+        # When the site sends no CORS header, as here
         with page.expect_download() as download:
             page.get_by_role("button", name="Download annotated PNG").click()
         # Then the boxes are saved without the photo, and the page says why and what to do
@@ -530,7 +528,7 @@ def test_a_photo_of_another_site_is_annotated_only_if_that_site_allows_it(
         expect(said).to_contain_text("does not allow this page to copy its photo")
         expect(said).to_contain_text("save the photo and send the file")
 
-        # And when it does
+        # And when it sends the header
         cors = {"Access-Control-Allow-Origin": "*", "Content-Type": "image/png"}
         page.route(f"**/{SKODA.name}", lambda route: route.fulfill(path=SKODA, headers=cors))
         with page.expect_download() as download:
@@ -539,11 +537,11 @@ def test_a_photo_of_another_site_is_annotated_only_if_that_site_allows_it(
             assert drawn.size == (518, 331)
 
 
-def test_a_file_the_browser_cannot_show_has_its_boxes_drawn_alone(
+def test_only_the_boxes_are_drawn_for_a_file_the_browser_cannot_show(
     api: str, browser: Browser
 ) -> None:
     with visit(browser, api) as page:
-        # Given a TIFF, which Carlens reads and Chromium does not
+        # Given a TIFF, which Carlens can read but Chromium cannot
         pixels = np.asarray(Image.open(SKODA).convert("RGB"))
         photo: FilePayload = {
             "name": "scan.tiff", "mimeType": "image/tiff", "buffer": encode(pixels, "TIFF")
@@ -559,7 +557,7 @@ def test_a_file_the_browser_cannot_show_has_its_boxes_drawn_alone(
         expect(page.locator(".card [role=status]")).to_contain_text("cannot display this file")
 
 
-def test_json_is_copied_as_it_was_answered(api: str, browser: Browser) -> None:
+def test_the_copied_json_is_the_response_unchanged(api: str, browser: Browser) -> None:
     permissions = ["clipboard-read", "clipboard-write"]
     with visit(browser, api, permissions=permissions) as page:
         answer = choose_and_send(page, SKODA)
@@ -569,7 +567,7 @@ def test_json_is_copied_as_it_was_answered(api: str, browser: Browser) -> None:
         button = page.locator("#copy-json")
         expect(button).to_have_text("Copied")
         assert json.loads(page.evaluate("navigator.clipboard.readText()")) == answer
-        # And the button has its name again, though pressed twice, and in either language
+        # And the button has its label again, even if pressed twice, and in either language
         button.click()
         expect(button).to_have_text("Copy JSON")
         page.get_by_role("button", name="Français").click()
@@ -578,7 +576,7 @@ def test_json_is_copied_as_it_was_answered(api: str, browser: Browser) -> None:
 
 @pytest.fixture(scope="module")
 def awkward(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with photos whose names a shell or a parser may trip over."""
+    """Return a folder with photos whose names a shell or a parser may misread."""
     folder = tmp_path_factory.mktemp("photos")
     shutil.copy(SKODA, folder / 'it\'s "é", 50%;$(x).png')
     shutil.copy(PASSAT, folder / "vw passat.webp")
@@ -605,7 +603,7 @@ def test_snippets_make_the_same_request(
             page.get_by_role("tab", name=name).click()
             texts[name] = page.locator("#snippet").inner_text()
 
-    # When each is run as it is, beside the files; then the objects are the same
+    # When each is run unchanged, in the folder of the files; then the objects are the same
     expected = [image["objects"] for image in answer["images"]]
     (awkward.parent / "carlens.mjs").write_text(texts["Node.js"], "utf-8")
     commands = [
@@ -624,7 +622,7 @@ def test_snippets_make_the_same_request(
     assert ("x-api-key" in texts["curl"]) == bool(key)
     assert key not in texts["curl"] or not key
 
-    # And in a page of another site with a file field
+    # And in another page that has a file field
     with visit(browser, f"http://{photo_host}/", failing=True) as page:
         page.set_content('<input type="file" multiple>')
         page.set_input_files("input", photos)
@@ -636,10 +634,10 @@ def test_snippets_make_the_same_request(
     assert [image["objects"] for image in shown["images"]] == expected
 
 
-# When things go wrong ----------------------------------------------------------------------
+# Errors ------------------------------------------------------------------------------------
 
 
-def test_a_photo_that_fails_says_why_and_the_others_are_answered(
+def test_a_photo_that_fails_shows_the_reason_and_the_others_their_results(
     api: str, browser: Browser
 ) -> None:
     with visit(browser, api, failing=True) as page:
@@ -664,7 +662,7 @@ def test_a_photo_that_fails_says_why_and_the_others_are_answered(
 
 def test_a_file_that_cannot_be_scaled_is_named(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        # Given a TIFF of more bytes than the gateway takes, which Chromium does not read
+        # Given a TIFF larger than the gateway accepts, which Chromium cannot read
         noise = np.random.default_rng(7).integers(0, 256, (1250, 1250, 3), np.uint8)
         scan = encode(noise, "TIFF")
         assert len(scan) > 4_600_000
@@ -677,9 +675,9 @@ def test_a_file_that_cannot_be_scaled_is_named(api: str, browser: Browser) -> No
         )
 
 
-def test_only_as_many_photos_are_scaled_as_must_be(api: str, browser: Browser) -> None:
+def test_only_as_many_photos_are_scaled_as_necessary(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        # Given many photos of one size, together just too large
+        # Given many photos of one size that are too large together
         noise = np.random.default_rng(7).integers(0, 256, (250, 250, 3), np.uint8)
         photo = encode(noise, "PNG")
         assert 4_500_000 < 24 * len(photo) < 4_600_000
@@ -689,11 +687,11 @@ def test_only_as_many_photos_are_scaled_as_must_be(api: str, browser: Browser) -
 
         choose_and_send(page, *files)
 
-        # Then most are sent as they are
+        # Then most are sent unchanged
         assert 1 <= page.locator(".note").count() <= 3
 
 
-def test_a_photo_of_too_many_pixels_is_scaled_however_small_its_file(
+def test_a_photo_with_too_many_pixels_is_scaled_even_if_its_file_is_small(
     api: str, browser: Browser
 ) -> None:
     with visit(browser, api) as page:
@@ -709,7 +707,7 @@ def test_a_photo_of_too_many_pixels_is_scaled_however_small_its_file(
             page, {"name": "wide.jpg", "mimeType": "image/jpeg", "buffer": upload}
         )
 
-        # Then it is answered, in its own pixels
+        # Then it succeeds, and its boxes are in pixels of the original
         assert answer["images"][0]["width"] == 1600
         expect(page.locator(".meta")).to_have_text("20400 × 331 pixels")
 
@@ -725,30 +723,32 @@ def test_too_many_photos_are_reported_before_sending(api: str, browser: Browser)
         page.locator("#send").press("Enter")
         expect(page.locator("#status")).to_have_text("A request takes at most 32 photos. Remove 1.")
         assert sent == []
-        # And one less can be sent
+        # And with one less they can be sent
         page.locator(".remove").first.click()
         expect(page.locator("#size")).to_be_hidden()
         expect(page.locator("#send")).to_have_attribute("aria-disabled", "false")
         send(page)
-        # And where all fail, the headline says that and nothing else
+        # And when all fail, the headline says only that
         expect(page.locator("#results-title")).to_have_text("32 photos failed")
         expect(page.locator("#legend")).to_be_hidden()
 
 
-def test_the_headline_tells_a_strict_filter_from_an_empty_photo(api: str, browser: Browser) -> None:
+def test_the_headline_distinguishes_a_strict_filter_from_an_empty_photo(
+    api: str, browser: Browser
+) -> None:
     with visit(browser, api) as page:
         crowd(page, 6, kinds=2)
         choose_and_send(page, SKODA)
         expect(page.locator("#results-title")).to_have_text("6 vehicles in 1 photo")
         set_slider(page, 95)
         expect(page.locator("#results-title")).to_have_text("0 of 6 vehicles pass the filters")
-        # And a class switched off is heard
+        # And switching off a class is announced
         set_slider(page, 40)
         page.locator("#kinds label").first.click()
         expect(page.locator("#status")).to_have_text("3 of 6 shown")
 
 
-def test_who_writes_while_the_answer_comes_keeps_the_focus(api: str, browser: Browser) -> None:
+def test_someone_typing_when_the_results_arrive_keeps_the_focus(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         waiting: list[Route] = []
         page.route("**/predict?*", lambda route: waiting.append(route))
@@ -761,7 +761,7 @@ def test_who_writes_while_the_answer_comes_keeps_the_focus(api: str, browser: Br
         before = page.evaluate("scrollY")
         waiting[0].continue_()
 
-        # Then they stay there, and hear that it is done
+        # Then the focus stays there, and the result is announced
         expect(page.locator("#results")).to_be_visible()
         expect(page.locator("#status")).to_have_text("Done.")
         expect(page.locator("#urls")).to_be_focused()
@@ -771,16 +771,16 @@ def test_who_writes_while_the_answer_comes_keeps_the_focus(api: str, browser: Br
 def test_an_invalid_url_is_reported_until_it_is_corrected(api: str, browser: Browser) -> None:
     permissions = ["clipboard-read", "clipboard-write"]
     with visit(browser, api, permissions=permissions) as page:
-        # Given a line that is none
+        # Given a line that is not a URL
         page.locator("#urls").fill("street.jpg")
         page.locator("#add").click()
         expect(page.locator("#urls-problem")).to_contain_text("not a URL")
-        # When it is corrected, then nothing is said any more
+        # When it is corrected, then the message disappears
         page.locator("#urls").press("End")
         page.keyboard.type("!")
         expect(page.locator("#urls-problem")).to_be_empty()
         assert page.locator("#urls").get_attribute("aria-invalid") is None
-        # And text pasted beside the field is no silent nothing either
+        # And text pasted outside the field is reported too
         page.evaluate("navigator.clipboard.writeText('a street')")
         page.locator("#photos-title").focus()
         page.keyboard.press("ControlOrMeta+v")
@@ -800,7 +800,7 @@ def test_an_invalid_url_is_reported_until_it_is_corrected(api: str, browser: Bro
         (429, {"message": "Too Many Requests"}, ["Too Many Requests"]),
     ],
 )
-def test_a_request_that_fails_says_why_in_plain_words(
+def test_a_request_that_fails_shows_the_reason_in_plain_words(
     api: str, browser: Browser, status: int, body: Any, shown: list[str]
 ) -> None:
     with visit(browser, api, failing=True) as page:
@@ -819,7 +819,7 @@ def test_a_request_that_fails_says_why_in_plain_words(
         expect(problem).to_be_hidden()
 
 
-def test_no_connection_is_said(api: str, browser: Browser) -> None:
+def test_a_missing_connection_is_reported(api: str, browser: Browser) -> None:
     with visit(browser, api, failing=True) as page:
         page.route("**/predict?*", lambda route: route.abort())
         page.set_input_files("#files", SKODA)
@@ -829,7 +829,7 @@ def test_no_connection_is_said(api: str, browser: Browser) -> None:
 
 def test_on_a_slow_network_progress_is_shown_and_cancel_works(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        # Given an upload that takes some ten seconds
+        # Given an upload that takes about ten seconds
         network = page.context.new_cdp_session(page)
         network.send("Network.enable")
         slow = {"offline": False, "latency": 50, "downloadThroughput": 50_000}
@@ -838,7 +838,7 @@ def test_on_a_slow_network_progress_is_shown_and_cancel_works(api: str, browser:
 
         page.locator("#send").click()
 
-        # Then what is sent is counted, and the button is off meanwhile
+        # Then the progress is shown, and the button is disabled meanwhile
         expect(page.locator("#clock")).to_contain_text(re.compile(r"\d+ KB of \d+ KB"))
         expect(page.locator("#progress")).to_be_visible()
         expect(page.locator("#send")).to_have_attribute("aria-disabled", "true")
@@ -855,7 +855,7 @@ def test_on_a_slow_network_progress_is_shown_and_cancel_works(api: str, browser:
 
 def test_cancel_while_a_photo_is_scaled_sends_nothing(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        # Given a photo too large to be sent, and a browser that takes its time over it
+        # Given a photo too large to be sent, and a browser that scales slowly
         page.evaluate(
             """() => {
                 const read = createImageBitmap;
@@ -882,11 +882,11 @@ def test_cancel_while_a_photo_is_scaled_sends_nothing(api: str, browser: Browser
 
 
 @pytest.mark.parametrize(("wish", "moving"), [("reduce", False), ("no-preference", True)])
-def test_nothing_moves_for_who_wants_no_motion(
+def test_nothing_moves_for_users_who_prefer_reduced_motion(
     api: str, browser: Browser, wish: str, moving: bool
 ) -> None:
     with visit(browser, api, reduced_motion=wish) as page:
-        # Given a server that takes its time
+        # Given a slow server
         waiting: list[Route] = []
         page.route("**/predict?*", lambda route: waiting.append(route))
         page.set_input_files("#files", SKODA)
@@ -899,29 +899,29 @@ def test_nothing_moves_for_who_wants_no_motion(
         expect(page.locator("#results")).to_be_visible()
 
 
-# For everyone ------------------------------------------------------------------------------
+# Accessibility -----------------------------------------------------------------------------
 
 
-def test_keyboard_alone(api: str, browser: Browser) -> None:
+def test_everything_works_with_the_keyboard_alone(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        # Given nothing but a keyboard: photos are chosen
+        # Given only a keyboard: photos are chosen
         page.on("filechooser", lambda chooser: chooser.set_files([SKODA, PASSAT]))
         _tab_to(page, "#files")
         page.keyboard.press("Enter")
         expect(page.locator("#tray li")).to_have_count(2)
 
-        # One is taken out again, and the focus stays in the tray
+        # One is removed again, and the focus stays in the tray
         _tab_to(page, ".remove")
         page.keyboard.press("Enter")
         expect(page.locator("#tray li")).to_have_count(1)
         expect(page.locator(".remove")).to_be_focused()
 
-        # They are sent, and the focus is at the results
+        # They are sent, and the focus moves to the results
         _tab_to(page, "#send")
         page.keyboard.press("Enter")
         expect(page.locator("#results-title")).to_be_focused()
 
-        # The slider, then a box, its row lit, and its row opened
+        # The slider, then a box whose row is highlighted and then opened
         _tab_to(page, "#threshold")
         before = page.locator("#level").inner_text()
         page.keyboard.press("ArrowLeft")
@@ -932,7 +932,7 @@ def test_keyboard_alone(api: str, browser: Browser) -> None:
         expect(page.locator("details.row-of.active[open]")).to_have_count(1)
         page.keyboard.press("Escape")
 
-        # The code tabs by arrows, then the other view
+        # The code tabs by arrow keys, then the other view
         _tab_to(page, "#tab-curl")
         page.keyboard.press("ArrowRight")
         expect(page.locator("#tab-python")).to_be_focused()
@@ -955,18 +955,18 @@ def _tab_to(page: Page, selector: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(390, 844), (1280, 800), (844, 390)])
-def test_what_has_the_focus_is_not_below_the_filters(
+def test_the_focused_element_is_not_hidden_by_the_filters(
     api: str, browser: Browser, size: tuple[int, int]
 ) -> None:
     viewport = {"width": size[0], "height": size[1]}
     with visit(browser, api, viewport=viewport) as page:
         crowd(page, 24, kinds=24)
         choose_and_send(page, SKODA, PASSAT)
-        # When the keyboard goes backwards from the end
+        # When the user tabs backwards from the end
         page.locator(".card").last.locator(".png").focus()
         for _ in range(40):
             page.keyboard.press("Shift+Tab")
-            # Then what it comes to is to be seen, whole or at its start
+            # Then each focused element is visible, completely or at its start
             hidden = page.evaluate(
                 """() => {
                     const on = document.activeElement.getBoundingClientRect();
@@ -997,7 +997,7 @@ def _axe() -> str:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", ["photos", "names", "api"])
-def test_axe_finds_nothing_serious(api: str, browser: Browser, scheme: str, view: str) -> None:
+def test_axe_finds_no_serious_issue(api: str, browser: Browser, scheme: str, view: str) -> None:
     axe = _axe()
     with visit(browser, api, color_scheme=scheme) as page:
         if view == "photos":
@@ -1048,13 +1048,13 @@ def test_nothing_is_cut_off_at_any_width(
 
 
 @pytest.mark.parametrize("width", [320, 481, 864, 1280, 2560])
-def test_many_kinds_are_not_cut_off_at_any_width(api: str, browser: Browser, width: int) -> None:
+def test_many_classes_are_not_cut_off_at_any_width(api: str, browser: Browser, width: int) -> None:
     with visit(browser, api, viewport={"width": width, "height": 800}) as page:
         crowd(page, 24, kinds=24)
         choose_and_send(page, SKODA)
         expect(page.locator("#kinds label")).to_have_count(24)
         assert _overflow(page) <= 0
-        # And the filters leave room for what they filter
+        # And the filters leave room for the results
         bar = page.locator("#filter").bounding_box()
         assert bar
         assert bar["height"] <= 230
@@ -1091,7 +1091,7 @@ def test_a_phone_offers_its_camera(api: str, browser: Browser) -> None:
 # Languages ---------------------------------------------------------------------------------
 
 
-def test_french_for_who_reads_french(api: str, browser: Browser) -> None:
+def test_french_for_users_who_prefer_french(api: str, browser: Browser) -> None:
     with visit(browser, api, locale="fr-FR") as page:
         expect(page.locator("html")).to_have_attribute("lang", "fr")
         expect(page.locator("h1:visible")).to_have_text("Voyez les véhicules de vos photos")
@@ -1106,21 +1106,21 @@ def test_french_for_who_reads_french(api: str, browser: Browser) -> None:
         # And so do the limits of the shipped classifier
         expect(page.locator("#knows [lang=fr]")).to_contain_text("connaît 196 voitures")
 
-        # When English is chosen, all is said again, and the results stay
+        # When English is selected, everything is in English, and the results stay
         page.get_by_role("button", name="English").click()
         expect(page.locator("#results-title")).to_have_text(
             f"{shown} vehicles in 1 photo, 1 failed"
         )
         expect(page.locator(".card")).to_have_count(2)
         expect(page.locator("#knows [lang=en]")).to_contain_text("It knows 196 cars")
-        # And what was opened still is
+        # And open sections are still open
         opened = page.locator("details.row-of").first
         opened.locator("summary").click()
         page.get_by_role("button", name="Français").click()
         expect(opened).to_have_attribute("open", "")
         expect(page.locator("#save-csv")).to_have_attribute("title", "Ce que montrent les filtres")
         page.get_by_role("button", name="English").click()
-        # And the choice is in the address, and nowhere else
+        # And the choice is stored in the address only
         assert page.url.endswith("#en")
         page.reload()
         expect(page.locator("html")).to_have_attribute("lang", "en")
@@ -1128,7 +1128,7 @@ def test_french_for_who_reads_french(api: str, browser: Browser) -> None:
         assert page.evaluate("localStorage.length + sessionStorage.length") == 0
 
 
-def test_french_stays_across_the_views(api: str, browser: Browser) -> None:
+def test_french_is_kept_across_the_views(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         page.get_by_role("button", name="Français").click()
         page.get_by_role("link", name="API", exact=True).click()
@@ -1140,9 +1140,9 @@ def test_french_stays_across_the_views(api: str, browser: Browser) -> None:
         expect(page.locator("html")).to_have_attribute("lang", "fr")
 
 
-def test_a_change_of_language_keeps_what_was_entered(api: str, browser: Browser) -> None:
+def test_a_change_of_language_keeps_user_input(api: str, browser: Browser) -> None:
     with visit(browser, f"{api}/#api") as page:
-        # Given a form half filled, another with its answer, and a part opened
+        # Given a form half filled in, another with its response, and an open section
         form = page.get_by_role("form", name="Try it: POST /predict", exact=True)
         form.get_by_label("top_k").fill("2")
         form.get_by_label("format").select_option("detailed")
@@ -1154,7 +1154,7 @@ def test_a_change_of_language_keeps_what_was_entered(api: str, browser: Browser)
 
         page.get_by_role("button", name="Français").click()
 
-        # Then the words are French, and all else is as it was
+        # Then the words are French, and everything else is unchanged
         form = page.get_by_role("form", name="Essayer: POST /predict", exact=True)
         expect(form.get_by_role("button", name="Envoyer")).to_be_visible()
         expect(form.get_by_label("top_k")).to_have_value("2")
@@ -1196,7 +1196,7 @@ def test_every_route_parameter_and_error_of_the_contract_is_documented(
         assert "`" not in page.locator(".guide").inner_text()
 
 
-def test_each_route_has_an_address_and_the_guide_that_of_this_server(
+def test_each_route_has_an_address_and_the_guide_uses_this_servers_url(
     api: str, browser: Browser
 ) -> None:
     with visit(browser, f"{api}/#api", failing=True) as page:
@@ -1207,18 +1207,18 @@ def test_each_route_has_an_address_and_the_guide_that_of_this_server(
         # Then the page opens there, in its language
         expect(page.locator(f"#{route}")).to_be_focused()
         expect(page.locator(f"#{route}")).to_be_in_viewport()
-        # And who goes to another can hand on its address
+        # And the address of another route can be shared too
         page.locator(".contents button", has_text="/health").first.click()
         assert re.search(r"#fr/api/\w+$", page.url)
         focused = page.evaluate("document.activeElement.id")
         assert page.url.endswith(focused)
-        # And examples can be pasted as they are
+        # And examples can be pasted unchanged
         assert f"{api}/predict" in page.locator(".preface").inner_text()
 
 
 def test_html_in_the_contract_is_shown_as_text(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        # Given a contract with HTML and a dangerous link among its Markdown
+        # Given a contract with HTML and a dangerous link in its Markdown
         contract = page.request.get(f"{api}/openapi.json").json()
         contract["info"]["description"] = (
             "A <b>bold</b> `code` and **strong** [link](javascript:alert(1)).\n\n"
@@ -1228,7 +1228,7 @@ def test_html_in_the_contract_is_shown_as_text(api: str, browser: Browser) -> No
 
         page.get_by_role("link", name="API", exact=True).click()
 
-        # Then Markdown becomes elements, and the rest stays as it is written
+        # Then Markdown becomes elements, and everything else is shown as text
         preface = page.locator(".preface")
         expect(preface).to_contain_text("A <b>bold</b> code and strong [link](javascript:alert(1))")
         expect(preface).to_contain_text("<img src=x onerror=alert(1)>")
@@ -1238,20 +1238,20 @@ def test_html_in_the_contract_is_shown_as_text(api: str, browser: Browser) -> No
         expect(preface.locator("ul.bullets li")).to_have_text(["one", "two"])
 
 
-def test_a_locked_contract_shows_the_way_out(api: str, browser: Browser) -> None:
+def test_a_contract_behind_a_key_asks_for_the_key(api: str, browser: Browser) -> None:
     refusal = {"error": {"code": "forbidden", "message": "Send a key.", "request_id": "id-4"}}
     with visit(browser, f"{api}/#api", failing=True) as page:
         expect(page.locator(".operation")).to_have_count(13)
-        # Given an API that is locked
+        # Given an API that requires a key
         page.route("**/openapi.json", lambda route: route.fulfill(status=403, json=refusal))
         page.reload()
         problem = page.locator("#contract [role=alert]")
         expect(problem).to_contain_text("Send a key.")
         expect(problem).to_contain_text("enter it under “API key”")
-        # When French is chosen, then it is said in French
+        # When French is selected, then the message is in French
         page.get_by_role("button", name="Français").click()
         expect(problem).to_contain_text("Si cette API exige une clé")
-        # And without a connection it says so, in no words of the browser
+        # And without a connection the page says so in its own words
         page.unroute_all()
         page.route("**/openapi.json", lambda route: route.abort())
         page.get_by_role("button", name="English").click()
@@ -1311,7 +1311,7 @@ def test_every_route_can_be_tried(api: str, photo_host: str, browser: Browser) -
         expect(form.get_by_role("status")).to_contain_text("400")
 
 
-def test_written_names_can_be_tried(api: str, browser: Browser) -> None:
+def test_name_matching_can_be_tried(api: str, browser: Browser) -> None:
     permissions = ["clipboard-read", "clipboard-write"]
     with visit(browser, f"{api}/#api", permissions=permissions, failing=True) as page:
         # Given a table in the path, which is filled in, and names in the query
@@ -1324,7 +1324,7 @@ def test_written_names_can_be_tried(api: str, browser: Browser) -> None:
             form.get_by_role("button", name="Send").click()
         expect(form.locator("pre")).to_contain_text('"model": "Clio"')
 
-        # Whatever is written there stays one segment of the path, and none is not sent
+        # Any text entered there stays one path segment, and an empty one is not sent
         form.get_by_label("table", exact=True).fill("../health")
         with page.expect_response("**/norm/..%2Fhealth?*"):
             form.get_by_role("button", name="Send").click()
@@ -1355,12 +1355,12 @@ def test_written_names_can_be_tried(api: str, browser: Browser) -> None:
         form.get_by_role("button", name="Send").click()
         expect(form.locator("pre")).to_contain_text('"make": "Volkswagen"')
 
-    # Then CSV is shown as it came, and the copied line says the same in a shell
+    # Then CSV is shown as received, and the copied command gives the same output in a shell
     ran = subprocess.run(["sh", "-c", curl], capture_output=True, timeout=30, check=True)
     assert ran.stdout.decode().split() == as_text.split()
 
 
-# Written names -----------------------------------------------------------------------------
+# The view of names -------------------------------------------------------------------------
 
 
 def rows_file(text: str) -> FilePayload:
@@ -1372,7 +1372,7 @@ def write_name(page: Page, make: str, model: str) -> None:
     page.get_by_label("Model", exact=True).fill(model)
 
 
-def test_a_written_name_is_matched_as_one_types(api: str, browser: Browser) -> None:
+def test_a_name_is_matched_while_typing(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         asked: list[str] = []
         page.on("request", lambda r: asked.append(r.url) if "make=" in r.url else None)
@@ -1383,13 +1383,13 @@ def test_a_written_name_is_matched_as_one_types(api: str, browser: Browser) -> N
             ["europe", "stanford_cars"]
         )
 
-        # When somebody types with a keyboard alone
+        # When a user types, with a keyboard alone
         _tab_to(page, "#make")
         page.keyboard.type("lamborgini", delay=20)
         page.keyboard.press("Tab")
         page.keyboard.type("galardo", delay=20)
 
-        # Then the match is said, with its scores and alternatives, and not asked at each key
+        # Then the match is announced, with its scores and alternatives, without a request per key
         expect(page.locator("#match")).to_have_text("Lamborghini Gallardo")
         expect(page.locator("#match")).to_have_attribute("role", "status")
         answer = page.request.get(asked[-1]).json()
@@ -1401,10 +1401,10 @@ def test_a_written_name_is_matched_as_one_types(api: str, browser: Browser) -> N
         expect(page.locator("#others li span:first-child")).to_have_text(others)
         assert len(asked) <= 3
 
-        # And what resembles nothing is said to be nothing
+        # And a name without a similar one is reported
         write_name(page, "zzzz", "qqqqq")
         expect(page.locator("#match")).to_contain_text("Nothing in this table is similar enough.")
-        # And another table answers at once, here one that knows the make alone
+        # And another table gives its match at once, here one for the make only
         write_name(page, "renault", "clio")
         expect(page.locator("#match")).to_have_text("Renault Clio")
         write_name(page, "fiat", "panda")
@@ -1412,7 +1412,7 @@ def test_a_written_name_is_matched_as_one_types(api: str, browser: Browser) -> N
         page.get_by_label("Table").select_option("stanford_cars")
         expect(page.locator("#match")).to_contain_text("No model of this make is similar enough.")
         expect(page.locator("#match strong")).to_have_text("FIAT")
-        # And a make alone is a question, but nothing is none
+        # And a make alone is a valid query, but an empty one is not
         page.get_by_label("Model", exact=True).fill(" ")
         expect(page.locator("#match strong")).to_have_text("FIAT")
         page.get_by_label("Make", exact=True).fill(" ")
@@ -1420,9 +1420,9 @@ def test_a_written_name_is_matched_as_one_types(api: str, browser: Browser) -> N
         expect(page.locator("#scores")).to_be_hidden()
 
 
-def test_only_the_last_that_was_typed_is_shown(api: str, browser: Browser) -> None:
+def test_only_the_match_for_the_latest_text_is_shown(api: str, browser: Browser) -> None:
     with visit(browser, f"{api}/#names") as page:
-        # Given a server that takes its time over the first question
+        # Given a server that takes long for the first query
         waiting: list[Route] = []
         page.route("**/norm/europe?make=vw&*", lambda route: waiting.append(route))
         with page.expect_request("**/norm/europe?make=vw&*"):
@@ -1433,11 +1433,11 @@ def test_only_the_last_that_was_typed_is_shown(api: str, browser: Browser) -> No
         for route in waiting:
             route.continue_()
         page.wait_for_timeout(300)
-        # Then the first comes too late
+        # Then the late first response is ignored
         expect(page.locator("#match")).to_have_text("Renault Clio")
 
 
-def test_a_file_of_names_is_answered_for_download(api: str, browser: Browser) -> None:
+def test_a_file_of_names_gives_a_file_to_download(api: str, browser: Browser) -> None:
     with visit(browser, f"{api}/#names", failing=True) as page:
         page.on(
             "filechooser",
@@ -1457,18 +1457,20 @@ def test_a_file_of_names_is_answered_for_download(api: str, browser: Browser) ->
         expect(page.locator("#file-start")).to_contain_text("Volkswagen,Golf,100")
         expect(page.locator("#file-status")).to_contain_text("with the table europe")
 
-        # And another table answers anew
+        # And another table gives a new file
         page.get_by_label("Table").select_option("stanford_cars")
         expect(page.locator("#file-status")).to_contain_text("with the table stanford_cars")
         expect(page.locator("#file-start")).not_to_contain_text("Renault,Clio")
 
-        # And a file that holds none says so, and offers nothing
+        # And a file without names is reported, and nothing is offered for download
         page.set_input_files("#rows", rows_file("make,model\n"))
         expect(page.locator("#file-status")).to_contain_text("HTTP 400")
         expect(page.get_by_role("button", name="Download the answer")).to_be_hidden()
 
 
-def test_names_that_fail_say_why_and_a_key_opens_them(api: str, browser: Browser) -> None:
+def test_errors_in_the_view_of_names_are_reported_and_a_key_opens_it(
+    api: str, browser: Browser
+) -> None:
     refusal = {"error": {"code": "forbidden", "message": "Send a key.", "request_id": "id-3"}}
 
     def lock(route: Route) -> None:
@@ -1478,17 +1480,17 @@ def test_names_that_fail_say_why_and_a_key_opens_them(api: str, browser: Browser
             route.fulfill(status=403, json=refusal)
 
     with visit(browser, f"{api}/#names", failing=True) as page:
-        # Given a locked API
+        # Given an API that requires a key
         page.route("**/norm**", lock)
         page.route("**/norm/**", lock)
         write_name(page, "vw", "golf")
         expect(page.locator("#match")).to_contain_text("Send a key.")
         expect(page.locator("#match")).to_contain_text("enter it under “API key”")
-        # When the key is entered where the page points, it answers what was written
+        # When the key is entered where the page points, the typed name is matched
         page.locator("#key").fill(KEY)
         page.locator("#key").press("Tab")
         expect(page.locator("#match")).to_have_text("Volkswagen Golf")
-        # And without a connection it says so
+        # And without a connection the page says so
         page.unroute_all()
         page.route("**/norm/**", lambda route: route.abort())
         page.get_by_label("Model", exact=True).fill("polo")
@@ -1496,7 +1498,7 @@ def test_names_that_fail_say_why_and_a_key_opens_them(api: str, browser: Browser
         expect(page.locator("#scores")).to_be_hidden()
 
 
-def test_names_speak_french(api: str, browser: Browser) -> None:
+def test_the_view_of_names_is_available_in_french(api: str, browser: Browser) -> None:
     with visit(browser, f"{api}/#fr/names") as page:
         assert page.title() == "Carlens : les noms"
         page.get_by_label("Marque", exact=True).fill("zzzz")
@@ -1510,7 +1512,7 @@ def test_names_speak_french(api: str, browser: Browser) -> None:
 
 def test_a_certain_name_shows_its_reference(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        # Given a photo of which one pass shows a car that the classifier is certain of
+        # Given a photo in which one pass shows a car that the classifier is certain of
         page.route(
             "**/predict?*", lambda route: route.continue_(url=f"{route.request.url}&slices=1")
         )
@@ -1523,12 +1525,12 @@ def test_a_certain_name_shows_its_reference(api: str, browser: Browser) -> None:
             if o["certain"] and o["reference"]
         ]
         assert named
-        # Then each of them, and no other, has its reference in its row
+        # Then these cars, and no others, have their reference in their rows
         rows = [f"Reference: {r['make']} {r['model']}" for r in named]
         expect(page.locator(".row-of:visible .reference-name")).to_have_text(rows)
 
 
-# Where it is deployed ----------------------------------------------------------------------
+# Deployments -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
@@ -1540,7 +1542,7 @@ def test_below_a_stage(staged: str, browser: Browser, slash: str) -> None:
         assert shown_boxes(page) == len(objects_above(answer, 0.4))
         assert f"'{staged}/predict?" in page.locator("#snippet").inner_text()
 
-        # And the other views are no other pages: the results are still there
+        # And switching views does not reload the page: the results are still there
         page.get_by_role("link", name="Names", exact=True).click()
         write_name(page, "vw", "golf")
         expect(page.locator("#match")).to_have_text("Volkswagen Golf")
@@ -1554,11 +1556,11 @@ def test_below_a_stage(staged: str, browser: Browser, slash: str) -> None:
         assert outside == []
 
 
-def test_an_api_key_opens_a_locked_api(api: str, browser: Browser) -> None:
+def test_an_api_key_opens_an_api_that_requires_one(api: str, browser: Browser) -> None:
     refusal = {"error": {"code": "forbidden", "message": "Send a key.", "request_id": "id-2"}}
     keys: list[str | None] = []
 
-    # Given the gateway's lock before the real API
+    # Given the gateway's key check in front of the real API
     def lock(route: Route) -> None:
         keys.append(route.request.headers.get("x-api-key"))
         if keys[-1] == KEY:
@@ -1577,7 +1579,7 @@ def test_an_api_key_opens_a_locked_api(api: str, browser: Browser) -> None:
         page.locator("#key").fill(KEY)
         send(page)
 
-        # Then it is sent, shown in no snippet, and serves the other view too
+        # Then it is sent, appears in no snippet, and applies to the other view too
         assert keys[-1] == KEY
         assert shown_boxes(page) > 0
         assert KEY not in page.locator("#snippet").inner_text()
@@ -1593,7 +1595,7 @@ def test_an_api_key_opens_a_locked_api(api: str, browser: Browser) -> None:
 
 def test_it_is_ready_soon_on_a_slow_phone(api: str, browser: Browser) -> None:
     with visit(browser, "about:blank") as page:
-        # Given a quarter of this processor, and slow 4G
+        # Given a quarter of this processor's speed, and slow 4G
         phone = page.context.new_cdp_session(page)
         phone.send("Emulation.setCPUThrottlingRate", {"rate": 4})
         phone.send("Network.enable")
@@ -1618,7 +1620,7 @@ def test_it_is_ready_soon_on_a_slow_phone(api: str, browser: Browser) -> None:
                 };
             }"""
         )
-    # Then it can be used within three seconds, and has loaded its first view and nothing else
+    # Then it can be used within three seconds, and has loaded only its first view
     assert loaded["ready"] < 3000
     assert loaded["bytes"] < 130_000
     assert sorted(loaded["names"]) == sorted(
@@ -1630,7 +1632,7 @@ def test_it_is_ready_soon_on_a_slow_phone(api: str, browser: Browser) -> None:
 
 def test_the_code_of_the_page_is_loaded_once(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        # Given a visit of all views
+        # Given a visit to all views
         choose_and_send(page, SKODA)
         page.get_by_role("link", name="API", exact=True).click()
         expect(page.locator(".operation").first).to_be_visible()
@@ -1646,11 +1648,11 @@ def test_the_code_of_the_page_is_loaded_once(api: str, browser: Browser) -> None
         page.reload()
         page.wait_for_function("document.querySelector('#table').options.length > 0")
 
-        # Then the browser has kept its modules and styles
+        # Then the browser has cached its modules and styles
         assert set(page.evaluate(sizes)) == {0}
 
 
-def test_a_page_whose_code_is_gone_says_so(api: str, browser: Browser) -> None:
+def test_a_page_whose_code_was_replaced_says_so(api: str, browser: Browser) -> None:
     with visit(browser, api, failing=True) as page:
         # Given a page that was opened before a deployment
         gone = {"error": {"code": "not_found", "message": "Reload.", "request_id": "id-5"}}

@@ -1,4 +1,4 @@
-"""Models from a real S3 server, whole or not at all, by the runtime's own code."""
+"""Models from a real S3 server, loaded completely or not at all, by the runtime's own code."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support import PASSAT, call, event, multipart_event, photo
 pytestmark = pytest.mark.slow
 
 PREDICT = multipart_event("/predict", [("image", photo(PASSAT))])
-# In the detector's weights, when all is asked for on one connection.
+# A position in the detector's weights when everything is read over one connection.
 MIDDLE = 4_000_000
 
 
@@ -51,7 +51,7 @@ def wire(server: S3Server) -> Iterator[Wire]:
 
 
 class Stage:
-    """Models in the bucket, under a prefix of their own, and the settings that name them."""
+    """Models in the bucket, under a prefix of their own, and the settings that select them."""
 
     def __init__(self, server: S3Server, name: str, root: Path = ROOT / "models") -> None:
         self._client, self.prefix = server.client(), f"models/{name}"
@@ -86,7 +86,7 @@ def stage(server: S3Server) -> Stage:
 
 
 class Caller:
-    """A copy of Carlens in this process, that reads the models through a wire."""
+    """An instance of Carlens in this process that reads the models through a proxy."""
 
     def __init__(
         self, stage: Stage, wire: Wire, monkeypatch: pytest.MonkeyPatch, caplog: Any
@@ -102,19 +102,19 @@ class Caller:
         self.app = RecognitionApp(Config.from_env(stage.settings))
 
     def is_called(self, name: str) -> None:
-        """Change who it is to the S3 server, as for a new process."""
+        """Change the credentials sent to the S3 server, as in a new process."""
         self._environment.setattr(boto3, "DEFAULT_SESSION", None)
         for variable, value in credentials(name).items():
             self._environment.setenv(variable, value)
 
     def predict(self) -> Any:
-        """Give what /predict answers, which must be a success."""
+        """Return the response of /predict, which must succeed."""
         status, answer = call(PREDICT, self.app)
         assert status == 200, answer
         return answer
 
     def refusal(self) -> str:
-        """Give what the log says when /predict answers 503."""
+        """Return the log message when /predict returns 503."""
         self._log.clear()
         status, answer = call(PREDICT, self.app)
         assert (status, answer["error"]["code"]) == (503, "models_unavailable")
@@ -135,7 +135,7 @@ def caller(
 
 @pytest.fixture(scope="module")
 def expected() -> Any:
-    """What the models in the folder answer."""
+    """Return the response with the models in the folder."""
     status, answer = call(PREDICT, RecognitionApp(Config(threads=2)))
     assert status == 200
     return answer
@@ -144,14 +144,16 @@ def expected() -> Any:
 # --- which models ---------------------------------------------------------------------------
 
 
-def test_models_from_the_bucket_answer_as_from_the_folder(caller: Caller, expected: Any) -> None:
+def test_models_in_the_bucket_give_the_same_results_as_in_the_folder(
+    caller: Caller, expected: Any
+) -> None:
     assert caller.predict() == expected
 
 
-def test_the_hash_chooses_the_version(
+def test_the_hash_selects_the_version(
     server: S3Server, stage: Stage, caller: Caller, tmp_path: Path
 ) -> None:
-    # Given another version of the detector beside the first
+    # Given another version of the detector next to the first
     shutil.copytree(ROOT / "models", tmp_path / "models")
     manifest = tmp_path / "models" / stage.detector.name / "model.json"
     document = {**json.loads(manifest.read_text("utf-8")), "version": "another"}
@@ -172,7 +174,7 @@ def test_the_hash_chooses_the_version(
     ]
 
 
-# --- what is in the bucket ------------------------------------------------------------------
+# --- contents of the bucket ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ def test_the_hash_chooses_the_version(
     ],
     ids=["one bit", "half", "longer", "empty"],
 )
-def test_weights_that_are_not_the_manifests_are_refused(
+def test_weights_that_do_not_match_the_manifest_are_refused(
     stage: Stage, caller: Caller, expected: Any, altered: Any, reason: str
 ) -> None:
     weights = stage.detector.files[-1].read_bytes()
@@ -198,7 +200,7 @@ def test_weights_that_are_not_the_manifests_are_refused(
 
 
 @pytest.mark.parametrize("file", [0, 1, 2], ids=["model.json", "labels", "weights"])
-def test_a_missing_object_is_named_and_found_when_it_comes(
+def test_a_missing_object_is_named_and_found_once_it_exists(
     stage: Stage, caller: Caller, expected: Any, file: int
 ) -> None:
     missing = stage.classifier.files[file]
@@ -212,7 +214,7 @@ def test_a_missing_object_is_named_and_found_when_it_comes(
     assert caller.predict() == expected
 
 
-def test_who_may_not_read_is_told_and_let_in_when_the_bucket_allows_it(
+def test_a_denied_read_is_reported_and_works_once_the_bucket_allows_it(
     server: S3Server, caller: Caller, expected: Any
 ) -> None:
     caller.is_called("stranger")
@@ -225,7 +227,7 @@ def test_who_may_not_read_is_told_and_let_in_when_the_bucket_allows_it(
         server.let_all_read(allowed=False)
 
 
-def test_wrong_credentials_are_refused_and_not_told(
+def test_wrong_credentials_are_refused_and_not_disclosed(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caller.is_called("nobody")
@@ -238,11 +240,11 @@ def test_wrong_credentials_are_refused_and_not_told(
     assert "not-the-secret" not in refusal
 
 
-# --- the way there --------------------------------------------------------------------------
+# --- the connection --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("after", [2_000, 100_000, MIDDLE, 8_760_000])
-def test_an_interrupted_download_is_not_loaded_and_the_next_is(
+def test_an_interrupted_download_is_not_loaded_but_the_next_one_is(
     wire: Wire, stage: Stage, caller: Caller, expected: Any, after: int
 ) -> None:
     wire.faults.append(Fault(after))
@@ -253,7 +255,7 @@ def test_an_interrupted_download_is_not_loaded_and_the_next_is(
     assert caller.predict() == expected
 
 
-def test_a_connection_that_breaks_before_the_answer_is_tried_again_unseen(
+def test_a_connection_that_breaks_before_the_response_is_retried_transparently(
     wire: Wire, caller: Caller, expected: Any
 ) -> None:
     wire.faults += [Fault(0), Fault(0)]
@@ -261,7 +263,7 @@ def test_a_connection_that_breaks_before_the_answer_is_tried_again_unseen(
     assert caller.predict() == expected
 
 
-def test_a_server_that_says_nothing_is_given_up_in_the_time_that_init_has(
+def test_an_unresponsive_server_is_given_up_within_the_init_time(
     wire: Wire, caller: Caller, expected: Any
 ) -> None:
     wire.faults += [Fault(0, "stall")] * 3
@@ -274,7 +276,7 @@ def test_a_server_that_says_nothing_is_given_up_in_the_time_that_init_has(
     assert caller.predict() == expected
 
 
-def test_a_download_that_stops_is_given_up(wire: Wire, caller: Caller, expected: Any) -> None:
+def test_a_download_that_stalls_is_given_up(wire: Wire, caller: Caller, expected: Any) -> None:
     wire.faults.append(Fault(MIDDLE, "stall"))
 
     start = time.monotonic()
@@ -285,7 +287,7 @@ def test_a_download_that_stops_is_given_up(wire: Wire, caller: Caller, expected:
     assert caller.predict() == expected
 
 
-def test_a_server_that_is_down_and_comes_back(
+def test_a_server_that_goes_down_and_comes_back(
     server: S3Server, caller: Caller, expected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.port}")
@@ -313,7 +315,7 @@ def test_the_function_loads_its_models_at_init(
 ) -> None:
     env = {**stage.settings, **credentials("function"), "AWS_ENDPOINT_URL_S3": wire.url}
     with running_function(lambda_image, tools, env=env) as function:
-        # Given a copy that has answered once
+        # Given an instance that has answered once
         health = function.invoke(event("GET", "/health"))
 
         # When no connection to the models can be made
@@ -321,7 +323,7 @@ def test_the_function_loads_its_models_at_init(
         answer = function.invoke(PREDICT)
         [init], memory = function.init_seconds(), function.peak_memory()
 
-    # Then it needs none
+    # Then it does not need one
     assert health.body["status"] == "ok"
     assert answer.body == expected
     note(f"Lambda runtime, models from S3: init {init:.2f} s, memory {memory / 1e6:.0f} MB")
@@ -338,7 +340,7 @@ def test_the_function_survives_interrupted_downloads(
         refused, found = function.invoke(PREDICT), function.invoke(PREDICT)
         reasons = [line["message"] for line in function.logged() if line.get("level") == "ERROR"]
 
-    # Then init and the first call failed, each with its reason, and the same copy answers
+    # Then init and the first call failed, each with its reason, and the same instance succeeds
     assert refused.body["error"]["code"] == "models_unavailable"
     assert refused.proxy["statusCode"] == 503
     assert len(reasons) == 2

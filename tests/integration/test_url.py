@@ -27,7 +27,7 @@ SERVER_SECONDS = 5
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers each path in its own way."""
+    """A server that answers each path in its own way."""
 
     protocol_version = "HTTP/1.1"
 
@@ -256,7 +256,7 @@ def test_a_redirect_to_an_unnamed_port_is_refused(server: Server) -> None:
 def test_an_incomplete_or_endless_answer_fails_at_once(
     server: Server, path: str, message: str
 ) -> None:
-    # Not "too long", and not after the server gives up
+    # The error is not a timeout, and it comes before the server gives up
     with pytest.raises(UrlFailed, match=message):
         get(f"http://127.0.0.1:{server.server_port}/{path}")
 
@@ -266,12 +266,12 @@ def test_an_incomplete_or_endless_answer_fails_at_once(
     ["drip_body", "drip_chunks", "drip_header", "drip_continue", "silence", "redirect_drip"],
 )
 def test_a_slow_server_does_not_outlast_the_timeout(server: Server, path: str) -> None:
-    # Not the message for a server that gives up, or redirects too often
+    # The error is not that of a server that gives up or redirects too often
     with pytest.raises(UrlFailed, match="too long"):
         get(f"http://127.0.0.1:{server.server_port}/{path}", timeout=0.4)
 
 
-def test_nobody_listening_fails() -> None:
+def test_a_port_without_a_server_fails() -> None:
     with serving() as closed:
         port = closed.server_port
 
@@ -316,7 +316,7 @@ def trusting(certificate: Path) -> Transport:
     return Transport(tls_context=lambda: context)
 
 
-def test_a_picture_arrives_over_tls_and_the_host_is_named(
+def test_a_picture_arrives_over_tls_with_the_host_name_sent(
     secure_server: Server, trusting: Transport
 ) -> None:
     # Given a server that records the requested name
@@ -367,7 +367,7 @@ def test_a_slow_server_behind_tls_does_not_outlast_the_timeout(
         )
 
 
-def test_a_handshake_that_drips_does_not_outlast_the_timeout() -> None:
+def test_a_slow_handshake_does_not_outlast_the_timeout() -> None:
     with (
         serving(kind=HandshakeDripper) as server,
         pytest.raises(UrlFailed, match="too long"),

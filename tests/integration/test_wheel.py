@@ -110,7 +110,7 @@ def test_its_metadata_has_the_version_the_license_and_the_extras(wheel: Path) ->
     assert set(metadata.get_all("Provides-Extra", [])) == {"aws", "dev"}
 
 
-def test_installed_it_leaves_no_module_outside_the_package(python: Path) -> None:
+def test_the_wheel_installs_no_module_outside_the_package(python: Path) -> None:
     listing = "import importlib.metadata as m; print(*m.files('carlens'), sep='\\n')"
 
     files = run(python, "-I", "-c", listing).split()
@@ -121,21 +121,21 @@ def test_installed_it_leaves_no_module_outside_the_package(python: Path) -> None
     }
 
 
-def test_installed_it_is_healthy(server: str) -> None:
+def test_the_installed_wheel_is_healthy(server: str) -> None:
     health = requests.get(f"{server}/health", timeout=30)
 
     assert health.status_code == 200, health.text
     assert health.json()["version"] == carlens.__version__
 
 
-def test_installed_it_answers_a_photo_with_the_default_models(server: str) -> None:
+def test_the_installed_wheel_processes_a_photo_with_the_default_models(server: str) -> None:
     [found] = predict(server, [("image", photo(SKODA))])
 
     assert_near(nearest(found), SKODA_CAR)
     assert found[0]["pred"]
 
 
-def test_installed_it_serves_the_contract_the_page_and_the_catalog(server: str) -> None:
+def test_the_installed_wheel_serves_the_contract_the_page_and_the_catalog(server: str) -> None:
     contract = requests.get(f"{server}/openapi.json", timeout=30).json()
     page = requests.get(server, headers={"Accept": "text/html"}, timeout=30)
     match = requests.get(f"{server}/norm/europe?make=vw&model=golf", timeout=30).json()

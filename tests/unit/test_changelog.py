@@ -47,7 +47,7 @@ def test_the_version_of_the_package_has_an_entry() -> None:
     assert release_notes(version, text, version)
 
 
-def test_what_is_unreleased_comes_first_and_versions_go_down() -> None:
+def test_unreleased_changes_come_first_and_versions_descend() -> None:
     first, *versions = read_entries((ROOT / "CHANGELOG.md").read_text("utf-8"))
 
     assert first == UNRELEASED
@@ -66,7 +66,7 @@ def test_entries_are_split_at_their_headings() -> None:
     assert entries["0.2.0"].endswith("- A typo.")
 
 
-def test_breaking_bullets_are_read_whole_and_others_are_not() -> None:
+def test_only_breaking_bullets_are_read_and_completely() -> None:
     entries = read_entries(TEXT)
 
     assert breaking_bullets(entries["0.2.0"]) == [

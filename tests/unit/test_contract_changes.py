@@ -76,7 +76,7 @@ def test_a_released_contract_names_its_version() -> None:
     assert version_of(RELEASED_PATH) == [int(n) for n in RELEASED["info"]["version"].split(".")]
 
 
-def test_a_contract_breaks_nothing_of_itself() -> None:
+def test_a_contract_is_compatible_with_itself() -> None:
     assert breaking_changes(RELEASED, mutated(lambda document: None)) == []
 
 
@@ -310,12 +310,12 @@ COMPATIBLE: dict[str, Mutation] = {
 
 
 @pytest.mark.parametrize("name", COMPATIBLE)
-def test_what_breaks_no_client_passes(name: str) -> None:
+def test_compatible_changes_pass(name: str) -> None:
     assert breaking_changes(RELEASED, mutated(COMPATIBLE[name])) == []
 
 
 def test_a_break_is_found_in_every_operation_that_it_concerns() -> None:
-    # When a field goes that all errors have
+    # When a field of all errors is removed
     def mutate(document: Document) -> None:
         schema(document, "Error")["properties"]["error"]["properties"].pop("request_id")
 

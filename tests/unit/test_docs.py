@@ -20,7 +20,7 @@ _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def anchors(text: str) -> set[str]:
-    """Give the anchors that GitHub makes of the headings."""
+    """Return the anchors that GitHub makes of the headings."""
     return {
         re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
         for heading in _HEADING.findall(_CODE.sub("", text))

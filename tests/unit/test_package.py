@@ -86,7 +86,7 @@ def test_the_package_depends_on_what_the_functions_run() -> None:
     assert named >= set(pins(SOURCE / "requirements.txt"))
 
 
-def test_the_locks_name_no_index_and_no_folder() -> None:
+def test_the_locks_do_not_contain_an_index_or_a_folder() -> None:
     locks = [*ROOT.glob("requirements*.txt"), *ROOT.glob("benchmarks/*.txt")]
     locks += [*ROOT.glob("tests/integration/*.txt"), *ROOT.glob("infra/locks/*.txt")]
 

@@ -1,1 +1,1 @@
-"""What talks to AWS: S3 and CloudWatch metrics."""
+"""Access to AWS: S3 and CloudWatch metrics."""

@@ -43,7 +43,7 @@ def metric_lines(
     namespace, function : str
         The namespace of the metrics, and the value of their dimension `Function`.
     request : Mapping
-        What the line tells beside the metrics: request id, method, route, status.
+        Other fields of the line: request id, method, route, status.
     stats : RequestStats or None
         None if the request carried no pictures.
 

@@ -1,4 +1,4 @@
-"""Read CSV in any usual encoding and delimiter, and find the columns of make and model."""
+"""Read CSV with any common encoding and delimiter, and find the columns of make and model."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class CsvFile:
     delimiter : str
         A comma if there is a single column.
     first_row : list of str
-        The cells of the first row, be it the header or data.
+        The cells of the first row, whether header or data.
     header : Header or None
         None if the first row is data.
     rows : list of (line, cells)
@@ -92,7 +92,7 @@ class CsvFile:
 
 
 def read_csv(data: bytes, max_rows: int) -> CsvFile:
-    """Read CSV of any usual encoding and delimiter, with or without a header.
+    """Read CSV with any common encoding and delimiter, with or without a header.
 
     Blank lines at the start and end are not rows.
 

@@ -18,7 +18,7 @@ TRUNCATED_SCORE = 0.9
 
 # Among more names than this, only those that share letter pairs are compared.
 _MAX_COMPARED = 2000
-# Pairs that more names have are skipped: they discriminate little and cost the most.
+# Pairs that occur in more names than this are skipped: they discriminate little and cost the most.
 _COMMON_PAIR = 400
 MAX_EXTENSIONS = 64
 
@@ -133,7 +133,7 @@ class FuzzyIndex:
     def _unique_names(
         self, form: Callable[[str], str], names: Iterable[str]
     ) -> dict[str, str | None]:
-        """Return the name by its form; None where names with different ids share a form."""
+        """Map each form to its name, or to None if names with different ids share the form."""
         found: dict[str, str | None] = {}
         for name in names:
             formed = form(name)

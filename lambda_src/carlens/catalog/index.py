@@ -1,4 +1,4 @@
-"""Index a table: its makes, their models, and the names that each goes by.
+"""Index a table: its makes, their models, and the names of each.
 
 An index is built once, when a table is loaded. Makes and entries are known by their position,
 and names by their key: `MERCEDESBENZ`.
@@ -55,7 +55,7 @@ class CatalogIndex:
     make_names : FuzzyIndex
         Make ids by all names of the makes.
     unlisted_makes : frozenset of str
-        Known makes that the table lacks. They are never misspellings of one that it has.
+        Known makes that the table lacks. They are not matched as misspellings of its makes.
     distinctive_models : FuzzyIndex
         Entry ids by the model names that identify their make.
     multiword_models : Mapping
@@ -92,7 +92,7 @@ def build_index(entries: Iterable[Entry], vocabulary: Vocabulary) -> CatalogInde
     make_names = _add_make_aliases({row.make_key: row.make_id for row in rows}, vocabulary)
     model_names = _name_models(rows, make_names, vocabulary)
     distinctive = _distinctive_names(model_names, make_names, vocabulary)
-    # Only now, because `GRAND` alone does not identify a Dodge Grand Caravan.
+    # After finding distinctive names: `GRAND` does not identify a Dodge Grand Caravan.
     for names in model_names:
         names.update(_names_without_body(names, rows, vocabulary))
 
@@ -162,7 +162,7 @@ def _name_models(
 
 
 def _reorderings(tokens: Tokens, vocabulary: Vocabulary) -> list[str]:
-    """Return the names that a model goes by in another order: `SERIES3` for `3SERIES`."""
+    """Return the names of a model with its words in another order: `SERIES3` for `3SERIES`."""
     rest = [token for token in tokens if token not in vocabulary.series]
     if len(rest) == len(tokens):
         swappable = len(tokens) == 2 and min(map(len, tokens)) > 1  # `PICASSO C3`

@@ -19,7 +19,7 @@ MIN_CANDIDATE_SCORE = 0.5
 _MIN_JOINED_SCORE = 0.8
 # For a truncated make, or one that sounds like a short name.
 _WEAK_SCORE = 0.8
-# Multiplies the score of a misspelled make of three letters, which is mostly another word.
+# Multiplies the score of a misspelled make of three letters, which is usually another word.
 _SHORT_NAME_FACTOR = 0.7
 _MAX_MISSPELLED = 4
 

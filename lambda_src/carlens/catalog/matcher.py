@@ -163,7 +163,7 @@ def _interpret(index: CatalogIndex, text: MakeText, tokens: Tokens) -> _Interpre
 def _match_embedded_make(
     index: CatalogIndex, text: MakeText, tokens: Tokens
 ) -> _Interpretation | None:
-    """Match a make in the model's text, where both are or the two fields are swapped."""
+    """Match a make in the model's text: it holds both, or the fields are swapped."""
     embedded = find_embedded_make(index, tokens)
     if embedded is None:
         return None
@@ -200,7 +200,7 @@ def _match_swapped_fields(
 def _has_own_make(
     index: CatalogIndex, text: MakeText, embedded: MakeCandidate, tokens: Tokens
 ) -> bool:
-    """Tell whether the make's text names the embedded make, or another one with the model."""
+    """Return whether the make's text names the embedded make, or another one with the model."""
     if not text.candidates or text.candidates[0].score < _MIN_MAKE:
         return False
     make = text.candidates[0]
@@ -275,7 +275,7 @@ def _min_make_score(index: CatalogIndex, model: ModelCandidate, context: Tokens)
 
 
 def _is_something_else(index: CatalogIndex, make: MakeCandidate, tokens: Tokens) -> bool:
-    """Tell a make alone from other things: `Dacia Maraini`, `Lotus` `papier toilette`."""
+    """Return whether a make means something else: `Dacia Maraini`, `Lotus` `papier toilette`."""
     known = index.make_names.ids
     rest = index.vocabulary.significant(make.rest)
     if any(len(token) > 2 and token not in known for token in rest):
@@ -284,14 +284,14 @@ def _is_something_else(index: CatalogIndex, make: MakeCandidate, tokens: Tokens)
 
 
 def _is_everyday_word(index: CatalogIndex, make: MakeCandidate, context: Tokens) -> bool:
-    """Tell whether the words beside a make turn it into an ordinary word: `mini debuginfo`."""
+    """Return whether the words next to a make turn it into an ordinary word: `mini debuginfo`."""
     vocabulary = index.vocabulary
     is_word = index.makes[make.id].key in vocabulary.everyday_words
     return is_word and bool(vocabulary.significant(context))
 
 
 def _has_unrelated_words(index: CatalogIndex, tokens: Tokens, model: ModelCandidate) -> bool:
-    """Tell whether a text is about something else than a car: `Karl Ramm`, `alto contraste`.
+    """Return whether a text is about something other than a car: `Karl Ramm`, `alto contraste`.
 
     It is if more of its words are unknown than are stop words.
     """
@@ -308,7 +308,7 @@ def _has_unrelated_words(index: CatalogIndex, tokens: Tokens, model: ModelCandid
 
 
 def _is_whole_text(name: str, tokens: Tokens, vocabulary: Vocabulary) -> bool:
-    """Tell whether a text is a name, perhaps with a generation: `MEGANE 2`."""
+    """Return whether a text is a name, perhaps with a generation: `MEGANE 2`."""
     significant = vocabulary.significant(tokens)
     if "".join(significant[:-1]) == name:
         return significant[-1].isdigit() and len(significant[-1]) == 1
@@ -316,7 +316,7 @@ def _is_whole_text(name: str, tokens: Tokens, vocabulary: Vocabulary) -> bool:
 
 
 def _is_only_code(tokens: Tokens, context: Tokens) -> bool:
-    """Tell whether a text has no context and is not a single word."""
+    """Return whether a text has no context and is not a single word."""
     is_word = len(tokens) == 1 and tokens[0].isalpha()
     return not context and not is_word
 

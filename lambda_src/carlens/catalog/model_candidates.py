@@ -51,7 +51,7 @@ class ModelCandidate:
     name : str
         The name that was found in the text.
     is_leading : bool
-        Whether no significant token stands before it.
+        Whether no significant token precedes it.
     """
 
     id: int
@@ -138,7 +138,7 @@ class _ModelText(NamedTuple):
     head: int
 
     def is_incidental(self, name: str, start: int, end: int, *, starts_with_name: bool) -> bool:
-        """Tell whether a name only happens to be in the text."""
+        """Return whether a name only happens to be in the text."""
         # After the head, numbers and one or two letters are not names: 206 1.4 HDI 90.
         if start > self.head and (len(name) <= 2 or name[0].isdigit()):
             return True
@@ -229,7 +229,7 @@ def _refine(
 def _better_misspelled(
     index: CatalogIndex, make_id: int, tokens: Tokens, exact: ModelCandidate
 ) -> ModelCandidate | None:
-    """Find a misspelled name that contains the exact one, or stands before it."""
+    """Find a misspelled name that contains the exact one or precedes it."""
     vocabulary, models = index.vocabulary, index.makes[make_id].models
     words = tuple(w for w in vocabulary.significant(tokens) if w not in vocabulary.series)
     if len(words) < 2 or not _has_other_word(words, exact.name):

@@ -84,12 +84,12 @@ class TableRepository:
 
 
 def shipped_tables() -> TableRepository:
-    """Give the tables that come with Carlens."""
+    """Return the tables that come with Carlens."""
     return TableRepository(FolderStorage(TABLES))
 
 
 def is_name(name: str) -> bool:
-    """Tell whether `name` is a valid name of a table: 1 to 64 letters, digits, `_` and `-`."""
+    """Return whether `name` is a valid name of a table: 1 to 64 letters, digits, `_` and `-`."""
     return _NAME.fullmatch(name) is not None
 
 

@@ -1,4 +1,4 @@
-"""Words and aliases that hold for every table, read from the CSV files in `data/words`.
+"""Words and aliases that apply to every table, read from the CSV files in `data/words`.
 
 People edit these files. Case, accents and punctuation do not matter in them.
 

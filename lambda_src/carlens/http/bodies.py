@@ -11,7 +11,7 @@ from carlens.errors import MalformedBody
 
 
 def media_type(content_type: str) -> str:
-    """Give a Content-Type header's media type in lower case, without parameters."""
+    """Return a Content-Type header's media type in lower case, without parameters."""
     return content_type.partition(";")[0].strip().lower()
 
 
@@ -21,7 +21,7 @@ def read_json(body: bytes) -> Any:
     Raises
     ------
     MalformedBody
-        It is not JSON, or nested too deeply.
+        The body is not JSON, or is nested too deeply.
     """
     try:
         return json.loads(body)

@@ -118,7 +118,7 @@ def field_names(french: bool) -> tuple[str, str]:
 
 
 def in_french(given: Collection[str]) -> bool:
-    """Tell whether fields have French names; if both are given, the English ones count."""
+    """Return whether fields have French names; if both are given, the English ones count."""
     english, french = (not set(given).isdisjoint(field_names(each)) for each in (False, True))
     return french and not english
 
@@ -171,7 +171,7 @@ def _unnamed_columns(file: CsvFile) -> tuple[int | None, int]:
 
 
 def _named_columns(header: Header, width: int) -> tuple[int | None, int | None]:
-    """Return the columns of make and model; one that the header does not name is beside the other.
+    """Return the columns of make and model; one that the header does not name is next to the other.
 
     A single column is read as the model's, which may hold the make too.
     """

@@ -78,7 +78,7 @@ def _matcher(context: RequestContext) -> Matcher:
 
 
 def _written(request: Request) -> tuple[str, str, bool]:
-    """Give the make and model of a query, and whether its parameters have French names."""
+    """Return the make and model of a query, and whether its parameters have French names."""
     given = {name: values[-1] for name, values in request.query.items()}
     french = in_french(given)
     # Ignored parameters are checked too, as the contract cannot say which ones are ignored.

@@ -13,7 +13,7 @@ SECURITY_HEADERS = {
 
 
 def cors_headers(origins: Sequence[str], origin: str, allow: str) -> dict[str, str]:
-    """Give the CORS headers of a response.
+    """Return the CORS headers of a response.
 
     Parameters
     ----------

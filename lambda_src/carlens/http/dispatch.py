@@ -1,4 +1,4 @@
-"""Events to responses: finds the route, runs it, and turns errors into HTTP."""
+"""Turn events into responses: find the route, run it, and turn errors into HTTP."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ A = TypeVar("A", bound=Configured)
 
 @dataclass(frozen=True)
 class RequestContext(Generic[A]):
-    """What an operation needs beside the request itself.
+    """What an operation needs besides the request itself.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ Routes = Mapping[str, Methods[A]]
 # Kept for finishing the current picture or row, and for writing the response.
 _RESERVE_SECONDS = 3.0
 _SECONDS_WITHOUT_CONTEXT = 29.0
-# Lambda's quota on a response, less the JSON around the body.
+# Lambda's quota for a response, minus the JSON around the body.
 _MAX_RESPONSE_BYTES = 6_291_556 - 16_384
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -169,7 +169,7 @@ def _check_size(response: Response) -> None:
 
 
 def _stack(error: BaseException) -> str:
-    """Give the types and frames of an error and its causes; messages may quote the request."""
+    """Return the types and frames of an error and its causes; messages may quote the request."""
     cause = error.__cause__ or error.__context__
     before = "" if cause is None else f"{_stack(cause)}which caused\n"
     frames = "".join(traceback.format_tb(error.__traceback__))

@@ -1,4 +1,4 @@
-"""API Gateway REST proxy events to requests, and responses to proxy responses."""
+"""Convert API Gateway REST proxy events to requests, and responses to proxy responses."""
 
 from __future__ import annotations
 
@@ -116,13 +116,13 @@ def read_request(event: object) -> Request:
 
 
 def request_context(event: object) -> Mapping[str, Any]:
-    """Give the event's `requestContext`, or an empty mapping if it has none."""
+    """Return the event's `requestContext`, or an empty mapping if it has none."""
     context = event.get("requestContext") if isinstance(event, Mapping) else None
     return context if isinstance(context, Mapping) else {}
 
 
 def write_response(response: Response) -> dict[str, Any]:
-    """Give the proxy response that API Gateway expects."""
+    """Return the proxy response that API Gateway expects."""
     return {
         "statusCode": response.status,
         "headers": dict(response.headers),

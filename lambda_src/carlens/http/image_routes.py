@@ -44,19 +44,19 @@ def object_detection(request: Request, context: RequestContext) -> Response:
 
 
 def shape(request: Request, context: RequestContext) -> Response:
-    """Give the height, width and channels of each picture."""
+    """Return the height, width and channels of each picture."""
     return _measure(
         request, context, lambda found: list(astuple(found.shape)) if found.shape else []
     )
 
 
 def size(request: Request, context: RequestContext) -> Response:
-    """Give the size of each picture in bytes."""
+    """Return the size of each picture in bytes."""
     return _measure(request, context, lambda found: found.size)
 
 
 def health(request: Request, context: RequestContext) -> Response:
-    """Tell whether the function can answer."""
+    """Report whether the function can answer requests."""
     config = context.app.config
     status, http = "ok", 200
     try:
@@ -81,12 +81,12 @@ def models(request: Request, context: RequestContext) -> Response:
 
 
 def contract(request: Request, context: RequestContext) -> Response:
-    """Give the OpenAPI document."""
+    """Return the OpenAPI document."""
     return Response.of_json({**public_contract(), "servers": [{"url": request.prefix or "/"}]})
 
 
 def page(request: Request, context: RequestContext) -> Response:
-    """Give the web page."""
+    """Return the web page."""
     from carlens import web  # only this route pays for the import
 
     headers = {
@@ -100,7 +100,7 @@ def page(request: Request, context: RequestContext) -> Response:
 
 
 def asset(request: Request, context: RequestContext) -> Response:
-    """Give a script or a stylesheet of the page."""
+    """Return a script or a stylesheet of the page."""
     from carlens import web  # only this route pays for the import
 
     version, name = (context.path_parameters[part] for part in ("version", "name"))

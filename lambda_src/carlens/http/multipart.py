@@ -1,4 +1,4 @@
-"""Multipart forms to their fields."""
+"""Parse multipart forms."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class FormField:
 
 
 def read_form(body: bytes, content_type: str) -> Iterator[FormField]:
-    """Give the fields of a multipart/form-data body, in the order sent.
+    """Return the fields of a multipart/form-data body, in the order sent.
 
     Raises
     ------
     MalformedBody
-        The body is malformed. The fields before the defect have been given by then.
+        The body is malformed. The fields before the defect have already been yielded.
     """
     boundary = multipart.parse_options_header(content_type)[1].get("boundary")
     if not boundary:

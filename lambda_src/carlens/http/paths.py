@@ -1,4 +1,4 @@
-"""Request paths to the path templates of a contract."""
+"""Match request paths to the path templates of a contract."""
 
 from __future__ import annotations
 

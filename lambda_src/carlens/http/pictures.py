@@ -1,4 +1,4 @@
-"""Request bodies to the pictures they carry."""
+"""Read the pictures in request bodies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Query strings to validated parameters."""
+"""Parse and validate query strings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def read_parameters(query: Query, classes: tuple[str, ...]) -> Parameters:
 
 
 def wants_detailed(query: Query) -> bool:
-    """Tell whether the query has `format=detailed`.
+    """Return whether the query has `format=detailed`.
 
     Raises
     ------
@@ -50,12 +50,12 @@ def wants_detailed(query: Query) -> bool:
 def read_query_number(
     query: Query, name: str, parse: Callable[[str], T], low: T, high: T
 ) -> T | None:
-    """Give a parameter from `low` to `high`, or None if it is absent.
+    """Return a parameter from `low` to `high`, or None if it is absent.
 
     Raises
     ------
     InvalidParameter
-        It is not a number in that range.
+        The value is not a number in that range.
     """
     text = _last(query, name)
     if text is None:

@@ -1,4 +1,4 @@
-"""Results to the JSON of the contract."""
+"""Serialize results as the JSON of the contract."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 def objects_json(
     result: ImageResult | PictureError, references: Mapping[str, Entry] | None
 ) -> list[Json]:
-    """Give the objects of a picture; none if it failed.
+    """Return the objects of a picture; none if it failed.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def objects_json(
 def image_json(
     index: int, source: PictureSource, result: ImageResult | PictureError, objects: list[Json]
 ) -> Json:
-    """Give the detailed form of an analyzed picture."""
+    """Return the detailed form of an analyzed picture."""
     if isinstance(result, PictureError):
         found: Json = {"width": None, "height": None, "objects": objects, "error": _error(result)}
     else:
@@ -52,7 +52,7 @@ def image_json(
 
 
 def measurement_json(index: int, source: PictureSource, measured: Measurement) -> Json:
-    """Give the detailed form of a measured picture."""
+    """Return the detailed form of a measured picture."""
     shape, error = measured.shape, measured.error
     return {
         **_source(index, source),
@@ -63,7 +63,7 @@ def measurement_json(index: int, source: PictureSource, measured: Measurement) -
 
 
 def model_versions_json(manifests: Mapping[str, Manifest]) -> Json:
-    """Give the name and version of each model that was used."""
+    """Return the name and version of each model that was used."""
     return {
         role: {"name": manifest.name, "version": manifest.version}
         for role, manifest in manifests.items()
@@ -71,7 +71,7 @@ def model_versions_json(manifests: Mapping[str, Manifest]) -> Json:
 
 
 def model_json(manifest: Manifest) -> Json:
-    """Give everything that `GET /models` tells about a model."""
+    """Return the description of a model for `GET /models`."""
     thresholds = asdict(manifest.thresholds)
     if manifest.task == "classify":
         thresholds = {"confidence": thresholds["confidence"]}
@@ -95,7 +95,7 @@ def detailed_json(
     timings: Mapping[str, float],
     manifests: Mapping[str, Manifest] | None = None,
 ) -> Json:
-    """Give a response in the detailed form."""
+    """Return a response in the detailed form."""
     used = {} if manifests is None else {"models": model_versions_json(manifests)}
     return {"request_id": request_id, **used, "images": images, "timing_ms": timings}
 

@@ -19,5 +19,5 @@ _STATUSES: dict[type[errors.CarlensError], int] = {
 
 
 def status_of(error: type[errors.CarlensError]) -> int:
-    """Give the status of a response that reports this error."""
+    """Return the HTTP status of an error."""
     return next(_STATUSES[base] for base in error.__mro__ if base in _STATUSES)

@@ -1,4 +1,4 @@
-"""GIF files, reduced to what their first frame needs.
+"""Strip GIF files of blocks that the first frame does not need.
 
 Source: Graphics Interchange Format, version 89a.
 """

@@ -24,7 +24,7 @@ _MAX_PADDING = 1 << 16
 # Each scan of a progressive JPEG covers all its pixels; encoders write about ten.
 _MAX_SCANS = 64
 
-# A marker behind anything that decoders skip: padding, stuffed bytes and restart markers.
+# A marker after anything that decoders skip: padding, stuffed bytes and restart markers.
 _MARKER = re.compile(rb"(?:[^\xff]++|\xff++[\x00\xd0-\xd7])*+\xff++([^\x00\xd0-\xd7\xff])")
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # without DHT, JPG, DAC
 _TEM, _END, _SCAN = 0x01, 0xD9, 0xDA
@@ -98,7 +98,7 @@ def check_scans(data: bytes, first_scan: int) -> None:
     """
     if data.count(b"\xff\xda", first_scan) <= _MAX_SCANS:
         return
-    # Bytes behind the end marker may look like scans, so walk the segments.
+    # Bytes after the end marker may look like scans, so walk the segments.
     scans, at = 0, first_scan
     while (found := _MARKER.match(data, at)) and data[found.start(1)] != _END:
         marker, _, _, at = _segment(data, at, len(data))

@@ -1,4 +1,4 @@
-"""PNG files, reduced to what their pixels need.
+"""Strip PNG files of chunks that decoding does not need.
 
 Source: ISO/IEC 15948, 5.3 and 5.4.
 """

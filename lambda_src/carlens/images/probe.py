@@ -25,7 +25,7 @@ _SIGNATURES = (
     (b"MM", ImageFormat.TIFF),
 )
 
-# Signatures at the start of the file or behind a 4-byte length.
+# Signatures at the start of the file or after a 4-byte length.
 _UNSUPPORTED = {
     b"ftypavi": "an AVIF image",
     b"ftyphe": "a HEIC image",

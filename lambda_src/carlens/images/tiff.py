@@ -51,7 +51,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the first directory's offset is, and the `struct` formats of what leads to a tag."""
+    """The first directory's offset, and the `struct` formats of offsets, counts and entries."""
 
     start: int
     offset: str

@@ -44,7 +44,7 @@ Reader = Callable[[], bytes]
 
 @contextmanager
 def open_sources(sources: Sequence[PictureSource], fetch: Fetch) -> Iterator[Iterator[Reader]]:
-    """Give a reader for each picture, in order, while URLs are fetched a few ahead.
+    """Provide a reader for each picture, in order, while the next few URLs are fetched.
 
     A reader must be called before the next one is taken. A fetched picture is released when
     the next reader is taken.

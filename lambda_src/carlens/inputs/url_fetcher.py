@@ -98,7 +98,7 @@ def fetch(
     allowed_hosts: frozenset[str] = frozenset(),
     transport: Transport = _SYSTEM,
 ) -> bytes:
-    """Download the image behind a URL.
+    """Download the image at a URL.
 
     Parameters
     ----------
@@ -290,4 +290,4 @@ def _timed_out() -> UrlFailed:
 
 
 def _too_large() -> UrlFailed:
-    return UrlFailed("The image behind the URL is too large; use a smaller one.")
+    return UrlFailed("The image at the URL is too large; use a smaller one.")

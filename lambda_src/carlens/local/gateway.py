@@ -157,7 +157,7 @@ class Gateway:
         return Route(resource, path, self.stage, self.prefix, parameters, function)
 
     def is_binary(self, media_types: str) -> bool:
-        """Tell whether the first of `media_types` (Content-Type or Accept) is binary.
+        """Return whether the first of `media_types` (Content-Type or Accept) is binary.
 
         Parameters are ignored. Only `*/*` is a wildcard; `image/*` matches nothing else.
         """

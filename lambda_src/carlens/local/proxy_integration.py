@@ -1,4 +1,4 @@
-"""HTTP to and from the Lambda proxy integration of API Gateway REST APIs.
+"""Convert HTTP to and from the Lambda proxy integration of API Gateway REST APIs.
 
 Pure functions. They follow the AWS developer guide ("Lambda proxy integrations", "Important
 notes", "Binary media types for REST APIs") and events recorded on AWS.

@@ -46,7 +46,7 @@ from carlens.local.proxy_integration import (
 )
 from carlens.local.workers import Pool, WorkerFailed
 
-# How long open requests may go on when the server stops.
+# How long open requests may continue when the server stops.
 _SHUTDOWN_SECONDS = 0.3
 # How long the server waits for the next bytes of a body.
 _BODY_TIMEOUT = 30.0
@@ -117,7 +117,7 @@ class Server:
         event = self._event(received, route, request_id)
         try:
             returned = json.loads(await self._functions[route.function](event))
-            accept = header(received.headers[::-1], "Accept")  # the first of several counts
+            accept = header(received.headers[::-1], "Accept")  # API Gateway uses the first one
             return to_response(returned, binary=self._gateway.is_binary(accept))
         except TimeoutError as error:
             raise _Failed(TIMED_OUT) from error
@@ -201,7 +201,7 @@ async def _wait_until_ready(pools: Iterable[Pool]) -> None:
 
 
 def print_line(line: str) -> None:
-    """Print a line at once; the server goes on if standard output is closed."""
+    """Print a line at once; the server continues if standard output is closed."""
     with contextlib.suppress(OSError):
         print(line, flush=True)
 

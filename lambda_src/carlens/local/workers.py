@@ -17,7 +17,7 @@ class WorkerFailed(Exception):
 
 
 class HandlerRaised(WorkerFailed):
-    """The handler raised an exception, or its response is too large; the worker can go on."""
+    """The handler raised an exception, or its response is too large; the worker can continue."""
 
 
 class WorkerDied(WorkerFailed):
@@ -70,7 +70,7 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs; its output ends before asyncio reports its exit."""
+        """Whether the process is running; its output may end before asyncio reports its exit."""
         return self._process.returncode is None and not self._responses.at_eof()
 
     async def invoke(self, event: bytes, millis: int) -> bytes:
@@ -146,7 +146,7 @@ class _Slot:
         except HandlerRaised:
             raise
         except BaseException:
-            # It died or is still busy after its time limit; only a new process can go on.
+            # It died or is still busy after its time limit; it must be replaced by a new process.
             worker.kill()
             self._old = worker
             self._worker = self._start_task()

@@ -103,7 +103,7 @@ class Thresholds:
     Attributes
     ----------
     confidence : float
-        0..1. A detector drops boxes below it; a classifier is certain from it on.
+        0..1. A detector drops boxes below it; a classification is certain from this value on.
     iou : float
         0..1. NMS drops the less confident of two boxes of a class whose IoU is above this.
     merge_iou : float
@@ -294,7 +294,7 @@ def _file_name(reader: _Reader, key: str) -> str:
 
 
 class _Reader:
-    """Reads typed fields of a JSON object, and finds the fields that nobody read."""
+    """Reads typed fields of a JSON object, and reports the fields that were not read."""
 
     def __init__(self, document: Mapping[str, Any], path: str) -> None:
         self._document = document

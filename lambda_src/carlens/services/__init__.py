@@ -1,1 +1,1 @@
-"""What each operation does, free of HTTP."""
+"""What each operation does, independent of HTTP."""

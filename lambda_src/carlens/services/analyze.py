@@ -1,4 +1,4 @@
-"""Pictures to the objects in them, and to the makes and models of vehicles."""
+"""Find the objects in pictures, and the makes and models of vehicles."""
 
 from __future__ import annotations
 

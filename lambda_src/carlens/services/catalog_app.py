@@ -44,7 +44,7 @@ class CatalogApp:
         self._built_in_matchers: dict[str, Matcher] = {}
 
     def warm_up(self) -> None:
-        """Read the usual table before the first request. A failure is logged, not raised.
+        """Read the most used table before the first request. A failure is logged, not raised.
 
         Only the built-in one is read: a user's table may change after a snapshot is taken.
         """
@@ -64,7 +64,7 @@ class CatalogApp:
             return sorted({*own, *self._built_in_tables.names()})
 
     def matcher(self, table: str) -> Matcher:
-        """Give the matcher of a table.
+        """Return the matcher of a table.
 
         Raises
         ------

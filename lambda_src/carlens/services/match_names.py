@@ -1,4 +1,4 @@
-"""Written makes and models to entries of a catalog table."""
+"""Match written makes and models to entries of a catalog table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def match_names(
     OutOfTime
         The deadline passed before all pairs were matched.
     """
-    # Files repeat themselves: a fleet consists of a few hundred models.
+    # Files repeat rows: a fleet consists of a few hundred models.
     matches: dict[tuple[str, str], Match] = {}
     for pair in dict.fromkeys(pairs):
         if deadline.has_passed():

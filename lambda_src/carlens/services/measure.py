@@ -1,4 +1,4 @@
-"""Pictures to their shapes and sizes, without decoding pixels."""
+"""Measure the shapes and sizes of pictures, without decoding pixels."""
 
 from __future__ import annotations
 

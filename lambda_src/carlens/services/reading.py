@@ -1,4 +1,4 @@
-"""Picture sources to bytes, within a request's time and the limits of the settings."""
+"""Read the bytes of picture sources, within a request's time and the limits of the settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FETCH_SECONDS = 10.0
 def open_within(
     sources: Sequence[PictureSource], config: Config, deadline: Deadline
 ) -> AbstractContextManager[Iterator[Reader]]:
-    """Give a reader for each picture, in order; see `carlens.inputs.sources.open_sources`."""
+    """Provide a reader for each picture, in order; see `carlens.inputs.sources.open_sources`."""
     return open_sources(sources, lambda url: _fetch(url, config, deadline))
 
 

@@ -39,7 +39,7 @@ class RecognitionApp:
             self.models()
 
     def models(self) -> ModelBundle:
-        """Give the loaded models.
+        """Return the loaded models.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""From a setting to the storage that it names."""
+"""Open the storage that a setting names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from carlens.storage import FolderStorage, Storage
 
 
 def is_s3(address: str) -> bool:
-    """Tell whether a setting names a bucket rather than a folder."""
+    """Return whether a setting names a bucket rather than a folder."""
     return address.startswith("s3://")
 
 

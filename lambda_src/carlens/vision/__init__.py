@@ -1,1 +1,1 @@
-"""Finds and classifies the objects in pictures; knows nothing of HTTP or AWS."""
+"""Find and classify the objects in pictures; independent of HTTP and AWS."""

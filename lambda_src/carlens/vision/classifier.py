@@ -95,7 +95,7 @@ class Classifier:
         ----------
         crops : list of uint8 arrays, as `crop` gives them
         top_k : int
-            Classes in each classification, at most all that the model knows.
+            Classes in each classification; capped at the number of labels.
         """
         (logits,) = self._model.run(to_batch(crops, self.manifest.input))
         return [self.interpret(row, top_k) for row in softmax(logits)]

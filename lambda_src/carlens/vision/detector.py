@@ -14,7 +14,7 @@ from carlens.vision.decoders import DECODERS, Decoded
 from carlens.vision.preprocess import Placement, fit, to_batch
 from carlens.vision.tiling import View, choose_views, is_cut, is_part
 
-# Classes between which a detector may waver for one object: a pick-up as a car or a truck.
+# Classes that a detector may confuse, such as a pickup seen as a car or a truck.
 VEHICLES = frozenset({"bicycle", "car", "motorcycle", "bus", "truck"})
 
 # NMS takes quadratic time, so a confidence near 0 must not flood it.
@@ -79,7 +79,7 @@ class Detector:
         self._model = model
         self._decode = DECODERS[model.manifest.output.decoder]
         names = model.manifest.labels
-        # All vehicles share a group, every other class has its own.
+        # All vehicles share a group; every other class has its own.
         self._merge_groups = np.array([0 if n in VEHICLES else i + 1 for i, n in enumerate(names)])
 
     def warm_up(self) -> None:
@@ -156,5 +156,5 @@ def _place(
 
 
 def _is_finite(candidates: Candidates) -> Mask:
-    """Tell which candidates have numbers only: a model may give NaN or infinity."""
+    """Return which candidates have numbers only: a model may give NaN or infinity."""
     return np.isfinite(candidates.boxes).all(axis=1) & np.isfinite(candidates.scores)

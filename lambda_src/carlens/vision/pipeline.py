@@ -66,8 +66,8 @@ def process_images(
     """Detect, and classify, the objects in each picture.
 
     Pictures are processed one at a time, so that few are in memory. A batch of crops is
-    classified as soon as it is full, whichever pictures the crops are from: crops do not pile
-    up, and do not wait for pictures still to come.
+    classified as soon as it is full, whatever pictures they are from: crops do not accumulate,
+    and do not wait for later pictures.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ class _CropQueue:
             self._classify_batch()
 
     def classify_last(self) -> None:
-        """Classify a last batch that is not full, in any case.
+        """Classify the last, incomplete batch even past the deadline.
 
         It is one short run; without it, one slow picture would fail those before it.
         """
@@ -173,7 +173,7 @@ def _ahead(decoders: Iterable[Decode]) -> Iterator[Decode]:
 def _with_classifications(
     results: list[ImageResult | PictureError], classified: list[Classification]
 ) -> list[ImageResult | PictureError]:
-    """Give each picture its classifications; a picture that lacks some of them is late."""
+    """Assign the classifications to their pictures; a picture that lacks some of them is late."""
     complete: list[ImageResult | PictureError] = []
     start = 0
     for result in results:

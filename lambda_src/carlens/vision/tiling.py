@@ -1,4 +1,4 @@
-"""Large pictures are also looked at in overlapping tiles, where small objects are larger.
+"""Large pictures are also processed in overlapping tiles, where small objects are larger.
 
 Source: slicing aided hyper inference, Akyon et al. 2022, arXiv:2202.06934.
 """
@@ -17,9 +17,9 @@ _CLEARLY_LARGER = 1.5
 # Pixels; tiles of a narrower picture show too little.
 _MIN_SIDE = 64
 _OVERLAP = 0.2
-# Of a tile's side: a box that comes closer than this to an inner edge was cut off there.
+# Share of a tile's side: a box closer than this to an inner edge was cut off there.
 _EDGE = 0.012
-# Of a box's area: a tile's box that lies inside a whole object by more than this is a part of it.
+# Share of a box's area: a tile's box with more than this inside a whole object is part of it.
 # mAP is the same from 0.7 to 0.85.
 _PART = 0.8
 
@@ -72,7 +72,7 @@ def _spans(side: int, count: int) -> list[tuple[int, int]]:
 
 
 def is_cut(boxes: Boxes, view: View, width: int, height: int) -> Mask:
-    """Tell which boxes were cut off by an edge of their view that is inside the picture.
+    """Return which boxes were cut off by an edge of their view that is inside the picture.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def is_cut(boxes: Boxes, view: View, width: int, height: int) -> Mask:
 
 
 def is_part(candidates: Candidates) -> Mask:
-    """Tell which candidates of tiles are parts of an object that the whole picture shows.
+    """Return which candidates of tiles are parts of an object that the whole picture shows.
 
     A part lies almost entirely inside a more confident box of the same class. Source: the
     matching by intersection over smaller area of arXiv:2202.06934.

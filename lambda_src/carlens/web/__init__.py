@@ -1,4 +1,4 @@
-"""The page that `GET /` answers, and the scripts and styles that it loads.
+"""The page that `GET /` returns, and the scripts and styles that it loads.
 
 `index.html` names its assets as `assets/main.js`; they are served as `assets/<version>/main.js`.
 The version is a hash of all of them, so that browsers may keep each forever, and the imports
@@ -73,7 +73,7 @@ def page(prefix: str) -> str:
 
 
 def version() -> str:
-    """Give the version in the URLs of the assets."""
+    """Return the version in the URLs of the assets."""
     return _assets()[0]
 
 
@@ -98,7 +98,7 @@ def _document() -> tuple[str, str]:
     # Indentation is a tenth of the markup.
     html = re.sub(r"\n\s+", "\n", html)
     html = re.sub(r'"assets/(?=[\w.]+")', f'"assets/{version()}/', html)
-    # Inlined, since API Gateway answers text to clients that do not ask for a binary type first.
+    # Inlined: API Gateway returns base64 text unless Accept starts with a binary type.
     photo = b64encode((_HERE / _PHOTO).read_bytes()).decode()
     html = html.replace(f'src="{_PHOTO}"', f'src="data:image/webp;base64,{photo}"')
     before, after = html.split(_BASE_TAG)

@@ -1,4 +1,4 @@
-"""What a request leaves in the log."""
+"""What a request writes to the log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def lines(outcome: RequestStats | None) -> list[dict[str, Any]]:
     return [json.loads(line) for line in found]
 
 
-def test_a_request_with_pictures_becomes_metrics() -> None:
+def test_a_request_with_pictures_writes_metrics() -> None:
     outcome = RequestStats(3, 5, ("not_an_image", "url_failed", "not_an_image"), {"total": 12.345})
 
     request, *failures = lines(outcome)
@@ -32,7 +32,7 @@ def test_a_request_with_pictures_becomes_metrics() -> None:
     ]
 
 
-def test_every_metric_that_is_declared_is_there() -> None:
+def test_every_declared_metric_has_a_value() -> None:
     for line in lines(RequestStats(1, 1, ("not_an_image",), {"read": 1.0, "total": 2.0})):
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         names = [metric["Name"] for metric in directive["Metrics"]]
@@ -43,11 +43,11 @@ def test_every_metric_that_is_declared_is_there() -> None:
         assert line["Function"] == "fn"
 
 
-def test_a_request_without_pictures_is_a_plain_line() -> None:
+def test_a_request_without_pictures_writes_a_plain_line() -> None:
     assert lines(None) == [{"request_id": "id", "status": 200}]
 
 
-def test_the_log_holds_no_names_no_bytes_and_no_queries(
+def test_the_log_contains_no_names_no_bytes_and_no_queries(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     picture = encode(color_blocks(), "PNG")

@@ -53,14 +53,14 @@ def storage(client: FakeClient, address: str = "s3://bucket/a/b") -> S3Storage:
 
 
 @pytest.mark.parametrize("address", ["s3://bucket/a/b", "s3://bucket/a/b/", "s3://bucket/a/b//"])
-def test_a_key_is_below_the_prefix(address: str) -> None:
+def test_a_key_starts_with_the_prefix(address: str) -> None:
     client = FakeClient(a__b__c__file=b"data")
 
     assert storage(client, address).read("c/file", max_bytes=4) == b"data"
 
 
 @pytest.mark.parametrize("address", ["s3://bucket", "s3://bucket/"])
-def test_a_bucket_needs_no_prefix(address: str) -> None:
+def test_a_prefix_is_optional(address: str) -> None:
     client = FakeClient(file=b"data", folder__file=b"")
 
     assert storage(client, address).read("file", max_bytes=4) == b"data"
@@ -92,7 +92,7 @@ def test_an_object_that_is_too_large_is_not_read() -> None:
 
 
 @pytest.mark.parametrize("failure", [ClientError("AccessDenied"), ConnectionError("no route")])
-def test_a_failure_is_a_storage_error_and_may_pass(failure: Exception) -> None:
+def test_a_failure_is_a_storage_error_that_may_be_temporary(failure: Exception) -> None:
     client = FakeClient(a__b__file=b"data")
     files = storage(client)
     client.fail = failure
@@ -114,7 +114,7 @@ def test_names_are_those_directly_below_the_prefix() -> None:
     assert storage(client).names() == ["1", "2"]
 
 
-def test_a_client_tries_three_times_and_waits_as_long_as_told(
+def test_a_client_tries_three_times_with_the_configured_timeouts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")

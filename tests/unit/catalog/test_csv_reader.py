@@ -1,4 +1,4 @@
-"""CSV is read in any usual form, and its header is recognized."""
+"""CSV is read in any common form, and its header is recognized."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_too_many_columns_are_an_error() -> None:
         # more than half of the rows must be split
         ("a;b\nc\n", ","),
         ("a;b\nc;d\ne\n", ";"),
-        # of equally good delimiters the semicolon comes before the comma
+        # a semicolon is preferred to a comma that fits equally well
         ("Clio 1,5;VW\nGolf 1,9;VW", ";"),
         # quotes that are closed only with the right delimiter
         ('"a";"b, c"\n"d";"e, f"', ";"),
@@ -74,7 +74,7 @@ def test_the_delimiter_is_found(text: str, delimiter: str) -> None:
         ([], None),
     ],
 )
-def test_a_header_is_told_from_data(cells: list[str], header: Header | None) -> None:
+def test_a_header_is_distinguished_from_data(cells: list[str], header: Header | None) -> None:
     assert read_header(cells) == header
 
 
@@ -93,7 +93,7 @@ def test_headings_are_known_in_many_languages() -> None:
 @pytest.mark.parametrize(
     "word", ["ID", "code", "number", "year", "année", "Jahr", "Baujahr", "año", "anno", "new"]
 )
-def test_a_heading_with_another_word_names_no_model(word: str) -> None:
+def test_a_heading_with_another_word_is_not_the_model_column(word: str) -> None:
     assert read_header(["make", f"model {word}"]) == Header(0, None, is_french=False)
 
 

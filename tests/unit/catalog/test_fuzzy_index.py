@@ -83,7 +83,7 @@ def test_among_very_many_a_pair_that_most_names_have_is_not_used() -> None:
 
 
 def test_among_very_many_the_order_of_equally_similar_names_is_fixed() -> None:
-    # Given two names that share as many pairs with a text, and are as similar
+    # Given two names that share equally many pairs with a text and are equally similar
     others = ["".join(name) for name in product("ABCDEFGHIJKLM", repeat=3)][:2000]
     index = FuzzyIndex(dict.fromkeys([*others, "WXYZP", "QRSTV"], 0))
 
@@ -115,7 +115,7 @@ def test_a_name_is_found_by_its_look() -> None:
     assert index.same_look("X") is None
 
 
-def test_a_look_or_sound_of_different_things_names_none() -> None:
+def test_an_ambiguous_look_or_sound_matches_nothing() -> None:
     index = FuzzyIndex({"SOLI": 0, "S0LI": 1, "COLT": 2, "KOLT": 3, "KALOS": 4, "CALOS": 4})
 
     assert index.same_look("5OLI") is None

@@ -67,7 +67,7 @@ def test_a_model_of_only_a_series_word_keeps_its_name() -> None:
     assert list(index.makes[0].models.ids) == ["SERIES"]
 
 
-def test_a_model_may_be_named_without_its_body_if_that_is_clear() -> None:
+def test_a_model_may_be_named_without_its_body_style_if_unambiguous() -> None:
     vocabulary = Vocabulary(bodies=frozenset({"SUV", "SEDAN", "WAGON"}))
 
     index = build("X5 SUV", "M3 Sedan", "M3 Wagon", "SUV", vocabulary=vocabulary)

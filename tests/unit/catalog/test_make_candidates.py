@@ -43,7 +43,7 @@ def candidates(text: str) -> list[tuple[str, float, str]]:
         ("rover", [("Rover", 1.0, "")]),
         ("auto Rover", [("Rover", 1.0, "AUTO")]),
         ("sagi tario", [("Sagi Tario", 1.0, "")]),
-        # a letter is a make only alone
+        # a single letter is a make only without other words
         ("Z", [("Z", 1.0, "")]),
         ("auto Z", []),
         # joined to its model
@@ -55,7 +55,7 @@ def candidates(text: str) -> list[tuple[str, float, str]]:
         ("Rovr", [("Rover", 0.8, "")]),
         ("auto Rovr xy", [("Rover", 0.8, "AUTO XY")]),
         ("xxxx Rovr", []),
-        # two letters are not misspelled, and three count less
+        # two letters never match a misspelling, and three score lower
         ("Ro", []),
         ("Oma", [("Ona", 0.47, "")]),
         # sounds or begins like it
@@ -68,7 +68,7 @@ def test_a_make_is_found(text: str, expected: list[tuple[str, float, str]]) -> N
     assert candidates(text) == expected
 
 
-def test_an_exact_make_beside_another_word_may_be_part_of_a_misspelled_one() -> None:
+def test_an_exact_make_next_to_another_word_may_be_part_of_a_misspelled_one() -> None:
     text = parse_make(INDEX, "Sagitariux Rover")
 
     assert [NAMES[make.id] for make in text.candidates] == ["Rover", "Sagitarius", "Sagi Tario"]

@@ -122,9 +122,9 @@ def test_the_entry_is_found(
         ("Chevrolet", "Sonic", ("Chevrolet", "")),  # not the Kia Stonic
         ("Bajaj", "Pulsar", ("", "")),  # an unlisted make, not the Nissan
         ("asdf", "qwerty", ("", "")),
-        ("", "308", ("", "")),  # a number identifies no make
+        ("", "308", ("", "")),  # a number does not identify a make
         ("", "", ("", "")),
-        # words beside a make, or that are a make by chance
+        # words next to a make, or that happen to be a make
         ("boite", "vitesse", ("", "")),
         ("bumper", "for honda", ("", "")),
         ("Dacia Maraini", "scrittrice", ("", "")),
@@ -144,7 +144,7 @@ def test_the_entry_is_found(
         ("mercedes", "X999", ("Mercedes-Benz", "")),
     ],
 )
-def test_no_wrong_name_is_given_for_what_the_table_lacks(
+def test_a_name_that_the_table_lacks_gets_no_wrong_match(
     europe: Matcher, make: str, model: str, expected: tuple[str, str]
 ) -> None:
     found = europe.match(make, model)
@@ -155,7 +155,7 @@ def test_no_wrong_name_is_given_for_what_the_table_lacks(
 @pytest.mark.parametrize(
     ("make", "model"),
     [
-        # a misspelled model identifies no make, nor does an exact one among other words
+        # neither a misspelled model nor an exact one among other words identifies a make
         ("Fabian Affolter", ""),
         ("", "format patch"),
         ("Karl Ramm", ""),
@@ -197,7 +197,7 @@ def test_a_misspelled_make_and_model_confirm_each_other(europe: Matcher) -> None
     ("make", "model", "score_make", "score_model", "score"),
     [
         ("renault", "clio", 100, 100, 100),
-        ("reneau", "clioRT", 67, 95, 84),  # similar; with a trim joined to it
+        ("reneau", "clioRT", 67, 95, 84),  # similar; joined to a trim
         ("renault", "scenix", 100, 83, 90),
         ("skoda", "OKTAVIA", 100, 90, 94),  # sounds like it
         ("skoda", "Oct.", 100, 90, 94),  # truncated
@@ -208,7 +208,7 @@ def test_a_misspelled_make_and_model_confirm_each_other(europe: Matcher) -> None
         ("xx", "yy", 0, 0, 0),
     ],
 )
-def test_the_score_tells_how_similar_a_match_is(
+def test_the_score_shows_how_similar_a_match_is(
     europe: Matcher, make: str, model: str, score_make: int, score_model: int, score: int
 ) -> None:
     found = europe.match(make, model)
@@ -250,7 +250,7 @@ TOY = Matcher(
         ("Sagitaxxxx", "XB", ("", "")),
         ("Sagitarixx", "X", ("Sagitarius", "X")),
         ("Sagitarxxx", "X", ("", "")),
-        # with an exact model beside unrelated words
+        # with an exact model next to unrelated words
         ("Sagitarxxx", "Fanal zzzz", ("Sagitarius", "Fanal")),
         ("Sagitaxxxx", "Fanal zzzz", ("", "")),
     ],
@@ -297,7 +297,7 @@ def test_a_model_of_one_make_identifies_it(
         ("Unos", ("Merlin", "Unos")),
     ],
 )
-def test_a_model_of_few_letters_identifies_its_make_only_alone(
+def test_a_model_of_few_letters_identifies_its_make_only_without_other_words(
     model: str, expected: tuple[str, str]
 ) -> None:
     entries = [Entry("Merlin", name) for name in ("RV4", "Uno", "Unos")]
@@ -317,7 +317,7 @@ def test_a_model_of_few_letters_identifies_its_make_only_alone(
         ("Kilo", "Kilo"),
     ],
 )
-def test_a_make_beside_other_words_is_something_else(make: str, expected: str) -> None:
+def test_a_make_next_to_other_words_is_not_a_make(make: str, expected: str) -> None:
     assert TOY.match(make, "").make == expected
 
 
@@ -414,7 +414,7 @@ def test_alternatives_are_other_models_best_first(europe: Matcher) -> None:
     assert "Transit" not in [entry.model for entry, _ in found.alternatives]
 
 
-def test_alternatives_are_of_the_make_or_of_all_that_it_may_be() -> None:
+def test_alternatives_are_of_the_make_or_of_every_possible_make() -> None:
     # Given a make that is certain, then one that is not accepted
     certain = TOY.match("Sagitarius", "Fanal 450", top_k=3)
     unsure = TOY.match("Sagitarxxx", "X", top_k=3)

@@ -25,7 +25,7 @@ from carlens.catalog.normalize import MAX_CHARS, key, spans, tokenize
         ("clio 205/55 R16", ("CLIO",)),
         ("106 000 km", ("106000", "KM")),
         ("100.000 2'000 50 1000", ("100000", "2000", "50", "1000")),
-        # engine sizes go, but not larger numbers or a size that is all there is
+        # engine sizes are dropped, but not larger numbers or a size without other text
         ("8.9 9.3 1.234", ("9", "3", "1", "234")),
         (" 3,0 ", ("3.0",)),
         # Cyrillic and Greek letters that look like Latin ones
@@ -40,7 +40,7 @@ def test_text_is_split_into_words_and_numbers(text: str, tokens: tuple[str, ...]
     assert tokenize(text) == tokens
 
 
-def test_a_long_text_is_cut() -> None:
+def test_a_long_text_is_truncated() -> None:
     assert len(key("x" * 10 * MAX_CHARS)) == MAX_CHARS
     assert len(tokenize("ab " * MAX_CHARS)) == 16
 

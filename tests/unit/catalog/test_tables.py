@@ -116,7 +116,7 @@ def test_a_table_is_read_in_any_encoding_and_delimiter(encoding: str, heading: s
 
 
 def test_only_files_are_tables(tmp_path: Path) -> None:
-    # Given what is called like a table, and is none
+    # Given a folder and a dangling link with the names of tables
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "dangling.csv").symlink_to(tmp_path / "nothing.csv")
     (tmp_path / "boats.csv").write_text("make,model\na,b\n")
@@ -161,7 +161,7 @@ def test_a_table_that_is_missing_is_none(tmp_path: Path) -> None:
     assert tables.read("mine") is None
 
 
-def test_a_table_is_read_whole(tmp_path: Path) -> None:
+def test_a_table_is_read_completely(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_bytes(b"make,model\na,b\n")
 
     assert TableRepository(FolderStorage(tmp_path)).read("mine") == b"make,model\na,b\n"

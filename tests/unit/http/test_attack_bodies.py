@@ -88,7 +88,7 @@ def header(text: bytes) -> bytes:
     ids=[
         "near boundaries", "boundaries", "boundaries in a line", "empty lines", "dashes", "returns",
         "near boundaries in a part", "thousands of parts", "a million attributes", "backslashes", "headers",
-        "folded header", "one header", "quotes", "nested multipart", "preamble", "epilogue", "parts behind the end",
+        "folded header", "one header", "quotes", "nested multipart", "preamble", "epilogue", "parts after the end",
     ],
 )  # fmt: skip
 def test_a_form_made_to_be_slow_is_parsed_quickly(body: bytes) -> None:

@@ -23,7 +23,7 @@ def read(body: bytes | str, content_type: str = "text/csv") -> Rows:
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_csv_is_read_with_any_usual_delimiter_encoding_and_line_end(
+def test_csv_is_read_with_any_common_delimiter_encoding_and_line_ending(
     delimiter: str, encoding: str, end: str
 ) -> None:
     text = end.join(delimiter.join(pair) for pair in TWO) + end
@@ -301,7 +301,7 @@ def test_empty_bodies_and_other_types_are_refused() -> None:
         read("a,b", "image/png")
 
 
-def test_the_answer_has_the_format_of_the_file() -> None:
+def test_the_response_has_the_format_of_the_file() -> None:
     rows = Rows([("a", "b")], french=True, delimiter=";", header=True)
 
     text = write_csv(rows, [Match("Renault", "Clio", 100, 100, 100)], top_k=2)

@@ -1,4 +1,4 @@
-"""Event in, proxy response out, of the second API: what it shares with the first, and its own."""
+"""Event in, proxy response out, for the catalog function."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_anything_but_an_event_is_refused(given: Any, metrics: str) -> None:
 
 @pytest.mark.parametrize("junk", JUNK, ids=repr)
 @pytest.mark.parametrize("member", MEMBERS)
-def test_any_member_of_an_event_gets_a_well_formed_response(member: str, junk: Any) -> None:
+def test_an_event_with_any_members_gets_a_well_formed_response(member: str, junk: Any) -> None:
     posted = csv_event("vw,golf\n", query={"top_k": "2"})
 
     well_formed(respond({**posted, member: junk}, None, APP))
@@ -65,7 +65,9 @@ def test_any_member_of_an_event_gets_a_well_formed_response(member: str, junk: A
         {},
     ],
 )
-def test_every_answer_carries_cors_the_id_and_the_security_headers(given: dict[str, Any]) -> None:
+def test_every_response_has_cors_the_request_id_and_the_security_headers(
+    given: dict[str, Any],
+) -> None:
     app = CatalogApp(Config(cors_origins=("https://a.example", "https://b.example")))
     if given:
         given = {**given, "headers": {"Origin": "https://b.example"}, "multiValueHeaders": None}
@@ -87,7 +89,7 @@ def test_a_request_id_cannot_inject_headers() -> None:
     assert "\n" not in well_formed(respond(given, None, APP))["headers"]["X-Request-Id"]
 
 
-def test_head_is_answered_as_get_and_other_methods_with_those_there_are() -> None:
+def test_head_is_handled_as_get_and_other_methods_get_the_allowed_ones() -> None:
     assert send(event("HEAD", "/norm/europe", query=ONE)) == send(
         event("GET", "/norm/europe", query=ONE)
     )
@@ -96,8 +98,8 @@ def test_head_is_answered_as_get_and_other_methods_with_those_there_are() -> Non
     assert "/norm/{table} does not accept PATCH" in json.loads(answer["body"])["error"]["message"]
 
 
-def test_the_table_is_the_one_that_the_gateway_has_read() -> None:
-    # Given a path as it was sent, and its table decoded
+def test_the_table_name_is_taken_from_the_gateways_path_parameters() -> None:
+    # Given a raw path, and its table name decoded
     given = event("GET", "/norm/%65urope", query=ONE)
 
     assert send({**given, "pathParameters": {"table": "europe"}})[1]["model"] == "Golf"
@@ -111,7 +113,7 @@ def test_a_path_that_only_looks_like_the_template_is_not_found(path: str) -> Non
     assert (status, answer["error"]["code"]) == (404, "not_found")
 
 
-def test_the_log_has_a_line_without_what_was_written(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_log_has_a_line_without_user_input(capsys: pytest.CaptureFixture[str]) -> None:
     app = CatalogApp(Config(metrics="Carlens"))
 
     respond(event("GET", "/norm/europe", query={"make": "secret", "model": "x"}), None, app)
@@ -133,7 +135,7 @@ def test_a_file_that_takes_too_long_is_refused_before_the_function_is_killed(
     context = SimpleNamespace(aws_request_id="id", get_remaining_time_in_millis=lambda: 3100)
     rows = "".join(f"brand nr {i},some model {i}\n" for i in range(10_000))
 
-    # When ten thousand different rows are sent
+    # When ten thousand distinct rows are sent
     status, answer = send(csv_event(rows), APP, context)
 
     # Then only a few are matched, and the message says what to do
@@ -142,7 +144,7 @@ def test_a_file_that_takes_too_long_is_refused_before_the_function_is_killed(
     assert "distinct rows; split the rows over several requests" in answer["error"]["message"]
 
 
-def test_a_json_list_is_answered_with_a_json_list() -> None:
+def test_a_json_list_gets_a_json_list() -> None:
     rows = json.dumps([["vw", "golf"], ["renault", "clio"]])
 
     status, answer = send(event("POST", "/norm/europe", body=rows, content_type="application/json"))
@@ -167,7 +169,7 @@ def test_top_k_asks_for_alternatives_within_its_range() -> None:
 
 
 def test_a_response_over_lambdas_limit_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    # Given a table with a name so long that ten thousand of it are more than an answer holds
+    # Given a table with such a long name that ten thousand copies of it exceed the response limit
     (tmp_path / "long.csv").write_text(f"make,model\n{'make' * 200},a\n")
     app = CatalogApp(Config(tables=str(tmp_path)))
     rows = f"{'make' * 50},a\n"
@@ -177,13 +179,13 @@ def test_a_response_over_lambdas_limit_is_an_error_that_says_what_to_do(tmp_path
     # Then
     assert (status, answer["error"]["code"]) == (413, "payload_too_large")
     assert "rows" in answer["error"]["message"]
-    # And a tenth of it succeeds
+    # And a tenth of the rows succeeds
     fewer = respond({**csv_event(rows * 1_000), "path": "/norm/long"}, None, app)
     assert (fewer["statusCode"], fewer["body"].count("make" * 200)) == (200, 1_000)
 
 
-def test_tables_of_ones_own_come_first(tmp_path: Path) -> None:
-    # Given a folder with a table of its own, and one that replaces ours
+def test_the_users_tables_take_precedence(tmp_path: Path) -> None:
+    # Given a folder with one additional table and one that replaces a built-in table
     (tmp_path / "boats.csv").write_text("make,model\nBavaria,Cruiser 34\n")
     (tmp_path / "europe.csv").write_text("make,model\nVolkswagen,Passat\n")
     app = CatalogApp(Config(tables=str(tmp_path)))
@@ -194,8 +196,8 @@ def test_tables_of_ones_own_come_first(tmp_path: Path) -> None:
     assert send(event("GET", "/norm/europe", query=ONE), app)[1]["model"] == ""
 
 
-def test_a_table_that_comes_after_the_start_takes_the_place_of_ours(tmp_path: Path) -> None:
-    # Given a copy that has started, as in a snapshot, before the user's own table was there
+def test_a_table_added_after_the_start_replaces_the_built_in_one(tmp_path: Path) -> None:
+    # Given an instance that started, as in a snapshot, before the user's table was there
     app = CatalogApp(Config(tables=str(tmp_path)))
     app.warm_up()
     (tmp_path / "europe.csv").write_text("make,model\nVolkswagen,Passat\n")
@@ -203,7 +205,7 @@ def test_a_table_that_comes_after_the_start_takes_the_place_of_ours(tmp_path: Pa
     # When it is first called
     _, answer = send(event("GET", "/norm/europe", query={"make": "vw", "model": "passat"}), app)
 
-    # Then the answer is of that table
+    # Then the response comes from the user's table
     assert (answer["model"], send(event("GET", "/norm/europe", query=ONE), app)[1]["model"]) == (
         "Passat",
         "",
@@ -211,10 +213,10 @@ def test_a_table_that_comes_after_the_start_takes_the_place_of_ours(tmp_path: Pa
 
 
 @pytest.mark.parametrize("tables", ["", "somewhere"])
-def test_our_table_is_read_before_the_first_call_and_once(
+def test_a_built_in_table_is_parsed_once_before_the_first_call(
     tables: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    # Given a copy that has started
+    # Given an instance that has started
     app = CatalogApp(Config(tables=tables and str(tmp_path)))
     app.warm_up()
     monkeypatch.setattr("carlens.services.catalog_app.parse_table", None)
@@ -224,14 +226,14 @@ def test_our_table_is_read_before_the_first_call_and_once(
 
 
 @pytest.mark.parametrize("path", ["/norm/europe", "/clean"])
-def test_one_of_make_and_model_is_enough(path: str) -> None:
-    # Given a name that holds all, as a CSV row may
+def test_either_make_or_model_is_enough(path: str) -> None:
+    # Given a name that holds both, as a CSV row may
     whole = send(event("GET", path, query={"make": "", "model": "renault clio"}))[1]
     assert whole == send(event("GET", path, query={"model": "renault clio"}))[1]
     assert whole["model"].upper().endswith("CLIO")
     assert send(event("GET", path, query={"marque": "vw"}))[1]["marque"].startswith("V")
 
-    # Then only nothing at all is refused
+    # Then only an empty query is refused
     for query in ({}, {"make": " "}, {"make": "", "model": ""}, {"marque": ""}):
         status, answer = send(event("GET", path, query=query))
         assert (status, answer["error"]["code"]) == (400, "invalid_parameter")
@@ -239,13 +241,13 @@ def test_one_of_make_and_model_is_enough(path: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["make", "modele"])
-def test_what_is_too_long_is_refused_though_it_may_not_count(name: str) -> None:
+def test_a_name_that_is_too_long_is_refused_even_if_it_may_not_count(name: str) -> None:
     _, answer = send(event("GET", "/clean", query={**ONE, name: "a" * 201}))
 
     assert answer["error"]["message"] == f"{name} has 201 characters; send at most 200."
 
 
-def test_a_parameter_without_values_is_none() -> None:
+def test_a_parameter_without_values_is_absent() -> None:
     given = event("GET", "/norm/europe", query=ONE)
 
     status, answer = send({**given, "multiValueQueryStringParameters": {"make": [], "top_k": []}})
@@ -253,28 +255,28 @@ def test_a_parameter_without_values_is_none() -> None:
     assert (status, answer["make"]) == (200, "Volkswagen")
 
 
-def test_a_wrong_table_is_unavailable_and_the_next_call_tries_again(
+def test_an_invalid_table_is_unavailable_and_the_next_call_tries_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # Given a table that replaces ours, and is wrong
+    # Given an invalid table that replaces a built-in one
     table = tmp_path / "europe.csv"
     table.write_text("make,name\nVolkswagen,Golf\n")
     app = CatalogApp(Config(tables=str(tmp_path)))
 
-    # When the copy starts and is called
+    # When the instance starts and is called
     with caplog.at_level(logging.ERROR):
         app.warm_up()
         status, answer = send(event("GET", "/norm/europe", query=ONE), app)
 
-    # Then it says so, and the log too
+    # Then the response reports it, and so does the log
     assert (status, answer["error"]["code"]) == (503, "table_unavailable")
     assert caplog.text.count("tables cannot be read: Table europe has no column model") == 1
-    # And once the table is mended, all is well
+    # And once the table is fixed, the call succeeds
     table.write_text("make,model\nVolkswagen,Golf\n")
     assert send(event("GET", "/norm/europe", query=ONE), app)[0] == 200
 
 
-def test_a_bucket_that_does_not_answer_leaves_its_reason_in_the_log(
+def test_the_reason_why_a_bucket_does_not_answer_is_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Away:

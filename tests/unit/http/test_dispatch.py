@@ -17,7 +17,7 @@ from carlens.timing import Deadline
 from tests.fakes import FakeClock
 from tests.support import event
 
-# Lambda's limit of 6,291,556 bytes, less 16 KiB for what surrounds the body.
+# Lambda's limit of 6,291,556 bytes, minus 16 KiB for the JSON around the body.
 LIMIT = 6_275_172
 
 App = SimpleNamespace

@@ -1,4 +1,4 @@
-"""API Gateway events to requests, and responses to proxy responses."""
+"""API Gateway events become requests, and responses become proxy responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events to proxy responses: routes, errors, CORS, and the shape of every response."""
+"""The routes of the recognition function: errors, CORS, and the shape of every response."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_the_detailed_response_says_what_failed_and_why(carlens: FakeApp) -> Non
     assert (good["width"], good["height"], good["error"]) == (64, 32, None)
     assert good["objects"][0]["certain"] is True
     assert good["objects"][0]["make"] == {"name": "RENAULT", "prob": 0.9346}
-    assert good["objects"][0]["reference"] is None  # a label of no table of ours
+    assert good["objects"][0]["reference"] is None  # a label that is not in our tables
     assert (bad["index"], bad["name"], bad["objects"], bad["width"]) == (1, "1.png", [], None)
     assert bad["error"]["code"] == "not_an_image"
     assert set(answer["timing_ms"]) == {"read", "decode", "detect", "classify", "total"}

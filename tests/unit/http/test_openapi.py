@@ -90,7 +90,7 @@ def resolve(node: Any) -> Any:
 
 def violations(instance: object, schema: dict[str, Any]) -> list[str]:
     """List where `instance` violates `schema`, by the rules of OpenAPI 3.0."""
-    # A `$ref` is resolved from the root, so the schema is placed beside the components.
+    # A `$ref` is resolved from the root, so the schema is placed next to the components.
     root = {"components": CONTRACT["components"], "allOf": [schema]}
     return [f"{e.json_path}: {e.message}" for e in OAS30Validator(root).iter_errors(instance)]
 
@@ -128,7 +128,7 @@ def examples() -> Iterator[tuple[str, object, dict[str, Any]]]:
 
 
 def subclasses(kind: type[errors.CarlensError]) -> Iterator[type[errors.CarlensError]]:
-    """Give an error class and all its subclasses."""
+    """Return an error class and all its subclasses."""
     yield kind
     for derived in kind.__subclasses__():
         yield from subclasses(derived)
@@ -465,7 +465,7 @@ def test_schemas_can_become_api_gateway_models() -> None:
 def test_nullable_and_ref_are_where_openapi_3_0_reads_them() -> None:
     for where, node in schema_nodes():
         assert "nullable" not in node or "type" in node, f"{where}: ignored without a type"
-        assert "$ref" not in node or node.keys() == {"$ref"}, f"{where}: ignored beside $ref"
+        assert "$ref" not in node or node.keys() == {"$ref"}, f"{where}: ignored next to $ref"
 
 
 def test_every_component_is_used() -> None:

@@ -1,4 +1,4 @@
-"""Request bodies to the pictures they carry."""
+"""Pictures are read from request bodies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Query strings to validated parameters."""
+"""Query strings are parsed and validated."""
 
 from __future__ import annotations
 

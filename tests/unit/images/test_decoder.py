@@ -176,7 +176,7 @@ def test_the_shape_is_read_from_the_header_alone(make: Callable[[], bytes], chan
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9])
-def test_a_cut_image_is_refused(file_format: str, share: float) -> None:
+def test_a_truncated_image_is_refused(file_format: str, share: float) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     data = encode(noise, file_format)
 
@@ -219,7 +219,7 @@ def test_a_jpeg_with_bytes_after_its_end_is_read() -> None:
     assert difference(read_pixels(data + b"trailer" * 100, LIMITS), BLOCKS) <= 3
 
 
-def test_a_cut_jpeg_with_a_thumbnail_is_refused() -> None:
+def test_a_truncated_jpeg_with_a_thumbnail_is_refused() -> None:
     # Given an end-of-image marker in the EXIF, before the first scan
     thumbnail = encode(Image.new("RGB", (8, 8)), "JPEG")
     data = encode(BLOCKS, "JPEG", exif=b"Exif\x00\x00" + thumbnail)
@@ -229,7 +229,7 @@ def test_a_cut_jpeg_with_a_thumbnail_is_refused() -> None:
 
 
 @pytest.mark.parametrize("padding", [bytes(4000), b"\xff\xe0\0\4ab", b"\xff\xd0"])
-def test_a_cut_jpeg_with_padding_is_refused(padding: bytes) -> None:
+def test_a_truncated_jpeg_with_padding_is_refused(padding: bytes) -> None:
     # Given an interrupted download to a preallocated file; OpenCV decodes the padding
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     data = encode(noise, "JPEG")

@@ -1,4 +1,4 @@
-"""GIF files, reduced to what their first frame needs."""
+"""GIF files are stripped of blocks that the first frame does not need."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ def test_extensions_before_the_first_frame_are_stripped(head: bytes, between: by
     assert gif.strip_extensions(head + between + FRAME) == head + FRAME
 
 
-def test_what_follows_the_first_frame_stays() -> None:
+def test_data_after_the_first_frame_is_kept() -> None:
     data = screen(0) + FRAME + COMMENT + FRAME
 
     assert gif.strip_extensions(data) == data
 
 
 @pytest.mark.parametrize(("flags", "kept"), [(0, 0), (1, 1), (0x1D, 1), (0x1C, 0)])
-def test_of_a_graphic_control_only_the_transparent_color_is_kept(flags: int, kept: int) -> None:
+def test_only_the_transparent_color_of_a_graphic_control_is_kept(flags: int, kept: int) -> None:
     expected = screen(0) + bytes((0x21, 0xF9, 4, kept, 0, 0, 9, 0)) + FRAME
 
     assert gif.strip_extensions(screen(0) + control(flags, 9) + COMMENT + FRAME) == expected
 
 
-def test_the_last_graphic_control_counts() -> None:
+def test_the_last_graphic_control_is_used() -> None:
     data = screen(0) + control(1, 7) + control(1, 9) + FRAME
 
     assert gif.strip_extensions(data) == screen(0) + bytes((0x21, 0xF9, 4, 1, 0, 0, 9, 0)) + FRAME
@@ -72,11 +72,11 @@ def test_a_gif_may_have_10_000_blocks() -> None:
 @pytest.mark.parametrize(
     "data", [b"GIF89a", screen(0), screen(0x87), screen(0) + b"!", screen(0) + COMMENT[:-1]]
 )
-def test_a_gif_that_ends_before_its_first_frame_is_broken(data: bytes) -> None:
+def test_a_gif_that_ends_before_its_first_frame_is_refused(data: bytes) -> None:
     with pytest.raises(BrokenHeader, match="ends before its first frame"):
         gif.strip_extensions(data)
 
 
-def test_an_unknown_block_is_broken() -> None:
+def test_a_gif_with_an_unknown_block_is_refused() -> None:
     with pytest.raises(BrokenHeader, match="unknown block"):
         gif.strip_extensions(screen(0) + b"?" + FRAME)

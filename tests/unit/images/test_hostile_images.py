@@ -57,7 +57,7 @@ def outcome(data: bytes) -> Pixels | PictureError:
 
 
 @every_file
-def test_a_file_cut_anywhere_is_refused_or_complete(make: Callable[[], bytes]) -> None:
+def test_a_file_truncated_anywhere_is_refused_or_complete(make: Callable[[], bytes]) -> None:
     # Given a file and its pixels
     data = make()
     whole = read_pixels(data, LIMITS)
@@ -104,7 +104,7 @@ def test_trailing_data_does_not_change_the_format(make: Callable[[], bytes]) -> 
         b"\0",
     ],
 )
-def test_an_image_behind_other_data_is_refused(head: bytes) -> None:
+def test_an_image_after_other_data_is_refused(head: bytes) -> None:
     for make in FILES.values():
         with pytest.raises((NotAnImage, UnsupportedImage)):
             read_pixels(head + make(), LIMITS)
@@ -272,7 +272,7 @@ def test_a_png_with_more_chunks_than_encoders_write_is_refused() -> None:
 
     end = png_chunk(b"IEND", b"")
 
-    # When a PNG has many or too many chunks, before or behind its pixels
+    # When a PNG has many or too many chunks, before or after its pixels
     many = outcome(png(9, 9, before=small * 49_000))
     too_many = [
         outcome(png(9, 9, before=small * 50_000)),
@@ -287,7 +287,7 @@ def test_a_png_with_more_chunks_than_encoders_write_is_refused() -> None:
     ] * 2
 
 
-def test_data_behind_a_png_is_ignored() -> None:
+def test_data_after_a_png_is_ignored() -> None:
     small = png_chunk(b"prVt", b"")
 
     # When padding, or bytes that look like chunks, follow its end
@@ -333,7 +333,7 @@ def test_a_progressive_jpeg_with_64_scans_is_read() -> None:
     assert read_pixels(hostile.jpeg_with_scans(64, 32, 64), LIMITS).shape == (32, 64, 3)
 
 
-def test_scan_markers_behind_the_end_of_a_jpeg_do_not_count() -> None:
+def test_scan_markers_after_the_end_of_a_jpeg_do_not_count() -> None:
     assert read_pixels(JPEG + b"\xff\xda" * 100_000, LIMITS).shape == BLOCKS.shape
 
 
@@ -369,7 +369,7 @@ def test_a_big_endian_exif_block_is_read() -> None:
     assert read_pixels(data, LIMITS).shape == (64, 32, 3)
 
 
-def test_exif_behind_the_pixels_of_a_png_is_applied() -> None:
+def test_exif_after_the_pixels_of_a_png_is_applied() -> None:
     data = png(64, 32)
     exif = png_chunk(b"eXIf", tiff([(0x112, "short", 1, 6)]))
     data = data[:-12] + exif + data[-12:]
@@ -416,7 +416,7 @@ def test_an_invalid_color_profile_is_ignored(profile: bytes) -> None:
         assert read_pixels(data, LIMITS).shape == BLOCKS.shape
 
 
-def test_the_shape_of_a_png_needs_no_pixels() -> None:
+def test_the_shape_of_a_png_is_read_without_its_pixels() -> None:
     # Given a large PNG without its pixels
     data = png(7000, 7000, rows=b"")[:60]
     with pytest.raises(NotAnImage):

@@ -41,12 +41,12 @@ def test_other_segments_give_no_size(marker: int) -> None:
         jpeg.read_header(file_of(jpeg_segment(marker, FRAME)))
 
 
-def test_a_frame_behind_the_first_scan_is_not_read() -> None:
+def test_a_frame_after_the_first_scan_is_not_read() -> None:
     with pytest.raises(BrokenHeader, match="no image data"):
         jpeg.read_header(b"\xff\xd8" + SCAN + jpeg_segment(0xC0, FRAME) + SCAN + END)
 
 
-def test_the_first_frame_and_the_first_exif_count() -> None:
+def test_the_first_frame_and_the_first_exif_are_used() -> None:
     other = struct.pack(">BHHB", 8, 1, 2, 1) + bytes(3)
     turned, flipped = (hostile.exif([(0x112, "short", 1, value)]) for value in (6, 2))
     data = file_of(
@@ -83,7 +83,7 @@ def test_padding_of_64_kib_is_skipped(padding: int) -> None:
     assert jpeg.read_header(data).width == 40
 
 
-def test_more_padding_is_broken() -> None:
+def test_more_padding_is_refused() -> None:
     with pytest.raises(BrokenHeader, match="no marker"):
         jpeg.read_header(file_of(bytes(65_535), jpeg_segment(0xC0, FRAME)))
 
@@ -106,7 +106,7 @@ def test_a_segment_may_end_with_the_file() -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1])
-def test_a_segment_shorter_than_its_length_is_broken(length: int) -> None:
+def test_a_segment_shorter_than_its_length_is_refused(length: int) -> None:
     segment = struct.pack(">BBH", 0xFF, 0xE5, length)
 
     with pytest.raises(BrokenHeader, match="cut off"):
@@ -123,7 +123,7 @@ def test_metadata_is_stripped_and_the_color_transform_is_kept() -> None:
     assert found == file_of(adobe, frame, b"\xff\x01")
 
 
-def test_an_end_marker_counts_only_behind_the_first_scan() -> None:
+def test_an_end_marker_counts_only_after_the_first_scan() -> None:
     data = file_of(jpeg_segment(0xE1, END), jpeg_segment(0xC0, FRAME))
     scan = data.index(b"\xff\xda")
 

@@ -1,4 +1,4 @@
-"""PNG files, reduced to what their pixels need."""
+"""PNG files are stripped of chunks that decoding does not need."""
 
 from __future__ import annotations
 

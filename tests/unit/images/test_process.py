@@ -64,7 +64,7 @@ def test_pillow_logs_nothing_once_the_process_is_configured() -> None:
         (0, {}),
     ],
 )
-def test_the_c_library_never_keeps_its_smallest_limit_for_good(
+def test_a_refused_limit_does_not_leave_the_smallest_one_in_place(
     most: int, kept: dict[int, int]
 ) -> None:
     # Given a C library that takes blocks up to `most` from its heap (Lambda's: 32 MB), and

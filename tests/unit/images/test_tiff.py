@@ -81,7 +81,7 @@ def test_all_tags_of_a_directory_are_read() -> None:
         big("<", offset=2**64 - 1),
     ],
 )
-def test_an_incomplete_directory_is_broken(data: bytes) -> None:
+def test_an_incomplete_directory_is_refused(data: bytes) -> None:
     with pytest.raises(BrokenHeader):
         list(read_directory(data))
     assert read_orientation(data) == 1

@@ -30,7 +30,7 @@ def read(data: bytes) -> Pixels:
 
 
 def png_of_blocks(*before: bytes, behind: bytes = b"") -> bytes:
-    """Build a PNG of the colored blocks with chunks before and behind its pixels."""
+    """Build a PNG of the colored blocks with chunks before and after its pixels."""
     data = encode(BLOCKS, "PNG")
     return data[:33] + b"".join(before) + data[33:-12] + behind + data[-12:]
 
@@ -43,7 +43,7 @@ def test_exif_may_continue_in_a_second_segment() -> None:
 
 @pytest.mark.parametrize("padding", [b"\0", bytes(64), b"\xff\0", b"\0\xff\xd0\0"])
 def test_padding_between_the_segments_of_a_jpeg_is_skipped(padding: bytes) -> None:
-    # Given padding behind the EXIF, as editors leave when they shorten it in place
+    # Given padding after the EXIF, as editors leave when they shorten it in place
     padded = jpeg_with(jpeg_segment(0xE1, EXIF + TURNED) + padding)
 
     assert np.array_equal(read(padded), np.rot90(read(JPEG), -1))
@@ -59,7 +59,7 @@ def test_padding_before_the_scan_of_a_cmyk_jpeg_is_skipped() -> None:
     assert np.array_equal(read(cmyk[:scan] + bytes(9) + cmyk[scan:]), read(cmyk))
 
 
-def test_a_video_behind_a_jpeg_is_ignored() -> None:
+def test_a_video_after_a_jpeg_is_ignored() -> None:
     # Given the motion photo of a phone
     video = b"\0\0\0\x18ftypmp42" + b"\xff\xda" * 1000
 
@@ -89,7 +89,7 @@ def test_the_exif_of_a_png_may_have_the_prefix_of_a_jpeg(head: bytes) -> None:
 
 
 def test_only_the_first_exif_chunk_of_a_png_rotates_it() -> None:
-    # Given the same chunk in a text, behind the end, and second
+    # Given the same chunk inside a text, after the end, and as the second one
     turned = png_chunk(b"eXIf", TURNED)
     text = png_chunk(b"tEXt", b"a\0" + turned)
     upright = png_chunk(b"eXIf", UPRIGHT)

@@ -57,7 +57,7 @@ def test_the_first_chunk_gives_size_and_channels(
 
 
 @pytest.mark.parametrize("kind", [b"ALPH", b"EXIF", b"VP8x", b""])
-def test_any_other_first_chunk_is_broken(kind: bytes) -> None:
+def test_any_other_first_chunk_is_refused(kind: bytes) -> None:
     with pytest.raises(BrokenHeader, match="first chunk"):
         webp.read_header(riff((kind, bytes(30))))
 

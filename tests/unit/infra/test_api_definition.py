@@ -184,7 +184,7 @@ def test_path_parameters_are_declared_for_every_method() -> None:
     assert list(OpenAPIV30SpecValidator(definition).iter_errors()) == []
 
 
-def test_our_own_extension_is_left_out() -> None:
+def test_our_own_extension_is_removed() -> None:
     assert "x-carlens" not in json.dumps(with_table())
 
 
@@ -196,7 +196,7 @@ def test_required_parameters_are_checked_by_the_gateway() -> None:
     assert validators[validator]["validateRequestParameters"] is True
 
 
-def test_pictures_are_binary_and_no_wildcard_breaks_preflight() -> None:
+def test_pictures_are_binary_without_a_wildcard_that_breaks_preflight() -> None:
     types = define()["x-amazon-apigateway-binary-media-types"]
 
     assert types == CONTRACT["x-amazon-apigateway-binary-media-types"]
@@ -246,7 +246,7 @@ def test_preflight_knows_each_of_several_origins() -> None:
     assert one["responseTemplates"]["application/json"] == ""
 
 
-def test_every_error_of_api_gateway_has_cors_and_the_form_of_the_contract() -> None:
+def test_every_error_of_api_gateway_has_cors_and_the_format_of_the_contract() -> None:
     responses = define()["x-amazon-apigateway-gateway-responses"]
 
     assert responses.keys() == CONTRACT["x-amazon-apigateway-gateway-responses"].keys()

@@ -1,4 +1,4 @@
-"""What the layers contain, and when they are built; with tiny wheels, without a network."""
+"""What the layers contain and when they are built, with tiny wheels and without a network."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_the_hash_changes_with_everything_that_determines_the_content(
     assert len({first, *others}) == 1 + len(others)
 
 
-def test_the_hash_ignores_what_changes_no_file() -> None:
+def test_the_hash_ignores_changes_that_affect_no_file() -> None:
     prune = tuple(Prune(rule.glob, "?") for rule in TOY.prune)
     reworded = replace(TOY, name="other", prune=prune, functions=("recognition",))
     two = (*LOCKED, "more==1.0 --hash=sha256:11")
@@ -188,7 +188,7 @@ def test_the_hash_ignores_what_changes_no_file() -> None:
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder that uv uses in place of the package registry."""
+    """Return a folder that uv uses in place of the package registry."""
     folder = tmp_path / "registry"
     folder.mkdir()
     monkeypatch.setenv("UV_NO_INDEX", "1")
@@ -220,7 +220,7 @@ def publish(
             archive.writestr(zipfile.ZipInfo(file), text)
         if link is not None:
             entry = zipfile.ZipInfo(link)
-            entry.create_system = 3  # Unix, so that the mode counts
+            entry.create_system = 3  # Unix, so that the file mode is used
             entry.external_attr = (stat.S_IFLNK | 0o777) << 16
             archive.writestr(entry, "/etc/passwd")
     return f"{name}==1.0 --hash=sha256:{sha256(path.read_bytes()).hexdigest()}"
@@ -230,7 +230,7 @@ MANYLINUX = {"x86_64": "manylinux_2_28_x86_64", "arm64": "manylinux_2_17_aarch64
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_a_wheel_for_lambda_is_installed_whatever_runs_here(
+def test_a_wheel_for_lambda_is_installed_on_any_machine(
     architecture: Architecture, registry: Path, tmp_path: Path
 ) -> None:
     # Given wheels for another Python, for another machine, and for Lambda
@@ -432,7 +432,7 @@ def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_the_remains_of_a_killed_build_are_not_used(tmp_path: Path) -> None:
-    # Given what a build leaves that could not clean up
+    # Given what a killed build leaves behind
     (tmp_path / ".building-xyz" / "toy-00" / "content" / "python").mkdir(parents=True)
     installer = Installer()
     assert files_of(build_layer(recipe(), cache=tmp_path, install_wheels=installer.install).path)
@@ -502,7 +502,7 @@ def test_placeholders_have_the_names_of_the_layers_and_a_folder(
     assert len({b.asset_hash for b in builds}) == len(builds)
 
 
-def test_a_function_has_its_own_packages_and_not_those_of_the_other() -> None:
+def test_a_function_has_only_its_own_packages() -> None:
     packages = {
         function: {p for layer in LAYERS if function in layer.functions for p in layer.packages}
         for function in FUNCTIONS

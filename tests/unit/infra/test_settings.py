@@ -65,7 +65,7 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("removal", "destroy", "destroy"),
 ]
 
-# Setting, wrong value, and a part of what the message says is allowed.
+# Setting, wrong value, and part of the message on the allowed values.
 BAD: list[tuple[str, Any, str]] = [
     ("account", "12345", "12 digits"),
     ("account", 123456789012, "12 digits"),
@@ -241,7 +241,7 @@ def test_threads_follow_the_vcpus_of_the_memory(memory: int, threads: int) -> No
     assert Settings(stage="dev", memory=memory).threads == threads
 
 
-def test_every_wrong_value_is_named_on_its_own_line() -> None:
+def test_every_wrong_value_is_reported_on_its_own_line() -> None:
     with pytest.raises(SettingError) as refused:
         Settings.from_context(context({"memory": 1}, waf="maybe"))
 

@@ -1,4 +1,4 @@
-"""What the stacks promise, read from their templates."""
+"""The resources of the stacks, read from their templates."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def body(stage: Stage) -> dict[str, Any]:
 # --- the stage as a whole ---------------------------------------------------------------------
 
 
-def test_stacks_are_named_for_their_stage(dev: Stage, prod: Stage) -> None:
+def test_stacks_are_named_after_their_stage(dev: Stage, prod: Stage) -> None:
     assert set(dev.templates) == {"carlens-dev-models", "carlens-dev-api"}
     assert set(prod.templates) == {"carlens-prod-models", "carlens-prod-api"}
 
@@ -428,7 +428,7 @@ def test_each_function_has_its_handler_and_memory(dev: Stage, everything: Stage)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_is_as_the_settings_say(name: str, dev: Stage, everything: Stage) -> None:
+def test_a_function_matches_the_settings(name: str, dev: Stage, everything: Stage) -> None:
     for stage in (dev, everything):
         properties = function(stage, name)["Properties"]
         assert properties["Runtime"] == "python3.13"
@@ -501,7 +501,7 @@ LIST_TABLES = ("Allow", "s3:ListBucket", BUCKET, '{"StringLike": {"s3:prefix": "
         ("Catalog", EVERYTHING, {READ_TABLES, LIST_TABLES}),
     ],
 )
-def test_a_role_reads_its_data_writes_its_log_traces_and_nothing_else(
+def test_a_role_reads_its_data_writes_its_log_and_traces_and_can_do_nothing_else(
     name: str, overrides: dict[str, str], reads: set[tuple[str, ...]]
 ) -> None:
     stage = synthesized("prod", **overrides)
@@ -609,7 +609,7 @@ def asset(stage: Stage) -> Path:
     return stage.directory / f"asset.{key}"
 
 
-def test_the_code_has_all_that_the_functions_import_and_read(dev: Stage) -> None:
+def test_the_code_has_everything_that_the_functions_import_and_read(dev: Stage) -> None:
     files = {path.relative_to(asset(dev)) for path in asset(dev).rglob("*")}
 
     assert {Path("catalog_handler.py"), Path("carlens/catalog/data/tables/europe.csv")} <= files
@@ -617,18 +617,18 @@ def test_the_code_has_all_that_the_functions_import_and_read(dev: Stage) -> None
 
 
 @pytest.mark.parametrize("glob", NOT_DEPLOYED)
-def test_what_only_people_use_is_not_deployed(glob: str, dev: Stage) -> None:
+def test_the_command_line_tools_are_not_deployed(glob: str, dev: Stage) -> None:
     assert list(CODE.glob(glob))
     assert list(asset(dev).glob(glob)) == []
 
 
-def test_what_tools_leave_behind_is_not_deployed(dev: Stage) -> None:
+def test_files_left_behind_by_tools_are_not_deployed(dev: Stage) -> None:
     names = {path.name for path in asset(dev).rglob("*")}
 
     assert not [name for name in names if name.startswith(".") or name.endswith(".egg-info")]
 
 
-def test_the_code_has_bytecode_of_lambdas_python_and_no_other(dev: Stage) -> None:
+def test_the_code_has_bytecode_for_lambdas_python_only(dev: Stage) -> None:
     # /var/task is read-only, so without bytecode each cold start would compile every module.
     folder = asset(dev)
 
@@ -642,14 +642,14 @@ def test_the_code_has_bytecode_of_lambdas_python_and_no_other(dev: Stage) -> Non
 
 
 def test_the_name_of_the_code_is_the_hash_of_what_is_deployed(tmp_path: Path) -> None:
-    # Given code beside files that are not deployed
+    # Given code next to files that are not deployed
     code, cache = tmp_path / "code", tmp_path / "cache"
     (code / "__pycache__").mkdir(parents=True)
     (code / "handler.py").write_text("A = 1\n")
     (code / "__pycache__" / "handler.cpython-311.pyc").write_bytes(b"of another Python")
     first = stage_code(code, cache=cache)
 
-    # Then a change of those leaves the name, and a change of the code does not
+    # Then changes of those files keep the name, and a change of the code does not
     (code / "requirements.txt").write_text("numpy\n")
     (code / ".env").write_text("SECRET=none\n")
     for folder in ("carlens/local/deep", "carlens.egg-info"):
@@ -701,7 +701,7 @@ def test_every_route_of_the_contract_calls_the_alias_of_its_function(prod: Stage
                 assert flat(integration["uri"]) == uri, (path, method)
 
 
-def test_the_api_may_call_each_alias_and_nobody_else_may(prod: Stage) -> None:
+def test_only_the_api_may_call_each_alias(prod: Stage) -> None:
     api, _ = only(prod.api, "AWS::ApiGateway::RestApi")
     aliases = of_type(prod.api, "AWS::Lambda::Alias")
 
@@ -725,7 +725,7 @@ def test_the_stage_throttles_logs_and_traces(everything: Stage) -> None:
     assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
     assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (7, 9)
     assert settings["LoggingLevel"] == "ERROR"
-    assert settings["DataTraceEnabled"] is False  # bodies are photos of strangers
+    assert settings["DataTraceEnabled"] is False  # bodies are users' photos
     assert stage["TracingEnabled"] is True
     assert flat(stage["AccessLogSetting"]["DestinationArn"]).endswith(f":${{{group}}}")
     line = json.loads(stage["AccessLogSetting"]["Format"])
@@ -799,7 +799,9 @@ def test_the_firewall_limits_addresses_and_does_not_block_pictures(everything: S
     assert all(name.endswith("_BODY") for name in counted)
 
 
-def test_the_firewall_protects_the_stage_and_logs_no_key(prod: Stage, everything: Stage) -> None:
+def test_the_firewall_protects_the_stage_and_does_not_log_keys(
+    prod: Stage, everything: Stage
+) -> None:
     stage, _ = only(everything.api, "AWS::ApiGateway::Stage")
     acl, _ = only(everything.api, "AWS::WAFv2::WebACL")
     _, association = only(everything.api, "AWS::WAFv2::WebACLAssociation")
@@ -972,7 +974,9 @@ def test_the_dashboard_shows_the_metrics_of_each_function(name: str, prod: Stage
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_production_shifts_the_alias_gradually_and_back_on_an_alarm(name: str, prod: Stage) -> None:
+def test_production_shifts_the_alias_gradually_and_rolls_back_on_an_alarm(
+    name: str, prod: Stage
+) -> None:
     group, resource = named(prod.api, "AWS::CodeDeploy::DeploymentGroup", name)
     rollout = resource["Properties"]
     _, alias = named(prod.api, "AWS::Lambda::Alias", name)

@@ -324,7 +324,7 @@ def test_any_other_answer_fails(net: Net, sent: bytes, message: str) -> None:
     cut=st.integers(0, 80),
     tail=st.binary(),
 )
-def test_whatever_the_answer_it_is_a_body_or_an_error(head: bytes, cut: int, tail: bytes) -> None:
+def test_any_answer_gives_a_body_or_an_error(head: bytes, cut: int, tail: bytes) -> None:
     net = Net()
     net.names = {"photos.example": [PUBLIC]}
     net.answers = [head[:cut] + tail] * 4

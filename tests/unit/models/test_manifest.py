@@ -1,4 +1,4 @@
-"""`model.json` -> a manifest, or the name of the field that is wrong."""
+"""`model.json` -> a manifest, or an error that names the wrong field."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read(document: dict[str, Any], labels: str = LABELS) -> Manifest:
 
 
 def with_changes(*changes: tuple[str, object]) -> dict[str, Any]:
-    """Give a right document with members, named by a path of dots, put in or taken out."""
+    """Return a valid document after setting or removing members, each named by its dotted path."""
     document = deepcopy(detector_document())
     for path, value in changes:
         *sections, key = path.split(".")
@@ -50,17 +50,17 @@ def with_changes(*changes: tuple[str, object]) -> dict[str, Any]:
     return document
 
 
-# --- right ones ---
+# --- valid manifests ---
 
 
 @pytest.mark.parametrize("folder", sorted(p.parent.name for p in MODELS.glob("*/model.json")))
-def test_a_shipped_manifest_fits_its_folder(folder: str) -> None:
-    # When it is read and its weights are checked against size and hash
+def test_a_shipped_manifest_matches_its_folder(folder: str) -> None:
+    # When it is read and its weights are checked for size and hash
     store = ModelRepository(FolderStorage(MODELS))
     manifest = store.manifest(folder)
     weights = store.weights(manifest)
 
-    # Then both are as it says, and it says where they come from and what they cannot do
+    # Then both match, and it states its source and its limits
     assert len(weights) == manifest.bytes
     assert manifest.license
     assert manifest.trained_on
@@ -68,7 +68,7 @@ def test_a_shipped_manifest_fits_its_folder(folder: str) -> None:
     assert len(set(manifest.labels)) == len(manifest.labels)
 
 
-def test_what_is_left_out_has_a_default() -> None:
+def test_optional_fields_have_defaults() -> None:
     manifest = read(detector_document())
 
     assert (manifest.input.align, manifest.input.pad) == ("center", 114)
@@ -80,7 +80,7 @@ def test_what_is_left_out_has_a_default() -> None:
 
 
 def test_every_member_is_read() -> None:
-    # Given a manifest in which nothing is as the defaults are
+    # Given a manifest in which nothing has its default value
     spec = InputSpec(
         name="x",
         width=8,
@@ -126,14 +126,16 @@ def test_every_member_is_read() -> None:
         (" Clio \t Renault \n", ("Clio",), ("Renault",)),
     ],
 )
-def test_labels_are_one_a_line(labels: str, names: tuple[str, ...], makes: tuple[str, ...]) -> None:
+def test_labels_are_one_per_line(
+    labels: str, names: tuple[str, ...], makes: tuple[str, ...]
+) -> None:
     manifest = read(detector_document(), labels)
 
     assert manifest.labels == names
     assert manifest.makes == makes
 
 
-def test_the_smallest_std_and_stride_are_taken() -> None:
+def test_the_smallest_std_and_stride_are_accepted() -> None:
     document = with_changes(
         ("input.std", [1e-6, -1e-6, 1]), ("output", {**NANODET, "strides": [1]})
     )
@@ -144,10 +146,10 @@ def test_the_smallest_std_and_stride_are_taken() -> None:
     assert manifest.output.strides == (1,)
 
 
-# --- wrong ones ---
+# --- invalid manifests ---
 
 WRONG: list[tuple[str, object, str]] = [
-    # (member, what it is set to, what the message must name)
+    # (member, its value, what the message must contain)
     *[
         (key, MISSING, key)
         for key in (
@@ -231,8 +233,8 @@ WRONG: list[tuple[str, object, str]] = [
     ("input.std", [1, 0, 1], "input.std must not contain 0"),
     ("input.std", [0.0, 1, 1], "input.std must not contain 0"),
     ("input.std", [1, 1, 0.99e-6], "input.std must not contain 0"),
-    ("input.std", [1, 1, 1e-60], "input.std"),  # 0 in the float32 that models take
-    # files that are not beside model.json
+    ("input.std", [1, 1, 1e-60], "input.std"),  # becomes 0 in the float32 that models take
+    # files outside the model's folder
     *[
         (key, name, f"{key} must be the name of a file in the model's folder")
         for key in ("file", "labels")
@@ -256,8 +258,10 @@ WRONG: list[tuple[str, object, str]] = [
 
 
 @pytest.mark.parametrize(("member", "value", "message"), WRONG)
-def test_a_wrong_manifest_is_refused_by_the_field(member: str, value: object, message: str) -> None:
-    # Given a right manifest with one member changed
+def test_an_invalid_manifest_is_refused_by_the_field(
+    member: str, value: object, message: str
+) -> None:
+    # Given a valid manifest with one member changed
     document = with_changes((member, value))
 
     # When it is read, then the message names that member
@@ -266,7 +270,7 @@ def test_a_wrong_manifest_is_refused_by_the_field(member: str, value: object, me
     assert message in str(caught.value)
 
 
-def test_a_classifier_takes_no_decoder_of_a_detector() -> None:
+def test_a_classifier_cannot_use_a_detection_decoder() -> None:
     with pytest.raises(ManifestError, match=r"output\.decoder must be one of softmax, not 'ssd'"):
         read(with_changes(("task", "classify")))
 
@@ -275,19 +279,19 @@ def test_a_classifier_takes_no_decoder_of_a_detector() -> None:
 @pytest.mark.parametrize(
     "field", ["input.mean", "input.std", "input.margin", "thresholds.confidence", "thresholds.iou"]
 )
-def test_a_number_that_is_none_is_refused(field: str, value: str) -> None:
-    # Given what Python's JSON reads although it is no finite number
+def test_a_number_that_is_not_finite_is_refused(field: str, value: str) -> None:
+    # Given a value that Python's JSON parser accepts although it is not finite
     in_a_list = field in ("input.mean", "input.std")
     document = json.dumps(with_changes((field, ["VALUE", 1, 1] if in_a_list else "VALUE")))
     document = document.replace('"VALUE"', value)
 
-    # When, then
+    # When / Then
     with pytest.raises(ManifestError) as caught:
         build_manifest(parse_manifest(document)[0], LABELS)
     assert field in str(caught.value)
 
 
-def test_numbers_that_a_document_in_memory_holds_are_checked_too() -> None:
+def test_numbers_of_a_document_in_memory_are_checked_too() -> None:
     with pytest.raises(ManifestError, match=r"input\.std is nan; it must be a number from"):
         build_manifest(with_changes(("input.std", [1, 1, math.nan])), LABELS)
 
@@ -309,7 +313,7 @@ def test_numbers_that_a_document_in_memory_holds_are_checked_too() -> None:
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_a_text_that_is_no_manifest_is_refused(text: str, message: str) -> None:
+def test_a_text_that_is_not_a_manifest_is_refused(text: str, message: str) -> None:
     with pytest.raises(ManifestError, match=message):
         parse_manifest(text)
 
@@ -328,7 +332,7 @@ def test_a_text_that_is_no_manifest_is_refused(text: str, message: str) -> None:
         ("Clio\t \nGolf\tVW\n", "labels: either all lines or none must have a make"),
     ],
 )
-def test_wrong_labels_are_refused(labels: str, message: str) -> None:
+def test_invalid_labels_are_refused(labels: str, message: str) -> None:
     with pytest.raises(ManifestError) as caught:
         read(detector_document(), labels)
     assert message in str(caught.value)

@@ -1,4 +1,4 @@
-"""What models/README.md tells the owner of a model to run on it."""
+"""The commands that models/README.md gives to the owner of a model."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from models.shrink import save
 from tests.models_support import Tensor, detector_document
 
 
-def test_a_sealed_model_is_read(tmp_path: Path) -> None:
-    # Given a model whose manifest tells of another file
+def test_a_sealed_model_can_be_read(tmp_path: Path) -> None:
+    # Given a model whose manifest describes another file
     folder = tmp_path / "made-up"
     folder.mkdir()
     (folder / "model.json").write_text(json.dumps(detector_document(limits="né")))
@@ -34,13 +34,13 @@ def test_a_sealed_model_is_read(tmp_path: Path) -> None:
     # When
     seal(folder)
 
-    # Then its weights are read, and nothing else has changed
+    # Then its weights can be read, and nothing else has changed
     after = store.manifest("made-up")
     assert store.weights(after) == b"weights"
     assert after.limits == before.limits == "né"
 
 
-def test_a_shrunk_model_is_half_as_large_and_answers_the_same(tmp_path: Path) -> None:
+def test_a_shrunk_model_is_half_as_large_and_gives_the_same_results(tmp_path: Path) -> None:
     # Given a convolution with its normalization
     source, target = tmp_path / "source.onnx", tmp_path / "target.onnx"
     onnx.save(convolution(), source)
@@ -48,7 +48,7 @@ def test_a_shrunk_model_is_half_as_large_and_answers_the_same(tmp_path: Path) ->
     # When
     save(onnx.load(source), target)
 
-    # Then, but for what weights of 11 bits can change of 75 products
+    # Then the results agree within what weights of 11 bits can change in a sum of 75 products
     assert target.stat().st_size < 0.6 * source.stat().st_size
     assert np.abs(answer(target) - answer(source)).max() < 0.01
 

@@ -21,7 +21,7 @@ WEIGHTS = b"the weights"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Give the folder of a model that is as it should be."""
+    """Return the folder of a valid model."""
     made = tmp_path / "made-up"
     made.mkdir()
     (made / "model.onnx").write_bytes(WEIGHTS)
@@ -80,7 +80,7 @@ def test_a_wrong_field_is_named_with_its_model(folder: Path) -> None:
     assert refusal(folder).startswith("made-up: input must be")
 
 
-def test_a_manifest_must_be_of_its_folder(folder: Path) -> None:
+def test_a_manifest_must_name_its_folder(folder: Path) -> None:
     rewrite(folder, name="another")
 
     assert refusal(folder) == "made-up: name must match the model's folder, but is 'another'"
@@ -126,7 +126,7 @@ def test_altered_weights_are_refused(folder: Path) -> None:
     assert refusal(folder) == "made-up: sha256 does not match model.onnx"
 
 
-def test_a_hash_may_be_written_in_capitals(folder: Path) -> None:
+def test_a_hash_may_be_in_capitals(folder: Path) -> None:
     rewrite(folder, sha256=hashlib.sha256(WEIGHTS).hexdigest().upper())
 
     manifest = ModelRepository(FolderStorage(folder.parent)).manifest("made-up")
@@ -134,17 +134,17 @@ def test_a_hash_may_be_written_in_capitals(folder: Path) -> None:
     check_weights(manifest, WEIGHTS)
 
 
-# --- the two models of a copy ---
+# --- the detector and the classifier ---
 
 
-def test_a_classifier_is_no_detector() -> None:
+def test_a_classifier_is_refused_as_a_detector() -> None:
     config = Config(detector=Config.classifier)
 
     with pytest.raises(ManifestError, match="task must be 'detect' here, but is 'classify'"):
         ModelBundle.load(config)
 
 
-def test_a_detector_is_no_classifier() -> None:
+def test_a_detector_is_refused_as_a_classifier() -> None:
     config = Config(classifier=Config.detector)
 
     with pytest.raises(ManifestError, match="task must be 'classify' here, but is 'detect'"):
@@ -154,8 +154,8 @@ def test_a_detector_is_no_classifier() -> None:
 # --- hashes in keys ---
 
 
-def test_a_model_with_a_hash_is_read_from_below_its_hash(folder: Path) -> None:
-    # Given the model's files in a folder that is named by their hash, beside another model
+def test_a_model_with_a_hash_is_read_from_the_folder_of_the_hash(folder: Path) -> None:
+    # Given the model's files in a folder named by their hash, next to another model
     deployed = folder / "0123abcd"
     deployed.mkdir()
     for file in ("model.json", "labels.txt", "model.onnx"):

@@ -1,4 +1,4 @@
-"""A manifest and its ONNX file: either they fit, or the field that does not is named."""
+"""A manifest and its ONNX file: either they match, or an error names the wrong field."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.models_support import CLASSIFY, DETECT, Tensor
 
 Shape = Sequence[int | str]
 
-# The shapes, without the batch, that fit DETECT and CLASSIFY of models_support.
+# The shapes, without the batch, that match DETECT and CLASSIFY of models_support.
 BOXES_AND_SCORES = {"boxes": (7, 4), "scores": (7, 4)}
 LOGITS = {"logits": (4,)}
 
@@ -32,7 +32,7 @@ def onnx_file(
     gives: int = TensorProto.FLOAT,
     batch_inside: int | None = None,
 ) -> bytes:
-    """Build a model whose outputs, of these shapes, are filled with each picture's mean.
+    """Build a model whose outputs, of these shapes, are filled with the mean of each picture.
 
     `batch_inside` is the batch size that the graph requires, whatever the file declares.
     """
@@ -90,11 +90,11 @@ def pictures(count: int, spec: InputSpec = DETECT.input) -> Tensor:
     return rng.random((count, spec.height, spec.width, 3), np.float32)
 
 
-# --- a fit ---
+# --- matching files ---
 
 
 def test_outputs_come_in_the_order_of_the_manifest() -> None:
-    # Given a file with one output more, and the manifest's in another order
+    # Given a file with one more output, and a manifest in another order
     weights = onnx_file({"scores": (7, 4), "features": (2, 2), "boxes": (7, 4)})
     model = load(with_output(DETECT, names=("boxes", "scores")), weights)
 
@@ -109,17 +109,17 @@ def test_outputs_come_in_the_order_of_the_manifest() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_a_model_of_a_fixed_batch_answers_as_one_of_any_batch(count: int) -> None:
+def test_a_model_of_a_fixed_batch_gives_the_same_results_as_one_of_any_batch(count: int) -> None:
     # Given the same model exported twice
     fixed = load(DETECT, onnx_file(BOXES_AND_SCORES, shape=(1, 100, 100, 3), batch_inside=1))
     free = load(DETECT, onnx_file(BOXES_AND_SCORES, shape=("n", 100, 100, 3)))
     assert (fixed.batches, free.batches) == (False, True)
 
-    # When both see the same pictures
+    # When both process the same pictures
     batch = pictures(count)
     by_one, at_once = fixed.run(batch), free.run(batch)
 
-    # Then each picture has its own answer, and the same one, and one of them ran as a batch
+    # Then each picture has its own result, the same from both, and only one model ran a batch
     assert (fixed.batches, free.batches) == (False, True)
     for one, all_ in zip(by_one, at_once, strict=True):
         assert one.shape == all_.shape == (count, 7, 4)
@@ -133,7 +133,7 @@ def test_a_file_may_leave_its_sides_open(sides: tuple[int | str, int | str]) -> 
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_threads_are_as_asked(threads: int) -> None:
+def test_threads_are_as_configured(threads: int) -> None:
     model = load(CLASSIFY, onnx_file(LOGITS, shape=("n", 20, 20, 3)), threads)
 
     options = model.options
@@ -142,7 +142,7 @@ def test_threads_are_as_asked(threads: int) -> None:
     assert options.inter_op_num_threads == 1
 
 
-def test_options_are_those_measured_as_fastest() -> None:
+def test_options_are_the_fastest_measured() -> None:
     options = load(CLASSIFY, onnx_file(LOGITS, shape=("n", 20, 20, 3))).options
 
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
@@ -152,10 +152,10 @@ def test_options_are_those_measured_as_fastest() -> None:
     assert options.graph_optimization_level == ort.GraphOptimizationLevel.ORT_ENABLE_ALL
 
 
-# --- no fit ---
+# --- files that do not match ---
 
 
-def test_bytes_that_are_no_model_are_refused() -> None:
+def test_bytes_that_are_not_a_model_are_refused() -> None:
     whole = onnx_file(BOXES_AND_SCORES)
 
     for weights in (b"", b"a picture?", b"\0" * 1000, whole[:-20], whole[: len(whole) // 2]):
@@ -168,7 +168,7 @@ def test_a_wrong_input_name_is_refused() -> None:
     assert refusal(DETECT, weights) == ("made-up: input.name is 'image', but the file has images")
 
 
-def test_a_file_that_takes_more_than_a_picture_is_refused() -> None:
+def test_a_file_with_more_inputs_than_the_picture_is_refused() -> None:
     model = onnx.load_from_string(onnx_file(BOXES_AND_SCORES))
     model.graph.input.append(helper.make_tensor_value_info("size", TensorProto.FLOAT, [1]))
 
@@ -182,7 +182,7 @@ def test_a_file_that_takes_more_than_a_picture_is_refused() -> None:
     ("changes", "shape", "field"),
     [
         ({"layout": "NCHW"}, ("n", 100, 100, 3), "layout"),
-        ({}, ("n", 3, 100, 100), "height"),  # then height is what is 3 there
+        ({}, ("n", 3, 100, 100), "height"),  # so the height is 3
         ({"height": 64}, ("n", 100, 100, 3), "height"),
         ({"width": 64}, ("n", 100, 100, 3), "width"),
         ({"layout": "NCHW", "width": 64}, ("n", 3, 100, 100), "width"),
@@ -225,9 +225,9 @@ def test_a_file_of_a_fixed_batch_above_one_is_refused(batch: int) -> None:
     assert refusal(DETECT, weights).startswith("made-up: input")
 
 
-def test_a_file_that_only_declares_to_take_any_batch_runs_one_by_one() -> None:
-    # Given graphs that are hard-wired to one picture, as careless exports are: one fails on
-    # two, the other gives the rows of both as those of one
+def test_a_file_that_wrongly_declares_any_batch_runs_one_by_one() -> None:
+    # Given graphs that are hard-wired to one picture, as careless exports are: one fails on two,
+    # the other returns the rows of both as if they were of one
     flat = onnx.load_from_string(onnx_file({"logits": (4,)}, shape=("n", 20, 20, 3)))
     flat.graph.node[-1].output[0] = "rows"
     flat.graph.node.append(helper.make_node("Reshape", ["rows", "all"], ["logits"]))
@@ -241,17 +241,19 @@ def test_a_file_that_only_declares_to_take_any_batch_runs_one_by_one() -> None:
         spec = manifest.input
         batch = np.stack([np.full((spec.height, spec.width, 3), i, np.float32) for i in range(3)])
 
-        # When several are to be run at once
+        # When several pictures are run at once
         outputs = model.run(batch)
 
-        # Then each is answered all the same
+        # Then each has its result all the same
         assert not model.batches
         for output in outputs:
             np.testing.assert_allclose(output.reshape(3, -1)[:, 0], [0, 1, 2], rtol=1e-5)
 
 
-def test_a_file_that_declares_its_shapes_is_not_tried_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Given a file that says what comes out for a picture
+def test_a_file_that_declares_its_shapes_is_not_run_at_load(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a file that declares its outputs for a picture
     model = onnx.load_from_string(onnx_file(LOGITS, shape=("n", 20, 20, 3)))
     sides = model.graph.output[0].type.tensor_type.shape.dim
     sides[0].dim_param = "n"
@@ -260,7 +262,7 @@ def test_a_file_that_declares_its_shapes_is_not_tried_out(monkeypatch: pytest.Mo
     monkeypatch.delattr(OnnxModel, "warm_up")
     load(CLASSIFY, model.SerializeToString())
 
-    # And what it says is checked
+    # And the declared shape is checked
     with pytest.raises(ManifestError, match="but for one picture it is"):
         load(replace(CLASSIFY, labels=CLASSIFY.labels[1:]), model.SerializeToString())
 
@@ -282,15 +284,15 @@ def test_an_output_that_is_not_float32_is_refused(gives: int) -> None:
     )
 
 
-def test_an_output_that_is_not_one_row_a_picture_is_refused() -> None:
-    # Given a classifier with a row of logits for each of two halves of the picture
+def test_an_output_without_one_row_per_picture_is_refused() -> None:
+    # Given a classifier with a row of logits for each half of the picture
     weights = onnx_file({"logits": (2, 4)}, shape=("n", 20, 20, 3))
     model = onnx.load_from_string(weights)
     model.graph.node[-1].output[0] = "halves"
     model.graph.node.append(helper.make_node("Reshape", ["halves", "rows"], ["logits"]))
     model.graph.initializer.append(numpy_helper.from_array(np.array([-1, 4], np.int64), "rows"))
 
-    # Then it is refused: its rows could not be told apart
+    # Then it is refused, because its rows could not be assigned to pictures
     message = refusal(CLASSIFY, model.SerializeToString())
     assert message.startswith("made-up: output.decoder is 'softmax'")
     assert "should be [n, 4], but for one picture it is [2, 4]" in message
@@ -307,7 +309,7 @@ def spec(decoder: Any, *names: str, **more: Any) -> OutputSpec:
         (spec("ssd", "a", "b"), {"a": (9, 4), "b": (9, 4)}),
         (spec("nanodet", "a", strides=(10, 20)), {"a": (125, 4 + 32)}),
         (spec("nanodet", "a", strides=(10, 20), reg_max=3), {"a": (125, 4 + 16)}),
-        # 100 / 64 is 1.56: the last row and column of points lie partly outside.
+        # 100 / 64 is 1.56: the last row and column of points are partly outside.
         (spec("nanodet", "a", strides=(64,)), {"a": (4, 4 + 32)}),
         (spec("yolox", "a", strides=(10, 20)), {"a": (125, 5 + 4)}),
         (spec("yolo", "a"), {"a": (4 + 4, 33)}),
@@ -316,13 +318,13 @@ def spec(decoder: Any, *names: str, **more: Any) -> OutputSpec:
     ],
     ids=lambda value: value.decoder if isinstance(value, OutputSpec) else "",
 )
-def test_the_shapes_that_a_decoder_takes_are_taken(
+def test_the_shapes_of_a_decoder_are_accepted(
     output: OutputSpec, shapes: dict[str, tuple[int, ...]]
 ) -> None:
     manifest = replace(DETECT, output=output)
     load(manifest, onnx_file(shapes))
 
-    # And one class more or less in the labels does not fit any of them
+    # And with one label too many or too few none of them matches
     for labels in (manifest.labels[1:], (*manifest.labels, "tram")):
         message = refusal(replace(manifest, labels=labels), onnx_file(shapes))
         assert f"labels has {len(labels)} classes" in message

@@ -1,4 +1,4 @@
-"""Boxes: their overlap, which of several stays, and their edges."""
+"""Boxes: IoU, non-maximum suppression, clipping and growing."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, 
     return float(iou(boxes_of(a)[0], boxes_of(b))[0])
 
 
-# --- area and overlap ---
+# --- area and IoU ---
 
 
 def test_area_is_width_times_height() -> None:
     found = area(boxes_of((0, 0, 1, 1), (10, 20, 13, 24), (5, 5, 5, 9), (5, 5, 4, 4), (9, 0, 0, 9)))
 
-    # A box inside out has none, even when both its sides are negative.
+    # An inverted box has no area, even when both its sides are negative.
     np.testing.assert_array_equal(found, [1, 12, 0, 0, 0])
 
 
-def test_no_boxes_have_no_areas() -> None:
+def test_an_empty_array_has_no_areas() -> None:
     assert area(boxes_of()).shape == (0,)
     assert iou(boxes_of((0, 0, 1, 1))[0], boxes_of()).shape == (0,)
 
@@ -47,16 +47,16 @@ def test_no_boxes_have_no_areas() -> None:
     [
         ((20, 20, 30, 30), 0.0),  # apart
         ((20, 0, 30, 10), 0.0),  # apart to the side
-        ((10, 0, 20, 10), 0.0),  # touching at a side
+        ((10, 0, 20, 10), 0.0),  # touching along a side
         ((10, 10, 20, 20), 0.0),  # touching at a corner
-        ((0, 0, 10, 10), 1.0),  # the same
+        ((0, 0, 10, 10), 1.0),  # identical
         ((0, 0, 5, 10), 0.5),  # inside: 50 / 100
         ((2, 2, 7, 7), 0.25),  # inside: 25 / 100
-        ((-10, -10, 20, 20), 1 / 9),  # around: 100 / 900
+        ((-10, -10, 20, 20), 1 / 9),  # enclosing: 100 / 900
         ((5, 0, 15, 10), 1 / 3),  # halves: 50 / (100 + 100 - 50)
         ((5, 5, 15, 15), 1 / 7),  # quarters: 25 / (100 + 100 - 25)
-        ((3, 3, 3, 9), 0.0),  # without width
-        ((8, 8, 2, 2), 0.0),  # inside out
+        ((3, 3, 3, 9), 0.0),  # zero width
+        ((8, 8, 2, 2), 0.0),  # inverted
     ],
 )
 def test_overlap(other: tuple[float, float, float, float], expected: float) -> None:
@@ -65,14 +65,15 @@ def test_overlap(other: tuple[float, float, float, float], expected: float) -> N
 
 
 def test_overlap_does_not_add_one_to_the_intersection() -> None:
-    """Defect 8 of the original: one pixel more in the intersection, none in the areas."""
-    # Boxes that only touch overlapped by 1 x 11 pixels there, the same box by 121 / 79.
+    """Defect 8 of the original: it added a pixel to the intersection but not to the areas."""
+    # There, boxes that only touch had an intersection of 1 x 11 pixels, and a box with itself 121 /
+    # 79.
     assert overlap((0, 0, 10, 10), (10, 0, 20, 10)) == 0
     assert overlap((0, 0, 10, 10), (0, 0, 10, 10)) == 1
     assert overlap((0, 0, 1, 1), (0, 0, 1, 2)) == 0.5
 
 
-def test_overlap_of_boxes_without_area_is_none_and_a_number() -> None:
+def test_overlap_of_boxes_without_area_is_zero_and_not_nan() -> None:
     with np.errstate(all="raise"):
         assert overlap((5, 5, 5, 5), (5, 5, 5, 5)) == 0
 
@@ -92,14 +93,14 @@ def test_overlap_is_symmetric_and_between_0_and_1(
     assert found == pytest.approx(overlap(b, a), abs=1e-6)
 
 
-# --- suppression ---
+# --- non-maximum suppression ---
 
 FIRST = (0.0, 0.0, 10.0, 10.0)
-NEAR = (0.0, 0.0, 10.0, 8.0)  # IoU 0.8 with the first
+NEAR = (0.0, 0.0, 10.0, 8.0)  # IoU 0.8 with FIRST
 APART = (50.0, 50.0, 60.0, 60.0)
 
 
-def test_the_surest_of_overlapping_boxes_stays() -> None:
+def test_the_most_confident_of_overlapping_boxes_is_kept() -> None:
     boxes = boxes_of(NEAR, APART, FIRST)
 
     kept = nms(boxes, scores_of(0.6, 0.3, 0.9), groups_of(0, 0, 0), 0.5)
@@ -108,18 +109,18 @@ def test_the_surest_of_overlapping_boxes_stays() -> None:
 
 
 def test_suppression_removes_the_right_boxes() -> None:
-    """Defect 8 of the original: indices that shifted while it deleted took the wrong box."""
-    # Given pairs of doubles, mixed up, so that many go
+    """Defect 8 of the original: it deleted by index while the indices shifted."""
+    # Given shuffled pairs of duplicates, so that many boxes are removed
     boxes = boxes_of(FIRST, APART, NEAR, (100, 0, 110, 10), (50, 50, 60, 59), (100, 0, 110, 9))
     scores = scores_of(0.5, 0.6, 0.7, 0.9, 0.8, 0.4)
 
     kept = nms(boxes, scores, groups_of(*[0] * 6), 0.5)
 
-    # Then of each pair the surer one is there
+    # Then the more confident box of each pair is kept
     assert kept.tolist() == [3, 4, 2]
 
 
-def test_the_order_is_by_score() -> None:
+def test_boxes_are_ordered_by_score() -> None:
     apart = boxes_of(*((20.0 * i, 0, 20.0 * i + 10, 10) for i in range(5)))
 
     kept = nms(apart, scores_of(0.2, 0.9, 0.1, 0.7, 0.8), groups_of(0, 1, 0, 1, 0), 0.5)
@@ -127,7 +128,7 @@ def test_the_order_is_by_score() -> None:
     assert kept.tolist() == [1, 4, 3, 0, 2]
 
 
-def test_of_equal_scores_the_earlier_stays_and_comes_first() -> None:
+def test_of_equal_scores_the_earlier_box_is_kept_and_comes_first() -> None:
     boxes = boxes_of(APART, FIRST, NEAR)
 
     kept = nms(boxes, scores_of(0.5, 0.5, 0.5), groups_of(0, 0, 0), 0.5)
@@ -135,7 +136,7 @@ def test_of_equal_scores_the_earlier_stays_and_comes_first() -> None:
     assert kept.tolist() == [0, 1]
 
 
-def test_boxes_of_different_groups_leave_each_other() -> None:
+def test_boxes_of_different_groups_do_not_suppress_each_other() -> None:
     boxes = boxes_of(FIRST, FIRST, FIRST, FIRST)
 
     kept = nms(boxes, scores_of(0.6, 0.7, 0.8, 0.9), groups_of(0, 1, 0, 7), 0.5)
@@ -143,8 +144,8 @@ def test_boxes_of_different_groups_leave_each_other() -> None:
     assert kept.tolist() == [3, 2, 1]
 
 
-def test_groups_are_apart_wherever_their_boxes_lie() -> None:
-    # Given boxes left of and above the picture, and one far beyond
+def test_groups_are_independent_wherever_their_boxes_are() -> None:
+    # Given boxes to the left of and above the picture, and one far beyond it
     boxes = boxes_of((-30, -30, -10, -10), (-40, -40, -20, -20), (-41, -41, -21, -21), FIRST)
 
     kept = nms(boxes, scores_of(0.9, 0.8, 0.7, 0.6), groups_of(0, 1, 2, 3), 0.1)
@@ -153,7 +154,7 @@ def test_groups_are_apart_wherever_their_boxes_lie() -> None:
 
 
 def test_overlap_at_the_threshold_is_kept() -> None:
-    # 50 / 100 is 0.5 exactly
+    # 50 / 100 is exactly 0.5
     boxes = boxes_of(FIRST, (0, 0, 10, 5))
     arguments = boxes, scores_of(0.9, 0.8), groups_of(0, 0)
 
@@ -161,17 +162,18 @@ def test_overlap_at_the_threshold_is_kept() -> None:
     assert nms(*arguments, 0.499).tolist() == [0]
 
 
-def test_small_boxes_of_late_classes_in_large_pictures_are_measured_right() -> None:
-    # Given two boxes of 1.2 x 1 pixels that share 0.4 x 1, IoU 0.2, far out in a large picture
+def test_small_boxes_of_high_classes_in_large_pictures_are_measured_correctly() -> None:
+    # Given two boxes of 1.2 x 1 pixels that share 0.4 x 1 (IoU 0.2), far from the origin of a large
+    # picture
     boxes = boxes_of((19000, 19000, 19001.2, 19001), (19000.8, 19000, 19002, 19001))
 
-    # When the class is a late one, then it is as when it is the first
+    # When the class number is high, then the result is the same as for class 0
     for group in (0, 89):
         kept = nms(boxes, scores_of(0.9, 0.8), groups_of(group, group), 0.22)
         assert kept.tolist() == [0, 1], group
 
 
-def test_a_threshold_of_1_keeps_all_and_of_0_what_only_touches() -> None:
+def test_a_threshold_of_1_keeps_everything_and_of_0_only_boxes_that_do_not_overlap() -> None:
     boxes = boxes_of(FIRST, FIRST, (10, 0, 20, 10), (9, 0, 19, 10))
     arguments = boxes, scores_of(0.9, 0.8, 0.7, 0.6), groups_of(0, 0, 0, 0)
 
@@ -179,27 +181,27 @@ def test_a_threshold_of_1_keeps_all_and_of_0_what_only_touches() -> None:
     assert nms(*arguments, 0.0).tolist() == [0, 2]
 
 
-def test_nothing_in_nothing_out() -> None:
+def test_no_boxes_give_no_boxes() -> None:
     kept = nms(boxes_of(), scores_of(), groups_of(), 0.5)
 
     assert kept.shape == (0,)
     assert kept.dtype == np.intp
 
 
-def test_kinds_leave_their_own_kind() -> None:
-    # Given two cars, then a truck, all in one group and in one place
+def test_boxes_of_the_same_kind_do_not_suppress_each_other() -> None:
+    # Given two cars and a truck, all in one group and in the same place
     boxes = boxes_of(FIRST, NEAR, (0, 0, 10, 9))
 
     kept = nms(boxes, scores_of(0.9, 0.8, 0.7), groups_of(0, 0, 0), 0.5, kinds=groups_of(2, 2, 7))
 
-    # Then the car stands by the car, and the truck goes
+    # Then both cars are kept and the truck is removed
     assert kept.tolist() == [0, 1]
 
 
 def slow_nms(
     boxes: Boxes, scores: Scores, groups: Classes, threshold: float, kinds: Classes | None
 ) -> list[int]:
-    """Say the rule word by word, one pair at a time, in Python's own numbers."""
+    """Apply the rule literally, one pair at a time, in plain Python numbers."""
     kept: list[int] = []
     for i in sorted(range(len(boxes)), key=lambda i: (-scores[i], i)):
         for k in kept:
@@ -220,7 +222,7 @@ def slow_iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return shared / total if total else 0.0
 
 
-# Whole pixels, so that both count areas exactly, and few places, so that many overlap.
+# Whole pixels, so that both compute areas exactly, and few positions, so that many boxes overlap.
 starts, lengths = st.integers(-5, 12), st.integers(0, 12)
 some_box = st.tuples(starts, starts, lengths, lengths)
 
@@ -234,7 +236,7 @@ some_box = st.tuples(starts, starts, lengths, lengths)
     st.integers(-30_000, 30_000),
     st.booleans(),
 )
-def test_suppression_is_as_the_slow_and_plain_one(
+def test_suppression_equals_a_slow_and_plain_implementation(
     found: list[tuple[tuple[int, int, int, int], int, int, int]],
     threshold: float,
     away: int,
@@ -252,7 +254,7 @@ def test_suppression_is_as_the_slow_and_plain_one(
     assert kept.tolist() == slow_nms(boxes, scores, groups, float(np.float32(threshold)), kinds)
 
 
-# --- edges ---
+# --- clipping and growing ---
 
 
 def test_clip_cuts_at_the_edges_of_the_picture() -> None:
@@ -266,14 +268,14 @@ def test_clip_cuts_at_the_edges_of_the_picture() -> None:
 
 
 def test_grow_moves_each_side_by_a_share_of_the_box() -> None:
-    # 10 x 20 pixels grown by 0.1: 1 to each side, 2 up and down
+    # 10 x 20 pixels grown by 0.1: 1 to the left and right, 2 up and down
     found = grow(boxes_of((10, 10, 20, 30), (0, 0, 0, 0)), 0.1)
 
     np.testing.assert_allclose(found, [[9, 8, 21, 32], [0, 0, 0, 0]])
     assert found.dtype == np.float32
 
 
-def test_grow_by_nothing_is_the_box() -> None:
+def test_growing_by_zero_returns_the_same_box() -> None:
     boxes = boxes_of((1, 2, 3, 4))
 
     np.testing.assert_array_equal(grow(boxes, 0), boxes)

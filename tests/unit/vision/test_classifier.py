@@ -1,4 +1,4 @@
-"""Cut-out vehicles -> names."""
+"""Cropped vehicles -> names."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def car(x1: float, y1: float, x2: float, y2: float) -> Detection:
 
 
 def ramp(width: int, height: int) -> Pixels:
-    """Give a picture whose red is each pixel's column and whose green is its row."""
+    """Return a picture in which each pixel's red is its column and its green is its row."""
     rows, columns = np.indices((height, width))
     return np.stack([columns, rows, np.zeros_like(rows)], axis=2).astype(np.uint8)
 
@@ -49,8 +49,8 @@ def name(
 # --- crops ---
 
 
-def test_a_crop_is_the_box_at_the_models_size() -> None:
-    # Given a box of the very size that the model takes, so that no pixel changes
+def test_a_crop_is_the_box_at_the_input_size_of_the_model() -> None:
+    # Given a box of exactly the model's input size, so that no pixel changes
     crop = classifier().crop(ramp(100, 80), car(30, 40, 50, 60))
 
     assert crop.shape == (20, 20, 3)
@@ -58,13 +58,13 @@ def test_a_crop_is_the_box_at_the_models_size() -> None:
 
 
 def test_a_crop_has_a_margin_on_each_side() -> None:
-    # Given a box of 20 x 40 and a margin of a tenth: 2 left and right, 4 up and down
+    # Given a box of 20 x 40 and a margin of 0.1: 2 left and right, 4 up and down
     crop = classifier(with_margin(0.1, (24, 48))).crop(ramp(100, 100), car(30, 40, 50, 80))
 
     np.testing.assert_array_equal(crop, ramp(100, 100)[36:84, 28:52])
 
 
-def test_a_margin_ends_at_the_picture() -> None:
+def test_a_margin_stops_at_the_edge_of_the_picture() -> None:
     # Given boxes in two corners, with a margin of half their sides
     pixels = ramp(60, 50)
     at_half = classifier(with_margin(0.5, (30, 30)))
@@ -76,7 +76,7 @@ def test_a_margin_ends_at_the_picture() -> None:
     np.testing.assert_array_equal(last, pixels[20:, 30:])
 
 
-def test_a_crop_is_stretched() -> None:
+def test_a_crop_is_stretched_to_the_input() -> None:
     crop = classifier().crop(ramp(200, 200), car(100, 0, 200, 10))
 
     assert crop.shape == (20, 20, 3)
@@ -91,15 +91,15 @@ def test_a_crop_is_stretched() -> None:
     st.tuples(*[st.floats(0, 1)] * 4),
     st.sampled_from([0.0, 0.08, 1.0]),
 )
-def test_no_box_in_the_picture_makes_an_empty_crop(
+def test_no_box_within_the_picture_makes_an_empty_crop(
     width: int, height: int, shares: tuple[float, float, float, float], margin: float
 ) -> None:
-    # Given any box of at least a pixel in the picture, as detection gives them
+    # Given any box of at least one pixel within the picture, as the detector returns them
     x1, y1 = shares[0] * (width - 1), shares[1] * (height - 1)
     x2, y2 = x1 + 1 + shares[2] * (width - 1 - x1), y1 + 1 + shares[3] * (height - 1 - y1)
     x1, y1, x2, y2 = (float(np.float32(side)) for side in (x1, y1, x2, y2))
     if x2 - x1 < 1 or y2 - y1 < 1:
-        return  # rounding took it below a pixel
+        return  # rounding made it smaller than a pixel
 
     crop = classifier(with_margin(margin)).crop(ramp(width, height), car(x1, y1, x2, y2))
 
@@ -125,7 +125,7 @@ def test_crops_are_classified_in_order() -> None:
     )
 
 
-def test_the_model_sees_the_crops_as_one_batch() -> None:
+def test_the_model_gets_the_crops_as_one_batch() -> None:
     seen: list[Tensor] = []
 
     def answer(batch: Tensor) -> Sequence[Tensor]:
@@ -139,14 +139,14 @@ def test_the_model_sees_the_crops_as_one_batch() -> None:
 
 
 @pytest.mark.parametrize("top_k", [1, 2, 3, 4])
-def test_names_are_the_likeliest_first(top_k: int) -> None:
+def test_names_are_ordered_by_confidence(top_k: int) -> None:
     found = name([0.2, 0.1, 0.4, 0.3], top_k)
 
     assert found.names == ("Golf", "Polo", "Clio", "Twingo")[:top_k]
     assert found.probs == pytest.approx((0.4, 0.3, 0.2, 0.1)[:top_k])
 
 
-def test_of_equal_probabilities_the_earlier_label_is_first() -> None:
+def test_of_equal_probabilities_the_earlier_label_comes_first() -> None:
     assert name([0.25] * 4, 3).names == ("Clio", "Twingo", "Golf")
 
 
@@ -157,8 +157,8 @@ def test_there_are_no_more_names_than_classes(top_k: int) -> None:
     assert len(found.names) == len(found.probs) == 4
 
 
-def test_an_answer_is_plain_python() -> None:
-    # For JSON, which knows no numpy
+def test_a_classification_is_made_of_plain_python_values() -> None:
+    # For JSON, which cannot serialize numpy types
     found = name([0.1, 0.2, 0.3, 0.4], 2)
 
     assert {type(prob) for prob in found.probs} == {float}
@@ -171,7 +171,7 @@ def test_an_answer_is_plain_python() -> None:
     ("best", "threshold", "certain"),
     [(0.5, 0.5, True), (0.49, 0.5, False), (0.51, 0.5, True), (0.9, 0.95, False), (0.25, 0, True)],
 )
-def test_an_answer_is_certain_from_the_threshold_on(
+def test_a_classification_is_certain_from_the_threshold_on(
     best: float, threshold: float, certain: bool
 ) -> None:
     manifest = replace(CLASSIFY, thresholds=Thresholds(confidence=threshold))
@@ -180,8 +180,8 @@ def test_an_answer_is_certain_from_the_threshold_on(
     assert name([best, rest, rest, rest], 5, manifest).certain is certain
 
 
-def test_the_make_is_the_one_whose_classes_add_up_to_most() -> None:
-    # Given a Golf as the likeliest class, and two Renaults that are likelier together
+def test_the_make_is_the_one_with_the_largest_total_probability() -> None:
+    # Given a Golf as the most likely class, and two Renaults that are more likely together
     found = name([0.3, 0.29, 0.4, 0.01], 1)
 
     assert found.names == ("Golf",)
@@ -190,15 +190,15 @@ def test_the_make_is_the_one_whose_classes_add_up_to_most() -> None:
     assert found.make.prob == pytest.approx(0.59)
 
 
-def test_a_make_is_never_more_than_sure() -> None:
-    # Given probabilities that rounding left a little above 1 together
+def test_the_confidence_of_a_make_never_exceeds_1() -> None:
+    # Given probabilities whose sum is a little above 1 because of rounding
     found = name([0.5000001, 0.5000001, 0, 0], 1)
 
     assert found.make is not None
     assert found.make.prob == 1.0
 
 
-def test_makes_may_be_mixed_in_the_labels() -> None:
+def test_labels_may_list_makes_in_any_order() -> None:
     manifest = replace(
         CLASSIFY, labels=("Polo", "Clio", "Up", "Twingo"), makes=("VW", "Renault", "VW", "Renault")
     )

@@ -1,4 +1,4 @@
-"""Raw outputs -> boxes and scores, on tensors small enough to reckon by hand."""
+"""Raw outputs -> boxes and scores, on tensors small enough to check by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from carlens.models.manifest import DETECTORS, Decoder, OutputSpec
 from carlens.vision.decoders import DECODERS, detr, nanodet, sigmoid, softmax, ssd, yolo, yolox
 from tests.models_support import INPUT, Tensor
 
-# Wide, so that a swapped x and y shows.
+# Wide, so that swapping x and y is noticed.
 SIZE = replace(INPUT, width=200, height=100)
 NAN, INF = float("nan"), float("inf")
 
@@ -28,7 +28,7 @@ def tensor(rows: Sequence[Sequence[float]]) -> Tensor:
     return np.array(rows, np.float32)
 
 
-def test_every_decoder_of_a_detector_is_there() -> None:
+def test_every_detection_decoder_is_implemented() -> None:
     assert set(DECODERS) == set(DETECTORS)
     assert {*DETECTORS, "softmax"} == set(get_args(Decoder))
 
@@ -37,7 +37,7 @@ def test_every_decoder_of_a_detector_is_there() -> None:
 
 
 def test_ssd_swaps_the_axes_and_scales_to_the_input() -> None:
-    # y1, x1, y2, x2 as shares of 100 high and 200 wide
+    # y1, x1, y2, x2 as fractions of 100 high and 200 wide
     boxes = tensor([[0.1, 0.2, 0.5, 0.6], [0, 0, 1, 1]])
     scores = tensor([[0.9, 0.1], [0.2, 0.8]])
 
@@ -52,7 +52,7 @@ def test_ssd_swaps_the_axes_and_scales_to_the_input() -> None:
 
 
 def bins(*distances: int, last: int, sure: float = 50.0) -> list[float]:
-    """Give logits of distributions that are all on one bin each."""
+    """Return logits of distributions that each have all their probability in one bin."""
     return [sure if i == distance else 0.0 for distance in distances for i in range(last + 1)]
 
 
@@ -67,13 +67,13 @@ def test_nanodet_adds_distances_to_the_points() -> None:
     # When
     boxes, scores = nanodet([raw], spec("nanodet", strides=strides, reg_max=3), SIZE)
 
-    # Then the second point of the first grid is at (1 * 100, 0 * 100), without a half, and its
-    # distances to left, top, right, bottom are (0, 1, 2, 3) * 100
+    # Then the second point of the first grid is at (1 * 100, 0 * 100), without an offset of a half,
+    # and its distances to left, top, right and bottom are (0, 1, 2, 3) * 100
     assert boxes.shape == (10, 4)
     np.testing.assert_allclose(boxes[1], [100 - 0, 0 - 100, 100 + 200, 0 + 300], atol=1e-3)
-    # and the last of the second grid is at (3 * 50, 1 * 50), its distances (3, 2, 1, 0) * 50
+    # And the last point of the second grid is at (3 * 50, 1 * 50), with distances (3, 2, 1, 0) * 50
     np.testing.assert_allclose(boxes[9], [150 - 150, 50 - 100, 150 + 50, 50 + 0], atol=1e-3)
-    # and where all distances are 0, the box is the point
+    # And where all distances are 0, the box is the point itself
     np.testing.assert_allclose(boxes[7], [50, 50, 50, 50], atol=1e-3)
     np.testing.assert_allclose(scores[[0, 1, 9]], [[0.1, 0.2], [0.7, 0.3], [0.4, 0.6]])
 
@@ -90,21 +90,21 @@ def test_nanodet_takes_the_mean_of_each_distribution() -> None:
     np.testing.assert_allclose(boxes, [[-7.5, -5, 5, 5]], rtol=1e-6)
 
 
-def test_nanodet_counts_points_that_lie_partly_outside() -> None:
+def test_nanodet_counts_points_that_are_partly_outside() -> None:
     # 416 / 64 is 6.5: 7 x 7 points
     size = replace(INPUT, width=416, height=416)
     raw = np.zeros((49, 1 + 32), np.float32)
 
     boxes, _ = nanodet([raw], spec("nanodet", strides=(64,)), size)
 
-    # Eight even bins have a mean of 3.5, times 64; the last point is at 6 * 64
+    # Eight equal bins have a mean of 3.5, times 64; the last point is at 6 * 64
     np.testing.assert_allclose(boxes[-1], [384 - 224, 384 - 224, 384 + 224, 384 + 224])
 
 
 # --- yolox ---
 
 
-def test_yolox_adds_offsets_to_cells_and_takes_exponents_of_sides() -> None:
+def test_yolox_adds_offsets_to_cells_and_exponentiates_sides() -> None:
     # Given strides of 100 and 50 on 200 x 100: 2 x 1 cells, then 4 x 2, row by row
     raw = np.zeros((10, 5 + 2), np.float32)
     raw[1] = [0.5, 0.25, np.log(1.5), np.log(0.5), 0.5, 0.8, 0.1]
@@ -112,25 +112,25 @@ def test_yolox_adds_offsets_to_cells_and_takes_exponents_of_sides() -> None:
 
     boxes, scores = yolox([raw], spec("yolox", strides=(100, 50)), SIZE)
 
-    # Then the second cell of the first grid, column 1 and row 0, has its center at
-    # ((1 + 0.5) * 100, (0 + 0.25) * 100) and sides of 1.5 * 100 and 0.5 * 100
+    # Then the second cell of the first grid, column 1 and row 0, has its center at ((1 + 0.5) *
+    # 100, (0 + 0.25) * 100) and sides of 1.5 * 100 and 0.5 * 100
     np.testing.assert_allclose(boxes[1], [150 - 75, 25 - 25, 150 + 75, 25 + 25], rtol=1e-5)
-    # and the third of the last row of the second grid, column 2 and row 1, has it at
+    # And the third cell in the last row of the second grid, column 2 and row 1, has its center at
     # ((2 - 0.5) * 50, (1 + 1) * 50) and sides of 1 * 50 and 2 * 50
     np.testing.assert_allclose(boxes[8], [75 - 25, 100 - 50, 75 + 25, 100 + 50], rtol=1e-5)
-    # and scores are objectness times class
+    # And scores are objectness times class score
     np.testing.assert_allclose(scores[[0, 1, 8]], [[0.0, 0.0], [0.4, 0.05], [0.0, 0.9]], rtol=1e-6)
 
 
-def test_yolox_bounds_the_sides() -> None:
-    # Given logarithms whose exponents no float32 holds
+def test_yolox_limits_the_sides() -> None:
+    # Given logarithms whose exponentials overflow float32
     size = replace(INPUT, width=10, height=10)
     raw = tensor([[0, 0, 1000, 88, 1, 1]])
 
     with np.errstate(over="raise", invalid="raise"):
         boxes, _ = yolox([raw], spec("yolox", strides=(10,)), size)
 
-    # Then the sides are e^16 * 10, far larger than any picture, and finite
+    # Then the sides are e^16 * 10: finite, and far larger than any picture
     half = np.exp(16) * 10 / 2
     np.testing.assert_allclose(boxes, [[-half, -half, half, half]], rtol=1e-5)
 
@@ -138,8 +138,8 @@ def test_yolox_bounds_the_sides() -> None:
 # --- yolo ---
 
 
-def test_yolo_has_a_column_a_box() -> None:
-    # Rows: center x, center y, width, height, and one score a class
+def test_yolo_has_one_column_per_box() -> None:
+    # Rows: center x, center y, width, height, and one score per class
     raw = tensor([[50, 10], [40, 20], [20, 4], [10, 6], [0.9, 0.1], [0.2, 0.3], [0.0, 0.4]])
 
     boxes, scores = yolo([raw], spec("yolo"), SIZE)
@@ -151,10 +151,10 @@ def test_yolo_has_a_column_a_box() -> None:
 # --- detr ---
 
 
-def test_detr_with_softmax_leaves_no_object_out() -> None:
+def test_detr_with_softmax_drops_the_no_object_class() -> None:
     # Given one query with odds of 2 : 1 : 5, the last for "no object"
     logits = tensor([[np.log(2), 0.0, np.log(5)]])
-    # center x, center y, width, height as shares of 200 wide and 100 high
+    # center x, center y, width, height as fractions of 200 wide and 100 high
     boxes = tensor([[0.5, 0.5, 0.1, 0.4]])
 
     found, scores = detr([logits, boxes], spec("detr"), SIZE)
@@ -165,7 +165,7 @@ def test_detr_with_softmax_leaves_no_object_out() -> None:
 
 
 def test_detr_with_sigmoid_keeps_every_class() -> None:
-    # Given logits of odds 1 : 1, 3 : 1 and 1 : 4
+    # Given logits with odds of 1 : 1, 3 : 1 and 1 : 4
     logits = tensor([[0.0, np.log(3), -np.log(4)]])
     boxes = tensor([[0.25, 0.75, 0.5, 0.5]])
 
@@ -194,7 +194,7 @@ def test_softmax_of_large_logits_neither_overflows_nor_vanishes() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_sigmoid_by_hand_and_at_its_ends() -> None:
+def test_sigmoid_by_hand_and_at_its_limits() -> None:
     with np.errstate(over="raise", invalid="raise"):
         found = sigmoid(tensor([[0, np.log(9), -np.log(9), 1e30, -1e30, INF, -INF]]))
 
@@ -212,7 +212,7 @@ def test_softmax_gives_probabilities(logits: list[float]) -> None:
     assert found[np.argmax(logits)] == found.max()
 
 
-# --- hostile ones: each decoder on outputs of any value ---
+# --- hostile outputs: each decoder must accept any value ---
 
 SHAPES: dict[Decoder, list[tuple[int, int]]] = {
     "ssd": [(6, 4), (6, 3)],
@@ -231,7 +231,7 @@ def test_no_value_makes_a_decoder_fail(decoder: Decoder, value: float) -> None:
 
     boxes, scores = DECODERS[decoder](outputs, spec(decoder, strides=(100, 50)), SIZE)
 
-    # Detection drops what is no number; here every box only has its row.
+    # The detector drops boxes that are not finite; here every box only needs its row.
     assert boxes.shape == (len(scores), 4)
     assert scores.shape[1] == 3
     assert boxes.dtype == scores.dtype == np.float32
@@ -240,8 +240,10 @@ def test_no_value_makes_a_decoder_fail(decoder: Decoder, value: float) -> None:
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("value", [NAN, INF, -INF])
 @pytest.mark.parametrize("decoder", DETECTORS)
-def test_one_box_that_is_no_number_spoils_no_other(decoder: Decoder, value: float) -> None:
-    # Given outputs of which the last box, in every output, is no number
+def test_a_box_that_is_not_finite_does_not_affect_the_others(
+    decoder: Decoder, value: float
+) -> None:
+    # Given outputs in which the last box is not finite
     rng = np.random.default_rng(7)
     good = [rng.random(shape, np.float32) for shape in SHAPES[decoder]]
     bad = [array.copy() for array in good]
@@ -253,13 +255,13 @@ def test_one_box_that_is_no_number_spoils_no_other(decoder: Decoder, value: floa
     expected = DECODERS[decoder](good, output, SIZE)
     found = DECODERS[decoder](bad, output, SIZE)
 
-    # Then all boxes but the last are the same
+    # Then all boxes but the last are unchanged
     for have, want in zip(found, expected, strict=True):
         np.testing.assert_array_equal(have[:-1], want[:-1])
 
 
 @pytest.mark.parametrize("decoder", ["ssd", "yolo", "detr"])
-def test_no_boxes_in_no_boxes_out(decoder: Decoder) -> None:
+def test_no_boxes_give_no_boxes(decoder: Decoder) -> None:
     outputs = [
         np.zeros((rows, 0) if decoder == "yolo" else (0, columns), np.float32)
         for rows, columns in SHAPES[decoder]

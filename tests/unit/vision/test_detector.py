@@ -1,4 +1,4 @@
-"""A picture -> objects, with a model in memory that tells or really sees them."""
+"""A picture -> objects, with an in-memory model that returns scripted boxes or finds patches."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.models_support import (
 
 Told = tuple[Box, str, float]
 
-# As large as the model's input, so that its pixels are the picture's, and there are no tiles.
+# The size of the model's input, so that its pixels are the picture's and there are no tiles.
 PLAIN = np.zeros((100, 100, 3), np.uint8)
 
 BOX: Box = (10, 10, 50, 50)
@@ -42,27 +42,27 @@ def found_in(objects: Sequence[Detection]) -> list[tuple[str, float]]:
 
 
 def box_of(found: Detection) -> tuple[int, ...]:
-    """Give a box in whole pixels."""
+    """Return a box in whole pixels."""
     return tuple(round(side) for side in (found.x1, found.y1, found.x2, found.y2))
 
 
-# --- what is kept ---
+# --- which objects are kept ---
 
 
-def test_an_object_is_told_by_box_class_and_confidence() -> None:
+def test_an_object_has_a_box_a_class_and_a_confidence() -> None:
     (found,) = detect([((10, 20.25, 50.5, 70), "car", 0.75)])
 
-    # Its box is exact: whoever answers rounds it
+    # The box is exact; the serializer rounds it
     sides = (found.x1, found.y1, found.x2, found.y2)
     assert sides == pytest.approx((10, 20.25, 50.5, 70), abs=1e-4)
     assert (found.class_name, found.confidence) == ("car", 0.75)
 
 
-def test_nothing_is_an_answer() -> None:
+def test_a_picture_may_contain_nothing() -> None:
     assert detect([]) == []
 
 
-def test_the_most_confident_comes_first() -> None:
+def test_the_most_confident_object_comes_first() -> None:
     objects = detect(
         [((0, 0, 9, 9), "car", 0.6), ((20, 0, 29, 9), "bus", 0.9), ((40, 0, 49, 9), "car", 0.8)]
     )
@@ -71,7 +71,7 @@ def test_the_most_confident_comes_first() -> None:
 
 
 @pytest.mark.parametrize("confidence", [0.3, 0.4, 0.5])
-def test_confidence_is_the_least_that_is_kept(confidence: float) -> None:
+def test_confidence_is_the_lowest_that_is_kept(confidence: float) -> None:
     told = [((20.0 * i, 0.0, 20.0 * i + 9, 9.0), "car", 0.3 + 0.1 * i) for i in range(4)]
 
     objects = detect(told, confidence=confidence)
@@ -80,8 +80,8 @@ def test_confidence_is_the_least_that_is_kept(confidence: float) -> None:
     assert [round(o.confidence, 3) for o in objects] == expected
 
 
-def test_one_point_may_be_of_several_classes() -> None:
-    # Given one box of the model with two scores above the threshold
+def test_one_point_may_have_several_classes() -> None:
+    # Given one box from the model with two scores above the threshold
     boxes = np.array([[[0.1, 0.1, 0.5, 0.5]]], np.float32)
     scores = np.array([[[0.7, 0.0, 0.0, 0.6]]], np.float32)
 
@@ -90,7 +90,7 @@ def test_one_point_may_be_of_several_classes() -> None:
     assert found_in(objects) == [("car", 0.7), ("person", 0.6)]
 
 
-def test_classes_are_the_only_ones_kept() -> None:
+def test_only_the_requested_classes_are_kept() -> None:
     told = [((20.0 * i, 0.0, 20.0 * i + 9, 9.0), n, 0.9) for i, n in enumerate(DETECT.labels)]
 
     assert len(detect(told, classes=None)) == 4
@@ -99,8 +99,8 @@ def test_classes_are_the_only_ones_kept() -> None:
     assert detect(told, classes=frozenset({"boat"})) == []
 
 
-def test_max_objects_are_counted_after_all_that_drops_some() -> None:
-    # Given doubles, tiny ones and other classes among the surest
+def test_max_objects_applies_after_all_other_filters() -> None:
+    # Given duplicates, tiny boxes and other classes among the most confident
     told: list[Told] = [
         ((0, 0, 20, 20), "car", 0.99),
         ((0, 0, 20, 19), "car", 0.98),
@@ -115,7 +115,7 @@ def test_max_objects_are_counted_after_all_that_drops_some() -> None:
     assert found_in(objects) == [("car", 0.99), ("car", 0.95)]
 
 
-def test_min_area_is_a_share_of_the_picture() -> None:
+def test_min_area_is_a_fraction_of_the_picture() -> None:
     # 10 x 10 is 1 % of 100 x 100, 10 x 9 is less
     told: list[Told] = [((0, 0, 10, 10), "car", 0.9), ((20, 0, 30, 9), "car", 0.8)]
 
@@ -124,15 +124,15 @@ def test_min_area_is_a_share_of_the_picture() -> None:
     assert detect(told, min_area=0.02) == []
 
 
-def test_min_area_counts_only_what_is_in_the_picture() -> None:
-    # Given a box of 40 x 10 of which 5 x 10 are inside
+def test_min_area_counts_only_the_part_within_the_picture() -> None:
+    # Given a box of 40 x 10, of which 5 x 10 are within the picture
     told: list[Told] = [((95, 0, 135, 10), "car", 0.9)]
 
     assert len(detect(told, min_area=0.005)) == 1
     assert detect(told, min_area=0.0051) == []
 
 
-# --- doubles ---
+# --- duplicates ---
 
 # IoU with BOX: 40 x 40 = 1600; 40 x 36 is 0.9, 40 x 24 is 0.6, 40 x 23 is 0.575, 40 x 21 is 0.525
 SHIFTED: dict[float, Box] = {
@@ -145,35 +145,37 @@ SHIFTED: dict[float, Box] = {
 
 @pytest.mark.parametrize("name", ["car", "person"])
 @pytest.mark.parametrize(("overlap", "count"), [(0.9, 1), (0.6, 2), (0.575, 2), (0.525, 2)])
-def test_boxes_of_a_class_are_doubles_above_iou(name: str, overlap: float, count: int) -> None:
-    # When iou is 0.6, and merge_iou, which is not for boxes of one class, 0.55
+def test_boxes_of_one_class_are_duplicates_above_iou(name: str, overlap: float, count: int) -> None:
+    # When iou is 0.6, and merge_iou, which does not apply within a class, is 0.55
     objects = detect([(BOX, name, 0.9), (SHIFTED[overlap], name, 0.8)], iou=0.601, merge_iou=0.55)
 
     assert found_in(objects) == [(name, 0.9), (name, 0.8)][:count]
 
 
 @pytest.mark.parametrize(("overlap", "count"), [(0.9, 1), (0.575, 1), (0.525, 2)])
-def test_boxes_of_two_classes_of_vehicles_are_doubles_above_merge_iou(
+def test_boxes_of_two_vehicle_classes_are_duplicates_above_merge_iou(
     overlap: float, count: int
 ) -> None:
     told: list[Told] = [(BOX, "car", 0.8), (SHIFTED[overlap], "truck", 0.9)]
 
     objects = detect(told, iou=0.6, merge_iou=0.55)
 
-    # Then the surer one stays, whichever it is
+    # Then the more confident one is kept, whichever it is
     assert found_in(objects) == [("truck", 0.9), ("car", 0.8)][:count]
 
 
 @pytest.mark.parametrize(("car", "truck"), [(0.9, 0.8), (0.8, 0.9)])
-def test_of_a_vehicle_seen_as_car_and_truck_the_surer_one_stays(car: float, truck: float) -> None:
+def test_of_a_vehicle_found_as_car_and_truck_the_more_confident_is_kept(
+    car: float, truck: float
+) -> None:
     objects = detect([(BOX, "car", car), (BOX, "truck", truck)])
 
     assert found_in(objects) == [max(("car", car), ("truck", truck), key=lambda pair: pair[1])]
 
 
-def test_the_right_one_of_each_double_goes() -> None:
-    """Defect 8 of the original: while it deleted by index, the indices shifted."""
-    # Given pick-ups seen twice, between objects that are seen once
+def test_the_right_one_of_each_duplicate_is_removed() -> None:
+    """Defect 8 of the original: it deleted by index while the indices shifted."""
+    # Given pickups found twice, between objects that are found once
     told: list[Told] = []
     for i in range(5):
         x, y = 20.0 * i, 30.0
@@ -186,13 +188,13 @@ def test_the_right_one_of_each_double_goes() -> None:
 
     objects = detect(told)
 
-    # Then no truck is left where the pick-ups are, and all else is
+    # Then no truck is left where the pickups are, and all other objects are kept
     assert sorted((o.class_name, round(o.y1)) for o in objects) == sorted(
         [("car", 30), ("truck", 70), ("person", 0)] * 5
     )
 
 
-def test_a_person_in_a_car_stays() -> None:
+def test_a_person_in_a_car_is_kept() -> None:
     objects = detect([(BOX, "car", 0.9), (SHIFTED[0.9], "person", 0.8)], iou=0.1, merge_iou=0.1)
 
     assert found_in(objects) == [("car", 0.9), ("person", 0.8)]
@@ -220,7 +222,7 @@ def test_boxes_are_clipped_to_the_picture() -> None:
     assert [box_of(o) for o in objects] == [(0, 0, 20, 20), (60, 70, 100, 100), (0, 40, 100, 60)]
 
 
-def test_boxes_outside_of_the_picture_are_none() -> None:
+def test_boxes_outside_the_picture_are_dropped() -> None:
     told: list[Told] = [
         ((-20, 10, -5, 20), "car", 0.9),
         ((101, 10, 120, 20), "car", 0.9),
@@ -230,26 +232,26 @@ def test_boxes_outside_of_the_picture_are_none() -> None:
     assert detect(told) == []
 
 
-def test_doubles_are_found_by_what_lies_in_the_picture() -> None:
-    # Given two boxes that are the same inside of the picture and differ outside
+def test_duplicates_are_found_by_the_part_within_the_picture() -> None:
+    # Given two boxes that are equal within the picture and differ outside
     told: list[Told] = [((60, 0, 100, 40), "car", 0.9), ((60, 0, 200, 40), "car", 0.8)]
 
     assert found_in(detect(told)) == [("car", 0.9)]
 
 
-def test_boxes_of_less_than_a_pixel_are_none() -> None:
+def test_boxes_smaller_than_a_pixel_are_dropped() -> None:
     told: list[Told] = [
         ((10, 10, 10, 50), "car", 0.9),
         ((10, 10, 50, 10), "car", 0.9),
         ((50, 50, 10, 10), "car", 0.9),
         ((10.1, 10, 11, 50), "car", 0.9),
-        ((99.5, 10, 110, 50), "car", 0.9),  # less than one in the picture
+        ((99.5, 10, 110, 50), "car", 0.9),  # less than one pixel within the picture
     ]
 
     assert detect(told) == []
 
 
-def test_boxes_are_in_the_pictures_own_pixels() -> None:
+def test_boxes_are_in_pixels_of_the_picture() -> None:
     # Given a picture twice as wide and half as high as the input
     objects = detect([((10, 20, 50, 60), "car", 0.9)], np.zeros((50, 200, 3), np.uint8))
 
@@ -262,8 +264,10 @@ def test_boxes_are_in_the_pictures_own_pixels() -> None:
 @pytest.mark.parametrize(
     "size", [(1, 1), (1, 5000), (5000, 1), (2, 2), (63, 5000), (64, 5000), (64, 150), (5000, 64)]
 )
-def test_pictures_of_any_shape_are_seen(size: tuple[int, int], slices: int, resize: Any) -> None:
-    # Given a model that sees an object all over each view
+def test_pictures_of_any_shape_are_processed(
+    size: tuple[int, int], slices: int, resize: Any
+) -> None:
+    # Given a model that finds an object covering each whole view
     manifest = replace(DETECT, input=replace(INPUT, resize=resize))
     width, height = size
     views: list[int] = []
@@ -286,13 +290,13 @@ def test_pictures_of_any_shape_are_seen(size: tuple[int, int], slices: int, resi
     assert views == [1 + slices**2 if sliced else 1]
 
 
-# --- no numbers ---
+# --- values that are not finite ---
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
 @pytest.mark.parametrize("side", range(4))
-def test_a_box_that_is_no_number_is_dropped_alone(value: float, side: int) -> None:
-    # Given a box with a side that is none, surer than the one that is right
+def test_only_the_box_that_is_not_finite_is_dropped(value: float, side: int) -> None:
+    # Given a box with a side that is not finite, more confident than the valid one
     sides = list(BOX)
     sides[side] = value
     bad: Box = (sides[0], sides[1], sides[2], sides[3])
@@ -300,7 +304,7 @@ def test_a_box_that_is_no_number_is_dropped_alone(value: float, side: int) -> No
     with np.errstate(all="ignore"):
         objects = detect([(bad, "car", 0.99), ((60, 60, 90, 90), "car", 0.6)])
 
-    # 3e38 is a number, if a large one: clipped, it may be a box
+    # 3e38 is finite, if large: once clipped, it may be a box
     assert ("car", 0.6) in found_in(objects)
     assert all(0 <= o.x1 < o.x2 <= 100 and 0 <= o.y1 < o.y2 <= 100 for o in objects)
     if not np.isfinite(value):
@@ -308,20 +312,20 @@ def test_a_box_that_is_no_number_is_dropped_alone(value: float, side: int) -> No
 
 
 @pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf])
-def test_a_score_that_is_no_number_is_dropped_alone(score: float) -> None:
-    # No JSON could tell it
+def test_only_the_score_that_is_not_finite_is_dropped(score: float) -> None:
+    # JSON cannot represent it
     objects = detect([(BOX, "car", score), ((60, 60, 90, 90), "car", 0.6)], confidence=0.0)
 
     assert [o for o in found_in(objects) if o[1] != 0] == [("car", 0.6)]
     assert all(np.isfinite(o.confidence) for o in objects)
 
 
-# --- floods ---
+# --- very many boxes ---
 
 
 def test_a_confidence_of_0_keeps_the_2000_most_confident_boxes() -> None:
-    # Given as many boxes, classes and tiles as the shipped detector has, all of them apart
-    # enough to stay, and all of them asked for
+    # Given as many boxes, classes and tiles as the shipped detector has, all far enough apart to be
+    # kept, and all of them requested
     rng = np.random.default_rng(0)
     corners = rng.random((5, 1917, 2), np.float32) * 0.6 + 0.1
     boxes = np.concatenate([corners, corners + 0.2], axis=-1)
@@ -335,17 +339,17 @@ def test_a_confidence_of_0_keeps_the_2000_most_confident_boxes() -> None:
     # When
     objects = detector.detect(np.zeros((400, 400, 3), np.uint8), everything)
 
-    # Then of 862,650 boxes the 2,000 most confident are kept, but for a few parts of others
+    # Then the 2,000 most confident of 862,650 boxes are kept, except a few that are parts of others
     assert 1900 < len(objects) <= 2000
     assert objects[-1].confidence > 0.99
 
 
 @pytest.mark.parametrize(("doubles", "found"), [(1999, 2), (2000, 1)])
-def test_candidates_are_bounded_before_suppression(doubles: int, found: int) -> None:
+def test_candidates_are_limited_before_suppression(doubles: int, found: int) -> None:
     # Given many boxes of one object, and a less confident one elsewhere
     told: list[Told] = [(BOX, "car", 0.9)] * doubles + [((60, 60, 90, 90), "car", 0.6)]
 
-    # Then suppression, which takes quadratic time, is given 2,000 boxes at most
+    # Then suppression, which takes quadratic time, gets at most 2,000 boxes
     assert found_in(detect(told)) == [("car", 0.9), ("car", 0.6)][:found]
 
 
@@ -353,7 +357,7 @@ def test_candidates_are_bounded_before_suppression(doubles: int, found: int) -> 
 
 
 def seen_in_views(*views: Sequence[Told]) -> list[Detection]:
-    """Look at a picture of 400 x 400, given what is told of each of its five views."""
+    """Detect in a picture of 400 x 400, given the boxes in each of its five views."""
     bounds = tile(400, 400, 2)
     boxes = np.zeros((5, 1, 4), np.float32)
     scores = np.zeros((5, 1, len(DETECT.labels)), np.float32)
@@ -370,9 +374,9 @@ def seen_in_views(*views: Sequence[Told]) -> list[Detection]:
 @pytest.mark.parametrize(
     ("whole", "in_tile", "kept"),
     [
-        # A window of a car is none, where the whole picture shows the car surer ...
+        # A box inside a car is dropped where the whole picture shows the car more confidently ...
         (("car", 0.9), ("car", 0.6), [("car", 0.9)]),
-        # ... but a car before a larger thing, or surer than it, is.
+        # ... but not where it is in front of a larger object, or more confident than it.
         (("bus", 0.9), ("car", 0.6), [("bus", 0.9), ("car", 0.6)]),
         (("car", 0.6), ("car", 0.9), [("car", 0.9), ("car", 0.6)]),
     ],
@@ -385,8 +389,8 @@ def test_a_part_of_what_the_whole_picture_shows_is_dropped(
     assert found_in(found) == kept
 
 
-def test_what_is_partly_outside_or_seen_in_the_whole_picture_is_no_part() -> None:
-    # Given a tile's box that is a third outside, and two boxes of the whole picture, one in the other
+def test_a_box_partly_outside_or_from_the_whole_picture_is_not_a_part() -> None:
+    # Given a box of a tile that is one third outside, and two nested boxes of the whole picture
     outside = seen_in_views([((20, 20, 180, 160), "car", 0.9)], [((20, 120, 180, 180), "car", 0.6)])
     both_whole = detect([((0, 0, 90, 90), "car", 0.9), ((10, 10, 40, 40), "car", 0.6)])
 
@@ -404,7 +408,7 @@ def test_what_is_partly_outside_or_seen_in_the_whole_picture_is_no_part() -> Non
         ((1000, 64), 3, 10),
     ],
 )
-def test_large_pictures_are_tiled_and_run_as_one_batch(
+def test_large_pictures_are_tiled_and_processed_as_one_batch(
     size: tuple[int, int], slices: int, views: int
 ) -> None:
     detector, model = color_detector()
@@ -416,7 +420,7 @@ def test_large_pictures_are_tiled_and_run_as_one_batch(
 
 @pytest.mark.parametrize("slices", [1, 2, 3])
 @pytest.mark.parametrize("size", [(400, 400), (640, 200), (180, 500)])
-def test_what_is_drawn_is_found_once_where_it_is(size: tuple[int, int], slices: int) -> None:
+def test_each_patch_is_found_once_and_in_its_place(size: tuple[int, int], slices: int) -> None:
     # Given patches in a corner, across the seams of the tiles, and small ones between
     width, height = size
     drawn = {
@@ -427,10 +431,11 @@ def test_what_is_drawn_is_found_once_where_it_is(size: tuple[int, int], slices: 
     }
     detector, _ = color_detector()
 
-    # When a model looks that finds the part of each patch that its view shows
+    # When a model finds the part of each patch that its view shows
     objects = detector.detect(picture(width, height, **drawn), replace(OPTIONS, slices=slices))
 
-    # Then no part of one is told as an object, and the boxes are right to a pixel of the input
+    # Then no part of a patch is returned as an object, and the boxes are correct to a pixel of the
+    # input
     assert sorted(o.class_name for o in objects) == sorted(drawn)
     for found in objects:
         difference = np.subtract(box_of(found), drawn[found.class_name])
@@ -438,8 +443,8 @@ def test_what_is_drawn_is_found_once_where_it_is(size: tuple[int, int], slices: 
         assert np.abs(difference[1::2]).max() <= height / 100 + 1
 
 
-# A picture of 300 x 300 in 2 x 2 tiles: 0..167 and 133..300, each seen at 100 x 100. A box is
-# cut off when it comes within 1.2 % of a tile's side to an inner edge: 1.2 in the input.
+# A picture of 300 x 300 in 2 x 2 tiles: 0..167 and 133..300, each scaled to 100 x 100. A box counts
+# as cut off within 1.2 % of a tile's side from an inner edge: 1.2 in the input.
 MIDDLE, FIRST, LAST = (40.0, 60.0), (0.0, 20.0), (80.0, 100.0)
 NEARLY_FIRST, NEARLY_LAST = (1.0, 20.0), (80.0, 99.0)
 NOT_FIRST, NOT_LAST = (2.0, 20.0), (80.0, 98.0)
@@ -466,10 +471,10 @@ NOT_FIRST, NOT_LAST = (2.0, 20.0), (80.0, 98.0)
     ],
 )
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_box_that_an_inner_edge_cut_is_dropped(
+def test_a_box_cut_off_by_an_inner_edge_is_dropped(
     left: bool, x: tuple[float, float], kept: bool, turned: bool
 ) -> None:
-    # Given that one tile alone tells a box: the first, or its neighbor to the right or below
+    # Given a single tile with a box: the first, or its neighbor to the right or below
     at = 0 if left else (2 if turned else 1)
     (low, high), (other_low, other_high) = x, MIDDLE
     box = (other_low, low, other_high, high) if turned else (low, other_low, high, other_high)
@@ -480,7 +485,7 @@ def test_a_box_that_an_inner_edge_cut_is_dropped(
     pixels = np.zeros((300, 300, 3), np.uint8)
     objects = scripted_detector(*views).detect(pixels, replace(OPTIONS, slices=2))
 
-    # Then it is there, where it lies in the picture, unless it was cut
+    # Then it is returned at its place in the picture, unless it was cut off
     assert len(objects) == kept
     if kept:
         start = 0 if left else 133
@@ -489,8 +494,8 @@ def test_a_box_that_an_inner_edge_cut_is_dropped(
         np.testing.assert_allclose(found[1::2] if turned else found[::2], expected, atol=1)
 
 
-def test_the_surest_view_of_an_object_counts() -> None:
-    # Given one car, seen by the whole picture's view and, surer, by the last tile
+def test_the_most_confident_view_of_an_object_is_used() -> None:
+    # Given one car, found in the view of the whole picture and, more confidently, in the last tile
     views: list[list[Told]] = [[] for _ in range(5)]
     views[0] = [((60, 60, 90, 90), "car", 0.6)]  # 180..270
     views[4] = [((28, 28, 82, 82), "car", 0.9)]  # 133 + 28 * 1.67 = 180, 133 + 82 * 1.67 = 270
@@ -503,7 +508,7 @@ def test_the_surest_view_of_an_object_counts() -> None:
     np.testing.assert_allclose(box_of(objects[0]), (180, 180, 270, 270), atol=1)
 
 
-def test_a_letterbox_tells_boxes_in_the_pictures_pixels() -> None:
+def test_letterbox_returns_boxes_in_pixels_of_the_picture() -> None:
     # Given a model that keeps the aspect ratio: 200 x 100 becomes 100 x 50, 25 down
     manifest: Manifest = replace(DETECT, input=replace(INPUT, resize="letterbox"))
     detector = scripted_detector([((10, 35, 50, 65), "car", 0.9)], manifest=manifest)
@@ -513,8 +518,8 @@ def test_a_letterbox_tells_boxes_in_the_pictures_pixels() -> None:
     assert [box_of(o) for o in objects] == [(20, 20, 100, 80)]
 
 
-def test_a_crop_sees_the_middle_alone() -> None:
-    # Given a model that cuts: of 200 x 100 it sees 50..150
+def test_crop_detects_in_the_middle_only() -> None:
+    # Given a model that crops: of 200 x 100 it gets 50..150
     detector, _ = color_detector(replace(DETECT, input=replace(INPUT, resize="crop")))
     pixels = picture(200, 100, car=(60, 20, 100, 60), truck=(0, 0, 40, 100))
 

@@ -1,4 +1,6 @@
-"""Pictures of a request -> what is in each, in order, each failing alone."""
+"""The pictures of a request -> the objects in each, in order; a picture that fails does not affect
+the others.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +33,12 @@ from tests.models_support import (
 
 Decode = Callable[[], Pixels]
 
-# A classifier that tells the colors of the patches apart.
+# A classifier that distinguishes the colors of the patches.
 NAMES = replace(CLASSIFY, labels=tuple(f"a {label}" for label in COLORS), makes=())
 
 
 class Clock:
-    """Time in memory: out of it after a number of things have been done."""
+    """A clock in memory: out of time after a number of steps."""
 
     def __init__(self, lasts: float = np.inf) -> None:
         self.lasts = lasts
@@ -47,7 +49,7 @@ class Clock:
 
 
 class Copy:
-    """The models of a copy of Carlens, which write down what they do."""
+    """Models that record what they do."""
 
     def __init__(self, lasts: float = np.inf) -> None:
         self.clock = Clock(lasts)
@@ -85,17 +87,17 @@ class Copy:
 
 
 def of(*labels: str, width: int = 100) -> Decode:
-    """Give a picture with a patch of each class, side by side."""
+    """Return a decoder of a picture with a patch of each class, side by side."""
     patches = {label: (20 * i, 10, 20 * i + 15, 40) for i, label in enumerate(labels)}
     return lambda: picture(width, 100, **patches)
 
 
 def broken() -> Pixels:
-    raise NotAnImage("The picture is broken.")
+    raise NotAnImage("The picture is corrupt.")
 
 
 def seen(results: Sequence[ImageResult | PictureError]) -> list[Any]:
-    """Give what is in each picture, as class and name, or why there is nothing."""
+    """Return what is in each picture, as class and name, or the code of its error."""
     return [
         result.code
         if isinstance(result, PictureError)
@@ -114,20 +116,20 @@ LATE, BAD = "deadline_exceeded", "not_an_image"
 # --- order ---
 
 
-def test_pictures_come_back_in_order_with_their_names() -> None:
+def test_results_come_back_in_order_with_their_names() -> None:
     results = Copy().see([of("car"), of("bus", "truck"), of(), of("truck")])
 
     assert seen(results) == [CAR, BUS + TRUCK, [], TRUCK]
 
 
-def test_a_sight_tells_the_pictures_size() -> None:
+def test_a_result_has_the_size_of_the_picture() -> None:
     (result,) = Copy().see([of("car", width=140)])
 
     assert isinstance(result, ImageResult)
     assert (result.width, result.height) == (140, 100)
 
 
-def test_each_object_has_as_many_names_as_asked() -> None:
+def test_each_object_has_as_many_names_as_requested() -> None:
     (result,) = Copy().see([of("car", "bus")])
 
     assert isinstance(result, ImageResult)
@@ -150,7 +152,7 @@ def test_without_a_classifier_nothing_is_named() -> None:
 
 
 def test_pictures_are_decoded_one_at_a_time() -> None:
-    # Given pictures that tell when they are decoded
+    # Given pictures that record when they are decoded
     copy = Copy()
 
     def pictures() -> Iterator[Decode]:
@@ -169,15 +171,16 @@ def test_pictures_are_decoded_one_at_a_time() -> None:
         watch=Stopwatch(),
     )
 
-    # Then none is decoded before the one before it was seen
+    # Then none is decoded before the previous one is processed
     assert copy.clock.done == ["decode", "detect"] * 3
 
 
 # --- failures ---
 
 
-def test_the_next_picture_is_decoded_while_one_is_seen_and_no_more() -> None:
-    # Given pictures of which one is broken, and a detector that waits for the next to be decoded
+def test_only_the_next_picture_is_decoded_during_detection() -> None:
+    # Given several pictures, one of them broken, and a detector that waits for the next to be
+    # decoded
     copy, decoded = Copy(), [threading.Event() for _ in range(5)]
     started: list[int] = []
     seen_at: list[int] = []
@@ -202,12 +205,12 @@ def test_the_next_picture_is_decoded_while_one_is_seen_and_no_more() -> None:
 
     found = copy.see([decoder(index) for index in range(5)], decode_ahead=True)
 
-    # Then each was seen while the next was there, but not the one after it
+    # Then, while each was processed, the next was decoded, but not the one after it
     assert seen_at == [2, 3, 5, 5]
     assert [isinstance(sight, NotAnImage) for sight in found] == [False, False, True, False, False]
 
 
-def test_what_is_late_is_not_decoded_ahead() -> None:
+def test_a_picture_past_the_deadline_is_not_decoded_ahead() -> None:
     copy, decoded = Copy(lasts=1), []
 
     def decode() -> Pixels:
@@ -216,7 +219,7 @@ def test_what_is_late_is_not_decoded_ahead() -> None:
 
     found = copy.see([decode] * 9, classify=False, decode_ahead=True)
 
-    # Then one may be decoded in vain, and none is seen
+    # Then at most one is decoded in vain, and none is processed
     assert isinstance(found[0], ImageResult)
     assert [type(sight) for sight in found[1:]] == [DeadlineExceeded] * 8
     assert copy.clock.done == ["detect"]
@@ -224,7 +227,7 @@ def test_what_is_late_is_not_decoded_ahead() -> None:
 
 
 @pytest.mark.parametrize("at", range(4))
-def test_a_picture_that_fails_fails_alone(at: int) -> None:
+def test_a_picture_that_fails_does_not_affect_the_others(at: int) -> None:
     pictures = [of("car"), of("bus"), of("truck")]
     expected: list[Any] = [CAR, BUS, TRUCK]
     pictures.insert(at, broken)
@@ -234,34 +237,34 @@ def test_a_picture_that_fails_fails_alone(at: int) -> None:
 
 
 @pytest.mark.parametrize("decode_ahead", [False, True])
-def test_a_picture_that_fails_is_let_go(decode_ahead: bool) -> None:
-    # Given pictures that fail when their pixels are there already
+def test_the_pixels_of_a_picture_that_fails_are_released(decode_ahead: bool) -> None:
+    # Given pictures that fail after their pixels are allocated
     held: list[weakref.ref[Pixels]] = []
 
     def cut() -> Pixels:
         pixels = picture(100, 100)
         held.append(weakref.ref(pixels))
         try:
-            raise OSError("its last rows are not there")
+            raise OSError("its last rows are missing")
         except OSError as error:
-            raise NotAnImage("The picture is cut.") from error
+            raise NotAnImage("The picture is truncated.") from error
 
     results = Copy().see([cut, cut, of("car")], decode_ahead=decode_ahead)
 
-    # Then their errors, which are part of the answer, do not keep them: 30 cut pictures of
-    # 50 megapixels fit in one request
+    # Then their errors, which are part of the response, do not keep the pixels alive: 30 truncated
+    # pictures of 50 megapixels fit in one request
     assert seen(results) == [BAD, BAD, CAR]
     assert [pixels() for pixels in held] == [None, None]
 
 
-def test_pictures_may_all_fail() -> None:
+def test_all_pictures_may_fail() -> None:
     copy = Copy()
 
     assert seen(copy.see([broken, broken])) == [BAD, BAD]
     assert copy.clock.done == []
 
 
-def test_what_is_no_fault_of_the_picture_is_not_hidden() -> None:
+def test_errors_not_caused_by_the_picture_are_raised() -> None:
     def bug() -> Pixels:
         raise ZeroDivisionError
 
@@ -273,13 +276,13 @@ def test_what_is_no_fault_of_the_picture_is_not_hidden() -> None:
 
 
 def test_crops_of_all_pictures_share_batches() -> None:
-    # Given three objects in every picture, and a batch and a half of them
+    # Given three objects in every picture, 1.5 batches in total
     copy = Copy()
     count = BATCH // 2 + 1
 
     results = copy.see([of("car", "truck", "bus")] * count)
 
-    # Then every batch but the last is full, and every name is where it belongs
+    # Then every batch but the last is full, and every name is in its place
     assert sum(copy.batches) == 3 * count
     assert copy.batches[:-1] == [BATCH] * (3 * count // BATCH)
     assert copy.batches[-1] == 3 * count % BATCH
@@ -298,7 +301,7 @@ def test_no_batch_is_empty_or_too_large(objects: int) -> None:
     assert len(copy.batches) == -(-objects // BATCH)
 
 
-def test_no_objects_cost_no_run_of_the_classifier() -> None:
+def test_the_classifier_does_not_run_without_objects() -> None:
     copy = Copy()
 
     copy.see([of(), broken, of()])
@@ -306,13 +309,13 @@ def test_no_objects_cost_no_run_of_the_classifier() -> None:
     assert copy.batches == []
 
 
-def test_crops_do_not_pile_up() -> None:
-    # Given many pictures: 32 with 300 objects each are 1.4 GB of crops
+def test_crops_do_not_accumulate() -> None:
+    # Given many pictures: 32 with 300 objects each make 1.4 GB of crops
     copy = Copy()
 
     copy.see([of("car", "truck", "bus")] * (4 * BATCH))
 
-    # Then crops are named as soon as there is a batch of them, not after the last picture
+    # Then crops are classified as soon as they fill a batch, not after the last picture
     named = [i for i, what in enumerate(copy.clock.done) if what == "classify"]
     between = [copy.clock.done[a:b].count("detect") for a, b in pairwise([0, *named])]
     assert max(between) <= -(-BATCH // 3)
@@ -321,7 +324,7 @@ def test_crops_do_not_pile_up() -> None:
 # --- deadline ---
 
 
-def test_pictures_that_were_not_reached_are_late_and_others_answer() -> None:
+def test_pictures_not_reached_in_time_are_reported_and_the_others_succeed() -> None:
     # Given time for two pictures
     copy = Copy(lasts=2)
 
@@ -337,15 +340,15 @@ def test_pictures_that_were_not_reached_are_late_and_others_answer() -> None:
     assert copy.clock.done == ["detect"] * 2
 
 
-def test_when_time_is_out_from_the_start_every_picture_is_late() -> None:
+def test_without_any_time_every_picture_is_reported_late() -> None:
     copy = Copy(lasts=0)
 
     assert seen(copy.see([of("car"), of()])) == [LATE, LATE]
     assert copy.clock.done == []
 
 
-def test_what_was_seen_in_time_is_named_though_a_later_picture_used_it_up() -> None:
-    # Given time to see all pictures but to name one batch alone, and a few crops over
+def test_a_picture_processed_in_time_is_classified_although_a_later_one_used_up_the_time() -> None:
+    # Given time to process all pictures but to classify only one batch, and a few crops more
     copy = Copy()
     pictures = [of("car")] * BATCH + [of()] + [of("bus")]
     copy.clock.lasts = len(pictures) + 1
@@ -353,8 +356,8 @@ def test_what_was_seen_in_time_is_named_though_a_later_picture_used_it_up() -> N
     assert seen(copy.see(pictures)) == [CAR] * BATCH + [[], BUS]
 
 
-def test_pictures_with_a_whole_batch_of_crops_to_name_are_late() -> None:
-    # Given time to see all pictures and none to name the more than a batch of crops in them
+def test_pictures_with_a_whole_batch_of_crops_left_are_late() -> None:
+    # Given time to process all pictures but not to classify their crops, more than a batch
     copy = Copy()
     pictures = [of("car")] * (BATCH - 1) + [of("car", "bus")]
     copy.clock.lasts = len(pictures)
@@ -363,27 +366,27 @@ def test_pictures_with_a_whole_batch_of_crops_to_name_are_late() -> None:
     assert copy.batches == []
 
 
-def test_pictures_seen_in_time_are_named_when_later_ones_are_not_reached() -> None:
-    # Given time for two batches of pictures, naming included, of the four that were sent
+def test_pictures_processed_in_time_are_classified_when_later_ones_are_not_reached() -> None:
+    # Given time for two batches of pictures, including classification, out of four
     copy = Copy(lasts=2 * BATCH + 2)
 
     results = seen(copy.see([of("car")] * (4 * BATCH)))
 
-    # Then those are answered: seeing later ones did not use up the time to name them
+    # Then those succeed: processing later ones did not use up the time to classify them
     assert results[: 2 * BATCH] == [CAR] * (2 * BATCH)
     assert results[2 * BATCH :] == [LATE] * (2 * BATCH)
 
 
-def test_a_failure_before_the_deadline_keeps_its_own_reason() -> None:
+def test_a_failure_before_the_deadline_keeps_its_own_error() -> None:
     copy = Copy(lasts=1)
 
     assert seen(copy.see([broken, of(), broken])) == [BAD, [], LATE]
 
 
-# --- the watch ---
+# --- the stopwatch ---
 
 
-def test_the_watch_knows_the_stages() -> None:
+def test_the_stopwatch_measures_each_stage() -> None:
     watch = Stopwatch()
 
     Copy().see([of("car"), of("bus")], watch=watch)
@@ -395,7 +398,7 @@ def test_the_watch_knows_the_stages() -> None:
     assert spent["total"] >= spent["detect"] + spent["classify"] - 0.02
 
 
-def test_the_watch_adds_up_milliseconds() -> None:
+def test_the_stopwatch_adds_up_milliseconds() -> None:
     # Given a clock that is read at the start, twice for each stage, and at the end
     times = iter([10.0, 11.0, 11.5, 12.0, 12.125674, 13.0, 13.000004, 14.123456])
     watch = Stopwatch(clock=lambda: next(times))
@@ -415,7 +418,7 @@ def test_the_watch_adds_up_milliseconds() -> None:
     }
 
 
-def test_the_watch_counts_a_stage_that_fails() -> None:
+def test_the_stopwatch_counts_a_stage_that_fails() -> None:
     times = iter([0.0, 1.0, 3.0, 4.0])
     watch = Stopwatch(clock=lambda: next(times))
 

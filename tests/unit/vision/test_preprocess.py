@@ -1,4 +1,4 @@
-"""Pictures -> model inputs, and boxes all the way back."""
+"""Pictures -> model inputs, and boxes back to the picture."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def at(pixels: Pixels, x: int, y: int) -> tuple[int, ...]:
 # --- placement ---
 
 
-def test_a_placement_maps_back_what_it_placed() -> None:
-    # Given a picture at half and a quarter of its size, 10 right and 20 down
+def test_a_placement_maps_boxes_back() -> None:
+    # Given a picture scaled to a half and a quarter, 10 right and 20 down
     placement = Placement(scale_x=0.5, scale_y=0.25, offset_x=10, offset_y=20)
 
     found = placement.to_picture(boxes((10, 20, 60, 45)))
 
-    # Each coordinate less its offset, divided by its scale.
+    # Each coordinate minus its offset, divided by its scale.
     np.testing.assert_array_equal(found, [[0, 0, 100, 100]])
     assert found.dtype == np.float32
 
@@ -74,7 +74,7 @@ def test_letterbox_keeps_the_aspect_ratio_and_pads(align: Align, top: int) -> No
     corners = [at(fitted, x, top + y) for y in (2, 47) for x in (2, 97)]
     assert corners == [RED, GREEN, BLUE, WHITE]
     assert placement == Placement(100 / 64, 50 / 32, 0, top)
-    # and all the rest is padding
+    # And the rest is padding
     rest = np.delete(fitted, np.s_[top : top + 50], axis=0)
     assert (rest == 114).all()
 
@@ -90,9 +90,9 @@ def test_letterbox_of_an_upright_picture(align: Align, left: int) -> None:
     assert at(fitted, left + 47, 2) == GREEN
 
 
-def test_letterbox_drops_what_is_less_than_a_pixel() -> None:
-    # 640 x 427 into 416 x 416: 427 * 416 / 640 is 277.55; the detectors that letterbox were
-    # trained on 277 rows.
+def test_letterbox_rounds_down_to_whole_pixels() -> None:
+    # 640 x 427 into 416 x 416: 427 * 416 / 640 is 277.55; the letterbox detectors were trained on
+    # 277 rows.
     fitted, placement = fit(np.zeros((427, 640, 3), np.uint8), spec(416, 416, "letterbox"))
 
     assert np.count_nonzero((fitted == 0).all(axis=(1, 2))) == 277
@@ -122,17 +122,17 @@ def test_letterbox_fills_one_side_and_fits_the_other(
 
 @pytest.mark.parametrize("align", ["center", "top_left"])
 def test_crop_keeps_the_aspect_ratio_and_the_middle(align: Align) -> None:
-    # Given a picture of 64 x 32 for 100 x 100: its middle 32 x 32 is what is left
+    # Given a picture of 64 x 32 for 100 x 100: the middle 32 x 32 is left
     fitted, placement = fit(color_blocks(64, 32), spec(100, 100, "crop", align))
 
     assert fitted.shape == (100, 100, 3)
     corners = [at(fitted, x, y) for y in (2, 97) for x in (2, 97)]
     assert corners == [RED, GREEN, BLUE, WHITE]
-    # The middle begins 16 pixels in
+    # The middle starts at column 16
     assert placement == Placement(100 / 32, 100 / 32, -16 * 100 / 32, 0)
 
 
-def test_a_picture_of_the_right_size_is_as_it_was() -> None:
+def test_a_picture_of_the_right_size_is_unchanged() -> None:
     pixels = color_blocks(100, 100)
 
     for resize in ("stretch", "letterbox", "crop"):
@@ -143,8 +143,8 @@ def test_a_picture_of_the_right_size_is_as_it_was() -> None:
 
 @pytest.mark.parametrize("resize", ["stretch", "letterbox", "crop"])
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (2, 3), (20_000, 1), (1, 20_000)])
-def test_pictures_of_any_shape_fit_in_little_memory(resize: Resize, size: tuple[int, int]) -> None:
-    # Given a picture that would be huge if it were grown before it is cut
+def test_pictures_of_any_shape_need_little_memory(resize: Resize, size: tuple[int, int]) -> None:
+    # Given a picture that would be huge if it were enlarged before it is cropped
     pixels = np.zeros((size[1], size[0], 3), np.uint8)
 
     tracemalloc.start()
@@ -166,7 +166,7 @@ def test_pictures_of_any_shape_fit_in_little_memory(resize: Resize, size: tuple[
     st.sampled_from(["center", "top_left"]),
     st.tuples(*[st.floats(-1, 1)] * 2),
 )
-def test_a_box_drawn_in_the_picture_comes_back_where_it_was(
+def test_a_box_in_the_input_maps_back_to_its_place_in_the_picture(
     width: int,
     height: int,
     sides: tuple[int, int],
@@ -174,7 +174,7 @@ def test_a_box_drawn_in_the_picture_comes_back_where_it_was(
     align: Align,
     shift: tuple[float, float],
 ) -> None:
-    # Given a white patch of at least 3 pixels of the input, somewhere in what the input shows
+    # Given a white patch of at least 3 pixels of the input, somewhere in the visible part
     how = replace(spec(*sides, resize, align), pad=0, interpolation="area")
     pixels = np.zeros((height, width, 3), np.uint8)
     _, placement = fit(pixels, how)
@@ -185,14 +185,14 @@ def test_a_box_drawn_in_the_picture_comes_back_where_it_was(
     y1 = round((height - side + shift[1] * (shown[1] - side)) / 2)
     pixels[y1 : y1 + side, x1 : x1 + side] = 255
 
-    # When the input is looked at for it, and where it is there is mapped back
+    # When the patch is located in the input and mapped back
     fitted, placement = fit(pixels, how)
     white = fitted[..., 0] > 127
     columns, rows = np.nonzero(white.any(axis=0))[0], np.nonzero(white.any(axis=1))[0]
     seen = boxes((columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
     found = placement.to_picture(seen)[0]
 
-    # Then it is where it was drawn, to a pixel of the picture or of the input, the larger one
+    # Then it is where it was drawn, to a pixel of the picture or of the input, whichever is larger
     np.testing.assert_allclose(found, [x1, y1, x1 + side, y1 + side], atol=largest)
 
 
@@ -207,7 +207,7 @@ def test_area_averages_when_shrinking_and_linear_does_not() -> None:
     linear, _ = fit(pixels, spec(16, 16))
     area, _ = fit(pixels, replace(spec(16, 16), interpolation="area"))
 
-    # Then area gives their mean, and linear sees the two in the middle alone
+    # Then area gives their mean, and linear uses only the two in the middle
     assert np.abs(area.astype(int) - 127.5).max() <= 1
     assert (linear == 255).all()
 
@@ -254,7 +254,7 @@ def test_area_is_linear_when_growing() -> None:
 PIXEL: Pixels = np.array([[[10, 20, 30]]], np.uint8)
 
 
-def test_rgb_nhwc_is_the_picture_itself() -> None:
+def test_rgb_nhwc_leaves_the_picture_unchanged() -> None:
     batch = to_batch([color_blocks(8, 4), color_blocks(8, 4)[::-1]], INPUT)
 
     assert batch.shape == (2, 4, 8, 3)
@@ -263,7 +263,7 @@ def test_rgb_nhwc_is_the_picture_itself() -> None:
     np.testing.assert_array_equal(batch[1], color_blocks(8, 4)[::-1])
 
 
-def test_bgr_turns_the_channels_around() -> None:
+def test_bgr_reverses_the_channels() -> None:
     batch = to_batch([PIXEL], replace(INPUT, color="BGR"))
 
     np.testing.assert_array_equal(batch, [[[[30, 20, 10]]]])
@@ -281,7 +281,7 @@ def test_nchw_has_the_channels_first() -> None:
 
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 @pytest.mark.parametrize("color", ["RGB", "BGR"])
-def test_mean_and_std_are_of_the_channels_as_the_model_sees_them(
+def test_mean_and_std_apply_to_the_channels_in_the_order_of_the_model(
     layout: Literal["NHWC", "NCHW"], color: Literal["RGB", "BGR"]
 ) -> None:
     how = replace(INPUT, layout=layout, color=color, mean=(1.0, 2.0, 3.0), std=(2.0, 4.0, 0.5))
@@ -296,7 +296,7 @@ def test_mean_and_std_are_of_the_channels_as_the_model_sees_them(
     np.testing.assert_allclose(found, expected)
 
 
-def test_std_alone_and_mean_alone_count_too() -> None:
+def test_std_alone_and_mean_alone_apply() -> None:
     scaled = to_batch([PIXEL], replace(INPUT, std=(255.0, 255.0, 255.0)))
     shifted = to_batch([PIXEL], replace(INPUT, mean=(10.0, 20.0, 30.0)))
 
@@ -304,7 +304,7 @@ def test_std_alone_and_mean_alone_count_too() -> None:
     np.testing.assert_array_equal(shifted.ravel(), [0, 0, 0])
 
 
-def test_a_batch_leaves_its_pictures_alone() -> None:
+def test_a_batch_does_not_change_its_pictures() -> None:
     pixels = color_blocks()
     before = pixels.copy()
 
@@ -314,13 +314,13 @@ def test_a_batch_leaves_its_pictures_alone() -> None:
 
 
 @pytest.mark.parametrize("size", [(957, 562), (230, 1000), (2000, 1503), (224, 225), (3000, 300)])
-def test_area_interpolation_is_the_mean_of_what_each_pixel_covers(size: tuple[int, int]) -> None:
-    # Given detail as fine as a pixel, of which a linear interpolation would see every tenth
+def test_area_interpolation_is_the_mean_of_the_pixels_it_covers(size: tuple[int, int]) -> None:
+    # Given detail as fine as a pixel, of which linear interpolation would use every tenth
     noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
     smooth = cv2.GaussianBlur(noise, (0, 0), 1.5)
 
     fitted, _ = fit(as_pixels(smooth), replace(spec(224, 224), interpolation="area"))
 
-    # Then it is OpenCV's own, but for a shade
+    # Then it equals OpenCV's result within one level
     area = cv2.resize(smooth, (224, 224), interpolation=cv2.INTER_AREA)
     assert np.abs(fitted.astype(int) - area).mean() < 1.5

@@ -17,7 +17,7 @@ from tests.models_support import Box
 
 
 @pytest.mark.parametrize("slices", [1, 2, 3])
-def test_tiles_are_the_whole_and_a_grid(slices: int) -> None:
+def test_views_are_the_whole_picture_and_a_grid(slices: int) -> None:
     views = tile(1000, 500, slices)
 
     assert views[0] == (0, 0, 1000, 500)
@@ -26,7 +26,7 @@ def test_tiles_are_the_whole_and_a_grid(slices: int) -> None:
 
 
 def test_two_by_two_tiles_by_hand() -> None:
-    # Two tiles that share a fifth cover 1.8 of their sides: 900 / 1.8 = 500, 450 / 1.8 = 250
+    # Two tiles that overlap by a fifth cover 1.8 of their sides: 900 / 1.8 = 500, 450 / 1.8 = 250
     assert tile(900, 450, 2) == [
         (0, 0, 900, 450),
         (0, 0, 500, 250),
@@ -42,7 +42,9 @@ tiled_sides = st.integers(64, 5000)
 
 @settings(deadline=None)
 @given(tiled_sides, tiled_sides, st.sampled_from([2, 3]))
-def test_tiles_cover_the_picture_and_share_a_fifth(width: int, height: int, slices: int) -> None:
+def test_tiles_cover_the_picture_and_overlap_by_a_fifth(
+    width: int, height: int, slices: int
+) -> None:
     views = tile(width, height, slices)[1:]
 
     for low, high, side in ((0, 2, width), (1, 3, height)):
@@ -76,7 +78,7 @@ def test_clearly_larger_pictures_are_tiled(width: int, height: int, views: int) 
 
 # --- boxes at edges ---
 
-INNER = View(100, 200, 200, 400)  # of a picture of 300 x 600
+INNER = View(100, 200, 200, 400)  # in a picture of 300 x 600
 
 
 @pytest.mark.parametrize(
@@ -95,11 +97,11 @@ INNER = View(100, 200, 200, 400)  # of a picture of 300 x 600
         ((50, 210, 190, 390), True),
     ],
 )
-def test_a_box_close_to_an_inner_edge_is_cut(box: Box, cut: bool) -> None:
+def test_a_box_close_to_an_inner_edge_is_cut_off(box: Box, cut: bool) -> None:
     assert is_cut(np.array([box], np.float32), INNER, 300, 600).tolist() == [cut]
 
 
-def test_a_box_exactly_at_the_limit_is_cut() -> None:
+def test_a_box_exactly_at_the_limit_is_cut_off() -> None:
     # Given a view of 250 x 500, of which 1.2 % are 3 and 6
     view = View(100, 200, 350, 700)
     boxes = [(103, 300, 200, 400), (200, 206, 250, 400), (200, 300, 347, 400), (200, 300, 250, 694)]
@@ -107,7 +109,7 @@ def test_a_box_exactly_at_the_limit_is_cut() -> None:
     assert is_cut(np.array(boxes, np.float32), view, 1000, 1000).tolist() == [True] * 4
 
 
-def test_a_box_at_the_edge_of_the_picture_is_not_cut() -> None:
+def test_a_box_at_the_edge_of_the_picture_is_not_cut_off() -> None:
     boxes = np.array([[0, 0, 300, 600], [-5, -5, 310, 610]], np.float32)
 
     assert is_cut(boxes, View(0, 0, 300, 600), 300, 600).tolist() == [False, False]
@@ -117,7 +119,7 @@ def test_a_box_at_the_edge_of_the_picture_is_not_cut() -> None:
 
 
 def candidates(*found: tuple[Box, int, bool]) -> Candidates:
-    """Give candidates as box, class and whether it is of a tile, the most confident first."""
+    """Return candidates from (box, class, from a tile), the most confident first."""
     return Candidates(
         np.array([box for box, *_ in found], np.float32).reshape(-1, 4),
         np.linspace(0.9, 0.5, len(found), dtype=np.float32),
@@ -127,7 +129,7 @@ def candidates(*found: tuple[Box, int, bool]) -> Candidates:
 
 
 def shifted(inside: int) -> Box:
-    """Give a box of 100 x 100 of which `inside` percent are inside 200 x 200."""
+    """Return a box of 100 x 100 of which `inside` percent are within 200 x 200."""
     return (200 - inside, 0, 300 - inside, 100)
 
 
@@ -135,13 +137,13 @@ WHOLE: Box = (0, 0, 200, 200)
 
 
 @pytest.mark.parametrize(("inside", "part"), [(100, True), (81, True), (79, False), (0, False)])
-def test_a_part_lies_inside_by_four_fifths(inside: int, part: bool) -> None:
+def test_a_part_is_at_least_four_fifths_inside(inside: int, part: bool) -> None:
     found = candidates((WHOLE, 0, False), (shifted(inside), 0, True))
 
     assert is_part(found).tolist() == [False, part]
 
 
-def test_a_part_is_of_the_same_class_of_a_tile_and_less_confident() -> None:
+def test_a_part_comes_from_a_tile_with_the_same_class_and_less_confidence() -> None:
     inside = shifted(100)
 
     assert is_part(candidates((WHOLE, 0, False), (inside, 1, True))).tolist() == [False, False]
@@ -150,7 +152,7 @@ def test_a_part_is_of_the_same_class_of_a_tile_and_less_confident() -> None:
     assert is_part(candidates((inside, 0, True), (WHOLE, 0, False))).tolist() == [False, False]
 
 
-def test_each_part_is_found_whichever_object_it_is_of() -> None:
+def test_each_part_is_found_whichever_object_contains_it() -> None:
     other: Box = (500, 0, 700, 200)
     found = candidates(
         (WHOLE, 0, False),
@@ -163,5 +165,5 @@ def test_each_part_is_found_whichever_object_it_is_of() -> None:
     assert is_part(found).tolist() == [False, False, True, True, False]
 
 
-def test_nothing_has_no_parts() -> None:
+def test_no_candidates_have_no_parts() -> None:
     assert is_part(candidates()).tolist() == []

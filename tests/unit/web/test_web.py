@@ -1,4 +1,4 @@
-"""The page: what it needs it serves itself, at addresses that change with the content."""
+"""The page loads everything from its own server, at addresses that change with the content."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MODULES = {
     path.name: path.read_text("utf-8") for path in _ASSETS.glob("*.js") if path.name != _VENDORED
 }
 
-# Names, not addresses that a browser would request: the icon's namespace and a placeholder.
+# Names, not addresses that a browser would request: the namespace of the icon and a placeholder.
 _HARMLESS_URLS = {"http://www.w3.org/2000/svg", "https://example.com/street.jpg"}
 
 
@@ -100,7 +100,7 @@ def test_markup_has_no_inline_code_that_the_policy_would_block(document: _Docume
 def test_every_link_starts_at_the_prefix(prefix: str, base: str) -> None:
     # When
     document = _Document(web.page(prefix))
-    # Then the only base is the prefix, and it precedes everything that it applies to
+    # Then the only base is the prefix, and it precedes every link that it applies to
     assert document.attributes("base") == [{"href": base}]
     names = [name for name, attrs in document.tags if {"href", "src"} & set(attrs)]
     assert names[0] == "base"
@@ -230,7 +230,7 @@ def test_another_version_gets_the_current_asset_and_may_not_cache_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["../index.html", "..", "/etc/passwd", "assets/main.js", ""])
-def test_a_name_that_the_gateway_has_decoded_leads_nowhere(name: str) -> None:
+def test_a_name_that_the_gateway_has_decoded_is_not_found(name: str) -> None:
     given = {
         **event("GET", f"/assets/{_version()}/x"),
         "pathParameters": {"version": _version(), "name": name},
@@ -249,7 +249,7 @@ def test_there_is_no_other_route_below_assets(path: str) -> None:
     assert "Cache-Control" not in answer["headers"]
 
 
-def test_an_asset_is_only_read() -> None:
+def test_assets_are_read_only() -> None:
     answer = _get(f"/assets/{_version()}/main.js", "POST")
 
     assert answer["statusCode"] == 405
@@ -274,7 +274,9 @@ def test_the_version_changes_with_the_content(tmp_path: Path, one: str, two: str
     assert after != before
 
 
-def test_the_version_changes_with_a_name_and_not_with_what_is_not_served(tmp_path: Path) -> None:
+def test_the_version_changes_with_a_name_but_not_with_files_that_are_not_served(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "one.js").write_bytes(b"a")
     before, _ = web.read_assets(tmp_path)
 
@@ -291,7 +293,7 @@ _DYNAMIC_IMPORT = re.compile(r'\bimport\("\./([\w.]+)"\)')
 
 
 def _imported(name: str) -> Iterator[str]:
-    """Give a module and all that it imports statically."""
+    """Return a module and everything that it imports statically."""
     yield name
     for other in _IMPORT.findall((_ASSETS / name).read_text("utf-8")):
         yield from _imported(other)
@@ -316,7 +318,7 @@ def test_the_page_preloads_what_its_first_view_needs(document: _Document) -> Non
     assert sorted(preloaded) == sorted(needed)
 
 
-def test_every_module_is_in_use() -> None:
+def test_every_module_is_used() -> None:
     used = set(_imported("main.js"))
     for text in _MODULES.values():
         for name in _DYNAMIC_IMPORT.findall(text):
@@ -325,7 +327,7 @@ def test_every_module_is_in_use() -> None:
 
 
 def test_the_first_view_is_small() -> None:
-    # Given what is loaded before anything is sent
+    # Given everything that is loaded before the user sends anything
     names = {*_imported("main.js"), "page.css"}
     size = len(web.page("").encode()) + sum((_ASSETS / name).stat().st_size for name in names)
 
@@ -342,7 +344,7 @@ def test_modules_write_text_and_never_markup() -> None:
         assert "sessionStorage" not in script
 
 
-def test_every_element_the_modules_ask_for_is_there_once(document: _Document) -> None:
+def test_every_element_that_the_modules_look_up_exists_once(document: _Document) -> None:
     ids = [attrs["id"] for _, attrs in document.tags if "id" in attrs]
     asked = set(re.findall(r'\$\("([\w-]+)"\)', "".join(_MODULES.values())))
     assert len(ids) == len(set(ids))
@@ -375,19 +377,19 @@ def test_the_vendored_library_is_unchanged() -> None:
 
 
 def _table(name: str) -> str:
-    """Give the source of one table of french.js."""
+    """Return the source of one table of french.js."""
     found = re.search(rf"^export const {name} = .*?^\}}", _MODULES["french.js"], re.M | re.S)
     assert found
     return found[0]
 
 
 def _french() -> dict[str, str]:
-    """Read the French texts by their English."""
+    """Return the French texts by their English keys."""
     pairs = re.findall(r'^  (?:"([^"]+)"|(\w+)):\s+"([^"]+)",$', _table("MESSAGES"), re.M)
     return {quoted or bare: french for quoted, bare, french in pairs}
 
 
-def test_every_text_of_the_document_is_there_in_french() -> None:
+def test_every_text_of_the_document_has_a_french_translation() -> None:
     # Given what a reader sees or hears, without names and code
     html = (_SOURCES / "index.html").read_text("utf-8")
     html = re.sub(
@@ -400,7 +402,7 @@ def test_every_text_of_the_document_is_there_in_french() -> None:
     assert texts - names - set(_french()) == set()
 
 
-def test_every_text_of_the_modules_is_there_in_french() -> None:
+def test_every_text_of_the_modules_has_a_french_translation() -> None:
     # Given texts that are translated, begin like a sentence or have a placeholder
     said = set()
     for name, text in _MODULES.items():
@@ -418,10 +420,10 @@ def test_every_text_of_the_modules_is_there_in_french() -> None:
     assert said - set(_french()) == set()
 
 
-def test_every_french_text_is_in_use() -> None:
+def test_every_french_text_is_used() -> None:
     texts = [text for name, text in _MODULES.items() if name != "french.js"]
     html = " ".join((_SOURCES / "index.html").read_text("utf-8").split())
-    # The steps of the server's timing are put together.
+    # The keys of the server's timing stages are concatenated at run time.
     composed = {f"{step} {{time}}" for step in ("read", "decode", "detect", "classify")}
 
     unused = {
@@ -447,12 +449,12 @@ def test_every_error_of_the_contract_has_a_french_message() -> None:
     assert codes == set(re.findall(r"^  (\w+):", _table("ERROR_MESSAGES"), re.M))
 
 
-def test_the_limits_of_the_classifier_are_there_in_french() -> None:
+def test_the_limits_of_the_classifier_have_a_french_translation() -> None:
     assert f'"{Config.classifier}":' in _table("MODEL_LIMITS")
 
 
 def test_module_imports_the_standard_library_only() -> None:
-    # Given the source, since any import here is paid at the first GET /
+    # Given the source, because any import here is paid for by the first GET /
     tree = ast.parse(Path(web.__file__).read_text(encoding="utf-8"))
     # When
     imported = {

@@ -13,7 +13,7 @@ import { exampleText, statusBadge, trialForm } from "./trial.js";
 let contract = null;
 
 /**
- * Load and show the contract, once, since the view holds forms that the user fills in.
+ * Load and show the contract only once, to keep what the user has entered into its forms.
  *
  * @param {(id: string) => void} onOpen Called with the id of a heading chosen in the contents.
  */

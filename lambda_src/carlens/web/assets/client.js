@@ -26,7 +26,7 @@ export class ApiError extends Error {
 }
 
 /**
- * Give the path of a request that asks for everything the page shows. The confidence is the
+ * Return the path of a request for everything the page shows. The confidence is the
  * lowest that the slider reaches, so that moving it needs no other request.
  *
  * @param {Mode} mode
@@ -34,7 +34,7 @@ export class ApiError extends Error {
 export const detectionPath = (mode) => `${mode}?format=detailed&confidence=0.2`;
 
 /**
- * Give the absolute URL of a route, below the stage if there is one.
+ * Return the absolute URL of a route, below the stage if there is one.
  *
  * @param {string} path
  */

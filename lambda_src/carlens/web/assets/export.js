@@ -96,7 +96,7 @@ async function annotate({ result, items }, image) {
   const shown = items.filter((item) => item.shown);
   for (const { object, name } of shown) drawBox(context, object, name, scale, unit);
   context.textBaseline = "middle";
-  // Copies, since those on the screen keep their own spots.
+  // New tags, because those on the screen keep their positions.
   const tags = shown.map(({ object, name, number }) =>
     measureTag(context, object, name, number, unit),
   );

@@ -32,7 +32,7 @@ export function t(english, values = {}) {
 }
 
 /**
- * Translate a text that counts something, which goes in for `{n}`.
+ * Translate a text with a count, which replaces `{n}`.
  *
  * @param {number} n
  * @param {Message} one
@@ -109,7 +109,7 @@ export function translated(tag, english, values) {
 }
 
 /**
- * Give an element an accessible name that follows the language of the page.
+ * Set an accessible name that follows the language of the page.
  *
  * @template {HTMLElement} E
  * @param {E} element
@@ -133,7 +133,7 @@ export function onLanguageChange(redraw) {
   views.push(redraw);
 }
 
-/** Write all labels again, for those that showed something else for a moment. */
+/** Write all labels again, including those that temporarily showed something else. */
 export function writeLabels() {
   for (const write of labels) write();
 }

@@ -28,7 +28,7 @@ async function loadModels() {
   showLimits();
 }
 
-/** Show what the names cover: in French for the models that come with Carlens. */
+/** Show the limits of the classifier, in French if the model comes with Carlens. */
 function showLimits() {
   const classifier = models?.classifier;
   const french = language === "fr" && MODEL_LIMITS[classifier?.name ?? ""];
@@ -70,7 +70,7 @@ function readHash() {
   };
 }
 
-/** Give the language in the address; without one, the browser's preference applies. */
+/** Return the language in the address; without one, the browser's preference applies. */
 function hashLanguage() {
   const words = location.hash.slice(1).split("/");
   return /** @type {const} */ (["en", "fr"]).find((code) => words.includes(code));
@@ -200,7 +200,7 @@ document.addEventListener("paste", (event) => {
   if (rest.length) announce(() => notUrls(rest.length));
 });
 
-// The whole window accepts drops: a photo dropped beside the frame must not replace the page.
+// The whole window accepts drops: a photo dropped next to the frame must not replace the page.
 let depth = 0; // how many nested elements the dragged files are over
 
 /** @param {number} change */

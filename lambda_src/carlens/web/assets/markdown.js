@@ -1,4 +1,4 @@
-// Markdown as elements. marked reads it; what has no element here, such as HTML, stays text.
+// Render Markdown as elements. marked parses it; anything else, such as HTML, stays text.
 
 /** @import { Token, Tokens } from "./marked.esm.js" */
 import { make } from "./dom.js";

@@ -15,7 +15,7 @@ let timer = 0;
 let matched = null;
 
 /**
- * Fill the choice of tables once, since every request needs one.
+ * Fill the menu of tables once; every request needs a table.
  *
  * @param {AbortSignal} [signal]
  */

@@ -1,4 +1,4 @@
-// The boxes over a photo, and the rows of the list beside it.
+// The boxes over a photo, and the rows of the list next to it.
 
 /** @import { Detection, Item, Naming, Pointing, Spot, TagSize } from "./types" */
 import { $, bar, make, makeSvg, neighbor, style } from "./dom.js";
@@ -24,7 +24,7 @@ function nameOf(object) {
   return { how: "kind", title: kind, subtitle: detected };
 }
 
-// From this width on the list is beside the photo and scrolls on its own.
+// From this width on, the list is next to the photo and scrolls on its own.
 const beside = matchMedia("(min-width: 54rem)");
 
 /** The boxes over one photo, and the rows of its list. */
@@ -170,7 +170,7 @@ export class Overlay {
   }
 
   /**
-   * Point at a box. Its row is open meanwhile, if opening it moves nothing else.
+   * Point at a box. Its row opens meanwhile, unless that would move anything else.
    *
    * @param {Item | null} item
    */
@@ -301,7 +301,7 @@ function tagSize({ offsetWidth: full, offsetHeight: height, firstChild }) {
 }
 
 /**
- * Find a spot for the tag of each box: above the box, in it or below it, where the tag covers no
+ * Find a place for the tag of each box: above the box, in it or below it, where the tag covers no
  * other. Without room for the name it shows the number only, and without room for that, nothing.
  *
  * @param {{ object: Detection, size: TagSize, spot?: Spot, wide?: Spot }[]} items Get `spot`, and
@@ -330,7 +330,7 @@ export function placeTags(items, scale, width, height) {
 }
 
 /**
- * Give the spots for a tag, the best first, in pixels of the screen.
+ * Return the positions for a tag, best first, in pixels of the screen.
  *
  * @param {Detection} box
  * @param {{ width: number, height: number }} tag

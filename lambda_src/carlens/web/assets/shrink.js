@@ -64,7 +64,7 @@ async function shrinkUntilFits(files, side, room, signal) {
 }
 
 /**
- * Give the next side length to try. Bytes grow about as the square of the side, so those that
+ * Return the next side length to try. Bytes grow about as the square of the side, so those that
  * cannot fit are skipped.
  *
  * @param {number} step
@@ -78,7 +78,7 @@ function nextStep(step, ratio) {
 }
 
 /**
- * Say what does not fit: a file that could not be scaled down, if there is one.
+ * Report what does not fit: a file that could not be scaled down, if there is one.
  *
  * @param {FilePart[]} files
  */
@@ -97,7 +97,7 @@ function tooLarge(files) {
 }
 
 /**
- * Tell whether a photo has more pixels than the API takes, as far as this browser can tell.
+ * Return whether a photo has more pixels than the API takes, if this browser can tell.
  *
  * @param {Photo} photo
  */

@@ -176,7 +176,7 @@ function fetchLines(path, headers, key) {
 }
 
 /**
- * Give the longest side that a photo was scaled down to; 0 if it was not.
+ * Return the longest side of a scaled-down photo, or 0 for other photos.
  *
  * @param {Part | undefined} part
  */

@@ -130,7 +130,7 @@ function removePhoto(photo) {
 }
 
 /**
- * Give the file's name, or the last part of the URL.
+ * Return the file's name, or the last part of the URL.
  *
  * @param {Photo} photo
  */
@@ -206,7 +206,7 @@ export const tooMany = () =>
   });
 
 /**
- * Functions that give the photos in use, besides those in the tray.
+ * Functions that return photos in use that are not in the tray.
  *
  * @type {(() => Photo[])[]}
  */

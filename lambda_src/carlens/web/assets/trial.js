@@ -287,7 +287,7 @@ export const exampleText = (value) =>
   typeof value === "string" ? value : JSON.stringify(value, null, 2);
 
 /**
- * Give a body that is the content itself.
+ * Return a body that consists of the content alone.
  *
  * @param {string} type
  * @param {string | File} content
