@@ -667,7 +667,7 @@ def test_the_emulator_takes_a_snapshot_only_with_models(
         function.line_with("INIT RTDONE(status: success)")
 
     without = {**snap_start, "CARLENS_MODELS": str(tmp_path)}
-    with running_function(lambda_image, tools, env=without, options=options) as function:
+    with running_function(lambda_image, tools, env=without, options=options, timeout=9) as function:
         answer = function.invoke(HEALTH)
         assert answer.error == "ModelsUnavailable"
         function.line_with("INIT RTDONE(status: error)")
