@@ -35,7 +35,7 @@ test: $(VENV)/.ready browser $(if $(SLOW),$(SLOW_TESTS_NEED)) ## Run the tests [
 coverage: $(VENV)/.ready ## Run the unit tests and check their coverage
 	@$(PYTEST) tests/unit --cov --cov-report=term:skip-covered
 
-check: $(VENV)/.ready check-page ## Check lint, format, types, import rules, secrets and workflows
+check: $(VENV)/.ready check-page ## Check lint, format, types, import rules, the page, secrets and workflows
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
@@ -81,8 +81,8 @@ wheel: $(VENV)/.serve ## Build the package into dist/
 	@$(UV) build --wheel --out-dir dist
 	@ls -1 dist/*.whl
 
-# The environments in which the locks are used differ: Python 3.11 to 3.13 on any platform, and
-# Python 3.13 on Linux for what stands in for AWS. LocalStack runs with packages of its own time.
+# The first two locks serve Python 3.11 to 3.13 on any platform; the two for emulating AWS serve
+# Python 3.13. LocalStack is locked to packages from the time of its release.
 lock: $(VENV)/.ready ## Lock all dependencies with hashes [UPGRADE=yes takes newer versions]
 	@$(LOCK) --universal --python-version 3.11 -c lambda_src/requirements.txt \
 		--extra dev -o requirements.txt pyproject.toml
@@ -124,7 +124,7 @@ build/tools/.ready: $(VENV)/.ready tests/integration/tools.txt $(wildcard infra/
 	@mkdir -p $(@D) && touch $@
 
 build/tools/.localstack: $(VENV)/.serve tests/integration/localstack.txt
-	@echo "Installing LocalStack, which stands in for AWS (a minute or two)"
+	@echo "Installing LocalStack, which emulates AWS (a minute or two)"
 	@$(PY) -m tests.integration.tools localstack
 	@mkdir -p $(@D) && touch $@
 
