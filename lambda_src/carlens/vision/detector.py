@@ -19,6 +19,8 @@ VEHICLES = frozenset({"bicycle", "car", "motorcycle", "bus", "truck"})
 
 # NMS takes quadratic time, so a confidence near 0 must not flood it.
 _MAX_CANDIDATES = 2000
+# Rounding may take a score this far above 1; a score beyond it was not computed from 0..1.
+_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -123,10 +125,12 @@ class Detector:
             part = _place(decoded, options.confidence, placement, view, in_tile=index > 0)
             # One mask for both: at a low confidence, copying the arrays takes much of the time.
             cut = is_cut(part.boxes, view, width, height)
-            parts.append(part.take(_is_finite(part) & ~cut))
+            parts.append(part.take(_is_valid(part) & ~cut))
         found = Candidates.concatenate(parts)
         best = found.take(np.argsort(-found.scores, kind="stable")[:_MAX_CANDIDATES])
-        return replace(best, boxes=clip(best.boxes, width, height))
+        return replace(
+            best, boxes=clip(best.boxes, width, height), scores=np.minimum(best.scores, 1)
+        )
 
     def _detections(self, candidates: Candidates, options: DetectOptions) -> list[Detection]:
         found = []
@@ -155,6 +159,9 @@ def _place(
     return Candidates(placed, scores[rows, classes], classes, np.full(len(rows), in_tile))
 
 
-def _is_finite(candidates: Candidates) -> Mask:
-    """Tell which candidates have numbers only: a model may give NaN or infinity."""
-    return np.isfinite(candidates.boxes).all(axis=1) & np.isfinite(candidates.scores)
+def _is_valid(candidates: Candidates) -> Mask:
+    """Tell which candidates a model may give: finite boxes, with scores in 0..1.
+
+    The confidence threshold has dropped NaN and scores below 0.
+    """
+    return np.isfinite(candidates.boxes).all(axis=1) & (candidates.scores <= 1 + _TOLERANCE)

@@ -307,13 +307,19 @@ def test_a_box_that_is_no_number_is_dropped_alone(value: float, side: int) -> No
         assert len(objects) == 1
 
 
-@pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf])
-def test_a_score_that_is_no_number_is_dropped_alone(score: float) -> None:
+@pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf, 5.3, 1.01, -0.01, -5.3])
+def test_a_score_that_is_not_in_0_to_1_is_dropped_alone(score: float) -> None:
     # No JSON could tell it
     objects = detect([(BOX, "car", score), ((60, 60, 90, 90), "car", 0.6)], confidence=0.0)
 
     assert [o for o in found_in(objects) if o[1] != 0] == [("car", 0.6)]
     assert all(np.isfinite(o.confidence) for o in objects)
+
+
+def test_a_score_that_rounding_took_above_1_is_1() -> None:
+    (found,) = detect([(BOX, "car", 1.0005)])
+
+    assert found.confidence == 1
 
 
 # --- floods ---
