@@ -171,6 +171,33 @@ def test_of_a_vehicle_seen_as_car_and_truck_the_surer_one_stays(car: float, truc
     assert found_in(objects) == [max(("car", car), ("truck", truck), key=lambda pair: pair[1])]
 
 
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        ({"car"}, [("car", 0.8)]),
+        ({"car", "truck"}, [("car", 0.8)]),
+        ({"bus"}, [("bus", 0.9)]),
+        ({"car", "bus"}, [("bus", 0.9)]),
+        (None, [("bus", 0.9)]),
+    ],
+)
+def test_only_wanted_classes_suppress_each_other(
+    classes: set[str] | None, expected: list[tuple[str, float]]
+) -> None:
+    # Given one vehicle that the detector takes for a bus rather than a car or a truck
+    told: list[Told] = [(BOX, "bus", 0.9), (BOX, "car", 0.8), (BOX, "truck", 0.7)]
+
+    objects = detect(told, classes=None if classes is None else frozenset(classes))
+
+    assert found_in(objects) == expected
+
+
+def test_other_classes_do_not_use_up_the_candidates() -> None:
+    told: list[Told] = [(BOX, "bus", 0.9)] * 2000 + [((60, 60, 90, 90), "car", 0.6)]
+
+    assert found_in(detect(told, classes=frozenset({"car"}))) == [("car", 0.6)]
+
+
 def test_the_right_one_of_each_double_goes() -> None:
     """Defect 8 of the original: while it deleted by index, the indices shifted."""
     # Given pick-ups seen twice, between objects that are seen once
