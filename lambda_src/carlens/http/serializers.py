@@ -118,12 +118,13 @@ def _vehicle(
 ) -> Json:
     vehicle = {
         **_detection(found),
-        "label": f"{name.names[0]}: {name.probs[0]:.2f}",
         "pred": list(name.names),
         "prob": [round(prob, 4) for prob in name.probs],
     }
+    if name.names:
+        vehicle["label"] = f"{name.names[0]}: {name.probs[0]:.2f}"
     if references is not None:
-        make, reference = name.make, references.get(name.names[0])
+        make, reference = name.make, references.get(name.names[0]) if name.names else None
         vehicle["certain"] = name.certain
         vehicle["make"] = make and {"name": make.name, "prob": round(make.prob, 4)}
         vehicle["reference"] = reference and {"make": reference.make, "model": reference.model}
