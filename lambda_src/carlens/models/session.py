@@ -117,6 +117,8 @@ class OnnxModel:
         [node] = self._session.get_inputs()
         outputs = {node.name: node.shape for node in self._session.get_outputs()}
         declared = [outputs[name] for name in self.manifest.output.names]
+        if not all(declared):  # ONNX Runtime gives an undeclared shape as an empty one
+            return None
         sides = [side for shape in (node.shape, *declared) for side in shape[1:]]
         batches = {shape[0] for shape in (node.shape, *declared)}
         known = len(batches) == 1 and all(isinstance(side, int) for side in sides)

@@ -265,6 +265,52 @@ def test_a_file_that_declares_its_shapes_is_not_tried_out(monkeypatch: pytest.Mo
         load(replace(CLASSIFY, labels=CLASSIFY.labels[1:]), model.SerializeToString())
 
 
+def undeclared(weights: bytes, rank: int) -> bytes:
+    """Take the shapes of the outputs away, in a way that ONNX Runtime cannot infer them."""
+    model = onnx.load_from_string(weights)
+    graph = model.graph
+    graph.initializer.append(numpy_helper.from_array(np.ones(rank, np.bool_), "every"))
+    for output in graph.output:
+        name = output.name
+        next(node for node in graph.node if name in node.output).output[0] = f"{name}.raw"
+        graph.node.extend(
+            [
+                helper.make_node("Shape", [f"{name}.raw"], [f"{name}.sides"]),
+                helper.make_node("Compress", [f"{name}.sides", "every"], [f"{name}.same"], axis=0),
+                helper.make_node("Reshape", [f"{name}.raw", f"{name}.same"], [name]),
+            ]
+        )
+        output.type.tensor_type.ClearField("shape")
+    data: bytes = model.SerializeToString()
+    assert [node.shape for node in ort.InferenceSession(data).get_outputs()] == [[]] * len(
+        graph.output
+    )
+    return data
+
+
+def test_a_file_may_leave_the_shapes_of_its_outputs_undeclared() -> None:
+    weights = undeclared(onnx_file(BOXES_AND_SCORES), rank=3)
+
+    # When it is tried out, it fits
+    boxes, scores = load(DETECT, weights).run(pictures(2))
+    assert boxes.shape == scores.shape == (2, 7, 4)
+
+    # And refused by field if it does not fit
+    message = refusal(replace(DETECT, labels=DETECT.labels[1:]), weights)
+    assert message.startswith("made-up: output.decoder is 'ssd' and labels has 3 classes")
+
+
+def test_an_output_without_axes_is_refused_by_field() -> None:
+    # Given a classifier that gives the sum of its logits
+    model = onnx.load_from_string(onnx_file(LOGITS, shape=("n", 20, 20, 3)))
+    model.graph.node[-1].output[0] = "rows"
+    model.graph.node.append(helper.make_node("ReduceSum", ["rows"], ["logits"], keepdims=0))
+
+    message = refusal(CLASSIFY, undeclared(model.SerializeToString(), rank=0))
+
+    assert message.endswith("should be [n, 4], but for one picture it is []")
+
+
 def test_a_wrong_output_name_is_refused() -> None:
     manifest = with_output(DETECT, names=("boxes", "probs"))
 
