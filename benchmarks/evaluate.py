@@ -73,6 +73,8 @@ def evaluate_detector(
 def evaluate_classifier(bundle: ModelBundle, folder: Path) -> dict[str, float]:
     """Measure top-1 and top-5 accuracy, in percent, over pictures in one folder per class."""
     classifier = bundle.classifier
+    if classifier is None:
+        raise SystemExit(f"There is no classifier to measure. {bundle.misfit}".strip())
     labels = {name.replace("/", "-"): name for name in classifier.manifest.labels}
     files = [
         (p, labels[p.parent.name]) for p in sorted(folder.glob("*/*")) if p.parent.name in labels

@@ -38,7 +38,7 @@ class ApiStackProps:
     layers : Mapping
         The built layers of each function.
     models : tuple of ModelFiles
-        The detector and the classifier.
+        The detector and, unless the stage only detects, the classifier.
     bucket_name : str
         Name of the model bucket.
     """
@@ -47,7 +47,7 @@ class ApiStackProps:
     contract: Mapping[str, Any]
     code: Path
     layers: Mapping[FunctionName, Sequence[LayerBuild]]
-    models: tuple[ModelFiles, ModelFiles]
+    models: tuple[ModelFiles, ...]
     bucket_name: str
 
 

@@ -32,8 +32,12 @@ class ModelFiles:
     content_hash: str
 
 
-def stage_models(settings: Settings, root: Path) -> tuple[ModelFiles, ModelFiles]:
-    """Find the detector and the classifier of a stage.
+# The setting of a stage that only detects.
+NO_CLASSIFIER = "none"
+
+
+def stage_models(settings: Settings, root: Path) -> tuple[ModelFiles, ...]:
+    """Find the detector of a stage and, unless it only detects, the classifier.
 
     Parameters
     ----------
@@ -45,12 +49,25 @@ def stage_models(settings: Settings, root: Path) -> tuple[ModelFiles, ModelFiles
     Raises
     ------
     SettingError
-        A model does not exist or is for another task, or its weights do not match its manifest.
+        A model does not exist or is for another task, its weights do not match its manifest, or
+        `applies_to` has a class that the detector does not have.
     """
-    return (
-        _find_model("detector", settings.detector, "detect", root),
-        _find_model("classifier", settings.classifier, "classify", root),
-    )
+    detector = _find_model("detector", settings.detector, "detect", root)
+    _check_classes(settings, detector)
+    if settings.classifier == NO_CLASSIFIER:
+        return (detector,)
+    return detector, _find_model("classifier", settings.classifier, "classify", root)
+
+
+def _check_classes(settings: Settings, detector: ModelFiles) -> None:
+    _, labels, _ = detector.files
+    classes = [line.split("\t")[0].strip() for line in labels.read_text("utf-8").splitlines()]
+    unknown = sorted(set(settings.applies_to) - set(classes))
+    if unknown:
+        raise SettingError(
+            f"applies_to has {unknown[0]!r}, which is not a class of {detector.name}: "
+            f"{', '.join(classes)}."
+        )
 
 
 def _find_model(setting: str, name: str, task: Task, root: Path) -> ModelFiles:

@@ -17,7 +17,7 @@ class RecognitionFunction(ApiFunction):
     """The function behind the picture routes and the page."""
 
     def __init__(
-        self, scope: Construct, *, shared: SharedProps, models: tuple[ModelFiles, ModelFiles]
+        self, scope: Construct, *, shared: SharedProps, models: tuple[ModelFiles, ...]
     ) -> None:
         settings, bucket = shared.settings, shared.bucket
         super().__init__(
@@ -43,9 +43,7 @@ class RecognitionFunction(ApiFunction):
         )
 
 
-def environment(
-    settings: Settings, models: tuple[ModelFiles, ModelFiles], bucket: str
-) -> dict[str, str]:
+def environment(settings: Settings, models: tuple[ModelFiles, ...], bucket: str) -> dict[str, str]:
     """Return the `CARLENS_*` variables that only this function reads.
 
     Parameters
@@ -53,13 +51,15 @@ def environment(
     settings : Settings
         Settings of the stage.
     models : tuple of ModelFiles
-        The detector and the classifier. Their hashes are part of the function, so different models
-        make a new version of it.
+        The detector and, unless the stage only detects, the classifier. Their hashes are part of
+        the function, so different models make a new version of it.
     bucket : str
         Name of the model bucket.
     """
-    detector, classifier = models
+    detector, classifier = models[0], models[1] if len(models) > 1 else None
     optional: dict[str, Any] = {
+        "CARLENS_CLASSIFIER_HASH": classifier and classifier.content_hash,
+        "CARLENS_APPLIES_TO": ",".join(settings.applies_to) or None,
         "CARLENS_ALLOWED_HOSTS": ",".join(settings.allowed_hosts) or None,
         "CARLENS_CONFIDENCE": settings.confidence,
         "CARLENS_MIN_AREA": settings.min_area,
@@ -69,8 +69,7 @@ def environment(
         "CARLENS_MODELS": f"s3://{bucket}/{MODELS}",
         "CARLENS_DETECTOR": detector.name,
         "CARLENS_DETECTOR_HASH": detector.content_hash,
-        "CARLENS_CLASSIFIER": classifier.name,
-        "CARLENS_CLASSIFIER_HASH": classifier.content_hash,
+        "CARLENS_CLASSIFIER": settings.classifier,
         "CARLENS_THREADS": str(settings.threads),
         "CARLENS_MAX_PICTURES": str(settings.max_pictures),
         **{name: str(value) for name, value in optional.items() if value is not None},

@@ -133,6 +133,11 @@ Hosts = Annotated[
     tuple[_Host, ...],
     Rule("a list of hosts, each name or name:port", BeforeValidator(_split)),
 ]
+_Class = Annotated[str, Field(min_length=1)]
+Classes = Annotated[
+    tuple[_Class, ...],
+    Rule("a list of the detector's classes", BeforeValidator(_split)),
+]
 # Strict about characters: origins are written into a mapping template of API Gateway.
 _Origin = Annotated[str, Field(pattern=r"^(https?://[a-z0-9.-]+(:\d{1,5})?|\*)$")]
 Origins = Annotated[

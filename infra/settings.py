@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 from infra.setting_types import (
     Account,
     CertificateArn,
+    Classes,
     Domain,
     Email,
     Flag,
@@ -108,7 +109,10 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     """Folder of the detector in `models/`."""
 
     classifier: ModelName = "efficientnet-lite0-stanford-cars"
-    """Folder of the classifier in `models/`."""
+    """Folder of the classifier in `models/`; `none` for detection alone."""
+
+    applies_to: Classes = ()
+    """Classes of the detector that `/predict` keeps, in place of the classifier's manifest."""
 
     confidence: OrNone[Annotated[float, number(0, 1)]] = None
     """Confidence threshold, in place of the one in the detector's manifest."""

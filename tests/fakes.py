@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from carlens.config import Config
+from carlens.config import NO_CLASSIFIER, Config
 from carlens.images.types import Pixels
 from carlens.models.manifest import Manifest
 from carlens.models.repository import ModelRepository
@@ -55,7 +55,9 @@ class FakeApp:
     def __init__(self, **settings: Any) -> None:
         config = Config(**settings)
         self.detector = FakeDetector(REPOSITORY.manifest(config.detector))
-        classifier = FakeClassifier(REPOSITORY.manifest(config.classifier))
+        classifier = None
+        if config.classifier != NO_CLASSIFIER:
+            classifier = FakeClassifier(REPOSITORY.manifest(config.classifier))
         bundle = ModelBundle(cast(Any, self.detector), cast(Any, classifier))
         self.app = RecognitionApp(config, lambda _: bundle)
 

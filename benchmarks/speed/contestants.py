@@ -57,6 +57,7 @@ def floor(case: Case, slices: int) -> Run:
     bundle = handler.app.models()
     views: list[NDArray[np.float32]] = []
     crops: list[NDArray[np.float32]] = []
+    assert bundle.classifier is not None
     detector, classifier = bundle.detector._model, bundle.classifier._model
     with _recorded(detector, views), _recorded(classifier, crops):
         seen = carlens(case, slices)()

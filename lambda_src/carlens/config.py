@@ -10,6 +10,9 @@ from pathlib import Path
 from carlens import __version__
 from carlens.ranges import T, read_number
 
+# The classifier of a deployment that only detects.
+NO_CLASSIFIER = "none"
+
 
 def default_models(package: Path) -> Path:
     """Return the folder with the models that come with Carlens.
@@ -29,9 +32,11 @@ class Config:
     models : str
         A folder or `s3://bucket/prefix` that contains one folder per model.
     detector, classifier : str
-        The names of the models to use.
+        The names of the models to use; the classifier may be `none`, for detection alone.
     detector_hash, classifier_hash : str
         The hash of each model's files, which is part of their keys in the bucket.
+    applies_to : tuple of str
+        The detector's classes that `/predict` keeps; empty for those in the classifier's manifest.
     threads : int
         Threads that a model run may use: the function's vCPUs.
     cors_origins : tuple of str
@@ -60,6 +65,7 @@ class Config:
     classifier: str = "efficientnet-lite0-stanford-cars"
     detector_hash: str = ""
     classifier_hash: str = ""
+    applies_to: tuple[str, ...] = ()
     threads: int = 1
     cors_origins: tuple[str, ...] = ("*",)
     allowed_hosts: frozenset[str] = frozenset()
@@ -97,6 +103,7 @@ class Config:
             classifier=text("CLASSIFIER", cls.classifier),
             detector_hash=text("DETECTOR_HASH", cls.detector_hash),
             classifier_hash=text("CLASSIFIER_HASH", cls.classifier_hash),
+            applies_to=_names(text("APPLIES_TO", "")),
             threads=number("THREADS", int, 1, 64, min(os.cpu_count() or 1, 6)),
             cors_origins=_origins(text("CORS_ORIGINS", "*")),
             allowed_hosts=frozenset(h.lower() for h in _names(text("ALLOWED_HOSTS", ""))),

@@ -7,6 +7,7 @@ from dataclasses import astuple
 from typing import Any
 
 from carlens.aws.metrics import RequestStats
+from carlens.config import NO_CLASSIFIER
 from carlens.errors import ModelsUnavailable, NotFound, PictureError
 from carlens.http import dispatch
 from carlens.http.contract import public_contract
@@ -19,9 +20,11 @@ from carlens.http.serializers import (
     measurement_json,
     model_json,
     objects_json,
+    vehicles_json,
 )
 from carlens.http.statuses import status_of
 from carlens.inputs.sources import PictureSource
+from carlens.models.manifest import Manifest
 from carlens.services.analyze import STAGES, analyze
 from carlens.services.measure import Measurement, measure
 from carlens.services.recognition_app import RecognitionApp
@@ -33,14 +36,14 @@ RequestContext = dispatch.RequestContext[RecognitionApp]
 
 def predict(request: Request, context: RequestContext) -> Response:
     """Find the vehicles in each picture, and name their make and model."""
-    classifier = context.app.models().classifier
-    return _analyze(request, context, classifier, classifier.manifest.applies_to)
+    bundle = context.app.naming_models()
+    return _analyze(request, context, bundle.applies_to, bundle.classifier, named=True)
 
 
 def object_detection(request: Request, context: RequestContext) -> Response:
     """Find the objects in each picture."""
     labels = context.app.models().detector.manifest.labels
-    return _analyze(request, context, None, labels)
+    return _analyze(request, context, labels)
 
 
 def shape(request: Request, context: RequestContext) -> Response:
@@ -59,11 +62,15 @@ def health(request: Request, context: RequestContext) -> Response:
     """Report whether the function can answer requests."""
     config = context.app.config
     status, http = "ok", 200
+    names_vehicles = config.classifier != NO_CLASSIFIER
     try:
-        context.app.models()
+        names_vehicles = context.app.models().classifier is not None
     except ModelsUnavailable as error:
         status, http = "unavailable", status_of(type(error))
-    models = {"detector": config.detector, "classifier": config.classifier}
+    models = {
+        "detector": config.detector,
+        "classifier": config.classifier if names_vehicles else None,
+    }
     return Response.of_json(
         {"status": status, "version": config.version, "models": models}, status=http
     )
@@ -75,7 +82,7 @@ def models(request: Request, context: RequestContext) -> Response:
     return Response.of_json(
         {
             "detector": model_json(bundle.detector.manifest),
-            "classifier": model_json(bundle.classifier.manifest),
+            "classifier": bundle.classifier and model_json(bundle.classifier.manifest),
         }
     )
 
@@ -132,8 +139,10 @@ def respond(event: object, context: Any, app: RecognitionApp) -> dict[str, Any]:
 def _analyze(
     request: Request,
     context: RequestContext,
-    classifier: Classifier | None,
     classes: tuple[str, ...],
+    classifier: Classifier | None = None,
+    *,
+    named: bool = False,
 ) -> Response:
     app, watch = context.app, Stopwatch()
     bundle = app.models()
@@ -141,8 +150,10 @@ def _analyze(
     parameters = read_parameters(request.query, classes)
     sources = _read_pictures(request, app, watch)
     results = analyze(sources, app, parameters, classifier, context.deadline, watch)
-    references = bundle.references if detailed else None
-    objects = [objects_json(result, references) for result in results]
+    references = bundle.references if detailed and named else None
+    objects = [
+        vehicles_json(result, references) if named else objects_json(result) for result in results
+    ]
     stats = RequestStats(
         pictures=len(sources),
         objects=sum(map(len, objects)),
@@ -151,9 +162,9 @@ def _analyze(
     )
     if not detailed:
         return Response.of_json(objects, stats=stats)
-    manifests = {"detector": bundle.detector.manifest}
-    if classifier is not None:
-        manifests["classifier"] = classifier.manifest
+    manifests: dict[str, Manifest | None] = {"detector": bundle.detector.manifest}
+    if named:
+        manifests["classifier"] = None if classifier is None else classifier.manifest
     images = [
         image_json(index, *described)
         for index, described in enumerate(zip(sources, results, objects, strict=True))

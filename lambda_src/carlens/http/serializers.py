@@ -10,7 +10,7 @@ from carlens.errors import PictureError
 from carlens.inputs.sources import PictureSource
 from carlens.models.manifest import Manifest
 from carlens.services.measure import Measurement
-from carlens.vision.classifier import Classification
+from carlens.vision.classifier import UNNAMED, Classification
 from carlens.vision.detector import Detection
 from carlens.vision.pipeline import ImageResult
 
@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def objects_json(
+def objects_json(result: ImageResult | PictureError) -> list[Json]:
+    """Return the objects of a picture; none if it failed."""
+    return [] if isinstance(result, PictureError) else list(map(_detection, result.objects))
+
+
+def vehicles_json(
     result: ImageResult | PictureError, references: Mapping[str, Entry] | None
 ) -> list[Json]:
-    """Return the objects of a picture; none if it failed.
+    """Return the objects of a picture with their names; no objects if it failed.
 
     Parameters
     ----------
@@ -32,11 +37,10 @@ def objects_json(
     """
     if isinstance(result, PictureError):
         return []
-    if not result.classifications:
-        return [_detection(found) for found in result.objects]
+    # Without a classifier there are no classifications.
+    names = result.classifications or (UNNAMED,) * len(result.objects)
     return [
-        _vehicle(found, name, references)
-        for found, name in zip(result.objects, result.classifications, strict=True)
+        _vehicle(found, name, references) for found, name in zip(result.objects, names, strict=True)
     ]
 
 
@@ -62,10 +66,10 @@ def measurement_json(index: int, source: PictureSource, measured: Measurement) -
     }
 
 
-def model_versions_json(manifests: Mapping[str, Manifest]) -> Json:
-    """Return the name and version of each model that was used."""
+def model_versions_json(manifests: Mapping[str, Manifest | None]) -> Json:
+    """Return the name and version of each model; null for a classifier that is switched off."""
     return {
-        role: {"name": manifest.name, "version": manifest.version}
+        role: manifest and {"name": manifest.name, "version": manifest.version}
         for role, manifest in manifests.items()
     }
 
@@ -93,7 +97,7 @@ def detailed_json(
     request_id: str,
     images: Sequence[Json],
     timings: Mapping[str, float],
-    manifests: Mapping[str, Manifest] | None = None,
+    manifests: Mapping[str, Manifest | None] | None = None,
 ) -> Json:
     """Return a response in the detailed form."""
     used = {} if manifests is None else {"models": model_versions_json(manifests)}
@@ -118,12 +122,13 @@ def _vehicle(
 ) -> Json:
     vehicle = {
         **_detection(found),
-        "label": f"{name.names[0]}: {name.probs[0]:.2f}",
         "pred": list(name.names),
         "prob": [round(prob, 4) for prob in name.probs],
     }
+    if name.names:
+        vehicle["label"] = f"{name.names[0]}: {name.probs[0]:.2f}"
     if references is not None:
-        make, reference = name.make, references.get(name.names[0])
+        make, reference = name.make, references.get(name.names[0]) if name.names else None
         vehicle["certain"] = name.certain
         vehicle["make"] = make and {"name": make.name, "prob": round(make.prob, 4)}
         vehicle["reference"] = reference and {"make": reference.make, "model": reference.model}

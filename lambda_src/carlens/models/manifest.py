@@ -14,9 +14,19 @@ K = TypeVar("K")
 S = TypeVar("S", bound=str)
 
 Task = Literal["detect", "classify"]
-Decoder = Literal["ssd", "nanodet", "yolox", "yolo", "detr", "softmax"]
+Decoder = Literal[
+    "ssd", "nanodet", "yolox", "yolo", "yolo-end2end", "detr", "torchvision", "softmax"
+]
 
-DETECTORS: tuple[Decoder, ...] = ("ssd", "nanodet", "yolox", "yolo", "detr")
+DETECTORS: tuple[Decoder, ...] = (
+    "ssd",
+    "nanodet",
+    "yolox",
+    "yolo",
+    "yolo-end2end",
+    "detr",
+    "torchvision",
+)
 CLASSIFIERS: tuple[Decoder, ...] = ("softmax",)
 
 # Pixels are 0..255, so larger values are mistakes, and may overflow float32.
@@ -87,6 +97,10 @@ class OutputSpec:
         For nanodet: the last bin of a distance distribution.
     activation : str
         For detr: turns logits into scores.
+    first_label : int
+        For torchvision: the label of the first class; 1 if 0 is the background.
+    classes : int
+        For yolo-end2end and torchvision, whose outputs do not show it: the number of classes.
     """
 
     decoder: Decoder
@@ -94,6 +108,8 @@ class OutputSpec:
     strides: tuple[int, ...] = ()
     reg_max: int = 7
     activation: Literal["softmax", "sigmoid"] = "softmax"
+    first_label: int = 1
+    classes: int = 0
 
 
 @dataclass(frozen=True)
@@ -212,7 +228,9 @@ def build_manifest(document: Mapping[str, Any], labels_text: str) -> Manifest:
         trained_on=top.take("trained_on", str),
         limits=top.take("limits", str),
         input=_input(top.section("input")),
-        output=_output(top.section("output"), DETECTORS if task == "detect" else CLASSIFIERS),
+        output=_output(
+            top.section("output"), DETECTORS if task == "detect" else CLASSIFIERS, len(labels)
+        ),
         thresholds=_thresholds(top.section("thresholds")),
         labels=labels,
         makes=makes,
@@ -243,7 +261,7 @@ def _input(reader: _Reader) -> InputSpec:
     return spec
 
 
-def _output(reader: _Reader, decoders: tuple[Decoder, ...]) -> OutputSpec:
+def _output(reader: _Reader, decoders: tuple[Decoder, ...], classes: int) -> OutputSpec:
     decoder = reader.choice("decoder", decoders)
     needs_strides = decoder in ("nanodet", "yolox")
     spec = OutputSpec(
@@ -252,8 +270,12 @@ def _output(reader: _Reader, decoders: tuple[Decoder, ...]) -> OutputSpec:
         strides=tuple(reader.items("strides", int)) if needs_strides else (),
         reg_max=reader.integer("reg_max", 1, 64, OutputSpec.reg_max),
         activation=reader.choice("activation", ("softmax", "sigmoid"), OutputSpec.activation),
+        first_label=reader.integer("first_label", 0, 1, OutputSpec.first_label)
+        if decoder == "torchvision"
+        else OutputSpec.first_label,
+        classes=classes,
     )
-    wanted = 2 if decoder in ("ssd", "detr") else 1
+    wanted = {"ssd": 2, "detr": 2, "torchvision": 3}.get(decoder, 1)
     if len(spec.names) != wanted:
         raise ManifestError(f"output.names must have {wanted} name(s) for decoder {decoder!r}")
     if needs_strides and (not spec.strides or min(spec.strides) < 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,8 @@ class OnnxModel:
             ) from error
         try:
             self.batches = _check_input(manifest, self._session)
+            [node] = self._session.get_inputs()
+            self._takes_batch_axis = len(node.shape) == 4
             _check_output_names(manifest, self._session)
             _check_outputs(manifest, self._declared() or self.warm_up())
         except ManifestError as error:
@@ -66,7 +69,8 @@ class OnnxModel:
         Returns
         -------
         list of float32 array, each of first dimension n
-            The outputs that the manifest names, in that order.
+            The outputs that the manifest names, in that order. If the model gives some pictures
+            fewer boxes than others, NaN fills up their places.
         """
         if self.batches and len(batch) > 1:
             outputs = self._run_at_once(batch)
@@ -77,7 +81,7 @@ class OnnxModel:
         if len(batch) == 1:
             return self._run(batch)
         singles = [self._run(batch[i : i + 1]) for i in range(len(batch))]
-        return [np.concatenate(outputs) for outputs in zip(*singles, strict=True)]
+        return [_concatenate(outputs) for outputs in zip(*singles, strict=True)]
 
     def warm_up(self) -> list[TensorShape]:
         """Run on a black picture and return the shapes of the outputs.
@@ -102,8 +106,17 @@ class OnnxModel:
 
     def _run(self, batch: Tensor) -> list[Tensor]:
         output, feed = self.manifest.output, self.manifest.input.name
-        outputs: list[Tensor] = self._session.run(output.names, {feed: batch})
-        return outputs
+        value = batch if self._takes_batch_axis else batch[0]
+        outputs: list[Tensor] = self._session.run(output.names, {feed: value})
+        return self._with_batch_axis(outputs) if _is_torchvision(self.manifest) else outputs
+
+    def _with_batch_axis(self, outputs: list[Tensor]) -> list[Tensor]:
+        """Add the batch axis to the outputs that lack it, and make the labels float32 too."""
+        axes = [1 + len(sides) for sides in _output_shapes(self.manifest)]
+        return [
+            np.asarray(output if output.ndim == rank else output[None], np.float32)
+            for output, rank in zip(outputs, axes, strict=True)
+        ]
 
     def _run_at_once(self, batch: Tensor) -> list[Tensor] | None:
         try:
@@ -117,10 +130,31 @@ class OnnxModel:
         [node] = self._session.get_inputs()
         outputs = {node.name: node.shape for node in self._session.get_outputs()}
         declared = [outputs[name] for name in self.manifest.output.names]
+        # ONNX Runtime gives an undeclared shape as an empty one.
+        if _is_torchvision(self.manifest) or not all(declared):
+            return None
         sides = [side for shape in (node.shape, *declared) for side in shape[1:]]
         batches = {shape[0] for shape in (node.shape, *declared)}
         known = len(batches) == 1 and all(isinstance(side, int) for side in sides)
         return [(1, *shape[1:]) for shape in declared] if known else None
+
+
+def _concatenate(outputs: Sequence[Tensor]) -> Tensor:
+    """Join the outputs of single pictures; NaN makes them equally long."""
+    if len({output.shape for output in outputs}) == 1:
+        return np.concatenate(outputs)
+    longest = np.max([output.shape for output in outputs], axis=0)
+    return np.concatenate(
+        [
+            np.pad(output, [(0, end) for end in longest - output.shape], constant_values=np.nan)
+            for output in outputs
+        ]
+    )
+
+
+def _is_torchvision(manifest: Manifest) -> bool:
+    """Tell whether the model takes pictures one by one, and gives its outputs as torchvision's."""
+    return manifest.output.decoder == "torchvision"
 
 
 def _shape(manifest: Manifest) -> tuple[int, int, int]:
@@ -163,19 +197,21 @@ def _check_input(manifest: Manifest, session: Any) -> bool:
     fields = (
         ("layout", "height", "width") if spec.layout == "NCHW" else ("height", "width", "layout")
     )
-    if len(node.shape) != 4:
+    if len(node.shape) not in ((3, 4) if _is_torchvision(manifest) else (4,)):
         raise ManifestError(f"input.layout is {spec.layout}, but the file takes {node.shape}")
-    for field, want, have in zip(fields, wanted, node.shape[1:], strict=True):
+    for field, want, have in zip(fields, wanted, node.shape[-3:], strict=True):
         if isinstance(have, int) and have != want:
             raise ManifestError(
                 f"input.{field} does not fit: the file takes {node.shape}, "
                 f"the manifest says {['n', *wanted]}"
             )
+    if len(node.shape) == 3:
+        return False
     if isinstance(node.shape[0], int) and node.shape[0] != 1:
         raise ManifestError(
             f"input does not fit: the file only takes batches of {node.shape[0]} pictures"
         )
-    return not isinstance(node.shape[0], int)
+    return not isinstance(node.shape[0], int) and not _is_torchvision(manifest)
 
 
 def _check_output_names(manifest: Manifest, session: Any) -> None:
@@ -183,10 +219,11 @@ def _check_output_names(manifest: Manifest, session: Any) -> None:
     for name in manifest.output.names:
         if name not in found:
             raise ManifestError(f"output.names has {name!r}, but the file has {', '.join(found)}")
-        if found[name] != "tensor(float)":
-            raise ManifestError(
-                f"output.names: {name!r} must be tensor(float), but is {found[name]}"
-            )
+        wanted = "tensor(float)"
+        if _is_torchvision(manifest) and name == manifest.output.names[1]:
+            wanted = "tensor(int64)"
+        if found[name] != wanted:
+            raise ManifestError(f"output.names: {name!r} must be {wanted}, but is {found[name]}")
 
 
 def _check_outputs(manifest: Manifest, shapes: list[TensorShape]) -> None:
@@ -219,7 +256,9 @@ def _output_shapes(manifest: Manifest) -> list[tuple[int | None, ...]]:
         "nanodet": [(points, classes + 4 * (spec.reg_max + 1))],
         "yolox": [(points, 5 + classes)],
         "yolo": [(4 + classes, None)],
+        "yolo-end2end": [(None, 6)],
         "detr": [(None, classes + no_object), (None, 4)],
+        "torchvision": [(None, 4), (None,), (None,)],
         "softmax": [(classes,)],
     }
     return shapes[spec.decoder]

@@ -1,4 +1,4 @@
-"""The two loaded models that answer requests."""
+"""The loaded models that answer requests."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from carlens.config import Config
-from carlens.models.manifest import ManifestError, Task
+from carlens.config import NO_CLASSIFIER, Config
+from carlens.models.manifest import Manifest, ManifestError, Task
 from carlens.models.repository import ModelRepository
 from carlens.models.session import OnnxModel
 from carlens.services.storage import is_s3, open_storage
@@ -29,22 +29,33 @@ class ModelBundle:
     Attributes
     ----------
     detector : Detector
-    classifier : Classifier
+    classifier : Classifier or None
+        None for detection alone.
+    applies_to : tuple of str
+        The detector's classes that are vehicles to name.
+    misfit : str
+        Why the classifier cannot be used with the detector; empty if it can. A detector answers
+        all the same.
     """
 
     detector: Detector
-    classifier: Classifier
+    classifier: Classifier | None
+    applies_to: tuple[str, ...] = Manifest.applies_to
+    misfit: str = ""
 
     def warm_up(self) -> None:
-        """Run both models once, so that a snapshot answers its first request at full speed."""
+        """Run the models once, so that a snapshot answers its first request at full speed."""
         self.detector.warm_up()
-        self.classifier.warm_up()
+        if self.classifier is not None:
+            self.classifier.warm_up()
 
     @cached_property
     def references(self) -> Mapping[str, Entry]:
         """The catalog entries of the classifier's labels, for the labels that have one."""
         from carlens.catalog.tables import read_references  # only the detailed form pays for it
 
+        if self.classifier is None:
+            return {}
         known = read_references()
         labels = self.classifier.manifest.labels
         return {label: known[label] for label in labels if label in known}
@@ -60,12 +71,24 @@ class ModelBundle:
         """
         repository = _open_repository(config)
         detector = Detector(_load(repository, config.detector, "detect", config.threads))
-        classifier = Classifier(_load(repository, config.classifier, "classify", config.threads))
-        if not set(classifier.manifest.applies_to) & set(detector.manifest.labels):
-            raise ManifestError(
-                f"{classifier.manifest.name}: applies_to has no class of {detector.manifest.name}"
-            )
-        return cls(detector, classifier)
+        classifier = None
+        applies_to = config.applies_to or Manifest.applies_to
+        if config.classifier != NO_CLASSIFIER:
+            model = _load(repository, config.classifier, "classify", config.threads)
+            classifier = Classifier(model)
+            applies_to = config.applies_to or model.manifest.applies_to
+        misfit = _misfit(config, applies_to, detector.manifest)
+        return cls(detector, None if misfit else classifier, applies_to, misfit)
+
+
+def _misfit(config: Config, applies_to: tuple[str, ...], detector: Manifest) -> str:
+    """Tell why the classes to name do not fit the detector; empty if they do."""
+    unknown = [name for name in config.applies_to if name not in detector.labels]
+    if unknown:
+        return f"CARLENS_APPLIES_TO has {unknown[0]!r}, which is not a class of {detector.name}"
+    if config.classifier != NO_CLASSIFIER and not set(applies_to) & set(detector.labels):
+        return f"{config.classifier}: applies_to has no class of {detector.name}"
+    return ""
 
 
 def _open_repository(config: Config) -> ModelRepository:

@@ -54,4 +54,23 @@ class RecognitionApp:
                 raise ModelsUnavailable(
                     "The models cannot be loaded. Try again; if it persists, check the log."
                 ) from error
+            if self._models.misfit:
+                log.error("the classifier cannot be used: %s", self._models.misfit)
         return self._models
+
+    def naming_models(self) -> ModelBundle:
+        """Give the loaded models, for naming vehicles.
+
+        Raises
+        ------
+        ModelsUnavailable
+            The models cannot be loaded, or do not fit each other; the log says why.
+        """
+        bundle = self.models()
+        if bundle.misfit:
+            log.error("the classifier cannot be used: %s", bundle.misfit)
+            raise ModelsUnavailable(
+                "The classifier does not fit the detector; the log says why. "
+                "/object_detection is available."
+            )
+        return bundle

@@ -33,7 +33,7 @@ class Classification:
     Attributes
     ----------
     names : tuple of str
-        The most probable classes, in order.
+        The most probable classes, in order; empty if the vehicle has no name, as `UNNAMED`.
     probs : tuple of float
         Their probabilities, 0..1.
     certain : bool
@@ -46,6 +46,9 @@ class Classification:
     probs: tuple[float, ...]
     certain: bool
     make: MakePrediction | None
+
+
+UNNAMED = Classification(names=(), probs=(), certain=False, make=None)
 
 
 class Classifier:
@@ -101,7 +104,12 @@ class Classifier:
         return [self.interpret(row, top_k) for row in softmax(logits)]
 
     def interpret(self, probabilities: NDArray[np.float32], top_k: int) -> Classification:
-        """Turn one crop's probabilities, shape (classes,), into a classification."""
+        """Turn one crop's probabilities, shape (classes,), into a classification.
+
+        It is `UNNAMED` if one of them is not a number, because the model failed on this crop.
+        """
+        if not np.isfinite(probabilities).all():
+            return UNNAMED
         best = np.argsort(-probabilities, kind="stable")[:top_k].tolist()
         probs = tuple(probabilities[best].tolist())
         make = None

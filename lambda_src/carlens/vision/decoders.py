@@ -2,7 +2,7 @@
 
 Decoders are pure functions. They take the outputs without the batch axis, and return boxes,
 float32 of shape (n, 4) in pixels of the model's input, and scores 0..1, float32 of shape
-(n, classes).
+(n, classes). A score of -1 stands for a class that the model did not score.
 """
 
 from __future__ import annotations
@@ -69,6 +69,25 @@ def yolo(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decode
     return from_center(raw[:4].T), raw[4:].T
 
 
+def yolo_end2end(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decoded:
+    """Decode a YOLO export that gives its final boxes, such as v10, or later ones by default.
+
+    `outputs`: (boxes, 6), columns x1, y1, x2, y2 in pixels of the input, score in 0..1, class.
+    """
+    (raw,) = outputs
+    return raw[:, :4], _by_class(raw[:, 4], raw[:, 5], spec.classes)
+
+
+def torchvision(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decoded:
+    """Decode a detector of torchvision, such as Faster R-CNN, RetinaNet or SSD.
+
+    `outputs`: boxes (n, 4) as x1, y1, x2, y2 in pixels of the input; labels (n,); scores (n,) in
+    0..1.
+    """
+    boxes, labels, scores = outputs
+    return boxes, _by_class(scores, labels - spec.first_label, spec.classes)
+
+
 def detr(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decoded:
     """Decode a DETR (Carion et al. 2020, arXiv:2005.12872) or RT-DETR.
 
@@ -85,7 +104,9 @@ DECODERS: dict[Decoder, Callable[[Sequence[Tensor], OutputSpec, InputSpec], Deco
     "nanodet": nanodet,
     "yolox": yolox,
     "yolo": yolo,
+    "yolo-end2end": yolo_end2end,
     "detr": detr,
+    "torchvision": torchvision,
 }
 
 
@@ -98,6 +119,17 @@ def softmax(logits: Tensor) -> Tensor:
 def sigmoid(logits: Tensor) -> Tensor:
     """Convert logits to independent probabilities."""
     return np.asarray(0.5 * (np.tanh(0.5 * logits) + 1), np.float32)
+
+
+def _by_class(scores: Scores, classes: Tensor, count: int) -> Scores:
+    """Spread one score per box, shape (n,), over the columns of `count` classes.
+
+    A box whose class is not from 0 to `count` - 1, or is NaN, gets no score.
+    """
+    spread = np.full((len(scores), count), -1, np.float32)
+    rows = np.flatnonzero((classes >= 0) & (classes < count))
+    spread[rows, classes[rows].astype(np.intp)] = scores[rows]
+    return spread
 
 
 def _scale(size: InputSpec) -> Boxes:

@@ -19,6 +19,8 @@ VEHICLES = frozenset({"bicycle", "car", "motorcycle", "bus", "truck"})
 
 # NMS takes quadratic time, so a confidence near 0 must not flood it.
 _MAX_CANDIDATES = 2000
+# Rounding may take a score this far above 1; a score beyond it was not computed from 0..1.
+_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class DetectOptions:
     max_objects : int
         The number of detections to keep, the most confident ones.
     classes : frozenset of str or None
-        The classes to keep; None for all.
+        The classes to keep; None for all. Boxes of other classes suppress nothing.
     """
 
     confidence: float
@@ -116,6 +118,7 @@ class Detector:
         views = choose_views(width, height, options.slices, (spec.width, spec.height))
         fitted = [fit(pixels[y1:y2, x1:x2], spec) for x1, y1, x2, y2 in views]
         outputs = self._model.run(to_batch([image for image, _ in fitted], spec))
+        wanted = self._wanted(options.classes)
         parts = []
         for index, (view, (_, placement)) in enumerate(zip(views, fitted, strict=True)):
             raw = [output[index] for output in outputs]
@@ -123,10 +126,17 @@ class Detector:
             part = _place(decoded, options.confidence, placement, view, in_tile=index > 0)
             # One mask for both: at a low confidence, copying the arrays takes much of the time.
             cut = is_cut(part.boxes, view, width, height)
-            parts.append(part.take(_is_finite(part) & ~cut))
+            # Before suppression: a bus that nobody asked for must not hide a car.
+            parts.append(part.take(_is_valid(part) & ~cut & wanted[part.classes]))
         found = Candidates.concatenate(parts)
         best = found.take(np.argsort(-found.scores, kind="stable")[:_MAX_CANDIDATES])
-        return replace(best, boxes=clip(best.boxes, width, height))
+        return replace(
+            best, boxes=clip(best.boxes, width, height), scores=np.minimum(best.scores, 1)
+        )
+
+    def _wanted(self, classes: frozenset[str] | None) -> Mask:
+        """Return which labels are among `classes`; all of them if it is None."""
+        return np.array([classes is None or name in classes for name in self.manifest.labels])
 
     def _detections(self, candidates: Candidates, options: DetectOptions) -> list[Detection]:
         found = []
@@ -136,10 +146,8 @@ class Detector:
             candidates.classes.tolist(),
             strict=True,
         ):
-            name = self.manifest.labels[index]
-            wanted = options.classes is None or name in options.classes
-            if wanted and x2 - x1 >= 1 and y2 - y1 >= 1:
-                found.append(Detection(x1, y1, x2, y2, name, score))
+            if x2 - x1 >= 1 and y2 - y1 >= 1:
+                found.append(Detection(x1, y1, x2, y2, self.manifest.labels[index], score))
         return found[: options.max_objects]
 
 
@@ -155,6 +163,9 @@ def _place(
     return Candidates(placed, scores[rows, classes], classes, np.full(len(rows), in_tile))
 
 
-def _is_finite(candidates: Candidates) -> Mask:
-    """Return which candidates have numbers only: a model may give NaN or infinity."""
-    return np.isfinite(candidates.boxes).all(axis=1) & np.isfinite(candidates.scores)
+def _is_valid(candidates: Candidates) -> Mask:
+    """Return which candidates a model may give: finite boxes, with scores in 0..1.
+
+    The confidence threshold has dropped NaN and scores below 0.
+    """
+    return np.isfinite(candidates.boxes).all(axis=1) & (candidates.scores <= 1 + _TOLERANCE)

@@ -23,6 +23,7 @@ from carlens.images import decoder
 from carlens.images.types import Limits
 from carlens.inputs import url_fetcher as remote
 from carlens.inputs.sources import PictureSource
+from carlens.services.model_bundle import ModelBundle
 from carlens.services.recognition_app import RecognitionApp
 from carlens.vision.classifier import Classification
 from carlens.vision.detector import Detection
@@ -288,7 +289,9 @@ def test_a_response_over_lambdas_limit_is_an_error_that_says_what_to_do() -> Non
             Classification((longest,) * top_k, (0.1234,) * top_k, True, None) for _ in crops
         ],
     )
-    crowd: Any = SimpleNamespace(detector=_ManyObjects(fake), classifier=many, references={})
+    detector: Any = _ManyObjects(fake)
+    classifier: Any = many
+    crowd = ModelBundle(detector, classifier)
     app = RecognitionApp(Config(), lambda _: crowd)
     fields = [("image", (f"{i}.png", PICTURE, "image/png")) for i in range(32)]
     query = {"format": "detailed", "top_k": "20", "max_objects": "300"}

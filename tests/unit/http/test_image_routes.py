@@ -29,6 +29,7 @@ from carlens.inputs import url_fetcher as remote
 from carlens.models.manifest import ManifestError
 from carlens.services.model_bundle import ModelBundle
 from carlens.services.recognition_app import RecognitionApp
+from carlens.vision.classifier import UNNAMED
 from carlens.vision.detector import Detection, DetectOptions
 from tests.fakes import REPOSITORY, FakeApp
 from tests.support import call, color_blocks, encode, event, multipart_event, real_app
@@ -124,6 +125,26 @@ def test_the_detailed_response_has_the_reference_of_the_first_name() -> None:
     # Then
     assert detailed["images"][0]["objects"][0]["reference"] == {"make": "Renault", "model": "Clio"}
     assert "reference" not in brief[0][0]
+
+
+def test_a_vehicle_that_cannot_be_named_stays_with_the_label_of_the_detector(
+    carlens: FakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a classifier that fails on the crop
+    classifier = carlens.app.models().classifier
+    monkeypatch.setattr(classifier, "classify", lambda crops, top_k: [UNNAMED] * len(crops))
+    fields = form(PICTURE)
+
+    # When
+    _, brief = carlens.send(multipart_event("/predict", fields))
+    _, detailed = carlens.send(multipart_event("/predict", fields, query={"format": "detailed"}))
+
+    # Then
+    unnamed = {"x1": 1, "y1": 2, "x2": 30, "y2": 20, "class_name": "car", "confidence": 0.9568,
+               "label": "car: 0.96", "pred": [], "prob": []}  # fmt: skip
+    assert brief == [[unnamed]]
+    more = {"certain": False, "make": None, "reference": None}
+    assert detailed["images"][0]["objects"] == [unnamed | more]
 
 
 def test_the_default_classifier_has_references() -> None:

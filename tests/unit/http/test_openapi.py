@@ -378,6 +378,7 @@ MATCH = {"make": "VW", "model": "Golf", "score_make": 100, "score_model": 100, "
 
 def test_the_valid_messages_match_their_schemas() -> None:
     assert violations([[BOX]], ref("Detection")) == []
+    assert violations([[BOX | {"pred": [], "prob": []}]], ref("Prediction")) == []
     assert violations(MATCH, ref("AnyMatch")) == []
     assert violations([{"make": "vw"}, {"make": None, "model": 208}], ref("RowList")) == []
     assert violations([["vw", None], ["Peugeot", 208]], ref("RowList")) == []
@@ -398,7 +399,8 @@ def test_the_valid_messages_match_their_schemas() -> None:
         ("Detection", [[BOX | {"confidence": 1.1}]]),
         ("Detection", {"images": []}),
         ("Prediction", [[BOX]]),
-        ("Prediction", [[BOX | {"pred": [], "prob": []}]]),
+        ("Prediction", [[BOX | {"pred": []}]]),
+        ("Prediction", [[BOX | {"pred": None, "prob": None}]]),
         ("Shapes", [None]),
         ("Shapes", [[853, 1280, 3, 1]]),
         ("Sizes", [[]]),

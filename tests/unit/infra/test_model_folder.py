@@ -60,6 +60,23 @@ def test_a_changed_file_changes_the_hash(models: Path, file: str) -> None:
     assert other_after == other
 
 
+def test_a_stage_that_only_detects_has_one_model(models: Path) -> None:
+    (found,) = stage_models(SETTINGS.model_copy(update={"classifier": "none"}), models)
+
+    assert found.name == "eye"
+
+
+def test_applies_to_must_be_classes_of_the_detector(models: Path) -> None:
+    (models / "eye" / "labels.txt").write_text("car\tany\nlicense plate\n", "utf-8")
+
+    known = SETTINGS.model_copy(update={"applies_to": ("license plate", "car")})
+    assert len(stage_models(known, models)) == 2
+
+    unknown = SETTINGS.model_copy(update={"applies_to": ("car", "lorry")})
+    with pytest.raises(SettingError, match=r"applies_to has 'lorry'.* eye: car, license plate"):
+        stage_models(unknown, models)
+
+
 def test_other_files_do_not_change_the_hash(models: Path) -> None:
     before = stage_models(SETTINGS, models)
 

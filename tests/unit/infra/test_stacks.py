@@ -16,7 +16,7 @@ from aws_cdk import aws_s3 as s3
 
 from carlens import __version__
 from carlens.aws.metrics import RequestStats, metric_lines
-from carlens.config import Config
+from carlens.config import NO_CLASSIFIER, Config
 from carlens.http.catalog_routes import ROUTES as CATALOG_ROUTES
 from carlens.models.manifest import ManifestError
 from carlens.services.recognition_app import RecognitionApp
@@ -41,6 +41,7 @@ EVERYTHING = {
     "timeout": "20",
     "catalog_memory": "1024",
     "tables": "true",
+    "applies_to": "car,truck,bus",
     "confidence": "0.3",
     "min_area": "0.002",
     "slices": "1",
@@ -450,12 +451,23 @@ def test_the_environment_is_what_the_runtime_reads(everything: Stage) -> None:
     # Then
     assert config.models == "s3://${carlens-prod-model-bucket}/models"
     assert (config.detector, config.classifier) == (settings.detector, settings.classifier)
+    assert config.applies_to == ("car", "truck", "bus")
     assert (config.confidence, config.min_area, config.slices) == (0.3, 0.002, 1)
     assert config.threads == settings.threads == 2
     assert config.cors_origins == ("https://a.example", "https://b.example")
     assert config.allowed_hosts == {"photos.internal:8080"}
     assert config.max_pictures == 8
     assert config.version == __version__
+
+
+def test_a_stage_that_only_detects_has_no_classifier() -> None:
+    stage = synthesized("dev", classifier="none")
+
+    environment = variables(stage)
+
+    assert Config.from_env(environment).classifier == NO_CLASSIFIER
+    assert "CARLENS_CLASSIFIER_HASH" not in environment
+    assert "efficientnet" not in json.dumps(stage.templates)
 
 
 def test_the_catalog_function_has_only_the_variables_that_it_reads(

@@ -27,6 +27,7 @@ MODELS = Path(__file__).resolve().parents[3] / "models"
 LABELS = "car\ntruck\nbus\nperson\n"
 MISSING = object()
 
+TORCHVISION = {"decoder": "torchvision", "names": ["boxes", "labels", "scores"]}
 CLASSIFIER = {"decoder": "softmax", "names": ["logits"]}
 NANODET = {"decoder": "nanodet", "names": ["output"], "strides": [8, 16]}
 
@@ -133,6 +134,15 @@ def test_labels_are_one_per_line(
 
     assert manifest.labels == names
     assert manifest.makes == makes
+
+
+def test_a_decoder_of_labels_knows_the_number_of_classes() -> None:
+    document = with_changes(("output", {**TORCHVISION, "first_label": 0}))
+
+    output = read(document, "car\ntruck\nbus\n").output
+
+    assert (output.first_label, output.classes) == (0, 3)
+    assert read(with_changes(("output", TORCHVISION))).output.first_label == 1
 
 
 def test_the_smallest_std_and_stride_are_accepted() -> None:
@@ -247,6 +257,11 @@ WRONG: list[tuple[str, object, str]] = [
     ("output", {**NANODET, "names": ["a", "b"]}, "output.names must have 1 name(s)"),
     ("output", {"decoder": "detr", "names": ["a"]}, "output.names must have 2 name(s)"),
     ("output", {"decoder": "yolo", "names": ["a", "b"]}, "output.names must have 1 name(s)"),
+    ("output", {"decoder": "yolo-end2end", "names": ["a", "b"]}, "output.names must have 1 name(s)"),
+    ("output", {"decoder": "torchvision", "names": ["a"]}, "output.names must have 3 name(s)"),
+    ("output", {**TORCHVISION, "first_label": 2}, "output.first_label is 2; it must be a whole"),
+    ("output", {**NANODET, "first_label": 1}, "output.first_label is unknown"),
+    ("output", {**NANODET, "classes": 2}, "output.classes is unknown"),
     ("output", {"decoder": "nanodet", "names": ["a"]}, "output.strides is missing"),
     ("output", {"decoder": "yolox", "names": ["a"]}, "output.strides is missing"),
     ("output", {**NANODET, "strides": []}, "output.strides must be whole numbers from 1"),

@@ -10,11 +10,13 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from carlens.models.manifest import InputSpec, Manifest, ManifestError, OutputSpec
 from carlens.models.session import OnnxModel
-from tests.models_support import CLASSIFY, DETECT, Tensor
+from carlens.vision.detector import Detector
+from tests.models_support import CLASSIFY, DETECT, OPTIONS, Tensor
 
 Shape = Sequence[int | str]
 
@@ -267,6 +269,52 @@ def test_a_file_that_declares_its_shapes_is_not_run_at_load(
         load(replace(CLASSIFY, labels=CLASSIFY.labels[1:]), model.SerializeToString())
 
 
+def undeclared(weights: bytes, rank: int) -> bytes:
+    """Take the shapes of the outputs away, in a way that ONNX Runtime cannot infer them."""
+    model = onnx.load_from_string(weights)
+    graph = model.graph
+    graph.initializer.append(numpy_helper.from_array(np.ones(rank, np.bool_), "every"))
+    for output in graph.output:
+        name = output.name
+        next(node for node in graph.node if name in node.output).output[0] = f"{name}.raw"
+        graph.node.extend(
+            [
+                helper.make_node("Shape", [f"{name}.raw"], [f"{name}.sides"]),
+                helper.make_node("Compress", [f"{name}.sides", "every"], [f"{name}.same"], axis=0),
+                helper.make_node("Reshape", [f"{name}.raw", f"{name}.same"], [name]),
+            ]
+        )
+        output.type.tensor_type.ClearField("shape")
+    data: bytes = model.SerializeToString()
+    assert [node.shape for node in ort.InferenceSession(data).get_outputs()] == [[]] * len(
+        graph.output
+    )
+    return data
+
+
+def test_a_file_may_leave_the_shapes_of_its_outputs_undeclared() -> None:
+    weights = undeclared(onnx_file(BOXES_AND_SCORES), rank=3)
+
+    # When it is tried out, it fits
+    boxes, scores = load(DETECT, weights).run(pictures(2))
+    assert boxes.shape == scores.shape == (2, 7, 4)
+
+    # And refused by field if it does not fit
+    message = refusal(replace(DETECT, labels=DETECT.labels[1:]), weights)
+    assert message.startswith("made-up: output.decoder is 'ssd' and labels has 3 classes")
+
+
+def test_an_output_without_axes_is_refused_by_field() -> None:
+    # Given a classifier that gives the sum of its logits
+    model = onnx.load_from_string(onnx_file(LOGITS, shape=("n", 20, 20, 3)))
+    model.graph.node[-1].output[0] = "rows"
+    model.graph.node.append(helper.make_node("ReduceSum", ["rows"], ["logits"], keepdims=0))
+
+    message = refusal(CLASSIFY, undeclared(model.SerializeToString(), rank=0))
+
+    assert message.endswith("should be [n, 4], but for one picture it is []")
+
+
 def test_a_wrong_output_name_is_refused() -> None:
     manifest = with_output(DETECT, names=("boxes", "probs"))
 
@@ -344,6 +392,8 @@ def test_the_shapes_of_a_decoder_are_accepted(
         (spec("yolox", "a", strides=(10, 20)), {"a": (9, 125)}),
         (spec("yolo", "a"), {"a": (33, 8)}),
         (spec("yolo", "a"), {"a": (9, 33)}),
+        (spec("yolo-end2end", "a"), {"a": (6, 300)}),
+        (spec("yolo-end2end", "a"), {"a": (300, 7)}),
         (spec("detr", "a", "b"), {"a": (30, 4), "b": (30, 4)}),
         (spec("detr", "a", "b", activation="sigmoid"), {"a": (30, 5), "b": (30, 4)}),
         (spec("detr", "a", "b"), {"a": (30, 5), "b": (30, 5)}),
@@ -374,4 +424,113 @@ def test_a_classifier_with_other_classes_than_its_labels_is_refused(classes: int
     assert refusal(CLASSIFY, weights) == (
         "made-up: output.decoder is 'softmax' and labels has 4 classes, so output 'logits' "
         f"should be [n, 4], but for one picture it is [1, {classes}]"
+    )
+
+
+# --- final boxes ---
+
+END2END = replace(DETECT, output=spec("yolo-end2end", "a"))
+
+
+def test_an_end2end_output_is_taken_whatever_the_number_of_labels() -> None:
+    for labels in (DETECT.labels, DETECT.labels[1:]):
+        load(replace(END2END, labels=labels), onnx_file({"a": (300, 6)}))
+
+
+TORCHVISION = with_output(
+    DETECT, decoder="torchvision", names=("boxes", "labels", "scores"), classes=4
+)
+
+
+def torchvision_file(*, shape: Shape = (100, 100, 3), batch_axis: bool = False) -> bytes:
+    """Build a model with a box for each pixel that is not black, as torchvision's give them.
+
+    The box of a pixel is its row, its column, 90 plus its channel, and 90; its label is 2.
+    """
+    prefix = ["first"] if len(shape) == 4 else []
+    nodes = [
+        *([helper.make_node("Squeeze", ["image", "zero"], ["one"])] if prefix else []),
+        helper.make_node("NonZero", ["one" if prefix else "image"], ["places"]),
+        helper.make_node("Transpose", ["places"], ["rows"], perm=[1, 0]),
+        helper.make_node("Cast", ["rows"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Pad", ["numbers", "pads"], ["corners"]),
+        helper.make_node("Add", ["corners", "far"], ["boxes.raw"]),
+        helper.make_node("ReduceMax", ["numbers", "last"], ["most"], keepdims=0),
+        helper.make_node("Mul", ["most", "nothing"], ["noughts"]),
+        helper.make_node("Add", ["noughts", "half"], ["scores.raw"]),
+        helper.make_node("Add", ["noughts", "two"], ["twos"]),
+        helper.make_node("Cast", ["twos"], ["labels.raw"], to=TensorProto.INT64),
+    ]
+    for name in TORCHVISION.output.names:
+        if batch_axis:
+            nodes.append(helper.make_node("Unsqueeze", [f"{name}.raw", "zero"], [name]))
+        else:
+            nodes.append(helper.make_node("Identity", [f"{name}.raw"], [name]))
+    constants: dict[str, NDArray[Any]] = {
+        "zero": np.array([0], np.int64),
+        "last": np.array([1], np.int64),
+        "pads": np.array([0, 0, 0, 1], np.int64),
+        "far": np.array([0, 0, 90, 90], np.float32),
+        "nothing": np.array(0, np.float32),
+        "half": np.array(0.5, np.float32),
+        "two": np.array(2, np.float32),
+    }
+    kinds = {"labels": TensorProto.INT64}
+    graph = helper.make_graph(
+        nodes,
+        "made-up",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, list(shape))],
+        [
+            helper.make_tensor_value_info(name, kinds.get(name, TensorProto.FLOAT), None)
+            for name in TORCHVISION.output.names
+        ],
+        [numpy_helper.from_array(value, key) for key, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+@pytest.mark.parametrize("shape", [(100, 100, 3), (1, 100, 100, 3), ("n", 100, 100, 3)])
+@pytest.mark.parametrize("batch_axis", [False, True])
+def test_pictures_with_different_numbers_of_boxes_are_filled_up(
+    shape: Shape, batch_axis: bool
+) -> None:
+    # Given a model of torchvision, exported with or without a batch axis
+    model = load(TORCHVISION, torchvision_file(shape=shape, batch_axis=batch_axis))
+    batch = np.zeros((3, 100, 100, 3), np.float32)
+    batch[1, 20, 30, 1] = batch[1, 40, 50, 2] = batch[2, 60, 70, 0] = 1
+
+    # When it finds no, two and one boxes
+    boxes, labels, scores = model.run(batch)
+
+    # Then each picture has two places
+    nan = [np.nan] * 4
+    np.testing.assert_array_equal(
+        boxes, [[nan, nan], [[20, 30, 91, 90], [40, 50, 92, 90]], [[60, 70, 90, 90], nan]]
+    )
+    np.testing.assert_array_equal(labels, [[np.nan, np.nan], [2, 2], [2, np.nan]])
+    np.testing.assert_array_equal(scores, [[np.nan, np.nan], [0.5, 0.5], [0.5, np.nan]])
+    assert not model.batches
+    assert {output.dtype for output in (boxes, labels, scores)} == {np.dtype(np.float32)}
+
+
+def test_a_detector_of_torchvision_finds_what_is_in_one_tile() -> None:
+    # Given a model that finds something in the whole picture and the first tile only
+    detector = Detector(load(TORCHVISION, torchvision_file()))
+    picture = np.zeros((400, 400, 3), np.uint8)
+    picture[40:44, 40:44] = 255
+
+    found = detector.detect(picture, replace(OPTIONS, confidence=0.0, slices=2))
+
+    # Then nothing is found where the outputs were filled up
+    assert {(one.class_name, one.confidence) for one in found} == {("truck", 0.5)}
+    assert detector.detect(np.zeros_like(picture), OPTIONS) == []
+
+
+def test_outputs_of_torchvision_in_another_order_are_refused() -> None:
+    manifest = with_output(TORCHVISION, names=("boxes", "scores", "labels"))
+
+    assert refusal(manifest, torchvision_file()) == (
+        "made-up: output.names: 'scores' must be tensor(int64), but is tensor(float)"
     )

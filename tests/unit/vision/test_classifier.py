@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from carlens.images.types import Pixels
 from carlens.models.manifest import Manifest, Thresholds
 from carlens.models.session import OnnxModel
-from carlens.vision.classifier import Classification, Classifier
+from carlens.vision.classifier import UNNAMED, Classification, Classifier
 from carlens.vision.detector import Detection
 from tests.models_support import CLASSIFY, FakeModel, Tensor, fake_model, scripted_classifier
 
@@ -212,6 +212,19 @@ def test_labels_may_list_makes_in_any_order() -> None:
 
 def test_without_makes_in_the_labels_there_is_no_make() -> None:
     assert name([0.1, 0.2, 0.3, 0.4], 1, replace(CLASSIFY, makes=())).make is None
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_logits_that_are_no_numbers_leave_their_vehicle_alone_without_a_name(bad: float) -> None:
+    # Given a model that fails on the second of three crops
+    def answer(batch: Tensor) -> Sequence[Tensor]:
+        return [np.array([[9, 0, 0, 0], [0, bad, 0, 0], [0, 9, 0, 0]], np.float32)]
+
+    with np.errstate(invalid="ignore"):
+        found = Classifier(fake_model(CLASSIFY, answer)).classify([ramp(20, 20)] * 3, 1)
+
+    assert [one.names for one in found] == [("Clio",), (), ("Twingo",)]
+    assert found[1] == UNNAMED
 
 
 def test_warming_up_runs_the_model() -> None:

@@ -12,7 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carlens.models.manifest import DETECTORS, Decoder, OutputSpec
-from carlens.vision.decoders import DECODERS, detr, nanodet, sigmoid, softmax, ssd, yolo, yolox
+from carlens.vision.decoders import (
+    DECODERS,
+    detr,
+    nanodet,
+    sigmoid,
+    softmax,
+    ssd,
+    torchvision,
+    yolo,
+    yolo_end2end,
+    yolox,
+)
 from tests.models_support import INPUT, Tensor
 
 # Wide, so that swapping x and y is noticed.
@@ -148,6 +159,61 @@ def test_yolo_has_one_column_per_box() -> None:
     np.testing.assert_allclose(scores, [[0.9, 0.2, 0.0], [0.1, 0.3, 0.4]])
 
 
+# --- yolo-end2end ---
+
+
+def test_yolo_end2end_has_a_row_a_box() -> None:
+    # Columns: x1, y1, x2, y2, score, class
+    raw = tensor([[40, 35, 60, 45, 0.9, 2], [8, 17, 12, 23, 0.25, 0], [0, 0, 0, 0, 0, 0]])
+
+    boxes, scores = yolo_end2end([raw], spec("yolo-end2end", classes=3), SIZE)
+
+    np.testing.assert_array_equal(boxes, [[40, 35, 60, 45], [8, 17, 12, 23], [0, 0, 0, 0]])
+    np.testing.assert_array_equal(scores, tensor([[-1, -1, 0.9], [0.25, -1, -1], [0, -1, -1]]))
+
+
+@pytest.mark.parametrize("unknown", [3, -1, -0.5, 1e9, NAN, INF, -INF])
+def test_a_class_that_has_no_label_gets_no_score(unknown: float) -> None:
+    raw = tensor([[0, 0, 9, 9, 0.9, unknown], [0, 0, 9, 9, 0.8, 1]])
+
+    _, scores = yolo_end2end([raw], spec("yolo-end2end", classes=3), SIZE)
+
+    np.testing.assert_array_equal(scores, tensor([[-1, -1, -1], [-1, 0.8, -1]]))
+
+
+# --- torchvision ---
+
+
+@pytest.mark.parametrize(
+    ("first_label", "expected"),
+    [
+        # Label 0 is the background, so the first line of the labels is label 1.
+        (1, [[-1, 0.9], [0.4, -1], [-1, -1]]),
+        (0, [[-1, -1], [-1, 0.4], [0.3, -1]]),
+    ],
+)
+def test_torchvision_has_a_label_a_box(first_label: int, expected: list[list[float]]) -> None:
+    boxes = tensor([[40, 35, 60, 45], [8, 17, 12, 23], [1, 2, 3, 4]])
+    labels, scores = np.array([2, 1, 0], np.float32), np.array([0.9, 0.4, 0.3], np.float32)
+
+    found, spread = torchvision(
+        [boxes, labels, scores], spec("torchvision", classes=2, first_label=first_label), SIZE
+    )
+
+    np.testing.assert_array_equal(found, boxes)
+    np.testing.assert_array_equal(spread, tensor(expected))
+
+
+def test_no_boxes_of_torchvision_are_no_boxes() -> None:
+    none = np.zeros(0, np.float32)
+
+    boxes, scores = torchvision(
+        [np.zeros((0, 4), np.float32), none, none], spec("torchvision", classes=2), SIZE
+    )
+
+    assert (boxes.shape, scores.shape) == ((0, 4), (0, 2))
+
+
 # --- detr ---
 
 
@@ -214,12 +280,14 @@ def test_softmax_gives_probabilities(logits: list[float]) -> None:
 
 # --- hostile outputs: each decoder must accept any value ---
 
-SHAPES: dict[Decoder, list[tuple[int, int]]] = {
+SHAPES: dict[Decoder, list[tuple[int, ...]]] = {
     "ssd": [(6, 4), (6, 3)],
     "nanodet": [(10, 3 + 4 * 8)],
     "yolox": [(10, 5 + 3)],
     "yolo": [(4 + 3, 6)],
+    "yolo-end2end": [(6, 6)],
     "detr": [(6, 4), (6, 4)],
+    "torchvision": [(6, 4), (6,), (6,)],
 }
 
 
@@ -229,7 +297,7 @@ SHAPES: dict[Decoder, list[tuple[int, int]]] = {
 def test_no_value_makes_a_decoder_fail(decoder: Decoder, value: float) -> None:
     outputs = [np.full(shape, value, np.float32) for shape in SHAPES[decoder]]
 
-    boxes, scores = DECODERS[decoder](outputs, spec(decoder, strides=(100, 50)), SIZE)
+    boxes, scores = DECODERS[decoder](outputs, spec(decoder, strides=(100, 50), classes=3), SIZE)
 
     # The detector drops boxes that are not finite; here every box only needs its row.
     assert boxes.shape == (len(scores), 4)
@@ -251,7 +319,7 @@ def test_a_box_that_is_not_finite_does_not_affect_the_others(
         array[(..., -1) if decoder == "yolo" else -1] = value
 
     # When both are decoded
-    output = spec(decoder, strides=(100, 50))
+    output = spec(decoder, strides=(100, 50), classes=3)
     expected = DECODERS[decoder](good, output, SIZE)
     found = DECODERS[decoder](bad, output, SIZE)
 

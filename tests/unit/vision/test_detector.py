@@ -173,6 +173,33 @@ def test_of_a_vehicle_found_as_car_and_truck_the_more_confident_is_kept(
     assert found_in(objects) == [max(("car", car), ("truck", truck), key=lambda pair: pair[1])]
 
 
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        ({"car"}, [("car", 0.8)]),
+        ({"car", "truck"}, [("car", 0.8)]),
+        ({"bus"}, [("bus", 0.9)]),
+        ({"car", "bus"}, [("bus", 0.9)]),
+        (None, [("bus", 0.9)]),
+    ],
+)
+def test_only_wanted_classes_suppress_each_other(
+    classes: set[str] | None, expected: list[tuple[str, float]]
+) -> None:
+    # Given one vehicle that the detector takes for a bus rather than a car or a truck
+    told: list[Told] = [(BOX, "bus", 0.9), (BOX, "car", 0.8), (BOX, "truck", 0.7)]
+
+    objects = detect(told, classes=None if classes is None else frozenset(classes))
+
+    assert found_in(objects) == expected
+
+
+def test_other_classes_do_not_use_up_the_candidates() -> None:
+    told: list[Told] = [(BOX, "bus", 0.9)] * 2000 + [((60, 60, 90, 90), "car", 0.6)]
+
+    assert found_in(detect(told, classes=frozenset({"car"}))) == [("car", 0.6)]
+
+
 def test_the_right_one_of_each_duplicate_is_removed() -> None:
     """Defect 8 of the original: it deleted by index while the indices shifted."""
     # Given pickups found twice, between objects that are found once
@@ -311,13 +338,19 @@ def test_only_the_box_that_is_not_finite_is_dropped(value: float, side: int) -> 
         assert len(objects) == 1
 
 
-@pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf])
-def test_only_the_score_that_is_not_finite_is_dropped(score: float) -> None:
-    # JSON cannot represent it
+@pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf, 5.3, 1.01, -0.01, -5.3])
+def test_only_the_score_outside_0_to_1_is_dropped(score: float) -> None:
+    # JSON cannot represent NaN and infinity
     objects = detect([(BOX, "car", score), ((60, 60, 90, 90), "car", 0.6)], confidence=0.0)
 
     assert [o for o in found_in(objects) if o[1] != 0] == [("car", 0.6)]
     assert all(np.isfinite(o.confidence) for o in objects)
+
+
+def test_a_score_rounded_above_1_becomes_1() -> None:
+    (found,) = detect([(BOX, "car", 1.0005)])
+
+    assert found.confidence == 1
 
 
 # --- very many boxes ---

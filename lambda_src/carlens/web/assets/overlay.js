@@ -393,7 +393,7 @@ function makeRow({ object, name, number, hit, crop }, pointing) {
     ),
   ];
   const { pred, prob = [] } = object;
-  if (!pred) {
+  if (!pred?.length) {
     const listeners = { ...pointing, onclick: () => hit.click() };
     const content = make("span.headline", {}, ...headline);
     return make("button.row-of", { type: "button", ...listeners }, content);

@@ -111,7 +111,7 @@ export interface Model {
 
 export interface Models {
   detector?: Model;
-  classifier?: Model;
+  classifier?: Model | null;
 }
 
 export interface Answer {
