@@ -14,6 +14,7 @@ import contextlib
 import io
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from carlens.config import Config
 from carlens.images.decoder import read_pixels
 from carlens.images.process import configure_process
 from carlens.images.types import Limits
+from carlens.models.manifest import Thresholds
 from carlens.services.model_bundle import ModelBundle
 from carlens.vision.detector import VEHICLES, Detection, DetectOptions, Detector
 
@@ -34,17 +36,23 @@ MAX_OBJECTS = 100
 
 
 def evaluate_detector(
-    detector: Detector, annotations: Path, images: Path, *, slices: int, min_area: float = 0.0
+    detector: Detector, annotations: Path, images: Path, *, slices: int, thresholds: Thresholds
 ) -> dict[str, float]:
-    """Measure COCO mAP 0.5:0.95, in percent, over all classes and over vehicles."""
+    """Measure COCO mAP 0.5:0.95, in percent, over all classes and over vehicles.
+
+    Parameters
+    ----------
+    thresholds : Thresholds
+        Its `iou`, `merge_iou` and `min_area` are used; the confidence is always `CONFIDENCE`.
+    """
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO(str(annotations))
     categories = {c["name"]: c["id"] for c in truth.loadCats(truth.getCatIds())}
     options = DetectOptions(
         confidence=CONFIDENCE,
-        iou=detector.manifest.thresholds.iou,
-        merge_iou=1.0,
-        min_area=min_area,
+        iou=thresholds.iou,
+        merge_iou=thresholds.merge_iou,
+        min_area=thresholds.min_area,
         slices=slices,
         max_objects=MAX_OBJECTS,
     )
@@ -134,7 +142,7 @@ def main() -> None:
     detector.add_argument("annotations", type=Path, help="a COCO instances file")
     detector.add_argument("images", type=Path, help="the folder with its pictures")
     detector.add_argument("--slices", type=int, choices=(1, 2, 3), default=None)
-    detector.add_argument("--min-area", type=float, default=0.0)
+    detector.add_argument("--min-area", type=float, help="in place of the manifest's")
     classifier = tasks.add_parser("classifier")
     classifier.add_argument("images", type=Path, help="a folder with one folder per class")
     arguments = parser.parse_args()
@@ -145,14 +153,18 @@ def main() -> None:
         print(f"top-1={figures['top1']:.1f} top-5={figures['top5']:.1f} ({json.dumps(figures)})")
         return
     manifest = bundle.detector.manifest
-    slices = arguments.slices or manifest.thresholds.slices
+    # The settings that users get, but for the confidence.
+    thresholds = manifest.thresholds
+    slices = arguments.slices or thresholds.slices
+    if arguments.min_area is not None:
+        thresholds = replace(thresholds, min_area=arguments.min_area)
     print(f"{manifest.name} {manifest.version}, slices={slices}", file=sys.stderr)
     figures = evaluate_detector(
         bundle.detector,
         arguments.annotations,
         arguments.images,
         slices=slices,
-        min_area=arguments.min_area,
+        thresholds=thresholds,
     )
     print(f"mAP all={figures['all']:.1f} vehicles={figures['vehicles']:.1f}")
 

@@ -4,13 +4,18 @@ Usage, from the project root: ``python -m models.shrink SOURCE.onnx TARGET.onnx`
 """
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
-from onnx import helper, numpy_helper
+
+try:
+    import onnx
+    from onnx import helper, numpy_helper
+except ImportError:
+    sys.exit("models.shrink needs the package onnx; run `pip install onnx`, or `make check` once.")
 
 SMALLEST = 1024
 """Smaller tensors stay float32: biases and scales need precision, and save few bytes."""
@@ -93,12 +98,39 @@ def save(model: onnx.ModelProto, target: Path) -> None:
     onnx.save(small, target)
 
 
+def load(source: Path) -> onnx.ModelProto:
+    """Read an ONNX file.
+
+    Raises
+    ------
+    ValueError
+        It does not exist, or is not an ONNX file.
+    """
+    if not source.is_file():
+        raise ValueError(f"{source} does not exist; name an ONNX file.")
+    try:
+        model = onnx.load(source)
+        onnx.checker.check_model(model)
+    except FileNotFoundError as error:  # weights that are kept beside the file
+        raise ValueError(f"{source} needs a file that does not exist: {error}") from error
+    except Exception as error:
+        raise ValueError(f"{source} is not an ONNX file.") from error
+    return model
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("source", type=Path, help="an ONNX file with float32 weights")
     parser.add_argument("target", type=Path, help="the ONNX file to write")
     arguments = parser.parse_args()
-    save(onnx.load(arguments.source), arguments.target)
+    if not arguments.target.parent.is_dir():
+        sys.exit(f"The folder {arguments.target.parent} does not exist; create it first.")
+    if arguments.target.is_dir():
+        sys.exit(f"{arguments.target} is a folder; name the ONNX file to write.")
+    try:
+        save(load(arguments.source), arguments.target)
+    except ValueError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

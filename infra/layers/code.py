@@ -17,9 +17,15 @@ from infra.layers.tree import build_once, settle
 CODE = ROOT / "lambda_src"
 CACHE = ROOT / "build" / "code"
 
-# Paths in lambda_src that no function imports: the layers hold the requirements, and the others
-# are for the command line. Each is a file or a folder.
-NOT_DEPLOYED = ("requirements*.txt", "carlens/local")
+# Paths in lambda_src that no function imports: the layers hold the requirements, and only people
+# run the others. Each is a file or a folder.
+NOT_DEPLOYED = (
+    "requirements*.txt",
+    "carlens/cli",
+    "carlens/local",
+    "carlens/models/check.py",
+    "carlens/models/draft.py",
+)
 
 # Names of files and folders that tools leave behind, anywhere.
 _DEBRIS = (".*", "__pycache__", "*.egg-info")

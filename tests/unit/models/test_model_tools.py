@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,8 @@ from carlens.storage import FolderStorage
 from models.seal import seal
 from models.shrink import save
 from tests.models_support import Tensor, detector_document
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_a_sealed_model_can_be_read(tmp_path: Path) -> None:
@@ -51,6 +56,80 @@ def test_a_shrunk_model_is_half_as_large_and_gives_the_same_results(tmp_path: Pa
     # Then the results agree within what weights of 11 bits can change in a sum of 75 products
     assert target.stat().st_size < 0.6 * source.stat().st_size
     assert np.abs(answer(target) - answer(source)).max() < 0.01
+
+
+def run(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a tool from the project root, as its owner would."""
+    command = [sys.executable, "-m", f"models.{tool}", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (None, "{folder} is not a folder; name the folder of a model.\n"),
+        ({}, "{folder} has no model.json; `python -m carlens.models.check {folder}` drafts one.\n"),
+        ({"model.json": "{"}, "{folder}/model.json is not JSON: "),
+        ({"model.json": "[]"}, "{folder}/model.json does not name the ONNX file"),
+        ({"model.json": "{}"}, "{folder}/model.json does not name the ONNX file"),
+        (
+            {"model.json": '{"file": "a.onnx"}'},
+            "{folder} has no a.onnx, which its model.json names",
+        ),
+    ],
+)
+def test_seal_says_what_is_missing(
+    tmp_path: Path, files: dict[str, str] | None, expected: str
+) -> None:
+    folder = tmp_path / "made-up"
+    if files is not None:
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / name).write_text(text)
+
+    done = run("seal", folder)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(expected.format(folder=folder))
+    assert done.stderr.count("\n") == 1
+
+
+def test_shrink_says_what_is_missing(tmp_path: Path) -> None:
+    source, other = tmp_path / "source.onnx", tmp_path / "paper.pdf"
+    other.write_bytes(b"%PDF-1.7")
+    onnx.save(convolution(), source)
+
+    wrong = [
+        ((tmp_path / "no.onnx", tmp_path / "a.onnx"), f"{tmp_path}/no.onnx does not exist"),
+        ((other, tmp_path / "a.onnx"), f"{other} is not an ONNX file."),
+        ((source, tmp_path / "no" / "a.onnx"), f"The folder {tmp_path}/no does not exist"),
+        ((source, tmp_path), f"{tmp_path} is a folder; name the ONNX file"),
+    ]
+    for arguments, expected in wrong:
+        done = run("shrink", *arguments)
+        assert done.returncode == 1
+        assert done.stderr.startswith(expected)
+        assert done.stderr.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"source.onnx", "paper.pdf"}
+
+
+def test_shrink_names_the_package_that_it_needs(tmp_path: Path) -> None:
+    # Given a Python without onnx
+    (tmp_path / "onnx.py").write_text("raise ImportError")
+    command = [sys.executable, "-m", "models.shrink", "a", "b"]
+
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("models.shrink needs the package onnx")
+    assert done.stderr.count("\n") == 1
 
 
 def convolution() -> onnx.ModelProto:

@@ -1,0 +1,1 @@
+"""Commands that people run; the functions do not have them."""
