@@ -19,7 +19,7 @@ CACHE = ROOT / "build" / "code"
 
 # Paths in lambda_src that no function imports: the layers hold the requirements, and only people
 # run the others. Each is a file or a folder.
-NOT_DEPLOYED = ("requirements*.txt", "carlens/local")
+NOT_DEPLOYED = ("requirements*.txt", "carlens/local", "carlens/teach")
 
 # Names of files and folders that tools leave behind, anywhere.
 _DEBRIS = (".*", "__pycache__", "*.egg-info")
