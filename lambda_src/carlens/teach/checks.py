@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from carlens.teach.examples import Example, Rejected
 from carlens.teach.network import Matrix
 from carlens.teach.photos import Photo
+from carlens.teach.similarity import Pairs
 
 # With one distinct photo, nothing is left to test the class with.
 MINIMUM = 2
@@ -57,7 +58,7 @@ def check_rejected(rejected: Sequence[Rejected]) -> list[Finding]:
 
 
 def check_copies(
-    examples: Sequence[Example], labels: NDArray[np.intp], alike: NDArray[np.bool_]
+    examples: Sequence[Example], labels: NDArray[np.intp], pairs: Pairs
 ) -> tuple[list[Finding], NDArray[np.bool_]]:
     """Find copies of a photo, in its class and in others.
 
@@ -65,8 +66,8 @@ def check_copies(
     ----------
     examples : sequence of Example
     labels : integer array of shape (n,)
-    alike : bool array of shape (n, n)
-        Whether two examples are near-duplicates.
+    pairs : integer array of shape (m, 2)
+        Near-duplicates, each pair in both orders.
 
     Returns
     -------
@@ -77,8 +78,9 @@ def check_copies(
     findings = []
     usable = np.ones(len(examples), np.bool_)
     for index, example in enumerate(examples):
-        in_others = np.flatnonzero(alike[index] & (labels != labels[index]))
-        earlier = np.flatnonzero(alike[index, :index] & (labels[:index] == labels[index]))
+        alike = pairs[pairs[:, 0] == index, 1]
+        in_others = alike[labels[alike] != labels[index]]
+        earlier = alike[(labels[alike] == labels[index]) & (alike < index)]
         if len(in_others):
             other = examples[in_others[0]].photo
             text = f"The same photo is in the class {other.name}; neither is used."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,7 @@ def _in_folder(root: Path, makes: Collection[str]) -> Iterator[Photo]:
             )
         make, model = parts[:2] if len(parts) > 2 else _split(parts[0], makes, root)
         folder = path.parents[len(parts) - (3 if len(parts) > 2 else 2)]
-        photo = Photo(path, make.strip(), model.strip())
+        photo = Photo(path, _plain(make), _plain(model))
         first = seen.setdefault(photo.name.casefold(), folder)
         if first != folder:
             raise TeachError(
@@ -149,7 +150,8 @@ def _in_csv(path: Path) -> Iterator[Photo]:
         where = f"{path}, line {rows.line_num}"
         if len(values) != len(columns) or not all(values[:3]):
             raise TeachError(f"{where}: expected {','.join(columns)}, found {','.join(cells)!r}.")
-        yield Photo(path.parent / values[0], values[1], values[2], _box(values[3:], where))
+        make, model = _plain(values[1]), _plain(values[2])
+        yield Photo(path.parent / values[0], make, model, _box(values[3:], where))
 
 
 def _box(values: list[str], where: str) -> Box | None:
@@ -174,6 +176,11 @@ def _check_spelling(names: Collection[str]) -> None:
             )
         if "\t" in name or not name.isprintable():
             raise TeachError(f"The class {name!r} has characters that cannot be printed.")
+
+
+def _plain(name: str) -> str:
+    """Compose accents, which macOS stores apart in the names of folders."""
+    return unicodedata.normalize("NFC", name).strip()
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:

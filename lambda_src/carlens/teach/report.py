@@ -7,10 +7,10 @@ import csv
 import html
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from carlens.teach.checks import Finding
 from carlens.teach.evaluation import Evaluation
+from carlens.teach.photos import Photo
 
 _STYLE = """
 body { font: 15px/1.4 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem }
@@ -34,7 +34,7 @@ def report_csv(findings: Sequence[Finding]) -> str:
 def report_html(
     title: str,
     findings: Sequence[Finding],
-    thumbnails: Mapping[Path, bytes],
+    thumbnails: Mapping[Photo, bytes],
     evaluation: Evaluation | None,
     diagrams: Sequence[str],
 ) -> str:
@@ -44,8 +44,8 @@ def report_html(
     ----------
     title : str
     findings : sequence of Finding
-    thumbnails : Mapping of Path to bytes
-        JPEG by the path of the photo.
+    thumbnails : Mapping of Photo to bytes
+        JPEG.
     evaluation : Evaluation or None
         None if the photos cannot be taught.
     diagrams : sequence of str
@@ -84,15 +84,15 @@ def _figures(evaluation: Evaluation) -> str:
     )
 
 
-def _row(finding: Finding, thumbnails: Mapping[Path, bytes]) -> str:
-    cells = [_cell(photo.path, thumbnails) for photo in (finding.photo, finding.other) if photo]
+def _row(finding: Finding, thumbnails: Mapping[Photo, bytes]) -> str:
+    cells = [_cell(photo, thumbnails) for photo in (finding.photo, finding.other) if photo]
     text = html.escape(f"{finding.class_name}: {finding.text}")
     return f"<tr>{''.join(cells)}<td>{text}"
 
 
-def _cell(path: Path, thumbnails: Mapping[Path, bytes]) -> str:
+def _cell(photo: Photo, thumbnails: Mapping[Photo, bytes]) -> str:
     picture = ""
-    if path in thumbnails:
-        encoded = base64.b64encode(thumbnails[path]).decode()
+    if photo in thumbnails:
+        encoded = base64.b64encode(thumbnails[photo]).decode()
         picture = f'<img alt="" src="data:image/jpeg;base64,{encoded}">'
-    return f"<td>{picture}<small>{html.escape(str(path))}</small>"
+    return f"<td>{picture}<small>{html.escape(str(photo.path))}</small>"

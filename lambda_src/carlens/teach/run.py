@@ -101,13 +101,13 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
             f"{start.config.classifier} has no {output.STATISTICS}, so classes cannot be added to "
             "it; teach the new classes alone with ONLY=yes (--only)."
         )
-    photos = read_photos(options.photos, _known_makes(start))
-    examples, rejected = _read(photos, start, options.work / "photos", stream)
+    photos = load_photos(options.photos, start)
+    examples, rejected = read_examples(photos, start, options.work / "photos", stream)
     findings = checks.check_rejected(rejected)
-    thumbnails = {each.photo.path: each.thumbnail for each in examples}
-    thumbnails |= {each.photo.path: each.thumbnail for each in rejected if each.thumbnail}
+    thumbnails = {each.photo: each.thumbnail for each in examples}
+    thumbnails |= {each.photo: each.thumbnail for each in rejected if each.thumbnail}
     try:
-        taught, more = _select(examples, rejected, start, options.photos)
+        taught, more = select_examples(examples, rejected, start, options.photos)
         findings += more
         if len(taught.classes) < 2:
             raise TeachError(
@@ -162,9 +162,15 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
     return evaluation
 
 
-def _read(
+def load_photos(source: Path, start: Start) -> list[Photo]:
+    """List the photos of a folder or a CSV file; see `carlens.teach.photos.read_photos`."""
+    return read_photos(source, _known_makes(start))
+
+
+def read_examples(
     photos: Sequence[Photo], start: Start, folder: Path, stream: TextIO
 ) -> tuple[list[Example], list[Rejected]]:
+    """Read photos, and keep the results in a folder for the next time."""
     folder.mkdir(parents=True, exist_ok=True)
     reader = start.reader(folder)
     found = [reader.read(photo) for photo in with_progress(photos, stream)]
@@ -173,7 +179,7 @@ def _read(
     return [each for each in found if isinstance(each, Example)], rejected
 
 
-def _select(
+def select_examples(
     examples: list[Example], rejected: list[Rejected], start: Start, source: Path
 ) -> tuple[Taught, list[Finding]]:
     """Leave out copies, photos in two classes and classes with too few photos."""
@@ -193,14 +199,14 @@ def _select(
     known = start.statistics
     center = known.means.mean(axis=0) if known else features.mean(axis=(0, 1))
     hashes = np.array([example.hash for example in examples], np.uint64)
-    alike = near_duplicates(hashes, features[:, 0], center)
-    findings, usable = checks.check_copies(examples, labels, alike)
+    copies = near_duplicates(hashes, features[:, 0], center)
+    findings, usable = checks.check_copies(examples, labels, copies)
 
     chosen = np.flatnonzero(usable)
     alone = Base(known, np.arange(len(classes)), alone=True)
     statistics = alone.joined(features[chosen], labels[chosen])
     series = same_series(features[chosen, 0], labels[chosen], statistics)
-    groups = connected(series)
+    groups = connected(series, len(chosen))
     names = [label.name for label in classes]
     more, taught = checks.check_counts(names, labels[chosen], groups)
     kept = np.isin(labels[chosen], taught)
@@ -271,7 +277,7 @@ def _kinds(taught: Taught, known: Sequence[str]) -> list[str]:
 def _write_report(
     options: Options,
     findings: Sequence[Finding],
-    thumbnails: dict[Path, bytes],
+    thumbnails: dict[Photo, bytes],
     evaluation: Evaluation | None,
 ) -> Path:
     diagrams = (

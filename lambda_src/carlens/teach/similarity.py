@@ -13,6 +13,12 @@ from carlens.teach.network import Matrix
 from carlens.teach.statistics import Statistics
 from carlens.vision.preprocess import fit
 
+# Of photos, shape (m, 2): each pair in both orders.
+Pairs = NDArray[np.intp]
+
+# Rows of the distance matrix at a time, so that many photos fit into memory.
+_BLOCK = 256
+
 # Chosen by eye on pairs of used-car photos: copies have a cosine of 0.93 and more, different cars
 # in one studio at most 0.84; pairs of one car have a whitened cosine of 0.3 and more.
 _DUPLICATE_BITS = 8
@@ -43,15 +49,8 @@ def difference_hash(pixels: Pixels) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def hash_distances(hashes: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """Count the bits in which each pair of hashes differs, shape (n, n)."""
-    return np.asarray(np.bitwise_count(hashes[:, None] ^ hashes[None, :]), np.uint8)
-
-
-def near_duplicates(
-    hashes: NDArray[np.uint64], features: Features, center: Matrix
-) -> NDArray[np.bool_]:
-    """Tell which pairs of photos show the same scene, shape (n, n).
+def near_duplicates(hashes: NDArray[np.uint64], features: Features, center: Matrix) -> Pairs:
+    """Find the pairs of photos that show the same scene.
 
     The hash alone confuses different cars in one studio, so the features, of which the mean of
     many cars is subtracted, must agree as well.
@@ -63,15 +62,18 @@ def near_duplicates(
     center : float64 array of shape (size,)
     """
     unit = _unit(features - center)
-    alike = (unit @ unit.T >= _DUPLICATE_COSINE) & (hash_distances(hashes) <= _DUPLICATE_BITS)
-    np.fill_diagonal(alike, val=False)
-    return np.asarray(alike)
+    parts = [np.empty((0, 2), np.intp)]
+    for start in range(0, len(hashes), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        alike = np.bitwise_count(hashes[rows, None] ^ hashes[None, :]) <= _DUPLICATE_BITS
+        alike &= unit[rows] @ unit.T >= _DUPLICATE_COSINE
+        np.fill_diagonal(alike[:, start:], val=False)
+        parts.append(np.argwhere(alike) + np.array([start, 0]))
+    return np.concatenate(parts)
 
 
-def same_series(
-    features: Features, labels: NDArray[np.intp], statistics: Statistics
-) -> NDArray[np.bool_]:
-    """Tell which pairs of photos of a class obviously show one car, shape (n, n).
+def same_series(features: Features, labels: NDArray[np.intp], statistics: Statistics) -> Pairs:
+    """Find the pairs of photos of a class that obviously show one car.
 
     Within a class, photos differ from the class mean in directions of their own, unless they show
     the same car, or cars of the same color in the same place. The cosine of these differences,
@@ -87,21 +89,36 @@ def same_series(
     root = np.linalg.cholesky(shrunk_covariance(statistics.covariance))
     residuals = features - statistics.means[labels]
     unit = _unit(np.linalg.solve(root, residuals.T).T)
-    alike = (unit @ unit.T >= _SERIES_COSINE) & (labels[:, None] == labels[None, :])
-    np.fill_diagonal(alike, val=False)
-    return np.asarray(alike)
+    parts = [np.empty((0, 2), np.intp)]
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        alike = unit[members] @ unit[members].T >= _SERIES_COSINE
+        np.fill_diagonal(alike, val=False)
+        parts.append(members[np.argwhere(alike)])
+    return np.concatenate(parts)
 
 
-def connected(pairs: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Give each item the index of the first item that it is connected to, directly or not."""
-    roots = np.full(len(pairs), -1, np.intp)
-    for start in range(len(pairs)):
+def connected(pairs: Pairs, count: int) -> NDArray[np.intp]:
+    """Give each item the index of the first item that it is connected to, directly or not.
+
+    Parameters
+    ----------
+    pairs : integer array of shape (m, 2)
+        Each pair in both orders.
+    count : int
+        Of items.
+    """
+    neighbors: dict[int, list[int]] = {}
+    for first, second in pairs.tolist():
+        neighbors.setdefault(first, []).append(second)
+    roots = np.full(count, -1, np.intp)
+    for start in range(count):
         waiting = [start] if roots[start] < 0 else []
         while waiting:
             item = waiting.pop()
             if roots[item] < 0:
                 roots[item] = start
-                waiting += np.flatnonzero(pairs[item] & (roots < 0)).tolist()
+                waiting += neighbors.get(item, [])
     return roots
 
 

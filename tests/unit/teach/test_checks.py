@@ -27,11 +27,9 @@ def test_of_copies_the_first_is_used_and_contradictions_are_not() -> None:
     # Given a, its copy b, c, and its copy d in another class
     examples = [example(NAMES[0], f"{letter}.jpg") for letter in "abc"]
     examples.append(example(NAMES[1], "d.jpg"))
-    alike = np.zeros((4, 4), np.bool_)
-    for i, j in ((0, 1), (2, 3)):
-        alike[i, j] = alike[j, i] = True
+    pairs = np.array([[0, 1], [1, 0], [2, 3], [3, 2]])
 
-    findings, usable = check_copies(examples, np.array([0, 0, 0, 1]), alike)
+    findings, usable = check_copies(examples, np.array([0, 0, 0, 1]), pairs)
 
     assert usable.tolist() == [True, False, False, False]
     assert [(each.check, each.text) for each in findings] == [
@@ -73,7 +71,7 @@ def test_the_report_has_each_finding_with_thumbnails_and_is_escaped() -> None:
     empty = Rejected(Photo(Path("street.jpg"), "Kia", "Rio"), True, "No car.", b"jpeg")
     findings = check_rejected([unreadable, empty])
 
-    page = report_html("Cars & more", findings, {Path("street.jpg"): b"jpeg"}, None, [])
+    page = report_html("Cars & more", findings, {empty.photo: b"jpeg"}, None, [])
     table = report_csv(findings).splitlines()
 
     assert "Cars &amp; more" in page

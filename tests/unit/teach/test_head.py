@@ -113,6 +113,20 @@ def test_the_head_separates_classes_by_their_means_and_covariance() -> None:
     assert (head.scores(features[:, 0]).argmax(1) == labels).mean() > 0.95
 
 
+def test_a_class_of_few_photos_gets_its_share_of_the_answers() -> None:
+    # Given pairs of classes with one center in many dimensions, of which one has only 2 photos
+    size, shares = 50, []
+    labels = np.repeat([0, 1], [400, 2])
+    for _ in range(20):
+        features = RNG.normal(0, 1, (402, 2, size)).astype(np.float32)
+        head = fit_head(Statistics.of(features, labels, 2))
+        new = RNG.normal(0, 1, (500, size)).astype(np.float32)
+        shares.append(head.scores(new).argmax(axis=1).mean())
+
+    # Then, on average, it gets about half of the new photos
+    assert 0.35 < np.mean(shares) < 0.65
+
+
 def test_the_base_counts_for_no_more_than_its_share_of_the_covariance() -> None:
     features, labels = samples(2, 10)
     known = Statistics(np.ones(3), np.zeros((3, SIZE)), np.eye(SIZE), 1e9)

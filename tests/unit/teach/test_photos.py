@@ -59,6 +59,12 @@ def test_a_csv_file_may_have_boxes(tmp_path: Path) -> None:
     assert (second.path, second.name, second.box) == (tmp_path / "a.jpg", "Kia Rio", (1, 2, 30, 40))
 
 
+def test_accents_are_composed(tmp_path: Path) -> None:
+    touch(tmp_path, "S\u030ckoda Fabia/a.jpg", "Kia Rio/a.jpg")
+
+    assert read_photos(tmp_path, [])[1].make == "\u0160koda"
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [

@@ -6,7 +6,6 @@ from PIL import Image
 from carlens.teach.similarity import (
     connected,
     difference_hash,
-    hash_distances,
     near_duplicates,
     same_series,
 )
@@ -21,11 +20,9 @@ def test_the_hash_survives_resizing_and_tells_photos_apart() -> None:
     small = skoda.resize((skoda.width // 2, skoda.height // 2))
 
     hashes = [difference_hash(np.asarray(image)) for image in (skoda, small, passat)]
-    distances = hash_distances(np.array(hashes, np.uint64))
 
-    assert distances[0, 1] <= 4
-    assert distances[0, 2] > 16
-    assert (distances.diagonal() == 0).all()
+    assert (hashes[0] ^ hashes[1]).bit_count() <= 4
+    assert (hashes[0] ^ hashes[2]).bit_count() > 16
 
 
 def test_near_duplicates_agree_in_hash_and_features() -> None:
@@ -36,7 +33,7 @@ def test_near_duplicates_agree_in_hash_and_features() -> None:
 
     alike = near_duplicates(hashes, features, np.zeros(50))
 
-    assert np.argwhere(alike).tolist() == [[0, 1], [1, 0]]
+    assert alike.tolist() == [[0, 1], [1, 0]]
 
 
 def test_a_series_is_of_one_class() -> None:
@@ -48,12 +45,10 @@ def test_a_series_is_of_one_class() -> None:
 
     alike = same_series(features, labels, statistics)
 
-    assert np.argwhere(alike).tolist() == [[0, 1], [1, 0]]
+    assert alike.tolist() == [[0, 1], [1, 0]]
 
 
 def test_connected_items_have_one_root() -> None:
-    pairs = np.zeros((6, 6), np.bool_)
-    for a, b in ((0, 2), (2, 5), (3, 4)):
-        pairs[a, b] = pairs[b, a] = True
+    pairs = np.array([[0, 2], [2, 5], [3, 4]])
 
-    assert connected(pairs).tolist() == [0, 1, 0, 3, 3, 0]
+    assert connected(np.concatenate([pairs, pairs[:, ::-1]]), 6).tolist() == [0, 1, 0, 3, 3, 0]
