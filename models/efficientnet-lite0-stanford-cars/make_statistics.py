@@ -5,7 +5,7 @@ Usage, from the project root:
 
 PHOTOS has one folder per class, named like the class in `labels.txt` (with `-` for `/`), with
 pictures that are already cut to the car: the training pictures of Stanford Cars. The file has
-statistics of features, not pictures: nothing of a single picture can be read from it.
+statistics of features, not pictures.
 """
 
 import argparse
