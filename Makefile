@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test coverage check check-page audit format eval synth deploy diff destroy bench \
+.PHONY: help serve teach test coverage check check-page audit format eval synth deploy diff destroy bench \
 	wheel lock browser
 
 help: ## Show this help
@@ -28,6 +28,11 @@ help: ## Show this help
 
 serve: $(VENV)/.serve ## Run the API and its page on this machine [PORT=8000]
 	@$(PY) -m carlens.local --port $(PORT)
+
+teach: $(VENV)/.teach ## Teach the classifier your cars: PHOTOS=folder or CSV, NAME=my-cars [ONLY=yes] [FORCE=yes]
+	@$(PY) -m carlens.teach "$(or $(PHOTOS),$(error Name the photos: PHOTOS=folder))" \
+		--name "$(or $(NAME),$(error Name the new model: NAME=my-cars))" \
+		$(if $(ONLY),--only) $(if $(FORCE),--force)
 
 test: $(VENV)/.ready browser $(if $(SLOW),$(SLOW_TESTS_NEED)) ## Run the tests [SLOW=yes includes the slow ones]
 	@$(PYTEST) $(if $(SLOW),,-m "not slow")
@@ -137,6 +142,10 @@ build/bench/.ready: $(VENV)/.serve benchmarks/requirements.txt
 $(VENV)/.ready: $(VENV)/.serve
 	@echo "Installing what the tests, the checks and the AWS CDK need"
 	@$(INSTALL) --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.teach: $(VENV)/.serve
+	@$(INSTALL) -r pyproject.toml --extra teach -c requirements.txt
 	@touch $@
 
 # A part of requirements.txt: the project's own dependencies, in the versions locked there.

@@ -25,6 +25,7 @@ NOT_DEPLOYED = (
     "carlens/local",
     "carlens/models/check.py",
     "carlens/models/draft.py",
+    "carlens/teach",
 )
 
 # Names of files and folders that tools leave behind, anywhere.

@@ -1,0 +1,119 @@
+"""Teach the classifier your cars: `python -m carlens.teach PHOTOS --name my-cars`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from carlens.config import Config
+from carlens.images.process import configure_process
+from carlens.models.manifest import ModelError
+
+_DESCRIPTION = """\
+Teach the classifier your cars, on this computer, without a GPU.
+
+PHOTOS is a folder with one folder per model, either
+
+    PHOTOS/Renault Clio/photo.jpg       or      PHOTOS/Renault/Clio/photo.jpg
+
+or a CSV file with the columns file,make,model or file,make,model,x1,y1,x2,y2. Paths are relative to
+the CSV file; the box is in pixels of the upright photo. Any picture that Carlens reads will do, of
+any size. Without a box, the largest car, truck or bus in the photo is taken. Each class needs
+photos of at least 2 different cars; 10 or more are recommended.
+
+The new classes are added to those of the classifier that CARLENS_CLASSIFIER names (by default the
+one that comes with Carlens); with --only they stand alone.
+
+It writes models/NAME/ with the model, its labels, its manifest and a model card with measured
+accuracy, and build/teach/NAME/report.html with everything odd about the photos. It never deletes or
+moves a photo. A run that is interrupted continues where it was when it is started again.
+
+Use the result with CARLENS_CLASSIFIER=NAME make serve.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return 0, 1 if something cannot be read or written, or 2 for bad input."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except ImportError as error:
+        if error.name != "onnx":
+            raise
+        return _fail("The package onnx is missing: pip install 'carlens[teach]'.", 1)
+    except (ModelError, ValueError) as error:
+        return _fail(str(error), 2)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}. Nothing was overwritten.", 1)
+    except KeyboardInterrupt:
+        return _fail("\nInterrupted. Run the command again to continue.", 130)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from carlens.teach.errors import TeachError
+    from carlens.teach.output import check_target
+    from carlens.teach.progress import format_seconds
+    from carlens.teach.run import Options, teach
+    from carlens.teach.start import Start
+
+    configure_process()
+    started = time.monotonic()
+    config = Config.from_env()
+    try:
+        target = check_target(
+            Path(config.models),
+            options.name,
+            in_use=frozenset({config.detector, config.classifier}),
+            force=options.force,
+        )
+        chosen = Options(
+            photos=options.photos,
+            name=options.name,
+            alone=options.only,
+            force=options.force,
+            work=options.work / options.name,
+        )
+        result = teach(chosen, Start.load(config), target, sys.stderr)
+    except TeachError as error:
+        return _fail(str(error), 2)
+    print(f"Report: {chosen.work / 'report.html'}")
+    print(f"Model:  {target} (card: {target / 'README.md'})")
+    print(f"Try it: CARLENS_CLASSIFIER={options.name} make serve")
+    print(
+        f"top-1={100 * result.top1:.1f} top-5={100 * result.top5:.1f} make={100 * result.make:.1f} "
+        f"certain={100 * result.certain / result.photos:.1f} "
+        f"({result.photos} held-out photos, {format_seconds(time.monotonic() - started)})"
+    )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m carlens.teach",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("photos", type=Path, metavar="PHOTOS", help="a folder or a CSV file")
+    add("--name", required=True, help="the name of the new model, such as my-cars")
+    add("--only", action="store_true", help="teach only these classes, and forget the others")
+    add("--force", action="store_true", help="replace the model of this name")
+    add(
+        "--work",
+        type=Path,
+        default=Path("build", "teach"),
+        help="the folder for the report and for interrupted runs (default: build/teach)",
+    )
+    return parser
+
+
+def _fail(message: str, status: int) -> int:
+    print(message, file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""The classifier's ONNX graph: features instead of scores, and another last layer."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from carlens.teach.errors import TeachError
+
+Matrix = NDArray[np.float64]
+
+
+class Network:
+    """A classifier whose last node is a `Gemm`, as the last layer of most classifiers is.
+
+    Parameters
+    ----------
+    weights : bytes
+        The ONNX file.
+
+    Attributes
+    ----------
+    features : str
+        The tensor that the last layer takes, of shape (n, `size`).
+    size : int
+
+    Raises
+    ------
+    TeachError
+        The last node is not a `Gemm` of constant weights.
+    """
+
+    def __init__(self, weights: bytes) -> None:
+        self._model = onnx.load_from_string(weights)
+        self._head = self._last_layer()
+        self.features = self._head.input[0]
+        self.size = self._size()
+
+    def without_head(self) -> bytes:
+        """Give the ONNX file of the same network, with the features as its only output."""
+        model = self._copy_without_head()
+        shape = [None, self.size]
+        output = helper.make_tensor_value_info(self.features, TensorProto.FLOAT, shape)
+        del model.graph.output[:]
+        model.graph.output.append(output)
+        return bytes(model.SerializeToString())
+
+    def with_head(self, weights: NDArray[np.float16], bias: NDArray[np.float32]) -> bytes:
+        """Give the ONNX file of the same network with another last layer.
+
+        Parameters
+        ----------
+        weights : float16 array of shape (classes, size)
+            Stored as they are, and computed in float32.
+        bias : float32 array of shape (classes,)
+        """
+        model = self._copy_without_head()
+        graph = model.graph
+        graph.initializer.append(numpy_helper.from_array(weights, "taught.weight_half"))
+        graph.initializer.append(numpy_helper.from_array(bias, "taught.bias"))
+        [output] = graph.output
+        graph.node.append(
+            helper.make_node(
+                "Cast", ["taught.weight_half"], ["taught.weight"], to=TensorProto.FLOAT
+            )
+        )
+        head = [self.features, "taught.weight", "taught.bias"]
+        graph.node.append(helper.make_node("Gemm", head, [output.name], transB=1))
+        output.type.tensor_type.shape.dim[1].dim_value = len(weights)
+        onnx.checker.check_model(model, full_check=True)
+        return bytes(model.SerializeToString())
+
+    def _last_layer(self) -> onnx.NodeProto:
+        graph = self._model.graph
+        last = [node for node in graph.node if node.output[0] == graph.output[0].name]
+        if len(graph.output) != 1 or not last or last[0].op_type != "Gemm":
+            raise TeachError(
+                "The classifier to start from must have one output, made by a Gemm (a fully "
+                "connected layer). Set CARLENS_CLASSIFIER to another classifier."
+            )
+        head: onnx.NodeProto = last[0]
+        return head
+
+    def _size(self) -> int:
+        weights = self._head.input[1]
+        casts = {node.output[0]: node.input[0] for node in self._model.graph.node}
+        shapes = {tensor.name: tensor.dims for tensor in self._model.graph.initializer}
+        shape = shapes.get(weights) or shapes.get(casts.get(weights, ""))
+        transposed = any(a.name == "transB" and a.i for a in self._head.attribute)
+        if shape is None:
+            raise TeachError("The last layer of the classifier to start from has no weights.")
+        return int(shape[1] if transposed else shape[0])
+
+    def _copy_without_head(self) -> onnx.ModelProto:
+        """Drop the last layer and the constants that only it uses."""
+        model = copy.deepcopy(self._model)
+        graph = model.graph
+        nodes = [node for node in graph.node if node.output[0] != self._head.output[0]]
+        used = {name for node in nodes for name in node.input}
+        alone = set(self._head.input[1:]) - used
+        nodes = [node for node in nodes if node.output[0] not in alone]
+        used = {name for node in nodes for name in node.input}
+        constants = [tensor for tensor in graph.initializer if tensor.name in used]
+        for field, kept in ((graph.node, nodes), (graph.initializer, constants)):
+            del field[:]
+            field.extend(kept)
+        return model

@@ -1,0 +1,296 @@
+"""From photos to a model folder."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carlens.catalog.tables import parse_table, shipped_tables
+from carlens.teach import card, checks, output
+from carlens.teach.base import Base
+from carlens.teach.checks import Finding
+from carlens.teach.diagrams import coverage_diagram, reliability_diagram
+from carlens.teach.errors import TeachError
+from carlens.teach.evaluation import Evaluation, evaluate
+from carlens.teach.examples import Example, Rejected, stack_features
+from carlens.teach.files import write_atomically
+from carlens.teach.folds import assign_folds, held_out_scores
+from carlens.teach.head import fit_head
+from carlens.teach.output import Label
+from carlens.teach.photos import Photo, read_photos
+from carlens.teach.progress import with_progress
+from carlens.teach.report import report_csv, report_html
+from carlens.teach.similarity import connected, near_duplicates, same_series
+from carlens.teach.start import Start
+from carlens.teach.statistics import dump_statistics
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to teach.
+
+    Attributes
+    ----------
+    photos : Path
+        A folder or a CSV file.
+    name : str
+        Of the new model.
+    alone : bool
+        Whether the new classes stand alone.
+    force : bool
+        Whether to replace a model of this name.
+    work : Path
+        The folder for the report and for what a killed run continues from.
+    """
+
+    photos: Path
+    name: str
+    alone: bool
+    force: bool
+    work: Path
+
+
+@dataclass(frozen=True)
+class Taught:
+    """The examples to use, by class.
+
+    Attributes
+    ----------
+    examples : list of Example
+    labels : integer array of shape (n,)
+        The class of each, among `classes`.
+    groups : integer array of shape (n,)
+        Photos of one car have the same number.
+    classes : list of Label
+    """
+
+    examples: list[Example]
+    labels: NDArray[np.intp]
+    groups: NDArray[np.intp]
+    classes: list[Label]
+
+
+def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evaluation:
+    """Check photos, learn from them, measure the result and write it.
+
+    Parameters
+    ----------
+    options : Options
+    start : Start
+    target : Path
+        The model's folder, as `output.check_target` gives it.
+    stream : TextIO
+        For the progress bar.
+
+    Raises
+    ------
+    TeachError
+        There is nothing to learn from. The report is written nevertheless.
+    OSError
+        Something cannot be written.
+    """
+    if not options.alone and start.statistics is None:
+        raise TeachError(
+            f"{start.config.classifier} has no {output.STATISTICS}, so classes cannot be added to "
+            "it; teach the new classes alone with ONLY=yes (--only)."
+        )
+    photos = load_photos(options.photos, start)
+    examples, rejected = read_examples(photos, start, options.work / "photos", stream)
+    findings = checks.check_rejected(rejected)
+    thumbnails = {each.photo: each.thumbnail for each in examples}
+    thumbnails |= {each.photo: each.thumbnail for each in rejected if each.thumbnail}
+    try:
+        taught, more = select_examples(examples, rejected, start, options.photos)
+        findings += more
+        if len(taught.classes) < 2:
+            raise TeachError(
+                "Fewer than two classes have enough photos: each needs at least "
+                f"{checks.MINIMUM} photos of different cars."
+            )
+    except TeachError as error:
+        report = _write_report(options, findings, thumbnails, None)
+        raise TeachError(f"{error} See {report}.") from error
+
+    base, labels = _place(taught, start, alone=options.alone)
+    features = stack_features(taught.examples)
+    owners = base.owners(taught.labels)
+    folds = assign_folds(taught.labels, taught.groups)
+    names = tuple(label.name for label in labels)
+    makes = tuple(label.make for label in labels)
+    scores = held_out_scores(features, taught.labels, folds, base)
+    evaluation = evaluate(scores, owners, folds, names, makes)
+    findings += checks.check_labels(taught.examples, owners, evaluation.probabilities, names)
+    _write_report(options, findings, thumbnails, evaluation)
+
+    statistics = base.joined(features, taught.labels)
+    head = fit_head(statistics).cooled(evaluation.temperature)
+    model = start.network.with_head(*head.stored(statistics.means.mean(axis=0)))
+    kept = 0 if options.alone else len(start.labels)
+    facts = card.Facts(
+        name=options.name,
+        base=start.config.classifier,
+        source=options.photos.name,
+        files=len(photos),
+        used=len(taught.examples),
+        kept=kept,
+        command=_command(options),
+    )
+    manifest = output.manifest_text(
+        start.manifest,
+        _manifest_changes(facts, taught, start, len(labels)),
+        model=model,
+        confidence=evaluation.threshold,
+    )
+    texts = {
+        output.LABELS: output.labels_text(labels),
+        output.MANIFEST: manifest,
+        output.CARD: card.write_card(facts, evaluation),
+        card.RELIABILITY: reliability_diagram(evaluation.bins),
+        card.COVERAGE: coverage_diagram(evaluation.coverage),
+    }
+    files = {name: text.encode() for name, text in texts.items()}
+    files[output.MODEL] = model
+    files[output.STATISTICS] = dump_statistics(statistics, output.sha256(model))
+    output.write_model(target, files)
+    return evaluation
+
+
+def load_photos(source: Path, start: Start) -> list[Photo]:
+    """List the photos of a folder or a CSV file; see `carlens.teach.photos.read_photos`."""
+    return read_photos(source, _known_makes(start))
+
+
+def read_examples(
+    photos: Sequence[Photo], start: Start, folder: Path, stream: TextIO
+) -> tuple[list[Example], list[Rejected]]:
+    """Read photos, and keep the results in a folder for the next time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    reader = start.reader(folder)
+    found = [reader.read(photo) for photo in with_progress(photos, stream)]
+    reader.forget_others()
+    rejected = [each for each in found if isinstance(each, Rejected)]
+    return [each for each in found if isinstance(each, Example)], rejected
+
+
+def select_examples(
+    examples: list[Example], rejected: list[Rejected], start: Start, source: Path
+) -> tuple[Taught, list[Finding]]:
+    """Leave out copies, photos in two classes and classes with too few photos."""
+    if not examples:
+        first = rejected[0]
+        what = (
+            "No vehicle was found in any photo"
+            if any(each.readable for each in rejected)
+            else "No file is a picture that Carlens can read"
+        )
+        raise TeachError(f"{what} of {source}. {first.photo.path.name}: {first.reason}")
+    photos = {example.photo.name: example.photo for example in examples}
+    classes = [Label(photo.name, photo.make, photo.model) for photo in photos.values()]
+    places = {label.name: place for place, label in enumerate(classes)}
+    labels = np.array([places[example.photo.name] for example in examples], np.intp)
+    features = stack_features(examples)
+    known = start.statistics
+    center = known.means.mean(axis=0) if known else features.mean(axis=(0, 1))
+    hashes = np.array([example.hash for example in examples], np.uint64)
+    copies = near_duplicates(hashes, features[:, 0], center)
+    findings, usable = checks.check_copies(examples, labels, copies)
+
+    chosen = np.flatnonzero(usable)
+    alone = Base(known, np.arange(len(classes)), alone=True)
+    statistics = alone.joined(features[chosen], labels[chosen])
+    series = same_series(features[chosen, 0], labels[chosen], statistics)
+    groups = connected(series, len(chosen))
+    names = [label.name for label in classes]
+    more, taught = checks.check_counts(names, labels[chosen], groups)
+    kept = np.isin(labels[chosen], taught)
+    return (
+        Taught(
+            examples=[examples[i] for i in chosen[kept]],
+            labels=np.searchsorted(taught, labels[chosen][kept]).astype(np.intp),
+            groups=groups[kept],
+            classes=[classes[place] for place in taught],
+        ),
+        findings + more,
+    )
+
+
+def _place(taught: Taught, start: Start, *, alone: bool) -> tuple[Base, tuple[Label, ...]]:
+    """Find the place of each class in the result: a class of the same name gains photos."""
+    labels = [] if alone else list(start.labels)
+    known = {label.name.casefold(): place for place, label in enumerate(labels)}
+    places = []
+    for label in taught.classes:
+        if label.name.casefold() not in known:
+            known[label.name.casefold()] = len(labels)
+            labels.append(label)
+        places.append(known[label.name.casefold()])
+    return Base(start.statistics, np.array(places, np.intp), alone), tuple(labels)
+
+
+def _known_makes(start: Start) -> set[str]:
+    tables = shipped_tables()
+    entries = (
+        entry for name in tables.names() for entry in parse_table(name, tables.read(name) or b"")
+    )
+    return {entry.make for entry in entries} | {label.make for label in start.labels}
+
+
+def _manifest_changes(
+    facts: card.Facts, taught: Taught, start: Start, classes: int
+) -> dict[str, object]:
+    manifest = start.classifier.manifest
+    photos = f"{facts.used} photos of {len(taught.classes)} classes"
+    if facts.kept:
+        photos += f", added to: {manifest.trained_on}"
+    return {
+        "name": facts.name,
+        "version": "1.0.0",
+        "license": f"Last layer: yours, made from your photos. Other layers: {manifest.license}",
+        "source": f"Made by python -m carlens.teach from {facts.base}: {manifest.source}",
+        "trained_on": photos,
+        "limits": f"It knows {classes} classes and names every other vehicle as one of them: an "
+        "answer that is not certain is a guess.",
+        "applies_to": _kinds(taught, manifest.applies_to),
+    }
+
+
+def _kinds(taught: Taught, known: Sequence[str]) -> list[str]:
+    """List the detector's classes to apply to: those of before, and the usual one of each class."""
+    kinds = dict.fromkeys(known)
+    for label in range(len(taught.classes)):
+        counts = Counter(
+            example.kind
+            for example, owner in zip(taught.examples, taught.labels.tolist(), strict=True)
+            if owner == label
+        )
+        kinds.setdefault(counts.most_common(1)[0][0])
+    return list(kinds)
+
+
+def _write_report(
+    options: Options,
+    findings: Sequence[Finding],
+    thumbnails: dict[Photo, bytes],
+    evaluation: Evaluation | None,
+) -> Path:
+    diagrams = (
+        [reliability_diagram(evaluation.bins), coverage_diagram(evaluation.coverage)]
+        if evaluation
+        else []
+    )
+    page = report_html(f"The photos for {options.name}", findings, thumbnails, evaluation, diagrams)
+    write_atomically(options.work / "report.csv", report_csv(findings).encode())
+    write_atomically(options.work / "report.html", page.encode())
+    return options.work / "report.html"
+
+
+def _command(options: Options) -> str:
+    flags = " ONLY=yes" if options.alone else ""
+    return f"make teach PHOTOS={shlex.quote(options.photos.name)} NAME={options.name}{flags}"

@@ -1,0 +1,354 @@
+"""The whole command, on real photos and models."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from carlens.config import Config
+from carlens.services.model_bundle import ModelBundle
+from carlens.teach import examples
+from carlens.teach.__main__ import main
+from carlens.vision.detector import Detection
+from tests.support import SKODA
+from tests.teach_support import SOURCES, varied, write_photos
+
+EACH = 12
+SHIPPED = Path(Config().models)
+FILES = {
+    "README.md",
+    "coverage.svg",
+    "labels.txt",
+    "model.json",
+    "model.onnx",
+    "reliability.svg",
+    "statistics.npz",
+}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_photos(tmp_path_factory.mktemp("photos"), EACH)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the shipped models, as the current one."""
+    (tmp_path / "models").mkdir()
+    for name in (Config.detector, Config.classifier):
+        (tmp_path / "models" / name).symlink_to(SHIPPED / name)
+    for name in [name for name in os.environ if name.startswith("CARLENS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CARLENS_MODELS", str(tmp_path / "models"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def names_of(home: Path, path: Path, model: str) -> tuple[str, ...]:
+    """Name the vehicle in a photo, as a request would."""
+    bundle = ModelBundle.load(Config(models=str(home / "models"), classifier=model))
+    assert bundle.classifier is not None
+    pixels = np.asarray(Image.open(path).convert("RGB"))
+    whole = Detection(0, 0, pixels.shape[1], pixels.shape[0], "car", 1.0)
+    [found] = bundle.classifier.classify([bundle.classifier.crop(pixels, whole)], 5)
+    return found.names
+
+
+def test_classes_are_added_and_the_model_works_at_once(
+    home: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted((path, path.stat().st_mtime_ns) for path in photos.rglob("*"))
+
+    assert main([str(photos), "--name", "my-cars"]) == 0
+
+    # Then the last line has the figures, and the model is complete
+    output = capsys.readouterr()
+    assert output.out.splitlines()[-1].startswith("top-1=")
+    assert "24/24 photos" in output.err
+    folder = home / "models" / "my-cars"
+    assert {path.name for path in folder.iterdir()} == FILES
+    labels = (folder / "labels.txt").read_text("utf-8").splitlines()
+    assert len(labels) == 198
+    assert labels[-2:] == ["Skoda Citigo\tSkoda\tCitigo", "Volkswagen Passat\tVolkswagen\tPassat"]
+    manifest = json.loads((folder / "model.json").read_text("utf-8"))
+    assert manifest["applies_to"] == ["car", "truck"]
+    assert manifest["trained_on"].startswith("24 photos of 2 classes, added to: Stanford Cars")
+
+    # And it names photos that it has not seen, and the cars that it knew
+    for name, source in SOURCES.items():
+        unseen = home / "unseen.png"
+        Image.fromarray(varied(source, 1000)).save(unseen)
+        assert names_of(home, unseen, "my-cars")[0] == name
+
+    # And no photo was touched
+    assert sorted((path, path.stat().st_mtime_ns) for path in photos.rglob("*")) == before
+
+
+@pytest.mark.slow
+def test_classes_alone_then_more_added_to_them(
+    home: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main([str(photos), "--name", "two", "--only"]) == 0
+    assert (home / "models" / "two" / "labels.txt").read_text("utf-8").splitlines() == [
+        "Skoda Citigo\tSkoda\tCitigo",
+        "Volkswagen Passat\tVolkswagen\tPassat",
+    ]
+
+    # When the result is the one to start from, with one of its classes and a new one
+    more = home / "more"
+    shutil.copytree(photos / "Skoda Citigo", more / "Skoda Citigo")
+    shutil.copytree(photos / "Volkswagen Passat", more / "Volkswagen CC")
+    monkeypatch.setenv("CARLENS_CLASSIFIER", "two")
+    assert main([str(more), "--name", "three"]) == 0
+
+    labels = (home / "models" / "three" / "labels.txt").read_text("utf-8").splitlines()
+    assert [label.split("\t")[0] for label in labels] == [
+        "Skoda Citigo",
+        "Volkswagen Passat",
+        "Volkswagen CC",
+    ]
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_continues_and_a_finished_one_is_not_overwritten(
+    home: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupted:
+        """A log in which the user presses Ctrl+C at half of the photos."""
+
+        def isatty(self) -> bool:
+            return False
+
+        def write(self, text: str) -> int:
+            if text.startswith("12/24"):
+                raise KeyboardInterrupt
+            return len(text)
+
+        def flush(self) -> None:
+            """Keep nothing."""
+
+    kept = home / "build" / "teach" / "my-cars" / "photos"
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", Interrupted())
+        assert main([str(photos), "--name", "my-cars"]) == 130
+    first = {path.name: path.stat().st_mtime_ns for path in kept.iterdir()}
+    assert len(first) == 12
+    assert not (home / "models" / "my-cars").exists()
+
+    # When it is started again, with one damaged result and one for a photo that is gone
+    damaged, *_ = first
+    (kept / damaged).write_bytes(b"PK damaged")
+    (kept / "gone.npz").write_bytes(b"")
+    assert main([str(photos), "--name", "my-cars"]) == 0
+
+    # Then only the other photos were analyzed
+    second = {path.name: path.stat().st_mtime_ns for path in kept.iterdir()}
+    assert len(second) == 24
+    assert {name for name in first if second[name] == first[name]} == set(first) - {damaged}
+
+    # And a third run refuses to overwrite the model, unless told so
+    capsys.readouterr()
+    assert main([str(photos), "--name", "my-cars"]) == 2
+    assert "my-cars exists" in capsys.readouterr().err
+    assert main([str(photos), "--name", "my-cars", "--force"]) == 0
+
+
+def test_the_photos_are_checked(home: Path, photos: Path) -> None:
+    # Given copies, a contradiction, a file that is no picture, a street without cars, and a box
+    folder = home / "odd"
+    shutil.copytree(photos, folder)
+    skoda, passat = folder / "Skoda Citigo", folder / "Volkswagen Passat"
+    Image.open(skoda / "0.jpg").save(skoda / "copy.png")
+    shutil.copy(skoda / "1.jpg", passat / "stray.jpg")
+    (skoda / "manual.pdf").write_bytes(b"%PDF-1.4")
+    Image.new("RGB", (300, 200), "gray").save(skoda / "gray.png")
+    (folder / "Fiat 500").mkdir()
+    Image.open(SKODA).save(folder / "Fiat 500" / "one.png")
+
+    assert main([str(folder), "--name", "my-cars"]) == 0
+
+    work = home / "build" / "teach" / "my-cars"
+    rows = [line.split(",") for line in (work / "report.csv").read_text("utf-8").splitlines()]
+    found = {(row[0], Path(row[2]).name) for row in rows}
+    assert found >= {
+        ("Near-duplicate", "0.jpg"),
+        ("Same photo in two classes", "1.jpg"),
+        ("Same photo in two classes", "stray.jpg"),
+        ("Unreadable file", "manual.pdf"),
+        ("No vehicle found", "gray.png"),
+        ("Too few photos", ""),
+    }
+    page = (work / "report.html").read_text("utf-8")
+    assert page.count("data:image/jpeg;base64,") >= 4
+    assert "On 23 held-out photos" in page
+    assert (skoda / "manual.pdf").exists()
+
+
+def test_boxes_of_a_csv_file(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # Given boxes of which one is outside its photo
+    lines = ["file,make,model,x1,y1,x2,y2"]
+    for name, path in SOURCES.items():
+        make, model = name.split()
+        for seed in range(6):
+            Image.fromarray(varied(path, seed)).save(home / f"{model}{seed}.png")
+            lines.append(f"{model}{seed}.png,{make},{model},{10 + seed},20,400,250")
+    lines.append("Citigo0.png,Skoda,Citigo,9000,0,9001,10")
+    lines.append("missing.png,Skoda,Citigo,0,0,10,10")
+    (home / "cars.csv").write_text("\n".join(lines))
+
+    assert main([str(home / "cars.csv"), "--name", "my-cars", "--only"]) == 0
+
+    report = (home / "build/teach/my-cars/report.csv").read_text("utf-8")
+    assert "The box is outside the photo." in report
+    assert "No such file or directory." in report
+
+
+def test_photos_of_nothing(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pdfs, grays = tmp_path / "pdfs", tmp_path / "grays"
+    for name in ("Kia Rio", "Kia Picanto"):
+        (pdfs / name).mkdir(parents=True)
+        (grays / name).mkdir(parents=True)
+        (pdfs / name / "a.pdf").write_bytes(b"%PDF-1.4")
+        Image.new("RGB", (300, 200), "gray").save(grays / name / "a.png")
+
+    assert main([str(pdfs), "--name", "my-cars"]) == 2
+    assert "No file is a picture that Carlens can read" in capsys.readouterr().err
+    assert main([str(grays), "--name", "my-cars"]) == 2
+    message = capsys.readouterr().err
+    assert "No vehicle was found in any photo" in message
+    assert "report.html" in message
+    assert (home / "build/teach/my-cars/report.html").exists()
+
+
+def test_classes_of_one_car_each_cannot_be_told_apart(
+    home: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in SOURCES:
+        (home / "few" / name).mkdir(parents=True)
+        shutil.copy(photos / name / "0.jpg", home / "few" / name / "0.jpg")
+
+    assert main([str(home / "few"), "--name", "my-cars"]) == 2
+
+    assert "Fewer than two classes have enough photos" in capsys.readouterr().err
+
+
+def test_bad_input_gets_a_sentence(
+    home: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def message(status: int, *arguments: str) -> str:
+        assert main([str(photos), *arguments]) == status
+        text = capsys.readouterr().err
+        assert "Traceback" not in text
+        return text
+
+    (home / "file").write_text("")
+    work = str(home / "file" / "work")
+    assert "Not a directory" in message(1, "--name", "my-cars", "--work", work)
+    assert "cannot be the name" in message(2, "--name", "My Cars")
+    assert "this run uses" in message(2, "--name", Config.classifier, "--force")
+    monkeypatch.setenv("CARLENS_THREADS", "many")
+    assert "CARLENS_THREADS" in message(2, "--name", "my-cars")
+    monkeypatch.delenv("CARLENS_THREADS")
+    monkeypatch.setenv("CARLENS_CLASSIFIER", "nothing")
+    assert "nothing: cannot read" in message(2, "--name", "my-cars")
+
+
+def test_a_base_without_statistics_or_with_those_of_another_file(
+    home: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a copy of the classifier without its statistics
+    base = home / "models" / "base"
+    shutil.copytree(SHIPPED / Config.classifier, base)
+    document = json.loads((base / "model.json").read_text("utf-8"))
+    (base / "model.json").write_text(json.dumps({**document, "name": "base"}), "utf-8")
+    (base / "statistics.npz").unlink()
+    monkeypatch.setenv("CARLENS_CLASSIFIER", "base")
+
+    # Then classes cannot be added, and can stand alone
+    assert main([str(photos), "--name", "my-cars"]) == 2
+    assert "base has no statistics.npz" in capsys.readouterr().err
+    assert main([str(photos), "--name", "my-cars", "--only"]) == 0
+
+    # And statistics that are damaged, or describe another file, are refused
+    (base / "statistics.npz").write_bytes(b"damaged")
+    assert main([str(photos), "--name", "other"]) == 2
+    assert "statistics.npz cannot be read" in capsys.readouterr().err
+    shutil.copy(home / "models" / "my-cars" / "statistics.npz", base / "statistics.npz")
+    assert main([str(photos), "--name", "other"]) == 2
+    assert "describes another model.onnx" in capsys.readouterr().err
+
+
+def test_a_full_disk_gets_a_sentence(
+    home: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(examples, "write_atomically", full)
+
+    assert main([str(photos), "--name", "my-cars"]) == 1
+    assert ".npz: No space left on device. Nothing was overwritten." in capsys.readouterr().err
+
+
+def test_without_a_classifier_there_is_nothing_to_start_from(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CARLENS_CLASSIFIER", "none")
+
+    assert main([str(home), "--name", "mine"]) == 2
+    assert "There is no classifier to start from" in capsys.readouterr().err
+
+
+def test_models_in_a_bucket_are_refused(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CARLENS_MODELS", "s3://bucket/models")
+
+    assert main([str(photos), "--name", "my-cars"]) == 2
+    assert "CARLENS_MODELS is a bucket" in capsys.readouterr().err
+
+
+def test_help_explains_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+
+    text = capsys.readouterr().out
+    for word in ("Renault/Clio", "file,make,model,x1,y1,x2,y2", "--only", "--force", "report.html"):
+        assert word in text
+
+
+@pytest.mark.slow
+def test_a_killed_run_continues(home: Path, photos: Path) -> None:
+    # Given a run that is killed after some photos
+    command = [sys.executable, "-m", "carlens.teach", str(photos), "--name", "my-cars"]
+    source = str(Path(examples.__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": source}
+    kept = home / "build" / "teach" / "my-cars" / "photos"
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while len(list(kept.glob("*.npz"))) < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.kill()
+    first = {path.name: path.stat().st_mtime_ns for path in kept.glob("*.npz")}
+    assert 3 <= len(first) < 24
+
+    # When it is run again
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=120, check=True
+    )
+
+    # Then it goes on from there
+    second = {path.name: path.stat().st_mtime_ns for path in kept.glob("*.npz")}
+    assert {name: second[name] for name in first} == first
+    assert len(second) == 24
+    assert done.stdout.splitlines()[-1].startswith("top-1=")

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from carlens.teach.card import Facts, write_card
+from carlens.teach.errors import TeachError
+from carlens.teach.evaluation import evaluate
+from carlens.teach.files import write_atomically
+from carlens.teach.output import Label, check_target, labels_text, write_model
+from carlens.teach.progress import format_seconds, with_progress
+
+FACTS = Facts("my-cars", "base", "photos", 40, 38, 196, "make teach")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("name", ["", "My Cars", "../cars", "-x", "a" * 65])
+def test_a_name_must_be_that_of_a_folder(name: str, tmp_path: Path) -> None:
+    with pytest.raises(TeachError, match="cannot be the name of a model"):
+        check_target(tmp_path, name, in_use=frozenset(), force=True)
+
+
+def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
+    # Given a model of that name
+    write_model(tmp_path / "cars", {"model.json": b"old"})
+    in_use = frozenset({"base"})
+
+    # Then it is replaced only with force, and other models never
+    with pytest.raises(TeachError, match=r"cars exists; choose another name, or .* FORCE=yes"):
+        check_target(tmp_path, "cars", in_use=in_use, force=False)
+    with pytest.raises(TeachError, match="'base' is a model that this run uses"):
+        check_target(tmp_path, "base", in_use=in_use, force=True)
+    target = check_target(tmp_path, "cars", in_use=in_use, force=True)
+    write_model(target, {"model.json": b"new", "labels.txt": b"x"})
+    assert (target / "model.json").read_bytes() == b"new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cars"]
+
+    # And not if somebody put files of their own there
+    (target / "notes.txt").write_text("mine")
+    with pytest.raises(TeachError, match=r"did not write, such as notes\.txt"):
+        check_target(tmp_path, "cars", in_use=in_use, force=True)
+
+
+def test_a_model_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    write_model(tmp_path / "cars", {"model.json": b"old"})
+
+    with pytest.raises(OSError, match="no-such-folder"):
+        write_model(tmp_path / "cars", {"model.json": b"new", "no-such-folder/x": b""})
+
+    assert (tmp_path / "cars" / "model.json").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["cars"]
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "report.html").mkdir()
+
+    with pytest.raises(OSError, match=r"report\.html"):
+        write_atomically(tmp_path / "report.html", b"data")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_labels_have_makes_if_all_are_known() -> None:
+    known = (Label("BMW X5 SUV 2007", "BMW"), Label("Kia Rio", "Kia", "Rio"))
+
+    assert labels_text(known) == "BMW X5 SUV 2007\tBMW\nKia Rio\tKia\tRio\n"
+    assert labels_text((*known, Label("van"))) == "BMW X5 SUV 2007\nKia Rio\nvan\n"
+
+
+def test_a_card_says_so_if_no_answer_is_certain() -> None:
+    # Given few photos, of which none was named right
+    labels = np.repeat([0, 1], 5)
+    names = ("Kia Rio|x", "Kia Picanto")
+    scores = np.eye(2)[1 - labels]
+
+    card = write_card(FACTS, evaluate(scores, labels, np.tile(np.arange(5), 2), names, names))
+
+    assert "**No answer is certain.**" in card
+    assert "`confidence` is 1." in card
+    assert r"| Kia Rio\|x | 5 | 0% |" in card
+    assert "With two classes, this was not measured" in card
+
+
+def test_a_card_of_a_model_that_stands_alone_and_is_always_right() -> None:
+    labels = np.repeat([0, 1, 2], 20)
+    names = ("A a", "B b", "C c")
+    evaluation = evaluate(np.eye(3)[labels], labels, np.tile(np.arange(5), 12), names, names)
+
+    card = write_card(Facts("x", "base", "photos", 60, 60, 0, "make teach"), evaluation)
+
+    assert "| Classes | 3, from these photos |" in card
+    assert "60 of 60 held-out photos, 100.0% of them right" in card
+    assert "No held-out photo got a wrong name." in card
+    assert "were not measured here" not in card
+
+
+def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere() -> None:
+    terminal, log = Terminal(), io.StringIO()
+
+    assert list(with_progress(list(range(40)), terminal)) == list(range(40))
+    assert list(with_progress(list(range(40)), log)) == list(range(40))
+
+    assert terminal.getvalue().count("\r") == 40
+    assert terminal.getvalue().endswith("\n")
+    assert "40/40 photos, 0 s left" in terminal.getvalue()
+    assert len(log.getvalue().splitlines()) == 10
+    assert format_seconds(125.4) == "2 min 05 s"
