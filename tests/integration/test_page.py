@@ -1530,6 +1530,33 @@ def test_a_certain_name_shows_its_reference(api: str, browser: Browser) -> None:
         expect(page.locator(".row-of:visible .reference-name")).to_have_text(rows)
 
 
+def test_without_a_classifier_vehicles_have_no_names(browser: Browser) -> None:
+    # Given a deployment that only detects
+    with (
+        running_server("--workers", "1", env={"CARLENS_CLASSIFIER": "none"}) as alone,
+        visit(browser, alone) as page,
+    ):
+        # When photos are sent
+        answer = choose_and_send(page, SKODA)
+
+        # Then each vehicle is shown as its kind, and there are no names to open
+        shown = objects_above(answer, 0.4)
+        assert shown
+        assert all(found["pred"] == [] for found in shown)
+        expect(page.locator(".row-of:visible .title")).to_have_text(
+            [found["class_name"] for found in shown]
+        )
+        expect(page.locator("details.row-of")).to_have_count(0)
+        expect(page.locator("#running")).to_have_text(re.compile(r"^ssdlite\S+ [\d.]+$"))
+        expect(page.locator("#knows")).to_be_hidden()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download CSV").click()
+        rows = rows_of(download.value)
+        assert [(row["class"], row["name"], row["certain"], row["make"]) for row in rows] == [
+            (found["class_name"], "", "false", "") for found in shown
+        ]
+
+
 # Deployments -------------------------------------------------------------------------------
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from carlens.config import NO_CLASSIFIER, Config
+from carlens.models.session import OnnxModel
+from carlens.services.model_bundle import ModelBundle
 from carlens.services.recognition_app import RecognitionApp
+from carlens.vision.classifier import Classifier
 from tests.fakes import FakeApp
+from tests.models_support import CLASSIFY, FakeModel, color_detector
 from tests.support import PASSAT, call, color_blocks, encode, event, multipart_event, photo
 from tests.unit.http.test_openapi import ref, violations
 
@@ -75,6 +79,17 @@ def test_predict_accepts_cars_and_trucks(alone: FakeApp, asked: str) -> None:
 
     assert status == 200
     assert alone.detector.asked[0].classes == frozenset(asked.split(","))
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_warming_up_runs_the_models_that_there_are(alone: bool) -> None:
+    detector, model = color_detector()
+    named = FakeModel(CLASSIFY, lambda batch: [])
+    classifier = None if alone else Classifier(cast(OnnxModel, named))
+
+    ModelBundle(detector, classifier).warm_up()
+
+    assert (model.warm_ups, named.warm_ups) == (1, 0 if alone else 1)
 
 
 # --- the shipped models ---
