@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import logging
 import shutil
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,9 +31,10 @@ from carlens.inputs import url_fetcher as remote
 from carlens.models.manifest import ManifestError
 from carlens.services.model_bundle import ModelBundle
 from carlens.services.recognition_app import RecognitionApp
+from carlens.timing import Stopwatch
 from carlens.vision.classifier import UNNAMED
 from carlens.vision.detector import Detection, DetectOptions
-from tests.fakes import REPOSITORY, FakeApp
+from tests.fakes import REPOSITORY, FakeApp, FakeClock
 from tests.support import call, color_blocks, encode, event, multipart_event, real_app
 
 PICTURE = encode(color_blocks(), "PNG")
@@ -533,13 +536,27 @@ def test_the_served_contract_has_the_contents_of_the_file(carlens: FakeApp) -> N
 def test_the_time_to_fetch_a_url_is_part_of_read(
     monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
+    # Given a URL that takes five seconds of the clock, from when its picture is waited for
+    clock, started, waiting = FakeClock(), itertools.count(1), threading.Event()
+
+    class Watch(Stopwatch):
+        @contextmanager
+        def __call__(self, stage: str) -> Iterator[None]:
+            with super().__call__(stage):
+                # The first read is that of the body.
+                if stage == "read" and next(started) == 2:
+                    waiting.set()
+                yield
+
     def fetch(url: str, **_: Any) -> bytes:
-        threading.Event().wait(0.02)
+        assert waiting.wait(30)
+        clock.now += 5
         return PICTURE
 
+    monkeypatch.setattr("carlens.http.image_routes.Stopwatch", lambda: Watch(lambda: clock.now))
     monkeypatch.setattr(remote, "fetch", fetch)
     given = multipart_event(path, [("url", "http://a/b.png")], query={"format": "detailed"})
 
     _, answer = FakeApp().send(given)
 
-    assert answer["timing_ms"]["total"] >= answer["timing_ms"]["read"] >= 19
+    assert answer["timing_ms"]["total"] == answer["timing_ms"]["read"] == 5000
