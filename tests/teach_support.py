@@ -15,7 +15,7 @@ SOURCES = {"Skoda Citigo": SKODA, "Volkswagen Passat": PASSAT}
 
 
 def varied(path: Path, seed: int) -> Pixels:
-    """Give a view of a photo that differs as much as a photo of another car in another place."""
+    """Return a view of a photo that differs as much as a photo of another car in another place."""
     rng = np.random.default_rng(seed)
     pixels = np.asarray(Image.open(path).convert("RGB"))
     height, width = pixels.shape[:2]

@@ -153,7 +153,7 @@ def _concatenate(outputs: Sequence[Tensor]) -> Tensor:
 
 
 def _is_torchvision(manifest: Manifest) -> bool:
-    """Tell whether the model takes pictures one by one, and gives its outputs as torchvision's."""
+    """Return whether the model takes pictures one by one, with the outputs of torchvision."""
     return manifest.output.decoder == "torchvision"
 
 

@@ -82,7 +82,7 @@ class ModelBundle:
 
 
 def _misfit(config: Config, applies_to: tuple[str, ...], detector: Manifest) -> str:
-    """Tell why the classes to name do not fit the detector; empty if they do."""
+    """Return why the classes to name do not fit the detector; empty if they do."""
     unknown = [name for name in config.applies_to if name not in detector.labels]
     if unknown:
         return f"CARLENS_APPLIES_TO has {unknown[0]!r}, which is not a class of {detector.name}"

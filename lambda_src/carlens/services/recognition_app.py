@@ -59,7 +59,7 @@ class RecognitionApp:
         return self._models
 
     def naming_models(self) -> ModelBundle:
-        """Give the loaded models, for naming vehicles.
+        """Return the loaded models, for naming vehicles.
 
         Raises
         ------

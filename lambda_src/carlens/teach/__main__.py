@@ -27,7 +27,7 @@ The new classes are added to those of the classifier that CARLENS_CLASSIFIER nam
 one that comes with Carlens); with --only they stand alone.
 
 It writes models/NAME/ with the model, its labels, its manifest and a model card with measured
-accuracy, and build/teach/NAME/report.html with everything odd about the photos. It never deletes or
+accuracy, and build/teach/NAME/report.html with the findings of its checks. It never deletes or
 moves a photo. A run that is interrupted continues where it was when it is started again.
 
 Use the result with CARLENS_CLASSIFIER=NAME make serve.

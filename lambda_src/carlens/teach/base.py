@@ -52,5 +52,5 @@ class Base:
         return known.extended_by(new, self.places)
 
     def owners(self, labels: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Give the index in the result for indices of new classes."""
+        """Return the index in the result for indices of new classes."""
         return labels if self.alone else self.places[labels]

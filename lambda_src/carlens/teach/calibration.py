@@ -76,7 +76,7 @@ def choose_threshold(confidences: Matrix, right: NDArray[np.bool_]) -> float:
 
 
 def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """Give the 95 % confidence interval of a share (E. B. Wilson, 1927)."""
+    """Return the 95 % confidence interval of a share (E. B. Wilson, 1927)."""
     if not total:
         return 0.0, 1.0
     share = right / total

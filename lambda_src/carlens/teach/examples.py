@@ -160,7 +160,7 @@ class ExampleReader:
 
 
 def stack_features(examples: Iterable[Example]) -> Features:
-    """Give the features of all examples, shape (n, 2, size)."""
+    """Return the features of all examples, shape (n, 2, size)."""
     return np.stack([example.features for example in examples])
 
 

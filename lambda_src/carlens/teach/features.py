@@ -35,7 +35,7 @@ class FeatureExtractor:
         self._model = OnnxModel(described, network.without_head(), threads=threads)
 
     def __call__(self, crop: Pixels) -> Features:
-        """Give the features of a crop and of its mirror image, shape (2, size)."""
+        """Return the features of a crop and of its mirror image, shape (2, size)."""
         batch = to_batch([crop, crop[:, ::-1]], self._model.manifest.input)
         [features] = self._model.run(batch)
         return features

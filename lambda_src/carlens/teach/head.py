@@ -28,7 +28,7 @@ class Head:
     bias: Matrix
 
     def scores(self, features: Features) -> Matrix:
-        """Give the scores, shape (n, classes), of features of shape (n, size)."""
+        """Return the scores, shape (n, classes), of features of shape (n, size)."""
         return np.asarray(features @ self.weights.T + self.bias)
 
     def cooled(self, temperature: float) -> Head:
@@ -36,7 +36,7 @@ class Head:
         return Head(self.weights / temperature, self.bias / temperature)
 
     def stored(self, center: Matrix) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
-        """Give weights in 16 bits and the bias.
+        """Return weights in 16 bits and the bias.
 
         Parameters
         ----------

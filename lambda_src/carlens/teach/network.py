@@ -41,7 +41,7 @@ class Network:
         self.size = self._size()
 
     def without_head(self) -> bytes:
-        """Give the ONNX file of the same network, with the features as its only output."""
+        """Return the ONNX file of the same network, with the features as its only output."""
         model = self._copy_without_head()
         shape = [None, self.size]
         output = helper.make_tensor_value_info(self.features, TensorProto.FLOAT, shape)
@@ -50,7 +50,7 @@ class Network:
         return bytes(model.SerializeToString())
 
     def with_head(self, weights: NDArray[np.float16], bias: NDArray[np.float32]) -> bytes:
-        """Give the ONNX file of the same network with another last layer.
+        """Return the ONNX file of the same network with another last layer.
 
         Parameters
         ----------

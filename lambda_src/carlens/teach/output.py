@@ -127,7 +127,7 @@ def labels_text(labels: tuple[Label, ...]) -> str:
 
 
 def sha256(data: bytes) -> str:
-    """Give the SHA-256 of a file, as manifests have it."""
+    """Return the SHA-256 of a file, as manifests have it."""
     return hashlib.sha256(data).hexdigest()
 
 

@@ -12,7 +12,7 @@ _WIDTH = 30
 
 
 def with_progress(items: Sequence[T], stream: TextIO) -> Iterator[T]:
-    """Give the items, and write how many are done and how long the others will take.
+    """Return the items, and write how many are done and how long the others will take.
 
     On a terminal it is a bar that is redrawn; elsewhere, such as in a log, one line per tenth.
     """

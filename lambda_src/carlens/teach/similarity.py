@@ -39,7 +39,7 @@ _HASH_INPUT = InputSpec(
 
 
 def difference_hash(pixels: Pixels) -> int:
-    """Give the 64-bit difference hash of a picture.
+    """Return the 64-bit difference hash of a picture.
 
     Each bit tells whether a cell of a 9 x 8 gray thumbnail is brighter than its right neighbor
     (N. Krawetz, "Kind of Like That", 2013). Copies in other sizes or formats differ in few bits.
@@ -99,7 +99,7 @@ def same_series(features: Features, labels: NDArray[np.intp], statistics: Statis
 
 
 def connected(pairs: Pairs, count: int) -> NDArray[np.intp]:
-    """Give each item the index of the first item that it is connected to, directly or not.
+    """Return each item the index of the first item that it is connected to, directly or not.
 
     Parameters
     ----------

@@ -78,7 +78,7 @@ class Start:
         )
 
     def reader(self, folder: Path) -> ExampleReader:
-        """Give a reader of photos that keeps its results in a folder."""
+        """Return a reader of photos that keeps its results in a folder."""
         config = self.config
         manifest = self.classifier.manifest
         extractor = FeatureExtractor(manifest, self.network, threads=config.threads)
