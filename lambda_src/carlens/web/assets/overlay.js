@@ -34,18 +34,16 @@ function nameOf(object, named) {
 }
 
 /**
- * Word the best guess at a name finer than `display`: the model, or the full name once the model
- * is certain.
+ * Word the most useful guess for a vehicle whose model is not certain.
  *
  * @param {Detection} object
  */
 function guessOf({ class_name, display = class_name, certain, pred, prob, model }) {
-  if (!pred?.length) return "";
-  const full = { name: pred[0], prob: prob?.[0] ?? 0 };
-  const { name, prob: share } = certain ? full : (model ?? full);
-  // A name that contradicts the certain make would only confuse.
-  const finer = display === class_name || (name !== display && name.startsWith(display));
-  return finer ? t("Perhaps {name} ({share})", { name, share: percent(share) }) : "";
+  if (certain || !pred?.length) return "";
+  const { name, prob: share } = model ?? { name: pred[0], prob: prob?.[0] ?? 0 };
+  // A name of another make than the certain one would only confuse.
+  const fits = display === class_name || (name !== display && name.startsWith(display));
+  return fits ? t("Perhaps {name} ({share})", { name, share: percent(share) }) : "";
 }
 
 // From this width on, the list is next to the photo and scrolls on its own.
@@ -403,10 +401,9 @@ function overlap(a, b) {
  * @returns {Item["row"]}
  */
 function makeRow({ object, name, number, hit, crop }, pointing) {
+  const catalog = object.certain && object.reference ? fullName(object.reference) : "";
   const reference =
-    object.certain && object.reference
-      ? t("Reference: {name}", { name: fullName(object.reference) })
-      : "";
+    catalog && catalog !== name.title ? t("Reference: {name}", { name: catalog }) : "";
   const headline = [
     make("span.number", {}, String(number)),
     crop,
@@ -422,7 +419,7 @@ function makeRow({ object, name, number, hit, crop }, pointing) {
   if (!object.pred?.length) {
     const listeners = { ...pointing, onclick: () => hit.click() };
     const content = make("span.headline", {}, ...headline);
-    return make("button.row-of", { type: "button", ...listeners }, content);
+    return make(`button.row-of.${name.how}`, { type: "button", ...listeners }, content);
   }
   const { onfocus, onblur, ...hovering } = pointing;
   const chevron = make("span.chevron", { "aria-hidden": "true" });

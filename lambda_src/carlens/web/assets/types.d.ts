@@ -163,7 +163,7 @@ export interface Naming {
   how: "sure" | "kind";
   title: string;
   subtitle: string;
-  /** The most useful name that is not certain, marked as a guess; empty if there is none. */
+  /** A name that is not certain, marked as a guess; empty if there is none. */
   guess: string;
 }
 
