@@ -1702,7 +1702,7 @@ def test_the_csv_has_what_to_show_and_each_level(api: str, browser: Browser) -> 
         choose_and_send(page, SKODA)
         with page.expect_download() as download:
             page.get_by_role("button", name="Download CSV").click()
-    rows = rows_of(download.value)
+        rows = rows_of(download.value)
     assert [row["display"] for row in rows] == [vehicle["display"] for vehicle in STREET]
     golf, volkswagen, unsure, _, bus, *_ = rows
     wanted = {
