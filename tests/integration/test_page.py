@@ -437,6 +437,9 @@ def test_filters_apply_at_once_without_a_request(api: str, browser: Browser) -> 
         # Given all objects of two photos
         page.get_by_text("All objects", exact=True).click()
         answer = choose_and_send(page, SKODA, PASSAT)
+        # The code shows classes, because these objects have no names
+        page.get_by_role("tab", name="Python").click()
+        expect(page.locator("#snippet")).to_contain_text('found["class_name"]')
         requests: list[str] = []
         page.on("request", lambda request: requests.append(request.url))
 
