@@ -32,7 +32,7 @@ class ModelBundle:
     classifier : Classifier or None
         None for detection alone.
     applies_to : tuple of str
-        The detector's classes that the classifier names.
+        The detector's classes that the classifier names; `/predict` finds these by default.
     misfit : str
         Why the classifier cannot be used with the detector; empty if it can. A detector answers
         all the same.
