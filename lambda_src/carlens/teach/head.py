@@ -31,10 +31,6 @@ class Head:
         """Return the scores, shape (n, classes), of features of shape (n, size)."""
         return np.asarray(features @ self.weights.T + self.bias)
 
-    def cooled(self, temperature: float) -> Head:
-        """Divide all scores by a temperature."""
-        return Head(self.weights / temperature, self.bias / temperature)
-
     def stored(self, center: Matrix) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
         """Return weights in 16 bits and the bias.
 
