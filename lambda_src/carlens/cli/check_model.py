@@ -176,6 +176,11 @@ def _write_draft(place: _Place, file: OnnxFile, *, force: bool) -> None:
         place.labels.write_text("\n".join(_draft_labels(guess.classes)) + "\n", "utf-8")
         print(f"Wrote {place.labels}; replace the names of the classes with those of the model.")
     place.manifest.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    if guess.score:
+        print(
+            f"Output {guess.score} may be the score of unknown vehicles; to use it, add "
+            "calibration.unknown to model.json."
+        )
     print(
         f"Wrote {place.manifest}, a draft: task {document['task']}, decoder {guess.decoder}. "
         "Compare input.color, input.mean, input.std and input.resize with the training of the "
@@ -206,12 +211,13 @@ def _run(model: OnnxModel, pixels: Pixels) -> list[Detection]:
     if manifest.task == "classify":
         classifier = Classifier(model)
         whole = Detection(0, 0, width, height, "photo", 1.0)
-        [found] = classifier.classify([classifier.crop(pixels, whole)], top_k=5)
+        [found] = classifier.classify([classifier.crop(pixels, whole)], [None], top_k=5)
         for name, prob in zip(found.names, found.probs, strict=True):
             print(f"  {prob:.2f} {name}")
         if not found.names:
             print("The model does not give numbers for this photo.")
             return []
+        print(f"Certain: {found.finest or 'nothing'}")
         return [Detection(0, 0, width, height, found.names[0], found.probs[0])]
     objects = Detector(model).detect(pixels, _options(manifest))
     print(f"{len(objects)} objects:")

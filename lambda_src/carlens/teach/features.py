@@ -31,7 +31,9 @@ class FeatureExtractor:
         # For the session, each feature is a class.
         labels = tuple(map(str, range(network.size)))
         output = replace(manifest.output, names=(network.features,))
-        described = replace(manifest, output=output, labels=labels, makes=())
+        described = replace(
+            manifest, output=output, labels=labels, makes=(), models=(), kinds=(), calibration=None
+        )
         self._model = OnnxModel(described, network.without_head(), threads=threads)
 
     def __call__(self, crop: Pixels) -> Features:

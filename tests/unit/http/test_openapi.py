@@ -373,12 +373,15 @@ BOX = {
 }
 
 
+UNNAMED = BOX | {"display": "car", "certain": False, "pred": [], "prob": []}
+
+
 MATCH = {"make": "VW", "model": "Golf", "score_make": 100, "score_model": 100, "score": 100}
 
 
 def test_the_valid_messages_match_their_schemas() -> None:
     assert violations([[BOX]], ref("Detection")) == []
-    assert violations([[BOX | {"pred": [], "prob": []}]], ref("Prediction")) == []
+    assert violations([[UNNAMED]], ref("Prediction")) == []
     assert violations(MATCH, ref("AnyMatch")) == []
     assert violations([{"make": "vw"}, {"make": None, "model": 208}], ref("RowList")) == []
     assert violations([["vw", None], ["Peugeot", 208]], ref("RowList")) == []
@@ -399,8 +402,10 @@ def test_the_valid_messages_match_their_schemas() -> None:
         ("Detection", [[BOX | {"confidence": 1.1}]]),
         ("Detection", {"images": []}),
         ("Prediction", [[BOX]]),
-        ("Prediction", [[BOX | {"pred": []}]]),
-        ("Prediction", [[BOX | {"pred": None, "prob": None}]]),
+        ("Prediction", [[BOX | {"pred": [], "prob": []}]]),
+        ("Prediction", [[UNNAMED | {"pred": None, "prob": None}]]),
+        ("Prediction", [[UNNAMED | {"display": None}]]),
+        ("Prediction", [[UNNAMED | {"certain": None}]]),
         ("Shapes", [None]),
         ("Shapes", [[853, 1280, 3, 1]]),
         ("Sizes", [[]]),

@@ -327,6 +327,48 @@ def ports(values: Sequence[NDArray[Any]]) -> list[Port]:
     return [Port(name, "", ()) for name, _ in zip("abc", values, strict=False)]
 
 
+@pytest.mark.parametrize("shape", [(1,), (1, 1)])
+@pytest.mark.parametrize("score_first", [False, True])
+def test_a_classifier_may_have_a_score_of_unknown_vehicles(
+    shape: tuple[int, ...], score_first: bool
+) -> None:
+    values = [np.zeros((1, 196), np.float32), np.zeros(shape, np.float32)]
+    if score_first:
+        values.reverse()
+
+    guess = guess_output(ports(values), values, SIZE)
+
+    logits, score = "ba" if score_first else "ab"
+    assert guess.output == {"decoder": "softmax", "names": [logits]}
+    assert (guess.classes, guess.score) == (196, score)
+
+
+def test_a_draft_tells_of_the_score_and_a_check_of_what_is_certain(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a classifier that is sure of its second class
+    logits = ("logits", np.array([[0, 9, 0]], np.float32))
+    path = write(folder, constant_file(logits, ("far", np.array([7], np.float32))))
+
+    main([str(path)])
+
+    said = capsys.readouterr().out
+    assert "Output far may be the score of unknown vehicles" in said
+    assert "Certain: class 1" in said
+
+    # When the score is used, and is above its threshold
+    document = json.loads((folder / "model.json").read_text("utf-8"))
+    document["calibration"] = {
+        "thresholds": {"make": 0.5, "model": 0.5, "name": 0.5},
+        "unknown": {"output": "far", "threshold": 6.9},
+    }
+    (folder / "model.json").write_text(json.dumps(document), "utf-8")
+    main([str(folder)])
+
+    # Then nothing is certain
+    assert "Certain: nothing" in capsys.readouterr().out
+
+
 # --- refusals ---
 
 

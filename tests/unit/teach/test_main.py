@@ -60,7 +60,7 @@ def names_of(home: Path, path: Path, model: str) -> tuple[str, ...]:
     assert bundle.classifier is not None
     pixels = np.asarray(Image.open(path).convert("RGB"))
     whole = Detection(0, 0, pixels.shape[1], pixels.shape[0], "car", 1.0)
-    [found] = bundle.classifier.classify([bundle.classifier.crop(pixels, whole)], 5)
+    [found] = bundle.classifier.classify([bundle.classifier.crop(pixels, whole)], ["car"], 5)
     return found.names
 
 
