@@ -43,7 +43,7 @@ class Scored:
     unknown: Matrix
     kinds: NDArray[np.str_]
 
-    def __getitem__(self, chosen: NDArray[np.bool_] | slice) -> Scored:
+    def __getitem__(self, chosen: NDArray[np.bool_ | np.intp] | slice) -> Scored:
         return Scored(self.scores[chosen], self.unknown[chosen], self.kinds[chosen])
 
     def __len__(self) -> int:
@@ -108,7 +108,9 @@ def fit_calibration(
 
     For each threshold of the unknown rule, the thresholds of the levels are the lowest with 95 %
     of the certain names right. Of those that give at most 3 % of the unknown vehicles a certain
-    model or full name, it takes the one that names most known vehicles.
+    model or full name, it takes the one that names most known vehicles. One more unknown vehicle
+    counts as named, so that the share is kept for new ones on average, as in conformal prediction
+    (A. Angelopoulos and S. Bates, 2021, arXiv:2107.07511); of few, none may be named.
 
     Parameters
     ----------
@@ -137,11 +139,16 @@ def fit_calibration(
     if others is None:
         return fit(float(np.quantile(known.unknown, _USUAL)))
 
-    def rank(choice: Calibration) -> tuple[bool, float, float]:
-        wrong = _named_share(choice, others.unknown, strange)
-        return wrong <= MOST_UNKNOWN, _named_share(choice, known.unknown, best), -wrong
+    allowed = max(0.0, MOST_UNKNOWN * (len(others) + 1) - 1)
 
-    limits = np.unique(np.quantile(known.unknown, np.arange(1, _LIMITS + 1) / _LIMITS))
+    def rank(choice: Calibration) -> tuple[bool, int, int]:
+        wrong = _count_named(choice, others.unknown, strange)
+        return wrong <= allowed, _count_named(choice, known.unknown, best), -wrong
+
+    # With the lowest limit, every vehicle is unknown.
+    lowest = np.nextafter(min(known.unknown.min(), others.unknown.min()), -np.inf)
+    quantiles = np.quantile(known.unknown, np.arange(1, _LIMITS + 1) / _LIMITS)
+    limits = np.unique([lowest, *quantiles])
     return max((fit(float(limit)) for limit in limits), key=rank)
 
 
@@ -151,14 +158,14 @@ def is_named(decisions: Mapping[str, Decision]) -> NDArray[np.bool_]:
     return np.asarray(np.logical_or.reduce(certain))
 
 
-def _named_share(choice: Calibration, unknown: Matrix, best: Mapping[str, _Best]) -> float:
+def _count_named(choice: Calibration, unknown: Matrix, best: Mapping[str, _Best]) -> int:
     certain = [
         best[level].fits & (best[level].probs >= choice.thresholds[level])
         for level in ("model", "name")
         if level in best
     ]
     named = np.logical_or.reduce(certain) & (unknown <= choice.unknown)
-    return float(named.mean())
+    return int(named.sum())
 
 
 def _best(scored: Scored, levels: Mapping[str, Level], temperature: float) -> dict[str, _Best]:

@@ -59,10 +59,10 @@ def fit_head(statistics: Statistics, *, shrinkage: float = SHRINKAGE) -> Head:
     shrinkage : float
         s, 0..1.
     """
-    shrunk = shrunk_covariance(statistics.covariance, shrinkage)
-    weights = np.linalg.solve(shrunk, statistics.means.T).T
+    precision = np.linalg.inv(shrunk_covariance(statistics.covariance, shrinkage))
+    weights = statistics.means @ precision
     bias = -0.5 * np.sum(weights * statistics.means, axis=1)
-    dimensions = float(np.trace(np.linalg.solve(shrunk, statistics.covariance)))
+    dimensions = float(np.sum(precision * statistics.covariance))
     bias += 0.5 * dimensions / np.maximum(statistics.counts, 1)
     # What all classes share does not change the probabilities; without it, 16 bits lose less.
     return Head(weights - weights.mean(axis=0), bias - bias.mean())

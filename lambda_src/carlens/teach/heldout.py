@@ -37,7 +37,7 @@ class Photos:
     kinds: NDArray[np.str_]
     folds: NDArray[np.intp]
 
-    def __getitem__(self, chosen: NDArray[np.bool_]) -> Photos:
+    def __getitem__(self, chosen: NDArray[np.bool_ | np.intp]) -> Photos:
         return Photos(self.owners[chosen], self.kinds[chosen], self.folds[chosen])
 
 
@@ -62,6 +62,21 @@ class HeldOut:
     owners: NDArray[np.intp]
     folds: NDArray[np.intp]
 
+    def __getitem__(self, chosen: NDArray[np.intp]) -> HeldOut:
+        left_out = self.left_out[chosen] if self.left_out is not None else None
+        return HeldOut(self.known[chosen], left_out, self.owners[chosen], self.folds[chosen])
+
+    @classmethod
+    def joined(cls, parts: Sequence[HeldOut]) -> HeldOut:
+        """Join photos that different classifiers were tested on."""
+        left_out = [part.left_out for part in parts if part.left_out is not None]
+        return cls(
+            known=_join([part.known for part in parts]),
+            left_out=_join(left_out) if len(left_out) == len(parts) else None,
+            owners=np.concatenate([part.owners for part in parts]),
+            folds=np.concatenate([part.folds for part in parts]),
+        )
+
 
 def score(head: Head, rule: UnknownRule, vehicles: Sequence[Example]) -> Scored:
     """Score vehicles that the head has not learned from."""
@@ -73,7 +88,7 @@ def score(head: Head, rule: UnknownRule, vehicles: Sequence[Example]) -> Scored:
 
 def score_held_out(
     scores: Matrix,
-    features: Matrix,
+    features: Features,
     rule: UnknownRule,
     photos: Photos,
     labels: Sequence[Label],
@@ -84,7 +99,7 @@ def score_held_out(
     ----------
     scores : float64 array of shape (n, classes)
         Logits.
-    features : float array of shape (n, size)
+    features : float32 array of shape (n, size)
     rule : UnknownRule
     photos : Photos
     labels : sequence of Label
@@ -119,25 +134,22 @@ def cross_validate(
     classes : sequence of Label
         Of the result.
     """
-    parts, places = [], []
+    result = []
     for fold in np.unique(photos.folds):
         train, test = photos.folds != fold, photos.folds == fold
         statistics = base.joined(features[train], labels[train])
         tested = features[test, 0]
-        scores = fit_head(statistics).scores(tested)
-        parts.append(score_held_out(scores, tested, fit_rule(statistics), photos[test], classes))
-        places.append(np.flatnonzero(test))
-    order = np.argsort(np.concatenate(places))
-    others = [part.left_out for part in parts if part.left_out is not None]
-    left_out = _join(others, order) if len(others) == len(parts) else None
-    return HeldOut(
-        _join([part.known for part in parts], order), left_out, photos.owners, photos.folds
-    )
+        head = fit_head(statistics)
+        rule = fit_rule(head, statistics)
+        scores = head.scores(tested)
+        result.append(score_held_out(scores, tested, rule, photos[test], classes))
+    order = np.argsort(np.argsort(photos.folds, kind="stable"))
+    return HeldOut.joined(result)[order]
 
 
-def _join(parts: Sequence[Scored], order: NDArray[np.intp]) -> Scored:
+def _join(parts: Sequence[Scored]) -> Scored:
     return Scored(
-        np.concatenate([part.scores for part in parts])[order],
-        np.concatenate([part.unknown for part in parts])[order],
-        np.concatenate([part.kinds for part in parts])[order],
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.unknown for part in parts]),
+        np.concatenate([part.kinds for part in parts]),
     )

@@ -100,7 +100,7 @@ class Network:
         constants: dict[str, NDArray[Any]] = {
             "axes_half": axes,
             "offsets": (-axes.astype(np.float64) @ rule.center).astype(np.float32),
-            "shares": (0.5 * rule.shares[:, None]).astype(np.float32),
+            "weights": rule.weights[:, None].astype(np.float32),
             "mean": np.full((classes, 1), 1 / classes, np.float32),
             "logit_weight": np.array([rule.logit_weight], np.float32),
             "last_axis": np.array([1], np.int64),
@@ -111,7 +111,7 @@ class Network:
         def name(tensor: str) -> str:
             return f"unknown.{tensor}"
 
-        def add(kind: str, inputs: list[str], output: str, **attributes: int | list[int]) -> None:
+        def add(kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
             graph.node.append(helper.make_node(kind, inputs, [output], **attributes))
 
         def add_max(tensor: str, output: str) -> None:
@@ -124,7 +124,7 @@ class Network:
         around = [self.features, name("axes"), name("offsets")]
         add("Gemm", around, name("points"), transB=1)
         add("Mul", [name("points"), name("points")], name("squares"))
-        add("MatMul", [name("squares"), name("shares")], name("spread"))
+        add("MatMul", [name("squares"), name("weights")], name("spread"))
         distance = name("spread")
         if rule.means is not None:
             means = rule.means.astype(np.float16)
@@ -178,7 +178,8 @@ class Network:
         """Keep what makes the features, and the declaration of the first output."""
         model = copy.deepcopy(self._model)
         graph = model.graph
-        needed, nodes = {self.features}, []
+        needed = {self.features}
+        nodes: list[onnx.NodeProto] = []
         for node in reversed(graph.node):
             if needed.intersection(node.output):
                 nodes.insert(0, node)

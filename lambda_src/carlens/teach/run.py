@@ -135,7 +135,8 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
     tested = Photos(owners, kinds, folds)
     held_out = cross_validate(features, taught.labels, tested, base, labels)
     statistics = base.joined(features, taught.labels)
-    head, rule = fit_head(statistics), fit_rule(statistics)
+    head = fit_head(statistics)
+    rule = fit_rule(head, statistics)
     others = _read_others(strangers, start, options, stream)
     unknown = score(head, rule, others) if others else None
     evaluation = evaluate(held_out, labels, unknown)

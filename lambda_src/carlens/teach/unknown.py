@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from carlens.teach.head import shrunk_covariance
+from carlens.teach.features import Features
+from carlens.teach.head import Head, fit_head
 from carlens.teach.network import Matrix
 from carlens.teach.statistics import Statistics
 
@@ -31,8 +32,9 @@ class UnknownRule:
     axes : float64 array of shape (rank, size)
     center : float64 array of shape (size,)
         A feature vector x is at axes @ (x - center).
-    shares : float64 array of shape (rank,)
-        0..1. The part of the variance in each direction that is between classes.
+    weights : float64 array of shape (rank,)
+        Of the squared distance to the center in each direction: half of the part of the variance
+        that is between classes, on the scale of the score.
     means : float64 array of shape (classes, rank) or None
         Where the class means are; None if the logits are those of discriminant analysis.
     logit_weight : float
@@ -41,18 +43,18 @@ class UnknownRule:
 
     axes: Matrix
     center: Matrix
-    shares: Matrix
+    weights: Matrix
     means: Matrix | None = None
     logit_weight: float = 1.0
 
     def scores(
-        self, features: Matrix, logits: Matrix, without: NDArray[np.bool_] | None = None
+        self, features: Features, logits: Matrix, without: NDArray[np.bool_] | None = None
     ) -> Matrix:
         """Score vehicles, shape (n,).
 
         Parameters
         ----------
-        features : float array of shape (n, size)
+        features : float32 array of shape (n, size)
         logits : float64 array of shape (n, classes)
         without : bool array of shape (n, classes), optional
             The classes that are taken as not taught, for each vehicle.
@@ -60,9 +62,9 @@ class UnknownRule:
         distances = self._distances(features, without)
         return np.asarray(distances - self.logit_weight * _leads(logits, without))
 
-    def _distances(self, features: Matrix, without: NDArray[np.bool_] | None) -> Matrix:
+    def _distances(self, features: Features, without: NDArray[np.bool_] | None) -> Matrix:
         points = (features - self.center) @ self.axes.T
-        spread = 0.5 * points**2 @ self.shares
+        spread = points**2 @ self.weights
         if self.means is None:
             return np.asarray(spread)
         nearness = points @ self.means.T - 0.5 * np.sum(self.means**2, axis=1)
@@ -71,44 +73,60 @@ class UnknownRule:
         return np.asarray(spread - nearness.max(axis=1))
 
 
-def fit_rule(statistics: Statistics) -> UnknownRule:
-    """Fit the rule for a classifier whose head is that of `carlens.teach.head.fit_head`."""
-    return _fit(statistics)[0]
+def fit_rule(head: Head, statistics: Statistics) -> UnknownRule:
+    """Fit the rule for a classifier with the head of `carlens.teach.head.fit_head`.
+
+    The more photos, the longer all distances become. So that a threshold that is chosen with the
+    heads of cross-validation suits the final one, the score of the class means is -1 on average.
+
+    Parameters
+    ----------
+    head : Head
+    statistics : Statistics
+        That the head was fitted to.
+    """
+    rule, _ = _fit(head, statistics)
+    means = statistics.means.astype(np.float32)
+    scale = max(float(-rule.scores(means, head.scores(means)).mean()), 1e-12)
+    return replace(rule, weights=rule.weights / scale, logit_weight=1 / scale)
 
 
-def fit_rule_of_trained(statistics: Statistics, features: Matrix, logits: Matrix) -> UnknownRule:
+def fit_rule_of_trained(statistics: Statistics, features: Features, logits: Matrix) -> UnknownRule:
     """Fit the rule for a classifier whose layers were trained.
 
-    Its features lie tighter for its own photos than for new ones, and its logits are calibrated by
-    training. Both tell something, so distance and logits get the same weight.
+    Distance and logits get the same weight: the features of such a network lie tighter for the
+    photos that it was trained on than for new ones, so the distance alone is less good.
 
     Parameters
     ----------
     statistics : Statistics
-    features : float array of shape (n, size)
+        Of the trained features.
+    features : float32 array of shape (n, size)
         Of held-out photos, as are the logits: only their spread is used.
     logits : float64 array of shape (n, classes)
     """
-    rule, means = _fit(statistics)
-    rule = replace(rule, means=means)
+    rule, means = _fit(fit_head(statistics), statistics)
+    rule = replace(rule, means=means, logit_weight=0.0)
     spread = max(float(np.std(_leads(logits, None))), 1e-12)
-    return replace(rule, logit_weight=float(np.std(rule._distances(features, None))) / spread)
+    return replace(rule, logit_weight=float(np.std(rule.scores(features, logits))) / spread)
 
 
-def _fit(statistics: Statistics) -> tuple[UnknownRule, Matrix]:
+def _fit(head: Head, statistics: Statistics) -> tuple[UnknownRule, Matrix]:
+    """Return the rule, and the class means in its directions."""
     center = statistics.means.mean(axis=0)
-    root = np.linalg.cholesky(shrunk_covariance(statistics.covariance))
-    whitened = np.linalg.solve(root, (statistics.means - center).T).T
-    # The right singular vectors, from the smaller matrix of products.
-    squares, places = np.linalg.eigh(whitened @ whitened.T)
-    rank = min(RANK, len(whitened) - 1)
-    squares, places = squares[::-1][:rank], places[:, ::-1][:, :rank]
-    directions = whitened.T @ places / np.sqrt(np.maximum(squares, 1e-12))
-    between = squares / len(whitened)
+    # The head's weights are the means less the center, times the inverse of the covariance. So
+    # this has the products of the whitened means, and its eigenvectors lead to the directions.
+    products = head.weights @ (statistics.means - center).T
+    squares, places = np.linalg.eigh((products + products.T) / 2)
+    rank = min(RANK, len(products) - 1)
+    squares, places = np.maximum(squares[::-1][:rank], 1e-12), places[:, ::-1][:, :rank]
+    between = squares / len(products)
     rule = UnknownRule(
-        axes=np.linalg.solve(root.T, directions).T, center=center, shares=between / (1 + between)
+        axes=(places / np.sqrt(squares)).T @ head.weights,
+        center=center,
+        weights=0.5 * between / (1 + between),
     )
-    return rule, whitened @ directions
+    return rule, places * np.sqrt(squares)
 
 
 def without_classes(scores: Matrix, without: NDArray[np.bool_]) -> Matrix:
