@@ -29,10 +29,10 @@ help: ## Show this help
 serve: $(VENV)/.serve ## Run the API and its page on this machine [PORT=8000]
 	@$(PY) -m carlens.local --port $(PORT)
 
-teach: $(VENV)/.teach ## Teach the classifier your cars: PHOTOS=folder or CSV, NAME=my-cars [ONLY=yes] [FORCE=yes]
+teach: $(VENV)/.teach ## Teach the classifier your cars: PHOTOS=folder or CSV, NAME=my-cars [ONLY=yes] [UNKNOWN=folder] [FORCE=yes]
 	@$(PY) -m carlens.teach "$(or $(PHOTOS),$(error Name the photos: PHOTOS=folder))" \
 		--name "$(or $(NAME),$(error Name the new model: NAME=my-cars))" \
-		$(if $(ONLY),--only) $(if $(FORCE),--force)
+		$(if $(ONLY),--only) $(if $(UNKNOWN),--unknown "$(UNKNOWN)") $(if $(FORCE),--force)
 
 test: $(VENV)/.ready browser $(if $(SLOW),$(SLOW_TESTS_NEED)) ## Run the tests [SLOW=yes includes the slow ones]
 	@$(PYTEST) $(if $(SLOW),,-m "not slow")

@@ -30,6 +30,10 @@ It writes models/NAME/ with the model, its labels, its manifest and a model card
 accuracy, and build/teach/NAME/report.html with the findings of its checks. It never deletes or
 moves a photo. A run that is interrupted continues where it was when it is started again.
 
+An answer is certain if at least 95 % of such answers were right on held-out photos. Vehicles of
+other models are recognized as unknown by a rule that is chosen on held-out photos whose model is
+left out, or better on photos of other vehicles: name their folder with --unknown.
+
 Use the result with CARLENS_CLASSIFIER=NAME make serve.
 """
 
@@ -75,6 +79,7 @@ def _run(options: argparse.Namespace) -> int:
             alone=options.only,
             force=options.force,
             work=options.work / options.name,
+            unknown=options.unknown,
         )
         result = teach(chosen, Start.load(config), target, sys.stderr)
     except TeachError as error:
@@ -100,6 +105,12 @@ def _parser() -> argparse.ArgumentParser:
     add("photos", type=Path, metavar="PHOTOS", help="a folder or a CSV file")
     add("--name", required=True, help="the name of the new model, such as my-cars")
     add("--only", action="store_true", help="teach only these classes, and forget the others")
+    add(
+        "--unknown",
+        type=Path,
+        metavar="FOLDER",
+        help="photos of other vehicles: half choose what counts as unknown, half measure it",
+    )
     add("--force", action="store_true", help="replace the model of this name")
     add(
         "--work",

@@ -32,7 +32,7 @@ class Example:
     ----------
     photo : Photo
     kind : str
-        The detector's class.
+        The detector's class; empty if it does not find the box that the CSV file gives.
     hash : int
         The difference hash of the photo, or of the box that the CSV file gives.
     features : float32 array of shape (2, size)
@@ -98,7 +98,7 @@ class ExampleReader:
         self._limits = limits
         self._folder = folder
         models = (detector.manifest.sha256, classifier.manifest.sha256)
-        self._salt = "1 " + " ".join(models)
+        self._salt = "2 " + " ".join(models)
         self._kept: set[Path] = set()
 
     def read(self, photo: Photo) -> Example | Rejected:
@@ -144,7 +144,7 @@ class ExampleReader:
             vehicle = find_vehicle(self._detector, pixels)
             reason = "The detector finds no car, truck or bus; a CSV file can give its box."
         else:
-            vehicle = marked_vehicle(pixels, photo.box)
+            vehicle = marked_vehicle(self._detector, pixels, photo.box)
             reason = "The box is outside the photo."
         if vehicle is None:
             return Rejected(photo, True, reason, encode_thumbnail(pixels))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -11,11 +12,20 @@ from onnx import TensorProto, helper, numpy_helper
 
 from carlens.teach.errors import TeachError
 
+if TYPE_CHECKING:
+    from carlens.teach.unknown import UnknownRule
+
 Matrix = NDArray[np.float64]
+
+UNKNOWN = "unknown_score"
+"""The output with the score that is high for vehicles of no known class."""
+
+# From this version of the operators on, ReduceMax takes its axes as an input.
+_AXES_ARE_INPUTS = 18
 
 
 class Network:
-    """A classifier whose last node is a `Gemm`, as the last layer of most classifiers is.
+    """A classifier whose first output is made by a `Gemm`, as most classifiers have it.
 
     Parameters
     ----------
@@ -31,7 +41,7 @@ class Network:
     Raises
     ------
     TeachError
-        The last node is not a `Gemm` of constant weights.
+        The last layer is not a `Gemm` of constant weights.
     """
 
     def __init__(self, weights: bytes) -> None:
@@ -49,7 +59,12 @@ class Network:
         model.graph.output.append(output)
         return bytes(model.SerializeToString())
 
-    def with_head(self, weights: NDArray[np.float16], bias: NDArray[np.float32]) -> bytes:
+    def with_head(
+        self,
+        weights: NDArray[np.float16],
+        bias: NDArray[np.float32],
+        rule: UnknownRule | None = None,
+    ) -> bytes:
         """Return the ONNX file of the same network with another last layer.
 
         Parameters
@@ -57,6 +72,8 @@ class Network:
         weights : float16 array of shape (classes, size)
             Stored as they are, and computed in float32.
         bias : float32 array of shape (classes,)
+        rule : UnknownRule, optional
+            Makes the output `unknown_score` of shape (n, 1).
         """
         model = self._copy_without_head()
         graph = model.graph
@@ -71,13 +88,75 @@ class Network:
         head = [self.features, "taught.weight", "taught.bias"]
         graph.node.append(helper.make_node("Gemm", head, [output.name], transB=1))
         output.type.tensor_type.shape.dim[1].dim_value = len(weights)
+        if rule is not None:
+            self._add_rule(model, rule, len(weights))
         onnx.checker.check_model(model, full_check=True)
         return bytes(model.SerializeToString())
+
+    def _add_rule(self, model: onnx.ModelProto, rule: UnknownRule, classes: int) -> None:
+        """Compute `UnknownRule.scores` in the graph."""
+        graph = model.graph
+        axes = rule.axes.astype(np.float16)
+        constants: dict[str, NDArray[Any]] = {
+            "axes_half": axes,
+            "offsets": (-axes.astype(np.float64) @ rule.center).astype(np.float32),
+            "weights": rule.weights[:, None].astype(np.float32),
+            "mean": np.full((classes, 1), 1 / classes, np.float32),
+            "logit_weight": np.array([rule.logit_weight], np.float32),
+            "last_axis": np.array([1], np.int64),
+        }
+        opset = next(each.version for each in model.opset_import if not each.domain)
+        logits = graph.output[0].name
+
+        def name(tensor: str) -> str:
+            return f"unknown.{tensor}"
+
+        def add(kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
+            graph.node.append(helper.make_node(kind, inputs, [output], **attributes))
+
+        def add_max(tensor: str, output: str) -> None:
+            if opset >= _AXES_ARE_INPUTS:
+                add("ReduceMax", [tensor, name("last_axis")], output)
+            else:
+                add("ReduceMax", [tensor], output, axes=[1])
+
+        add("Cast", [name("axes_half")], name("axes"), to=TensorProto.FLOAT)
+        around = [self.features, name("axes"), name("offsets")]
+        add("Gemm", around, name("points"), transB=1)
+        add("Mul", [name("points"), name("points")], name("squares"))
+        add("MatMul", [name("squares"), name("weights")], name("spread"))
+        distance = name("spread")
+        if rule.means is not None:
+            means = rule.means.astype(np.float16)
+            lengths = -0.5 * np.sum(means.astype(np.float64) ** 2, axis=1)
+            constants |= {"means_half": means, "lengths": lengths.astype(np.float32)}
+            add("Cast", [name("means_half")], name("means"), to=TensorProto.FLOAT)
+            near = [name("points"), name("means"), name("lengths")]
+            add("Gemm", near, name("nearness"), transB=1)
+            add_max(name("nearness"), name("nearest"))
+            distance = name("distance")
+            add("Sub", [name("spread"), name("nearest")], distance)
+        add_max(logits, name("best"))
+        add("MatMul", [logits, name("mean")], name("average"))
+        add("Sub", [name("best"), name("average")], name("lead"))
+        add("Mul", [name("lead"), name("logit_weight")], name("weighted"))
+        add("Sub", [distance, name("weighted")], UNKNOWN)
+        used = {tensor for node in graph.node for tensor in node.input}
+        graph.initializer.extend(
+            numpy_helper.from_array(value, name(key))
+            for key, value in constants.items()
+            if name(key) in used
+        )
+        batch = graph.output[0].type.tensor_type.shape.dim[0]
+        size = batch.dim_param or batch.dim_value or None
+        shape = [size, 1]
+        graph.output.append(helper.make_tensor_value_info(UNKNOWN, TensorProto.FLOAT, shape))
 
     def _last_layer(self) -> onnx.NodeProto:
         graph = self._model.graph
         last = [node for node in graph.node if node.output[0] == graph.output[0].name]
-        if len(graph.output) != 1 or not last or last[0].op_type != "Gemm":
+        others = [output.name for output in graph.output[1:]]
+        if others not in ([], [UNKNOWN]) or not last or last[0].op_type != "Gemm":
             raise TeachError(
                 "The classifier to start from must have one output, made by a Gemm (a fully "
                 "connected layer). Set CARLENS_CLASSIFIER to another classifier."
@@ -96,16 +175,20 @@ class Network:
         return int(shape[1] if transposed else shape[0])
 
     def _copy_without_head(self) -> onnx.ModelProto:
-        """Drop the last layer and the constants that only it uses."""
+        """Keep what makes the features, and the declaration of the first output."""
         model = copy.deepcopy(self._model)
         graph = model.graph
-        nodes = [node for node in graph.node if node.output[0] != self._head.output[0]]
-        used = {name for node in nodes for name in node.input}
-        alone = set(self._head.input[1:]) - used
-        nodes = [node for node in nodes if node.output[0] not in alone]
-        used = {name for node in nodes for name in node.input}
-        constants = [tensor for tensor in graph.initializer if tensor.name in used]
+        needed = {self.features}
+        nodes: list[onnx.NodeProto] = []
+        for node in reversed(graph.node):
+            if needed.intersection(node.output):
+                nodes.insert(0, node)
+                needed.update(node.input)
+        constants = [tensor for tensor in graph.initializer if tensor.name in needed]
+        del graph.output[1:]
         for field, kept in ((graph.node, nodes), (graph.initializer, constants)):
+            # Copies, because emptying a field invalidates what is in it.
+            copies = [copy.deepcopy(each) for each in kept]
             del field[:]
-            field.extend(kept)
+            field.extend(copies)
         return model

@@ -85,6 +85,28 @@ def read_photos(source: Path, makes: Collection[str]) -> list[Photo]:
     return sorted(photos, key=lambda photo: (photo.name, *_natural(photo.path)))
 
 
+def list_pictures(folder: Path) -> list[Photo]:
+    """List all files of a folder and its subfolders, as photos of no class.
+
+    Raises
+    ------
+    TeachError
+        It is not a folder, or has no files.
+    OSError
+        A folder cannot be read.
+    """
+    if not folder.is_dir():
+        raise TeachError(f"{folder} is not a folder; name a folder of photos of other vehicles.")
+    paths = [
+        path
+        for path in _files(folder)
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+    if not paths:
+        raise TeachError(f"{folder} has no photos.")
+    return [Photo(path, "", "") for path in sorted(paths)]
+
+
 def _in_folder(root: Path, makes: Collection[str]) -> Iterator[Photo]:
     seen: dict[str, Path] = {}
     for path in sorted(_files(root)):

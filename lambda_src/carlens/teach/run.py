@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -21,15 +21,20 @@ from carlens.teach.errors import TeachError
 from carlens.teach.evaluation import Evaluation, evaluate
 from carlens.teach.examples import Example, Rejected, stack_features
 from carlens.teach.files import write_atomically
-from carlens.teach.folds import assign_folds, held_out_scores
+from carlens.teach.folds import assign_folds
 from carlens.teach.head import fit_head
-from carlens.teach.output import Label
-from carlens.teach.photos import Photo, read_photos
+from carlens.teach.heldout import Photos, cross_validate, score
+from carlens.teach.labels import Label, common_kinds, labels_text
+from carlens.teach.photos import Photo, list_pictures, read_photos
 from carlens.teach.progress import with_progress
 from carlens.teach.report import report_csv, report_html
 from carlens.teach.similarity import connected, near_duplicates, same_series
 from carlens.teach.start import Start
 from carlens.teach.statistics import dump_statistics
+from carlens.teach.unknown import fit_rule
+
+# Of fewer vehicles, 3 % is none in the half that the rule is chosen on, by chance.
+_LEAST_OTHERS = 20
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,8 @@ class Options:
         Whether to replace a model of this name.
     work : Path
         The folder for the report and for what a killed run continues from.
+    unknown : Path or None
+        A folder of photos of other vehicles, to choose and measure the unknown rule on.
     """
 
     photos: Path
@@ -55,6 +62,7 @@ class Options:
     alone: bool
     force: bool
     work: Path
+    unknown: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,7 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
             "it; teach the new classes alone with ONLY=yes (--only)."
         )
     photos = load_photos(options.photos, start)
+    strangers = list_pictures(options.unknown) if options.unknown else []
     examples, rejected = read_examples(photos, start, options.work / "photos", stream)
     findings = checks.check_rejected(rejected)
     thumbnails = {each.photo: each.thumbnail for each in examples}
@@ -122,16 +131,20 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
     features = stack_features(taught.examples)
     owners = base.owners(taught.labels)
     folds = assign_folds(taught.labels, taught.groups)
-    names = tuple(label.name for label in labels)
-    makes = tuple(label.make for label in labels)
-    scores = held_out_scores(features, taught.labels, folds, base)
-    evaluation = evaluate(scores, owners, folds, names, makes)
+    kinds = np.array([example.kind for example in taught.examples], np.str_)
+    tested = Photos(owners, kinds, folds)
+    held_out = cross_validate(features, taught.labels, tested, base, labels)
+    statistics = base.joined(features, taught.labels)
+    head = fit_head(statistics)
+    rule = fit_rule(head, statistics)
+    others = _read_others(strangers, start, options, stream)
+    unknown = score(head, rule, others) if others else None
+    evaluation = evaluate(held_out, labels, unknown)
+    names = [label.name for label in labels]
     findings += checks.check_labels(taught.examples, owners, evaluation.probabilities, names)
     _write_report(options, findings, thumbnails, evaluation)
 
-    statistics = base.joined(features, taught.labels)
-    head = fit_head(statistics).cooled(evaluation.temperature)
-    model = start.network.with_head(*head.stored(statistics.means.mean(axis=0)))
+    model = start.network.with_head(*head.stored(statistics.means.mean(axis=0)), rule)
     kept = 0 if options.alone else len(start.labels)
     facts = card.Facts(
         name=options.name,
@@ -146,10 +159,10 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
         start.manifest,
         _manifest_changes(facts, taught, start, len(labels)),
         model=model,
-        confidence=evaluation.threshold,
+        calibration=evaluation.calibration,
     )
     texts = {
-        output.LABELS: output.labels_text(labels),
+        output.LABELS: labels_text(labels),
         output.MANIFEST: manifest,
         output.CARD: card.write_card(facts, evaluation),
         card.RELIABILITY: reliability_diagram(evaluation.bins),
@@ -177,6 +190,21 @@ def read_examples(
     reader.forget_others()
     rejected = [each for each in found if isinstance(each, Rejected)]
     return [each for each in found if isinstance(each, Example)], rejected
+
+
+def _read_others(
+    photos: Sequence[Photo], start: Start, options: Options, stream: TextIO
+) -> list[Example]:
+    """Read the photos of other vehicles."""
+    if not photos:
+        return []
+    found, _ = read_examples(photos, start, options.work / "unknown", stream)
+    if len(found) < _LEAST_OTHERS:
+        raise TeachError(
+            f"A vehicle was found in {len(found)} photos of {options.unknown}; at least "
+            f"{_LEAST_OTHERS} are needed to choose and measure the rule for unknown vehicles."
+        )
+    return found
 
 
 def select_examples(
@@ -215,7 +243,13 @@ def select_examples(
             examples=[examples[i] for i in chosen[kept]],
             labels=np.searchsorted(taught, labels[chosen][kept]).astype(np.intp),
             groups=groups[kept],
-            classes=[classes[place] for place in taught],
+            classes=[
+                replace(
+                    classes[place],
+                    kinds=common_kinds(examples[i].kind for i in chosen if labels[i] == place),
+                )
+                for place in taught.tolist()
+            ],
         ),
         findings + more,
     )
@@ -227,10 +261,13 @@ def _place(taught: Taught, start: Start, *, alone: bool) -> tuple[Base, tuple[La
     known = {label.name.casefold(): place for place, label in enumerate(labels)}
     places = []
     for label in taught.classes:
-        if label.name.casefold() not in known:
-            known[label.name.casefold()] = len(labels)
-            labels.append(label)
-        places.append(known[label.name.casefold()])
+        place = known.setdefault(label.name.casefold(), len(labels))
+        labels[place:] = (
+            [label]
+            if place == len(labels)
+            else [labels[place].with_more(label), *labels[place + 1 :]]
+        )
+        places.append(place)
     return Base(start.statistics, np.array(places, np.intp), alone), tuple(labels)
 
 
@@ -268,9 +305,10 @@ def _kinds(taught: Taught, known: Sequence[str]) -> list[str]:
         counts = Counter(
             example.kind
             for example, owner in zip(taught.examples, taught.labels.tolist(), strict=True)
-            if owner == label
+            if owner == label and example.kind
         )
-        kinds.setdefault(counts.most_common(1)[0][0])
+        if counts:
+            kinds.setdefault(counts.most_common(1)[0][0])
     return list(kinds)
 
 
@@ -293,4 +331,6 @@ def _write_report(
 
 def _command(options: Options) -> str:
     flags = " ONLY=yes" if options.alone else ""
+    if options.unknown:
+        flags += f" UNKNOWN={shlex.quote(options.unknown.name)}"
     return f"make teach PHOTOS={shlex.quote(options.photos.name)} NAME={options.name}{flags}"

@@ -75,6 +75,12 @@ def refusal(*arguments: str | Path) -> str:
     return caught.value.code
 
 
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in an empty folder, where pictures are saved."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "my-model"
@@ -105,7 +111,7 @@ def test_a_shipped_model_is_checked(
         assert seen.size == photo.size
         assert np.asarray(seen.convert("RGB")).tolist() != np.asarray(photo.convert("RGB")).tolist()
     assert (MODELS / name / "model.json").read_bytes() == before
-    assert not (MODELS / name / "check.png").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["seen.png"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +142,8 @@ def test_a_shipped_model_without_its_manifest_gets_a_draft(
     assert (draft["name"], draft["file"]) == ("my-model", "renamed.onnx")
     # And the model can be used at once
     assert ModelRepository(FolderStorage(folder.parent)).manifest("my-model").labels
-    assert (folder / "check.png").is_file()
+    assert (folder.parent / "build/check/my-model.png").is_file()
+    assert not list(folder.glob("*.png"))
     assert "a draft" in capsys.readouterr().out
 
 
@@ -178,7 +185,7 @@ def test_final_boxes_are_drawn_where_they_are(
     assert "  output0: tensor(float) [1, 5, 6]" in said
     assert "task detect, decoder yolo-end2end" in said
     assert "2 objects:\n  0.90 car at 64, 64, 320, 320\n  0.80 bicycle at 400, 400" in said
-    with Image.open(folder / "check.png") as seen:
+    with Image.open(photo.parent / "build/check/my-model.png") as seen:
         assert seen.getpixel((200, 64)) == (255, 0, 80)
         assert seen.getpixel((200, 320)) == (255, 0, 80)
         assert seen.getpixel((200, 200)) == (0, 0, 0)
