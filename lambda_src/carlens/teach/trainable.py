@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,14 +19,28 @@ from carlens.teach.errors import TeachError
 
 _EPSILON = 1e-5
 
-_CONSTANTS = frozenset({"Cast", "Constant", "Identity"})
+Array = NDArray[Any]
+Operator = Callable[..., Tensor]
+
+_OPERATORS: dict[str, Operator] = {
+    "Add": torch.add,
+    "Flatten": lambda x: x.flatten(1),
+    "GlobalAveragePool": lambda x: x.mean((2, 3), keepdim=True),
+    "HardSwish": functional.hardswish,
+    "Identity": lambda x: x,
+    "Mul": torch.mul,
+    "Relu": functional.relu,
+    # The only reshape of a network that ends in a fully connected layer.
+    "Reshape": lambda x: x.flatten(1),
+    "Sigmoid": torch.sigmoid,
+}
 
 
 class TrainableNetwork(nn.Module):
     """Everything of a classifier but its last layer, with weights that can be trained.
 
     An exported graph has its batch normalization folded into the convolutions. `normalize` puts it
-    back: training without it is unsteady.
+    back, because training without it is not stable.
 
     Parameters
     ----------
@@ -45,8 +61,10 @@ class TrainableNetwork(nn.Module):
         self._input = graph.input[0].name
         self._output = graph.output[0].name
         constants = {tensor.name: tensor for tensor in graph.initializer}
+        self._stored = frozenset(constants)
+        # The stored tensor behind the result of a cast: weights are stored in 16 bits.
         self._sources: dict[str, str] = {}
-        self._steps: list[tuple[onnx.NodeProto, Callable[..., Tensor]]] = []
+        self._steps: list[tuple[onnx.NodeProto, Operator]] = []
         self.layers = nn.ModuleDict()
         for node in graph.node:
             if node.op_type == "Cast" and node.input[0] in constants:
@@ -56,7 +74,6 @@ class TrainableNetwork(nn.Module):
                 constants[node.output[0]] = node.attribute[0].t
             else:
                 self._steps.append((node, self._operator(node, constants)))
-        self._constants = constants
 
     def forward(self, batch: Tensor) -> Tensor:
         """Return the features, shape (n, size), of a batch of shape (n, 3, side, side)."""
@@ -94,61 +111,63 @@ class TrainableNetwork(nn.Module):
         model = onnx.ModelProto()
         model.CopyFrom(self._model)
         tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+        nodes = {node.output[0]: node for node in model.graph.node}
         for node, operator in self._steps:
-            if isinstance(operator, _Convolution):
-                weight, bias = operator.folded()
-                values = [weight, bias]
-                names = list(node.input[1:])
-                if len(names) == 1:
-                    names.append(f"{node.output[0]}_bias")
-                    node_out = next(n for n in model.graph.node if n.output[0] == node.output[0])
-                    node_out.input.append(names[1])
-                    tensors[names[1]] = model.graph.initializer.add(name=names[1], data_type=1)
-                for name, value in zip(names, values, strict=True):
-                    target = tensors[self._sources.get(name, name)]
-                    dtype = onnx.helper.tensor_dtype_to_np_dtype(target.data_type)
-                    array = value.float().cpu().contiguous().numpy().astype(dtype)
-                    target.CopyFrom(numpy_helper.from_array(array, target.name))
+            if not isinstance(operator, _Convolution):
+                continue
+            names = list(node.input[1:])
+            if len(names) == 1:
+                names.append(f"{node.output[0]}.bias")
+                nodes[node.output[0]].input.append(names[1])
+                tensors[names[1]] = model.graph.initializer.add(
+                    name=names[1], data_type=onnx.TensorProto.FLOAT
+                )
+            for name, value in zip(names, operator.folded(), strict=True):
+                target = tensors[self._sources.get(name, name)]
+                dtype = onnx.helper.tensor_dtype_to_np_dtype(target.data_type)
+                array = value.float().cpu().contiguous().numpy().astype(dtype)
+                target.CopyFrom(numpy_helper.from_array(array, target.name))
         return model
 
-    def _operator(self, node: onnx.NodeProto, constants: dict[str, Any]) -> Callable[..., Tensor]:
-        options = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    def _operator(self, node: onnx.NodeProto, constants: Mapping[str, Any]) -> Operator:
         arrays = [
             numpy_helper.to_array(constants[name]) if name in constants else None
             for name in node.input
         ]
-        if node.op_type == "Conv" and arrays[1] is not None:
-            layer = _Convolution(arrays[1], arrays[2] if arrays[2:] else None, options)
+        weights = [array for array in arrays[1:] if array is not None]
+        stored = all(self._sources.get(x, x) in self._stored for x in node.input[1:])
+        if node.op_type == "Conv" and stored:
+            options = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+            layer = _Convolution(weights[0], weights[1] if weights[1:] else None, options)
             self.layers[str(len(self.layers))] = layer
             return layer
         if node.op_type == "Clip":
-            low, high = (float(a) if a is not None else None for a in (arrays + [None, None])[1:3])
-            return lambda x: functional.hardtanh(
-                x, -math.inf if low is None else low, math.inf if high is None else high
+            low, high = [*arrays, None, None][1:3]
+            return partial(
+                functional.hardtanh,
+                min_val=-math.inf if low is None else float(low),
+                max_val=math.inf if high is None else float(high),
             )
-        simple: dict[str, Callable[..., Tensor]] = {
-            "Relu": functional.relu,
-            "Add": torch.add,
-            "HardSwish": functional.hardswish,
-            "Sigmoid": torch.sigmoid,
-            "Mul": torch.mul,
-            "GlobalAveragePool": lambda x: x.mean((2, 3), keepdim=True),
-            "Flatten": lambda x: x.flatten(1),
-            "Reshape": lambda x: x.flatten(1),
-            "Identity": lambda x: x,
-        }
-        if node.op_type not in simple:
+        if node.op_type not in _OPERATORS or (weights and node.op_type != "Reshape"):
             raise TeachError(
-                f"FULL=yes cannot train this classifier: it has the operator {node.op_type}. Teach "
-                "it without FULL=yes."
+                f"FULL=yes cannot train this classifier, because of its operator {node.op_type}. "
+                "Teach it without FULL=yes."
             )
-        return simple[node.op_type]
+        return _OPERATORS[node.op_type]
 
 
 class _Convolution(nn.Module):
-    """A convolution, and the batch normalization behind it."""
+    """A convolution, and the batch normalization behind it.
 
-    def __init__(self, weight: Any, bias: Any, options: dict[str, Any]) -> None:
+    Parameters
+    ----------
+    weight : array of shape (outputs, inputs per group, height, width)
+    bias : array of shape (outputs,) or None
+    options : Mapping of str to Any
+        The attributes of the ONNX node.
+    """
+
+    def __init__(self, weight: Array, bias: Array | None, options: Mapping[str, Any]) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.from_numpy(np.array(weight, np.float32)))
         if bias is None:
@@ -202,6 +221,5 @@ class _Convolution(nn.Module):
         norm = self.norm
         if norm is None:
             return self.weight, self.bias
-        assert norm.running_mean is not None and norm.running_var is not None
         scale = norm.weight / (norm.running_var + norm.eps).sqrt()
         return self.weight * scale[:, None, None, None], norm.bias - norm.running_mean * scale

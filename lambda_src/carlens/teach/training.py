@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import ctypes
+import io
 import math
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,8 +21,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from carlens.models.manifest import InputSpec
+from carlens.teach.augment import Crop, View, augment
+from carlens.teach.errors import TeachError
+from carlens.teach.files import write_atomically
 from carlens.teach.trainable import TrainableNetwork
 
+# uint8 array of shape (n, height, width, 3), RGB.
 Crops = NDArray[np.uint8]
 
 _SMALL = 5 / 7
@@ -38,6 +44,7 @@ class Recipe:
     Attributes
     ----------
     epochs : int
+        Passes over all photos.
     full_size : float
         0..1. The share of the epochs, the last ones, at the full input size; the others are at
         5/7 of it, which takes half of the time.
@@ -55,6 +62,10 @@ class Recipe:
     rate: float = 6e-4
     batch: int = 48
     mix: float = 0.3
+
+    def steps(self, photos: int) -> int:
+        """Return the steps of an epoch."""
+        return max(1, photos // self.batch)
 
     def sides(self, side: int) -> list[int]:
         """Return the input size of each epoch, in pixels, for a model whose input is `side`."""
@@ -87,6 +98,22 @@ class Epoch:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How fast this computer trains.
+
+    Attributes
+    ----------
+    step : dict of int to float
+        Seconds of a step, by the input size in pixels.
+    crop : float
+        Seconds to score a crop.
+    """
+
+    step: dict[int, float]
+    crop: float
+
+
 class Trainer:
     """Trains a network and its last layer.
 
@@ -95,6 +122,7 @@ class Trainer:
     network : TrainableNetwork
         Normalized.
     head : nn.Linear
+        From features to scores.
     spec : InputSpec
         Of the classifier.
     recipe : Recipe
@@ -171,7 +199,22 @@ class Trainer:
             parts.append(self.average(self._tensor(views)).float().cpu().numpy())
         return np.concatenate(parts)
 
-    def _fit(self, crop: Crops) -> NDArray[np.float32]:
+    def pace(self, crops: Crops, labels: NDArray[np.intp]) -> Pace:
+        """Measure the speed on a few steps of a copy, which does not change the training."""
+        spare = copy.deepcopy(self)
+        random = np.random.default_rng(0)
+        chosen = np.arange(min(self._recipe.batch, len(crops)))
+
+        def step(side: int) -> Callable[[], object]:
+            return lambda: spare._learn(crops[chosen], labels[chosen], side, random)
+
+        sides = set(self._recipe.sides(self._spec.height)[self._done :])
+        return Pace(
+            step={side: _seconds(step(side)) for side in sorted(sides)},
+            crop=_seconds(lambda: spare.scores(crops[chosen])) / len(chosen),
+        )
+
+    def _fit(self, crop: Crop) -> View:
         height, width = self._spec.height, self._spec.width
         if crop.shape[:2] != (height, width):
             crop = np.asarray(cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA))
@@ -184,44 +227,54 @@ class Trainer:
         side: int,
         progress: Callable[[int, int], None],
     ) -> float:
+        """Train on all crops in random order; return the mean loss."""
         random = np.random.default_rng(self._done)
         torch.manual_seed(self._done)
-        recipe = self._recipe
         order = random.permutation(len(crops))
-        steps = max(1, len(crops) // recipe.batch)
-        total = steps * recipe.epochs
+        steps = self._recipe.steps(len(crops))
         losses = 0.0
-        self.model.train()
         for step in range(steps):
-            chosen = order[step * recipe.batch : (step + 1) * recipe.batch]
-            views = self._tensor([augment(crops[i], side, random) for i in chosen])
-            targets = torch.from_numpy(labels[chosen].astype(np.int64)).to(self._device)
-            others, share = targets, 1.0
-            if random.random() < recipe.mix:
-                others, share = _cut_and_mix(views, targets, random)
-            warm_up = min(1.0, (self._step + 1) / steps)
-            cosine = 0.98 * 0.5 * (1 + math.cos(math.pi * self._step / total)) + 0.02
-            for group in self._optimizer.param_groups:
-                group["lr"] = recipe.rate * warm_up * cosine * group["factor"]
-            with torch.autocast(self._device.type, dtype=torch.bfloat16):
-                scores = self.model(views)
-            loss = share * _loss(scores, targets) + (1 - share) * _loss(scores, others)
-            self._optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self.model.parameters(), _CLIP)
-            self._optimizer.step()
+            self._set_rate(steps)
+            chosen = order[step * self._recipe.batch : (step + 1) * self._recipe.batch]
+            losses += self._learn(crops[chosen], labels[chosen], side, random)
             self._step += 1
             self._follow()
-            losses += float(loss.detach())
             progress(step + 1, steps)
         return losses / steps
 
-    def _tensor(self, views: list[NDArray[np.float32]]) -> Tensor:
+    def _set_rate(self, steps: int) -> None:
+        """Set the learning rate: one epoch of warm-up, then half a cosine down to 2 %."""
+        total = steps * self._recipe.epochs
+        warm_up = min(1.0, (self._step + 1) / steps)
+        cosine = 0.98 * 0.5 * (1 + math.cos(math.pi * self._step / total)) + 0.02
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._recipe.rate * warm_up * cosine * group["factor"]
+
+    def _learn(
+        self, crops: Crops, labels: NDArray[np.intp], side: int, random: np.random.Generator
+    ) -> float:
+        """Take a step on one batch; return the loss."""
+        self.model.train()
+        views = self._tensor([augment(crop, side, random) for crop in crops])
+        targets = torch.from_numpy(labels.astype(np.int64)).to(self._device)
+        others, share = targets, 1.0
+        if random.random() < self._recipe.mix:
+            others, share = _cut_and_mix(views, targets, random)
+        with torch.autocast(self._device.type, dtype=torch.bfloat16):
+            scores = self.model(views)
+        loss = share * _loss(scores, targets) + (1 - share) * _loss(scores, others)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), _CLIP)
+        self._optimizer.step()
+        return float(loss.detach())
+
+    def _tensor(self, views: list[View]) -> Tensor:
         spec = self._spec
         stacked = np.stack(views)
         if spec.color == "BGR":
             stacked = stacked[..., ::-1]
-        scaled = (stacked - np.float32(spec.mean)) / np.float32(spec.std)
+        scaled = (stacked - np.array(spec.mean, np.float32)) / np.array(spec.std, np.float32)
         batch = torch.from_numpy(np.ascontiguousarray(scaled)).permute(0, 3, 1, 2)
         return batch.contiguous(memory_format=torch.channels_last).to(self._device)
 
@@ -253,57 +306,21 @@ class Trainer:
             "done": self._done,
             "step": self._step,
         }
-        part = self._checkpoint.with_suffix(".part")
-        torch.save(state, part)
-        part.replace(self._checkpoint)
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_atomically(self._checkpoint, buffer.getvalue())
 
     def _load(self) -> None:
-        state = torch.load(self._checkpoint, map_location=self._device, weights_only=True)
+        try:
+            state = torch.load(self._checkpoint, map_location=self._device, weights_only=True)
+        except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            raise TeachError(
+                f"{self._checkpoint} is damaged; delete it to start the training again."
+            ) from error
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._done, self._step = state["done"], state["step"]
-
-
-def augment(crop: Crops, side: int, random: np.random.Generator) -> NDArray[np.float32]:
-    """Return a random view of a crop, shape (side, side, 3), RGB 0..255."""
-    height, width = crop.shape[:2]
-    share = math.sqrt(random.uniform(0.5, 1))
-    aspect = math.exp(random.uniform(-0.16, 0.16))
-    w, h = min(width, int(width * share * aspect)), min(height, int(height * share / aspect))
-    left, top = random.integers(0, width - w + 1), random.integers(0, height - h + 1)
-    cut: Any = crop[top : top + h, left : left + w]
-    if random.random() < 0.3:
-        turn = cv2.getRotationMatrix2D((w / 2, h / 2), random.uniform(-8, 8), 1)
-        cut = cv2.warpAffine(cut, turn, (w, h), borderMode=cv2.BORDER_REFLECT)
-    if random.random() < 0.15:
-        # Distant cars have few pixels.
-        small = int(random.integers(side // 4, side))
-        cut = cv2.resize(cut, (small, small), interpolation=cv2.INTER_AREA)
-    shrinks = cut.shape[1] > side
-    view: Any = cv2.resize(
-        cut, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
-    if random.random() < 0.5:
-        view = view[:, ::-1]
-    view = view.astype(np.float32)
-    if random.random() < 0.8:
-        view = view * np.float32(random.uniform(0.65, 1.35)) + np.float32(random.uniform(-20, 20))
-        gray = view.mean(2, keepdims=True)
-        view = gray + (view - gray) * np.float32(random.uniform(0.3, 1.6))
-        mean = view.mean()
-        view = mean + (view - mean) * np.float32(random.uniform(0.7, 1.3))
-        view *= random.uniform(0.93, 1.07, 3).astype(np.float32)
-    if random.random() < 0.1:
-        view = np.repeat(view.mean(2, keepdims=True), 3, 2)
-    if random.random() < 0.1:
-        view = cv2.GaussianBlur(view, (0, 0), random.uniform(0.5, 1.5))
-    if random.random() < 0.25:
-        w, h = random.integers(side // 8, side // 3, 2)
-        left, top = random.integers(0, side - w), random.integers(0, side - h)
-        view = view.copy()
-        view[top : top + h, left : left + w] = 127
-    return np.asarray(view.clip(0, 255), np.float32)
 
 
 def tune_allocator() -> None:
@@ -334,6 +351,15 @@ def _cut_and_mix(
     patch = views[order, :, top : top + h, left : left + w]
     views[:, :, top : top + h, left : left + w] = patch
     return targets[order], 1 - h * w / (height * width)
+
+
+def _seconds(run: Callable[[], object], times: int = 2) -> float:
+    """Return the mean duration of a call, without the first one."""
+    run()
+    started = time.monotonic()
+    for _ in range(times):
+        run()
+    return (time.monotonic() - started) / times
 
 
 def _loss(scores: Tensor, targets: Tensor) -> Tensor:
