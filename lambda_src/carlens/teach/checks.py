@@ -133,6 +133,12 @@ def check_counts(
     return findings, np.array(taught, np.intp)
 
 
+def check_unused(photos: Sequence[Photo]) -> list[Finding]:
+    """Report the photos of cars of which the CSV file holds out another photo."""
+    text = "It shows the same car as a photo that is held out, so it is not trained on."
+    return [Finding("Same car held out", photo.name, text, photo) for photo in photos]
+
+
 def check_labels(
     examples: Sequence[Example], labels: NDArray[np.intp], probs: Matrix, names: Sequence[str]
 ) -> list[Finding]:

@@ -74,6 +74,27 @@ class Network:
         onnx.checker.check_model(model, full_check=True)
         return bytes(model.SerializeToString())
 
+    def with_body(self, body: onnx.ModelProto) -> Network:
+        """Return the same classifier with another network below its last layer.
+
+        Parameters
+        ----------
+        body : onnx.ModelProto
+            The graph of `without_head`, with other weights.
+        """
+        model = copy.deepcopy(self._model)
+        graph = model.graph
+        made = {node.output[0] for node in body.graph.node}
+        stored = {tensor.name for tensor in body.graph.initializer}
+        nodes = [*body.graph.node, *(n for n in graph.node if n.output[0] not in made)]
+        tensors = [*body.graph.initializer, *(t for t in graph.initializer if t.name not in stored)]
+        for field, kept in ((graph.node, nodes), (graph.initializer, tensors)):
+            # Copies, because emptying a field invalidates what is in it.
+            kept = [copy.deepcopy(each) for each in kept]
+            del field[:]
+            field.extend(kept)
+        return Network(model.SerializeToString())
+
     def _last_layer(self) -> onnx.NodeProto:
         graph = self._model.graph
         last = [node for node in graph.node if node.output[0] == graph.output[0].name]

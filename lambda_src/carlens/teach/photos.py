@@ -16,6 +16,7 @@ Box = tuple[float, float, float, float]
 
 _COLUMNS = ["file", "make", "model"]
 _BOX = ["x1", "y1", "x2", "y2"]
+_HELD_OUT = "held_out"
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,15 @@ class Photo:
     make, model : str
     box : tuple of float or None
         The vehicle's bounding box x1, y1, x2, y2, in pixels; None to let the detector find it.
+    held_out : bool or None
+        Whether full training measures on it instead of learning from it; None to decide by itself.
     """
 
     path: Path
     make: str
     model: str
     box: Box | None = None
+    held_out: bool | None = None
 
     @property
     def name(self) -> str:
@@ -48,7 +52,7 @@ def read_photos(source: Path, makes: Collection[str]) -> list[Photo]:
     ----------
     source : Path
         A folder with `Make Model/photo.jpg` or `Make/Model/photo.jpg`, or a CSV file with the
-        columns file, make, model and, optionally, x1, y1, x2, y2.
+        columns file, make, model and, optionally, x1, y1, x2, y2 and held_out.
     makes : collection of str
         Known makes. They tell where the make ends in `Land Rover Defender`; an unknown make is
         one word.
@@ -138,10 +142,12 @@ def _in_csv(path: Path) -> Iterator[Photo]:
     header = text.partition("\n")[0]
     rows = csv.reader(text.splitlines(), delimiter=";" if ";" in header else ",")
     columns = [column.strip().lower() for column in next(rows, [])]
-    if columns not in (_COLUMNS, _COLUMNS + _BOX):
+    marks = columns[-1:] == [_HELD_OUT]
+    if columns[: len(columns) - marks] not in (_COLUMNS, _COLUMNS + _BOX):
         raise TeachError(
             f"{path} has the columns {', '.join(columns) or 'of an empty file'}; they must be "
-            f"{','.join(_COLUMNS)} or {','.join(_COLUMNS + _BOX)}."
+            f"{','.join(_COLUMNS)} or {','.join(_COLUMNS + _BOX)}, with or without a last column "
+            f"{_HELD_OUT}."
         )
     for cells in rows:
         values = [cell.strip() for cell in cells]
@@ -151,7 +157,14 @@ def _in_csv(path: Path) -> Iterator[Photo]:
         if len(values) != len(columns) or not all(values[:3]):
             raise TeachError(f"{where}: expected {','.join(columns)}, found {','.join(cells)!r}.")
         make, model = _plain(values[1]), _plain(values[2])
-        yield Photo(path.parent / values[0], make, model, _box(values[3:], where))
+        held_out = _held_out(values.pop(), where) if marks else None
+        yield Photo(path.parent / values[0], make, model, _box(values[3:], where), held_out)
+
+
+def _held_out(value: str, where: str) -> bool:
+    if value.lower() not in ("yes", "no", ""):
+        raise TeachError(f"{where}: {_HELD_OUT} must be yes, no or empty, not {value!r}.")
+    return value.lower() == "yes"
 
 
 def _box(values: list[str], where: str) -> Box | None:

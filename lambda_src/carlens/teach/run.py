@@ -21,8 +21,8 @@ from carlens.teach.errors import TeachError
 from carlens.teach.evaluation import Evaluation, evaluate
 from carlens.teach.examples import Example, Rejected, stack_features
 from carlens.teach.files import write_atomically
-from carlens.teach.folds import assign_folds, held_out_scores
-from carlens.teach.head import fit_head
+from carlens.teach.holdout import split
+from carlens.teach.learned import Learned, quick_head
 from carlens.teach.output import Label
 from carlens.teach.photos import Photo, read_photos
 from carlens.teach.progress import with_progress
@@ -42,19 +42,30 @@ class Options:
         A folder or a CSV file.
     name : str
         Of the new model.
-    alone : bool
-        Whether the new classes stand alone.
+    only : bool
+        Whether to forget the classes without photos.
     force : bool
         Whether to replace a model of this name.
     work : Path
         The folder for the report and for what a killed run continues from.
+    full : bool
+        Whether to train the whole network.
+    epochs : int or None
+        Of full training; None for a number that suits the photos.
     """
 
     photos: Path
     name: str
-    alone: bool
+    only: bool
     force: bool
     work: Path
+    full: bool = False
+    epochs: int | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether the new classes stand alone, as they must if all features change."""
+        return self.only or self.full
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,9 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
             "it; teach the new classes alone with ONLY=yes (--only)."
         )
     photos = load_photos(options.photos, start)
-    examples, rejected = read_examples(photos, start, options.work / "photos", stream)
+    examples, rejected = read_examples(
+        photos, start, options.work / "photos", stream, keep_crops=options.full
+    )
     findings = checks.check_rejected(rejected)
     thumbnails = {each.photo: each.thumbnail for each in examples}
     thumbnails |= {each.photo: each.thumbnail for each in rejected if each.thumbnail}
@@ -119,19 +132,27 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
         raise TeachError(f"{error} See {report}.") from error
 
     base, labels = _place(taught, start, alone=options.alone)
-    features = stack_features(taught.examples)
     owners = base.owners(taught.labels)
-    folds = assign_folds(taught.labels, taught.groups)
     names = tuple(label.name for label in labels)
     makes = tuple(label.make for label in labels)
-    scores = held_out_scores(features, taught.labels, folds, base)
-    evaluation = evaluate(scores, owners, folds, names, makes)
+    learned = quick_head(
+        stack_features(taught.examples), taught.labels, taught.groups, base, start.network
+    )
+    evaluation = evaluate(learned.scores, owners, learned.folds, names, makes)
     findings += checks.check_labels(taught.examples, owners, evaluation.probabilities, names)
+    left_out = _left_out(start.labels, labels) if options.full else 0
+    if options.full:
+        _write_report(options, findings, thumbnails, None)
+        _announce(left_out, len(labels), start.config.classifier, stream)
+        learned, more = _fine_tune(options, taught, base, start, stream)
+        findings += more
+        tested = owners[learned.held_out]
+        evaluation = evaluate(learned.scores, tested, learned.folds, names, makes)
     _write_report(options, findings, thumbnails, evaluation)
 
-    statistics = base.joined(features, taught.labels)
-    head = fit_head(statistics).cooled(evaluation.temperature)
-    model = start.network.with_head(*head.stored(statistics.means.mean(axis=0)))
+    head = learned.head.cooled(evaluation.temperature)
+    statistics = learned.statistics
+    model = learned.network.with_head(*head.stored(statistics.means.mean(axis=0)))
     kept = 0 if options.alone else len(start.labels)
     facts = card.Facts(
         name=options.name,
@@ -140,11 +161,14 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
         files=len(photos),
         used=len(taught.examples),
         kept=kept,
+        left_out=left_out,
+        method=learned.method,
+        protocol=learned.protocol,
         command=_command(options),
     )
     manifest = output.manifest_text(
         start.manifest,
-        _manifest_changes(facts, taught, start, len(labels)),
+        _manifest_changes(facts, taught, start, len(labels), full=options.full),
         model=model,
         confidence=evaluation.threshold,
     )
@@ -162,17 +186,56 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
     return evaluation
 
 
+def _fine_tune(
+    options: Options, taught: Taught, base: Base, start: Start, stream: TextIO
+) -> tuple[Learned, list[Finding]]:
+    # PyTorch takes seconds to import, and only full training needs it.
+    from carlens.teach.full import Job, fine_tune
+
+    parts = split(
+        taught.labels,
+        taught.groups,
+        [example.photo.held_out for example in taught.examples],
+        [label.name for label in taught.classes],
+    )
+    job = Job(options.epochs, options.work / "training", stream)
+    learned = fine_tune(taught.examples, taught.labels, parts, base, start, job)
+    unused = [taught.examples[place].photo for place in parts.unused]
+    return learned, checks.check_unused(unused)
+
+
+def _left_out(known: Sequence[Label], labels: Sequence[Label]) -> int:
+    """Count the classes that full training forgets."""
+    kept = {label.name.casefold() for label in labels}
+    return sum(label.name.casefold() not in kept for label in known)
+
+
+def _announce(left_out: int, classes: int, base: str, stream: TextIO) -> None:
+    if left_out:
+        print(
+            f"FULL=yes teaches only the {classes} classes that have photos; {left_out} other "
+            f"classes of {base} are left out. Without FULL=yes they are kept.",
+            file=stream,
+            flush=True,
+        )
+
+
 def load_photos(source: Path, start: Start) -> list[Photo]:
     """List the photos of a folder or a CSV file; see `carlens.teach.photos.read_photos`."""
     return read_photos(source, _known_makes(start))
 
 
 def read_examples(
-    photos: Sequence[Photo], start: Start, folder: Path, stream: TextIO
+    photos: Sequence[Photo],
+    start: Start,
+    folder: Path,
+    stream: TextIO,
+    *,
+    keep_crops: bool = False,
 ) -> tuple[list[Example], list[Rejected]]:
     """Read photos, and keep the results in a folder for the next time."""
     folder.mkdir(parents=True, exist_ok=True)
-    reader = start.reader(folder)
+    reader = start.reader(folder, keep_crops=keep_crops)
     found = [reader.read(photo) for photo in with_progress(photos, stream)]
     reader.forget_others()
     rejected = [each for each in found if isinstance(each, Rejected)]
@@ -243,16 +306,19 @@ def _known_makes(start: Start) -> set[str]:
 
 
 def _manifest_changes(
-    facts: card.Facts, taught: Taught, start: Start, classes: int
+    facts: card.Facts, taught: Taught, start: Start, classes: int, *, full: bool
 ) -> dict[str, object]:
     manifest = start.classifier.manifest
     photos = f"{facts.used} photos of {len(taught.classes)} classes"
     if facts.kept:
         photos += f", added to: {manifest.trained_on}"
+    yours = "Last layer: yours, made from your photos. Other layers"
+    if full:
+        yours = "Yours, made from your photos, starting from weights of this license"
     return {
         "name": facts.name,
         "version": "1.0.0",
-        "license": f"Last layer: yours, made from your photos. Other layers: {manifest.license}",
+        "license": f"{yours}: {manifest.license}",
         "source": f"Made by python -m carlens.teach from {facts.base}: {manifest.source}",
         "trained_on": photos,
         "limits": f"It knows {classes} classes and names every other vehicle as one of them: an "
@@ -292,5 +358,7 @@ def _write_report(
 
 
 def _command(options: Options) -> str:
-    flags = " ONLY=yes" if options.alone else ""
+    flags = " ONLY=yes" if options.only else ""
+    if options.full:
+        flags += " FULL=yes" + (f" EPOCHS={options.epochs}" if options.epochs else "")
     return f"make teach PHOTOS={shlex.quote(options.photos.name)} NAME={options.name}{flags}"

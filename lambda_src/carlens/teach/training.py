@@ -8,7 +8,7 @@ import io
 import math
 import pickle
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from carlens.teach.trainable import TrainableNetwork
 # uint8 array of shape (n, height, width, 3), RGB.
 Crops = NDArray[np.uint8]
 
+_LEAST_EPOCHS, _MOST_EPOCHS = 20, 40
+_LEAST_STEPS = 240
 _SMALL = 5 / 7
 _AVERAGE = 0.998
 _SMOOTHING = 0.1
@@ -62,6 +64,12 @@ class Recipe:
     rate: float = 6e-4
     batch: int = 48
     mix: float = 0.3
+
+    @classmethod
+    def for_photos(cls, photos: int, epochs: int | None = None) -> Recipe:
+        """Return a recipe; without a number of epochs, few photos get more of them."""
+        fewest = -(-_LEAST_STEPS // cls().steps(photos))
+        return cls(epochs=epochs or min(max(_LEAST_EPOCHS, fewest), _MOST_EPOCHS))
 
     def steps(self, photos: int) -> int:
         """Return the steps of an epoch."""
@@ -269,14 +277,8 @@ class Trainer:
         self._optimizer.step()
         return float(loss.detach())
 
-    def _tensor(self, views: list[View]) -> Tensor:
-        spec = self._spec
-        stacked = np.stack(views)
-        if spec.color == "BGR":
-            stacked = stacked[..., ::-1]
-        scaled = (stacked - np.array(spec.mean, np.float32)) / np.array(spec.std, np.float32)
-        batch = torch.from_numpy(np.ascontiguousarray(scaled)).permute(0, 3, 1, 2)
-        return batch.contiguous(memory_format=torch.channels_last).to(self._device)
+    def _tensor(self, views: Sequence[View]) -> Tensor:
+        return to_tensor(views, self._spec).to(self._device)
 
     def _groups(self) -> Iterator[dict[str, Any]]:
         head = set(self.model[2].parameters())
@@ -321,6 +323,16 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._done, self._step = state["done"], state["step"]
+
+
+def to_tensor(views: Sequence[View | Crop], spec: InputSpec) -> Tensor:
+    """Return pictures of one size as the network's input, shape (n, 3, height, width)."""
+    stacked = np.stack(views).astype(np.float32)
+    if spec.color == "BGR":
+        stacked = stacked[..., ::-1]
+    scaled = (stacked - np.array(spec.mean, np.float32)) / np.array(spec.std, np.float32)
+    batch = torch.from_numpy(np.ascontiguousarray(scaled)).permute(0, 3, 1, 2)
+    return batch.contiguous(memory_format=torch.channels_last)
 
 
 def tune_allocator() -> None:
