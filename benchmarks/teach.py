@@ -1,17 +1,19 @@
 """How the accuracy of a taught classifier grows with the photos of each class.
 
     python -m benchmarks.teach PHOTOS --known FOLDER --unknown FOLDER
+    python -m benchmarks.teach PHOTOS --full 10 40 [--epochs N]
 
 PHOTOS is what `make teach` takes. The optional folders are the training pictures of the classifier
 to start from, one folder per class and already cut to the car, and photos of cars that are in none
-of the classes.
+of the classes. With --full, the whole network is trained on these numbers of photos of each class,
+and compared with the quick head; a run that is killed continues.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,7 @@ from carlens.teach.examples import stack_features
 from carlens.teach.features import Features
 from carlens.teach.folds import assign_folds
 from carlens.teach.head import fit_head
+from carlens.teach.holdout import split
 from carlens.teach.photos import Photo
 from carlens.teach.run import load_photos, read_examples, select_examples
 from carlens.teach.start import Start
@@ -86,7 +89,12 @@ def main() -> None:
     parser.add_argument("photos", type=Path, help="a folder or a CSV file of new classes")
     parser.add_argument("--known", type=Path, help="pictures of the known classes")
     parser.add_argument("--unknown", type=Path, help="photos of cars in none of the classes")
+    parser.add_argument("--full", type=int, nargs="+", metavar="N", help="train the whole network")
+    parser.add_argument("--epochs", type=int, help="of --full; the default is that of make teach")
     options = parser.parse_args()
+    if options.full:
+        measure_full(options.photos, options.full, options.epochs)
+        return
 
     start = Start.load(Config.from_env())
     examples, rejected = read_examples(
@@ -117,6 +125,40 @@ def main() -> None:
     for count in COUNTS:
         seeds = range(SEEDS if count < COUNTS[-1] else 1)
         figures = np.nanmean([curve.measure(count, seed) for seed in seeds], axis=0)
+        print(f"{count}: {' '.join(f'{100 * value:.1f}' for value in figures)}", flush=True)
+
+
+def measure_full(source: Path, counts: list[int], epochs: int | None) -> None:
+    """Train the whole network on some photos of each class; measure on the last fifth."""
+    from carlens.teach.full import Job, fine_tune
+
+    start = Start.load(Config.from_env())
+    examples, rejected = read_examples(
+        load_photos(source, start), start, WORK / "new", sys.stderr, keep_crops=True
+    )
+    taught, _ = select_examples(examples, rejected, start, source)
+    features, labels = stack_features(taught.examples), taught.labels
+    names = tuple(label.name for label in taught.classes)
+    makes = tuple(label.make for label in taught.classes)
+    marked = [example.photo.held_out for example in taught.examples]
+    whole = split(labels, taught.groups, marked, names)
+    allowed = np.isin(np.arange(len(labels)), whole.train)
+    base = Base(start.statistics, np.arange(len(names)), alone=True)
+    print(
+        f"{len(names)} classes, {len(whole.held_out)} photos held out\n"
+        "photos a class: full: top-1, top-5, certain, of these right; quick head: the same"
+    )
+    for count in counts:
+        train = np.sort(draw(labels, allowed, count, seed=0))
+        job = Job(epochs, WORK / "training", sys.stderr)
+        learned = fine_tune(taught.examples, labels, replace(whole, train=train), base, start, job)
+        head = fit_head(base.joined(features[train], labels[train]))
+        quick = head.scores(features[whole.held_out, 0])
+        figures = []
+        for scores in (learned.scores, quick):
+            found = evaluate(scores, labels[whole.held_out], whole.folds, names, makes)
+            right = found.checked_right / max(found.checked, 1)
+            figures += [found.top1, found.top5, found.checked / found.photos, right]
         print(f"{count}: {' '.join(f'{100 * value:.1f}' for value in figures)}", flush=True)
 
 

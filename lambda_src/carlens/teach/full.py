@@ -19,7 +19,7 @@ from torch import nn
 
 from carlens.models.manifest import InputSpec
 from carlens.teach.base import Base
-from carlens.teach.calibration import fit_temperature
+from carlens.teach.calibration import probabilities
 from carlens.teach.errors import TeachError
 from carlens.teach.examples import Example, stack_features
 from carlens.teach.features import FeatureExtractor, Features
@@ -32,6 +32,7 @@ from carlens.teach.start import Start
 from carlens.teach.statistics import Statistics
 from carlens.teach.trainable import TrainableNetwork
 from carlens.teach.training import (
+    SMOOTHING,
     Crops,
     Epoch,
     Pace,
@@ -43,10 +44,6 @@ from carlens.teach.training import (
 
 # Crops, in batches, that tell how the network's values are distributed.
 _TYPICAL = (8, 64)
-
-# Times the temperature that fits the photos trained on: less sure than they suggest, because they
-# are known.
-_START = 2.0
 
 # Of the largest feature: what rounding to 16 bits and another library may change.
 _TOLERANCE = 0.01
@@ -179,10 +176,20 @@ def _check(network: TrainableNetwork, example: Example, spec: InputSpec) -> None
 
 
 def _first_head(features: Features, labels: NDArray[np.intp], split: Split, base: Base) -> Head:
-    """Fit the quick head to the training photos, which is better than a random start."""
-    train = features[split.train]
-    head = fit_head(base.joined(train, labels[split.train]))
-    return head.cooled(_START * fit_temperature(head.scores(train[:, 0]), labels[split.train]))
+    """Fit the quick head to the photos to train on, as a start that is better than a random one.
+
+    Its scores are scaled to the least loss that training starts with.
+    """
+    train, owners = features[split.train], labels[split.train]
+    head = fit_head(base.joined(train, owners))
+    scores = head.scores(train[:, 0])
+
+    def loss(temperature: float) -> float:
+        logs = np.log(np.maximum(probabilities(scores, temperature), 1e-30))
+        own = logs[np.arange(len(owners)), owners]
+        return -float(((1 - SMOOTHING) * own + SMOOTHING * logs.mean(axis=1)).mean())
+
+    return head.cooled(min(np.geomspace(1, 1000, 31).tolist(), key=loss))
 
 
 def _linear(head: Head) -> nn.Linear:

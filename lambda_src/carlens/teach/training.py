@@ -29,11 +29,13 @@ from carlens.teach.trainable import TrainableNetwork
 # uint8 array of shape (n, height, width, 3), RGB.
 Crops = NDArray[np.uint8]
 
+# Of the labels, in the loss.
+SMOOTHING = 0.1
+
 _LEAST_EPOCHS, _MOST_EPOCHS = 20, 40
 _LEAST_STEPS = 240
 _SMALL = 5 / 7
 _AVERAGE = 0.998
-_SMOOTHING = 0.1
 _CLIP = 5.0
 _DECAY = 0.05
 _HEAD_FACTOR = 3.0
@@ -375,4 +377,4 @@ def _seconds(run: Callable[[], object], times: int = 2) -> float:
 
 
 def _loss(scores: Tensor, targets: Tensor) -> Tensor:
-    return functional.cross_entropy(scores.float(), targets, label_smoothing=_SMOOTHING)
+    return functional.cross_entropy(scores.float(), targets, label_smoothing=SMOOTHING)

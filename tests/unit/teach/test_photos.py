@@ -59,6 +59,25 @@ def test_a_csv_file_may_have_boxes(tmp_path: Path) -> None:
     assert (second.path, second.name, second.box) == (tmp_path / "a.jpg", "Kia Rio", (1, 2, 30, 40))
 
 
+@pytest.mark.parametrize("box", [",x1,y1,x2,y2", ""])
+def test_a_csv_file_may_choose_the_photos_held_out(tmp_path: Path, box: str) -> None:
+    cells = ",1,2,30,40" if box else ""
+    path = write_csv(
+        tmp_path,
+        f"file,make,model{box},held_out\n"
+        f"a.jpg,Kia,Rio{cells},Yes\nb.jpg,Kia,Rio{cells},no\nc.jpg,Kia,Picanto{cells},\n",
+    )
+
+    photos = read_photos(path, [])
+
+    assert {photo.path.name: photo.held_out for photo in photos} == {
+        "a.jpg": True,
+        "b.jpg": False,
+        "c.jpg": False,
+    }
+    assert all((photo.box is not None) == bool(box) for photo in photos)
+
+
 def test_accents_are_composed(tmp_path: Path) -> None:
     touch(tmp_path, "S\u030ckoda Fabia/a.jpg", "Kia Rio/a.jpg")
 
