@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from carlens.models.manifest import InputSpec
@@ -20,7 +23,7 @@ def tiny_body(pool: str = "GlobalAveragePool") -> onnx.ModelProto:
     both sides, a depthwise convolution, a residual, and a convolution without a bias.
     """
     rng = np.random.default_rng(0)
-    weights = {
+    weights: dict[str, NDArray[Any]] = {
         "w1": rng.normal(0, 0.3, (SIZE, 3, 3, 3)).astype(np.float16),
         "b1": rng.normal(0, 0.3, SIZE).astype(np.float32),
         "w2": rng.normal(0, 0.3, (SIZE, 1, 3, 3)).astype(np.float16),

@@ -160,12 +160,19 @@ def _trainable(examples: Sequence[Example], crops: Crops, start: Start) -> Train
             for part in np.array_split(chosen, -(-len(chosen) // size))
         ]
     )
-    _check(network, examples[0], spec)
+    check_features(network, examples[0], spec)
     return network
 
 
 @torch.no_grad()
-def _check(network: TrainableNetwork, example: Example, spec: InputSpec) -> None:
+def check_features(network: TrainableNetwork, example: Example, spec: InputSpec) -> None:
+    """Check that PyTorch computes the features that the ONNX file gave.
+
+    Raises
+    ------
+    TeachError
+        It does not, because the graph has an attribute that is not allowed for.
+    """
     expected = example.features[0]
     found = network.eval()(to_tensor([_crop(example)], spec))[0].numpy()
     if not np.abs(found - expected).max() <= _TOLERANCE * np.abs(expected).max():
@@ -283,6 +290,7 @@ class _Progress:
 def about(seconds: float) -> str:
     """Write a duration that is only estimated, such as `35 minutes`."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} seconds"
+        whole = max(1, round(seconds))
+        return f"{whole} second{'s'[: whole != 1]}"
     minutes = seconds / 60
     return f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"

@@ -21,7 +21,7 @@ from carlens.teach.errors import TeachError
 from carlens.teach.evaluation import Evaluation, evaluate
 from carlens.teach.examples import Example, Rejected, stack_features
 from carlens.teach.files import write_atomically
-from carlens.teach.holdout import split
+from carlens.teach.holdout import Split, split
 from carlens.teach.learned import Learned, quick_head
 from carlens.teach.output import Label
 from carlens.teach.photos import Photo, read_photos
@@ -140,12 +140,14 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
     )
     evaluation = evaluate(learned.scores, owners, learned.folds, names, makes)
     findings += checks.check_labels(taught.examples, owners, evaluation.probabilities, names)
-    left_out = _left_out(start.labels, labels) if options.full else 0
+    left_out = 0
     if options.full:
-        _write_report(options, findings, thumbnails, None)
-        _announce(left_out, len(labels), start.config.classifier, stream)
-        learned, more = _fine_tune(options, taught, base, start, stream)
-        findings += more
+        parts = _split(taught)
+        findings += checks.check_unused([taught.examples[i].photo for i in parts.unused])
+        left_out = _left_out(start.labels, labels)
+        report = _write_report(options, findings, thumbnails, None)
+        _announce(report, len(labels), left_out, start.config.classifier, stream)
+        learned = _fine_tune(options, taught, parts, base, start, stream)
         tested = owners[learned.held_out]
         evaluation = evaluate(learned.scores, tested, learned.folds, names, makes)
     _write_report(options, findings, thumbnails, evaluation)
@@ -186,22 +188,9 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
     return evaluation
 
 
-def _fine_tune(
-    options: Options, taught: Taught, base: Base, start: Start, stream: TextIO
-) -> tuple[Learned, list[Finding]]:
-    # PyTorch takes seconds to import, and only full training needs it.
-    from carlens.teach.full import Job, fine_tune
-
-    parts = split(
-        taught.labels,
-        taught.groups,
-        [example.photo.held_out for example in taught.examples],
-        [label.name for label in taught.classes],
-    )
-    job = Job(options.epochs, options.work / "training", stream)
-    learned = fine_tune(taught.examples, taught.labels, parts, base, start, job)
-    unused = [taught.examples[place].photo for place in parts.unused]
-    return learned, checks.check_unused(unused)
+def _split(taught: Taught) -> Split:
+    marked = [example.photo.held_out for example in taught.examples]
+    return split(taught.labels, taught.groups, marked, [label.name for label in taught.classes])
 
 
 def _left_out(known: Sequence[Label], labels: Sequence[Label]) -> int:
@@ -210,14 +199,25 @@ def _left_out(known: Sequence[Label], labels: Sequence[Label]) -> int:
     return sum(label.name.casefold() not in kept for label in known)
 
 
-def _announce(left_out: int, classes: int, base: str, stream: TextIO) -> None:
+def _announce(report: Path, taught: int, left_out: int, base: str, stream: TextIO) -> None:
+    print(f"The checks of the photos are in {report}.", file=stream)
     if left_out:
         print(
-            f"FULL=yes teaches only the {classes} classes that have photos; {left_out} other "
+            f"FULL=yes teaches only the {taught} classes that have photos; {left_out} other "
             f"classes of {base} are left out. Without FULL=yes they are kept.",
             file=stream,
             flush=True,
         )
+
+
+def _fine_tune(
+    options: Options, taught: Taught, parts: Split, base: Base, start: Start, stream: TextIO
+) -> Learned:
+    # PyTorch takes seconds to import, and only full training needs it.
+    from carlens.teach.full import Job, fine_tune
+
+    job = Job(options.epochs, options.work / "training", stream)
+    return fine_tune(taught.examples, taught.labels, parts, base, start, job)
 
 
 def load_photos(source: Path, start: Start) -> list[Photo]:

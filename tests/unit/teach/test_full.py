@@ -9,18 +9,43 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from carlens.config import Config
 from carlens.services.model_bundle import ModelBundle
 from carlens.teach import examples
 from carlens.teach.__main__ import main
+from carlens.teach.errors import TeachError
+from carlens.teach.photos import Photo
 from carlens.teach.statistics import load_statistics
 from tests.teach_support import SOURCES, write_photos
+from tests.tiny_network import SIDE, SIZE, SPEC, tiny_body
 
 pytest.importorskip("torch", reason="PyTorch is not installed: make teach FULL=yes")
 
+from carlens.teach.full import about, check_features
+from carlens.teach.trainable import TrainableNetwork
+
 EACH = 6
+
+
+def test_a_network_that_pytorch_computes_otherwise_is_refused(tmp_path: Path) -> None:
+    # Given a photo with the features of another network
+    np.save(tmp_path / "crop.npy", np.zeros((SIDE, SIDE, 3), np.uint8))
+    photo = Photo(tmp_path / "a.jpg", "Kia", "Rio")
+    features = np.ones((2, SIZE), np.float32)
+    example = examples.Example(photo, "car", 0, features, b"", tmp_path / "crop.npy")
+
+    with pytest.raises(TeachError, match="PyTorch computes other features"):
+        check_features(TrainableNetwork(tiny_body()), example, SPEC)
+
+
+def test_durations_are_rounded() -> None:
+    assert about(0.2) == "1 second"
+    assert about(89) == "89 seconds"
+    assert about(2100) == "35 minutes"
+    assert about(9000) == "2.5 hours"
 
 
 @pytest.mark.slow
@@ -39,7 +64,7 @@ def test_full_training_that_is_killed_continues(
         text=True,
     ) as process:
         assert process.stderr is not None
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 600
         while not list(training.glob("*.pt")) and time.monotonic() < deadline:
             time.sleep(0.05)
         process.kill()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,20 @@ from carlens.teach.errors import TeachError
 from carlens.teach.evaluation import evaluate
 from carlens.teach.files import write_atomically
 from carlens.teach.output import Label, check_target, labels_text, write_model
-from carlens.teach.progress import format_seconds, with_progress
+from carlens.teach.progress import Bar, format_seconds, with_progress
 
-FACTS = Facts("my-cars", "base", "photos", 40, 38, 196, "make teach")
+FACTS = Facts(
+    name="my-cars",
+    base="base",
+    source="photos",
+    files=40,
+    used=38,
+    kept=196,
+    left_out=0,
+    method="magic",
+    protocol="All photos were guessed.",
+    command="make teach",
+)
 
 
 class Terminal(io.StringIO):
@@ -93,12 +105,33 @@ def test_a_card_of_a_model_that_stands_alone_and_is_always_right() -> None:
     names = ("A a", "B b", "C c")
     evaluation = evaluate(np.eye(3)[labels], labels, np.tile(np.arange(5), 12), names, names)
 
-    card = write_card(Facts("x", "base", "photos", 60, 60, 0, "make teach"), evaluation)
+    card = write_card(replace(FACTS, kept=0), evaluation)
 
     assert "| Classes | 3, from these photos |" in card
+    assert "| Method | magic |" in card
+    assert "All photos were guessed." in card
     assert "60 of 60 held-out photos, 100.0% of them right" in card
     assert "No held-out photo got a wrong name." in card
     assert "were not measured here" not in card
+
+
+def test_a_card_tells_which_classes_were_forgotten() -> None:
+    labels = np.repeat([0, 1], 20)
+    evaluation = evaluate(np.eye(2)[labels], labels, np.arange(40) % 5, ("A a", "B b"), ("A", "B"))
+
+    card = write_card(replace(FACTS, kept=0, left_out=196), evaluation)
+
+    assert "| 2, from these photos; 196 other classes of `base` were left out |" in card
+
+
+def test_a_line_replaces_the_bar_on_a_terminal() -> None:
+    terminal, log = Terminal(), io.StringIO()
+
+    for stream in (terminal, log):
+        Bar(stream).line("Epoch 1")
+
+    assert terminal.getvalue() == "\r\x1b[KEpoch 1\n"
+    assert log.getvalue() == "Epoch 1\n"
 
 
 def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere() -> None:
