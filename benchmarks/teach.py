@@ -1,17 +1,19 @@
 """How the accuracy of a taught classifier grows with the photos of each class.
 
     python -m benchmarks.teach PHOTOS --known FOLDER --unknown FOLDER
+    python -m benchmarks.teach PHOTOS --full 10 40 [--epochs N]
 
 PHOTOS is what `make teach` takes. The optional folders are the training pictures of the classifier
 to start from, one folder per class and already cut to the car, and photos of cars that are in none
-of the classes.
+of the classes. With --full, the whole network is trained on these numbers of photos of each class,
+and compared with the quick head; a run that is killed continues.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +22,19 @@ from numpy.typing import NDArray
 from carlens.config import Config
 from carlens.images.decoder import read_shape
 from carlens.images.types import Limits
+from carlens.teach.arrays import Features
 from carlens.teach.base import Base
 from carlens.teach.calibration import Scored
 from carlens.teach.evaluation import Evaluation, evaluate
 from carlens.teach.examples import Example, stack_features
-from carlens.teach.features import Features
 from carlens.teach.folds import assign_folds
 from carlens.teach.head import fit_head
 from carlens.teach.heldout import HeldOut, Photos, score, score_held_out
 from carlens.teach.labels import Label
+from carlens.teach.learned import Material
 from carlens.teach.photos import Photo, list_pictures
 from carlens.teach.run import load_photos, read_examples, select_examples
+from carlens.teach.split import split
 from carlens.teach.start import Start
 from carlens.teach.statistics import Statistics
 from carlens.teach.unknown import fit_rule
@@ -89,7 +93,12 @@ def main() -> None:
     parser.add_argument("photos", type=Path, help="a folder or a CSV file of new classes")
     parser.add_argument("--known", type=Path, help="pictures of the known classes")
     parser.add_argument("--unknown", type=Path, help="photos of cars in none of the classes")
+    parser.add_argument("--full", type=int, nargs="+", metavar="N", help="train the whole network")
+    parser.add_argument("--epochs", type=int, help="of --full; the default is that of make teach")
     options = parser.parse_args()
+    if options.full:
+        measure_full(options.photos, options.full, options.epochs)
+        return
 
     start = Start.load(Config.from_env())
     examples, rejected = read_examples(
@@ -121,6 +130,44 @@ def main() -> None:
     for count in COUNTS:
         seeds = range(SEEDS if count < COUNTS[-1] else 1)
         figures = np.nanmean([curve.measure(count, seed) for seed in seeds], axis=0)
+        print(f"{count}: {' '.join(f'{100 * value:.1f}' for value in figures)}", flush=True)
+
+
+def measure_full(source: Path, counts: list[int], epochs: int | None) -> None:
+    """Train the whole network on some photos of each class; measure on the last fifth."""
+    from carlens.teach.full import Job, fine_tune
+
+    start = Start.load(Config.from_env())
+    examples, rejected = read_examples(
+        load_photos(source, start), start, WORK / "new", sys.stderr, keep_crops=True
+    )
+    taught, _ = select_examples(examples, rejected, start, source)
+    features, labels = stack_features(taught.examples), taught.labels
+    classes = tuple(taught.classes)
+    marked = [example.photo.held_out for example in taught.examples]
+    whole = split(labels, taught.groups, marked, [label.name for label in classes])
+    allowed = np.isin(np.arange(len(labels)), whole.train)
+    base = Base(start.statistics, np.arange(len(classes)), alone=True)
+    material = Material(taught.examples, labels, taught.groups, base, classes)
+    tested = features[whole.held_out, 0]
+    photos = Photos(labels[whole.held_out], material.kinds[whole.held_out], whole.folds)
+    print(
+        f"{len(classes)} classes, {len(whole.held_out)} photos held out\n"
+        "photos a class: full: top-1, top-5, certain, of these right; quick head: the same"
+    )
+    for count in counts:
+        train = np.sort(draw(labels, allowed, count, seed=0))
+        job = Job(epochs, WORK / "training", sys.stderr)
+        learned = fine_tune(material, replace(whole, train=train), start, job)
+        statistics = base.joined(features[train], labels[train])
+        head = fit_head(statistics)
+        rule = fit_rule(head, statistics)
+        quick = score_held_out(head.scores(tested), tested, rule, photos, classes)
+        figures = [
+            value
+            for held_out in (learned.photos, quick)
+            for value in _figures(evaluate(held_out, classes, None))[:4]
+        ]
         print(f"{count}: {' '.join(f'{100 * value:.1f}' for value in figures)}", flush=True)
 
 

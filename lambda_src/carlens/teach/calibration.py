@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from carlens.teach.arrays import Matrix
 from carlens.teach.levels import LEVELS, Level
-from carlens.teach.network import Matrix
 
 PRECISION = 0.95
 LEAST_ANSWERS = 20

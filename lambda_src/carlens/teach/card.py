@@ -31,6 +31,10 @@ class Facts:
         Photos that were used.
     kept : int
         Classes taken over from the base; 0 if the new ones stand alone.
+    left_out : int
+        Classes of the base that were forgotten.
+    method, protocol : str
+        How it was made and how it was measured.
     command : str
         What was run.
     """
@@ -41,6 +45,9 @@ class Facts:
     files: int
     used: int
     kept: int
+    left_out: int
+    method: str
+    protocol: str
     command: str
 
 
@@ -51,6 +58,8 @@ def write_card(facts: Facts, evaluation: Evaluation) -> str:
         classes = f"{new} from these photos, besides {facts.kept} of `{facts.base}`"
     else:
         classes = f"{new}, from these photos"
+    if facts.left_out:
+        classes += f"; {facts.left_out} other classes of `{facts.base}` were left out"
     return f"""# {facts.name}
 
 A classifier of vehicles, written by `python -m carlens.teach`.
@@ -59,16 +68,14 @@ A classifier of vehicles, written by `python -m carlens.teach`.
 |---|---|
 | Classes | {classes} |
 | Photos | {facts.files} in `{facts.source}`, of which {facts.used} were used |
-| Made from | the features of `{facts.base}`: see its card for their origin and license |
-| Method | linear discriminant analysis on these features, one covariance shrunk by 0.1 |
+| Made from | `{facts.base}`: see its card for its origin and license |
+| Method | {facts.method} |
 | Temperature | {evaluation.calibration.temperature:.2f}, in `model.json` |
 | Command | `{facts.command}` |
 
 ## Accuracy
 
-Every photo was held out once, in five rounds. Near-duplicates and obvious series of one car were
-never on both sides, and the shipped file was then made from all photos. The probabilities of each
-round, and what is certain, were calibrated on the other rounds.
+{facts.protocol}
 
 | held-out photos | top-1 | top-5 | make | expected calibration error |
 |---|---|---|---|---|

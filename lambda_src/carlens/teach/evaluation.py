@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from carlens.teach.arrays import Matrix
 from carlens.teach.calibration import (
     Calibration,
     Decision,
@@ -20,7 +21,6 @@ from carlens.teach.calibration import (
 from carlens.teach.heldout import HeldOut
 from carlens.teach.labels import Label
 from carlens.teach.levels import Level, levels_of
-from carlens.teach.network import Matrix
 from carlens.teach.unknown import auroc
 
 BINS = 10

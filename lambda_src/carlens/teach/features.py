@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from carlens.images.types import Pixels
 from carlens.models.manifest import Manifest
 from carlens.models.session import OnnxModel
+from carlens.teach.arrays import Features
 from carlens.teach.network import Network
 from carlens.vision.preprocess import to_batch
-
-Features = NDArray[np.float32]
 
 
 class FeatureExtractor:

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from carlens.teach.arrays import Features, Matrix
 from carlens.teach.base import Base
 from carlens.teach.calibration import Scored
 from carlens.teach.examples import Example, stack_features
-from carlens.teach.features import Features
 from carlens.teach.head import Head, fit_head
 from carlens.teach.labels import Label
 from carlens.teach.levels import same_model
-from carlens.teach.network import Matrix
 from carlens.teach.unknown import UnknownRule, fit_rule, without_classes
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from carlens.teach.arrays import Matrix
 from carlens.teach.labels import Label
-from carlens.teach.network import Matrix
 
 # From coarse to fine.
 LEVELS = ("make", "model", "name")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,11 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from carlens.teach.errors import TeachError
-
-if TYPE_CHECKING:
-    from carlens.teach.unknown import UnknownRule
-
-Matrix = NDArray[np.float64]
+from carlens.teach.unknown import UnknownRule
 
 UNKNOWN = "unknown_score"
 """The output with the score that is high for vehicles of no known class."""
@@ -92,6 +88,27 @@ class Network:
             self._add_rule(model, rule, len(weights))
         onnx.checker.check_model(model, full_check=True)
         return bytes(model.SerializeToString())
+
+    def with_body(self, body: onnx.ModelProto) -> Network:
+        """Return the same classifier with another network below its last layer.
+
+        Parameters
+        ----------
+        body : onnx.ModelProto
+            The graph of `without_head`, with other weights.
+        """
+        model = copy.deepcopy(self._model)
+        graph = model.graph
+        made = {node.output[0] for node in body.graph.node}
+        stored = {tensor.name for tensor in body.graph.initializer}
+        nodes = [*body.graph.node, *(n for n in graph.node if n.output[0] not in made)]
+        tensors = [*body.graph.initializer, *(t for t in graph.initializer if t.name not in stored)]
+        for field, kept in ((graph.node, nodes), (graph.initializer, tensors)):
+            # Copies, because emptying a field invalidates what is in it.
+            kept = [copy.deepcopy(each) for each in kept]
+            del field[:]
+            field.extend(kept)
+        return Network(model.SerializeToString())
 
     def _add_rule(self, model: onnx.ModelProto, rule: UnknownRule, classes: int) -> None:
         """Compute `UnknownRule.scores` in the graph."""

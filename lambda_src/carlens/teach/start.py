@@ -77,13 +77,15 @@ class Start:
             statistics=_statistics(folder / STATISTICS, manifest.sha256),
         )
 
-    def reader(self, folder: Path) -> ExampleReader:
-        """Return a reader of photos that keeps its results in a folder."""
+    def reader(self, folder: Path, *, keep_crops: bool = False) -> ExampleReader:
+        """Return a reader of photos that keeps its results in a folder; see `ExampleReader`."""
         config = self.config
         manifest = self.classifier.manifest
         extractor = FeatureExtractor(manifest, self.network, threads=config.threads)
         limits = Limits(config.max_bytes, config.max_pixels, config.max_side)
-        return ExampleReader(self.detector, self.classifier, extractor, limits, folder)
+        return ExampleReader(
+            self.detector, self.classifier, extractor, limits, folder, keep_crops=keep_crops
+        )
 
 
 def _statistics(path: Path, sha256: str) -> Statistics | None:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from carlens.teach.features import Features
+from carlens.teach.arrays import Features, Matrix
 from carlens.teach.head import Head, fit_head
-from carlens.teach.network import Matrix
 from carlens.teach.statistics import Statistics
 
 # The first 64 directions tell known from unknown cars as well as all 216 (docs/teach.md).

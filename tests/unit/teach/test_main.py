@@ -42,19 +42,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_photos(tmp_path_factory.mktemp("photos"), EACH)
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the shipped models, as the current one."""
-    (tmp_path / "models").mkdir()
-    for name in (Config.detector, Config.classifier):
-        (tmp_path / "models" / name).symlink_to(SHIPPED / name)
-    for name in [name for name in os.environ if name.startswith("CARLENS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("CARLENS_MODELS", str(tmp_path / "models"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def names_of(home: Path, path: Path, model: str) -> tuple[str, ...]:
     """Name the vehicle in a photo, as a request would."""
     bundle = ModelBundle.load(Config(models=str(home / "models"), classifier=model))
@@ -346,6 +333,35 @@ def test_a_full_disk_gets_a_sentence(
     assert ".npz: No space left on device. Nothing was overwritten." in capsys.readouterr().err
 
 
+def test_a_missing_package_gets_a_sentence(
+    home: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("carlens.teach.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    assert main([str(photos), "--name", "my-cars", "--full"]) == 1
+    assert "torch is missing: pip install 'carlens[full]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--epochs", "3"], "--epochs needs --full"),
+        (["--full", "--epochs", "0"], "must be 1 to 1000, not 0"),
+        (["--full", "--epochs", "many"], "invalid"),
+    ],
+)
+def test_a_wrong_number_of_epochs_is_refused(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["photos", "--name", "my-cars", *options])
+
+    assert exit_.value.code == 2
+    assert message in capsys.readouterr().err
+
+
 def test_without_a_classifier_there_is_nothing_to_start_from(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -373,7 +389,10 @@ def test_help_explains_everything(capsys: pytest.CaptureFixture[str]) -> None:
         "--unknown",
         "Renault/Clio",
         "file,make,model,x1,y1,x2,y2",
+        "held_out",
         "--only",
+        "--full",
+        "--epochs",
         "--force",
         "report.html",
     ):

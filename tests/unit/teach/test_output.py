@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,22 @@ from carlens.teach.evaluation import evaluate
 from carlens.teach.files import write_atomically
 from carlens.teach.labels import Label
 from carlens.teach.output import check_target, manifest_text, write_model
-from carlens.teach.progress import format_seconds, with_progress
+from carlens.teach.progress import Bar, format_seconds, with_progress
 from carlens.teach.report import report_html
 from tests.teach_support import held_out, scored
 
-FACTS = Facts("my-cars", "base", "photos", 40, 38, 196, "make teach")
+FACTS = Facts(
+    name="my-cars",
+    base="base",
+    source="photos",
+    files=40,
+    used=38,
+    kept=196,
+    left_out=0,
+    method="magic",
+    protocol="All photos were guessed.",
+    command="make teach",
+)
 
 
 class Terminal(io.StringIO):
@@ -109,10 +121,12 @@ def test_a_card_and_a_report_of_a_model_that_stands_alone_and_is_always_right() 
     photos = held_out(np.eye(3)[owners], owners, left_out=left_out)
     evaluation = evaluate(photos, labels, others)
 
-    card = write_card(Facts("x", "base", "photos", 60, 60, 0, "make teach"), evaluation)
+    card = write_card(replace(FACTS, kept=0), evaluation)
     page = report_html("x", [], {}, evaluation, [])
 
     assert "| Classes | 3, from these photos |" in card
+    assert "| Method | magic |" in card
+    assert "All photos were guessed." in card
     assert "| make and model | 100.0% | 0.000 | 100.0% | 100.0% (95 % interval 94.0%" in card
     assert "60 of 60 held-out photos get a certain model or full name" in card
     assert "No held-out photo got a wrong name." in card
@@ -121,6 +135,26 @@ def test_a_card_and_a_report_of_a_model_that_stands_alone_and_is_always_right() 
     assert "in 100.0% of all pairs (AUROC)" in card
     assert "were not measured here" not in card
     assert "Of 30 vehicles of other models, 0 got a certain model or full name." in page
+
+
+def test_a_card_tells_which_classes_were_forgotten() -> None:
+    owners = np.repeat([0, 1], 20)
+    labels = (Label("A a", "A", "a"), Label("B b", "B", "b"))
+    evaluation = evaluate(held_out(np.eye(2)[owners], owners), labels, None)
+
+    card = write_card(replace(FACTS, kept=0, left_out=196), evaluation)
+
+    assert "| 2, from these photos; 196 other classes of `base` were left out |" in card
+
+
+def test_a_line_replaces_the_bar_on_a_terminal() -> None:
+    terminal, log = Terminal(), io.StringIO()
+
+    for stream in (terminal, log):
+        Bar(stream).line("Epoch 1")
+
+    assert terminal.getvalue() == "\r\x1b[KEpoch 1\n"
+    assert log.getvalue() == "Epoch 1\n"
 
 
 def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere() -> None:
