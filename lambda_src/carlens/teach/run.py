@@ -32,6 +32,7 @@ from carlens.teach.similarity import connected, near_duplicates, same_series
 from carlens.teach.start import Start
 from carlens.teach.statistics import dump_statistics
 from carlens.teach.unknown import fit_rule
+from carlens.teach.unknown_output import add_unknown_score
 
 # Of fewer vehicles, 3 % is none in the half that the rule is chosen on, by chance.
 _LEAST_OTHERS = 20
@@ -144,7 +145,8 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
     findings += checks.check_labels(taught.examples, owners, evaluation.probabilities, names)
     _write_report(options, findings, thumbnails, evaluation)
 
-    model = start.network.with_head(*head.stored(statistics.means.mean(axis=0)), rule)
+    model = start.network.with_head(*head.stored(statistics.means.mean(axis=0)))
+    model = add_unknown_score(model, start.network.features, rule)
     kept = 0 if options.alone else len(start.labels)
     facts = card.Facts(
         name=options.name,
