@@ -30,6 +30,7 @@ from carlens.teach.similarity import connected, near_duplicates, same_series
 from carlens.teach.split import Split, split
 from carlens.teach.start import Start
 from carlens.teach.statistics import dump_statistics
+from carlens.teach.unknown_output import add_unknown_score
 
 # Of fewer vehicles, 3 % is none in the half that the rule is chosen on, by chance.
 _LEAST_OTHERS = 20
@@ -159,8 +160,8 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
     _write_report(options, findings, thumbnails, evaluation)
 
     statistics = learned.statistics
-    rounded = learned.head.stored(statistics.means.mean(axis=0))
-    model = learned.network.with_head(*rounded, learned.rule)
+    model = learned.network.with_head(*learned.head.stored(statistics.means.mean(axis=0)))
+    model = add_unknown_score(model, learned.network.features, learned.rule)
     kept = 0 if options.alone else len(start.labels)
     facts = card.Facts(
         name=options.name,

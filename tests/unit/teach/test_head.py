@@ -15,6 +15,7 @@ from carlens.teach.labels import Label
 from carlens.teach.network import Network
 from carlens.teach.statistics import Statistics, dump_statistics, load_statistics
 from carlens.teach.unknown import UnknownRule
+from carlens.teach.unknown_output import add_unknown_score
 
 SIZE = 6
 RNG = np.random.default_rng(0)
@@ -218,7 +219,7 @@ def test_a_network_scores_unknown_vehicles(opset: int, means: np.ndarray | None)
     center, spread = RNG.normal(0, 1, SIZE), np.array([0.9, 0.5, 0.1])
     rule = UnknownRule(RNG.normal(0, 1, (3, SIZE)), center, spread, means, logit_weight=0.7)
 
-    taught = network.with_head(weights, bias, rule)
+    taught = add_unknown_score(network.with_head(weights, bias), network.features, rule)
 
     session = onnxruntime.InferenceSession(taught, providers=["CPUExecutionProvider"])
     logits, unknown = session.run(["logits", "unknown_score"], {"input": batch})
