@@ -22,7 +22,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Download, FilePayload, Page, Route, expect
 
 from tests.integration.serving import running_server
-from tests.integration.test_answers import PASSAT_CAR, SKODA_CAR, TOLERANCE
+from tests.integration.test_answers import PASSAT_CAR, SKODA_CAR, TOLERANCE, assert_near
 from tests.support import PASSAT, SKODA, encode
 
 KEY = "a-key-for-this-test"
@@ -245,23 +245,53 @@ def test_two_photos_and_a_url_in_one_request(api: str, photo_host: str, browser:
         assert np.abs(np.subtract((left, top, right, bottom), SKODA_CAR)).max() <= TOLERANCE
 
 
-def test_the_example_shows_results_to_someone_without_a_photo(api: str, browser: Browser) -> None:
-    with visit(browser, api) as page:
-        # When a new user clicks the example
-        with page.expect_response(lambda r: r.request.method == "POST") as response:
-            page.get_by_role("button", name="Try an example").click()
+def try_example(page: Page, caption: str) -> Any:
+    """Click an example and return the image of the answer."""
+    with page.expect_response(lambda r: r.request.method == "POST") as response:
+        page.get_by_role("group", name="Try an example").get_by_role("button", name=caption).click()
+    expect(page.locator("#results-title")).to_be_focused()
+    [image] = response.value.json()["images"]
+    return image
 
-        # Then its cars are boxed, the large one where it is
-        expect(page.locator("#results-title")).to_have_text("3 vehicles in 1 photo")
-        expect(page.locator("#results-title")).to_be_focused()
-        [image] = response.value.json()["images"]
-        assert (image["name"], image["width"]) == ("example.webp", 350)
-        car = image["objects"][0]
-        box = np.multiply([car[side] for side in ("x1", "y1", "x2", "y2")], 518 / 350)
-        assert np.abs(box - SKODA_CAR).max() <= 2 * TOLERANCE
-        # And it is in the tray like any other photo
+
+def test_an_example_shows_results_to_someone_without_a_photo(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # When a new user clicks an example
+        image = try_example(page, "A pickup")
+
+        # Then the pickup in it has its name
+        assert (image["name"], image["width"]) == ("pickup.webp", 900)
+        pickup = min(image["objects"], key=lambda o: int(o["x1"]))
+        assert pickup["pred"][0].startswith("Ford F-150")
+        # And the photo is in the tray like any other
         expect(page.locator("#tray li")).to_have_count(1)
-        expect(page.locator("#example")).to_be_hidden()
+        expect(page.locator("#examples")).to_be_hidden()
+
+
+def test_an_example_is_a_street_full_of_traffic(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        image = try_example(page, "A busy street")
+        cars = [o for o in image["objects"] if o["confidence"] >= 0.4]
+        assert len(cars) >= 7
+
+
+def test_an_example_is_a_car_that_the_classifier_does_not_know(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        image = try_example(page, "A car it does not know")
+        car = max(image["objects"], key=lambda o: int(o["x2"]) - int(o["x1"]))
+        assert_near((car["x1"], car["y1"], car["x2"], car["y2"]), SKODA_CAR)
+        assert not car["certain"]
+
+
+def test_an_example_that_cannot_be_loaded_is_reported(api: str, browser: Browser) -> None:
+    with visit(browser, api, failing=True) as page:
+        # Given a server that is not reached any more
+        page.route("**/street.webp", lambda route: route.abort())
+        # When
+        page.get_by_role("button", name="A busy street").click()
+        # Then
+        expect(page.locator("#problem")).to_contain_text("The server could not be reached")
+        expect(page.locator("#tray li")).to_have_count(0)
 
 
 def test_the_whole_frame_opens_the_file_chooser(api: str, browser: Browser) -> None:

@@ -106,7 +106,7 @@ def page(request: Request, context: RequestContext) -> Response:
 
 
 def asset(request: Request, context: RequestContext) -> Response:
-    """Return a script or a stylesheet of the page."""
+    """Return a script, a stylesheet or an example photo of the page."""
     from carlens import web  # only this route pays for the import
 
     version, name = (context.path_parameters[part] for part in ("version", "name"))

@@ -17,6 +17,11 @@ export const MESSAGES = {
   "Choose photos": "Choisir des photos",
   "Take a photo": "Prendre une photo",
   "Try an example": "Essayer un exemple",
+  "A pickup": "Un pick-up",
+  "A busy street": "Une rue animée",
+  "A car it does not know": "Une voiture qu’il ne connaît pas",
+  "Photos: Davis E. King (Boost Software License), ankandrew (MIT License)":
+    "Photos : Davis E. King (Boost Software License), ankandrew (licence MIT)",
   "JPEG, PNG, WebP, GIF, BMP or TIFF": "JPEG, PNG, WebP, GIF, BMP ou TIFF",
   "Or photo URLs, one per line": "Ou des URL de photos, une par ligne",
   "Add URLs": "Ajouter les URL",

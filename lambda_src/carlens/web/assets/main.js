@@ -190,12 +190,22 @@ for (const input of [$("files"), $("camera")]) {
 $("drop").addEventListener("click", ({ target }) => {
   if (target instanceof Element && !target.closest("label, input, button")) $("files").click();
 });
-$("example").addEventListener("click", () => {
-  const { src } = /** @type {HTMLImageElement} */ ($("example").firstElementChild);
-  const content = Uint8Array.from(atob(src.split(",")[1]), (byte) => byte.charCodeAt(0));
-  addFiles([new File([content], "example.webp", { type: "image/webp" })]);
-  send();
-});
+/** @param {string} name */
+async function sendExample(name) {
+  try {
+    const examples = await import("./examples.js");
+    addFiles([await examples.loadExample(name)]);
+  } catch (error) {
+    showProblem(error);
+    return;
+  }
+  await send();
+}
+
+for (const button of document.querySelectorAll("button.example")) {
+  const { value } = /** @type {HTMLButtonElement} */ (button);
+  button.addEventListener("click", () => sendExample(value));
+}
 $("add").addEventListener("click", takeUrls);
 $("urls").addEventListener("input", () => {
   $("urls").removeAttribute("aria-invalid");
