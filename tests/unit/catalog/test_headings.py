@@ -10,7 +10,7 @@ from carlens.catalog.headings import Header, find_header, read_header
 def columns_of(row: str) -> tuple[int | None, int | None] | None:
     cells = row.split(";")
     header = read_header(cells)
-    return header and header.columns(len(cells))
+    return header.columns(len(cells)) if header else None
 
 
 @pytest.mark.parametrize(
