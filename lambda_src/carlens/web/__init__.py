@@ -20,8 +20,8 @@ _PHOTO = "example.webp"
 _BASE_TAG = '<base href="/">'
 _CONTENT_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
-# The names that API Gateway allows for a stage.
-_PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{0,128})?")
+# A stage or a base path, without quotes and without `..`.
+_PREFIX = re.compile(r"(?:/(?!\.+(?:/|\Z))[A-Za-z0-9_.~$!*()+-]{1,128}){0,8}/?")
 
 _VERSION = re.compile(r"[0-9a-f]{16}")
 
@@ -53,7 +53,7 @@ def page(prefix: str) -> str:
     Parameters
     ----------
     prefix : str
-        `""` or `"/"` for none, otherwise one path segment such as `"/prod"`, the stage.
+        `""` or `"/"` for none, otherwise path segments such as `"/prod"`, the stage.
 
     Returns
     -------
@@ -63,8 +63,7 @@ def page(prefix: str) -> str:
     Raises
     ------
     ValueError
-        The prefix, which comes from an event, is not one path segment of letters, digits, `_`
-        and `-`.
+        The prefix, which comes from an event, has other characters than a stage or a base path.
     """
     if not _PREFIX.fullmatch(prefix):
         raise ValueError(f"not a path prefix: {prefix[:40]!r}")
