@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, Download, FilePayload, Page, Route, exp
 
 from tests.integration.serving import running_server
 from tests.integration.test_answers import PASSAT_CAR, SKODA_CAR, TOLERANCE
-from tests.support import PASSAT, SKODA, encode
+from tests.support import PASSAT, SKODA, encode, missing
 
 KEY = "a-key-for-this-test"
 
@@ -991,7 +991,7 @@ def test_forced_colors_show_how_to_remove_a_photo(api: str, browser: Browser) ->
 def _axe() -> str:
     found = importlib.util.find_spec("axe_playwright_python")
     if found is None or found.origin is None:
-        pytest.skip("axe-playwright-python is not installed")
+        missing("axe-playwright-python is not installed")
     return (Path(found.origin).parent / "axe.min.js").read_text("utf-8")
 
 
