@@ -115,33 +115,36 @@ def read_csv(data: bytes, max_rows: int) -> CsvFile:
 
 
 def _to_text(data: bytes) -> str:
-    text = _decode(data).lstrip("\ufeff")
+    text, is_unicode = _decode(data)
+    text = text.lstrip("\ufeff")
     if _MARKUP.match(text):
         raise ValueError("The file is HTML or XML, not a CSV; save it as CSV and send that.")
     if _JSON.match(text):
         raise ValueError("The file is JSON, not a CSV; send it as application/json.")
     start = text[:_SAMPLE_CHARS].rstrip(_END)
     controls = len(_CONTROL.findall(start))
-    if controls > max(1, _MAX_CONTROL * len(start)):
+    # Text in UTF-8 may have a stray one, but a few random bytes are seldom UTF-8.
+    if controls > max(int(is_unicode), _MAX_CONTROL * len(start)):
         raise ValueError(_BINARY)
     # Text that was converted to Windows line ends twice.
     return re.sub(r"\r{2,}\n", "\r\n", text) if "\r\r\n" in text else text
 
 
-def _decode(data: bytes) -> str:
+def _decode(data: bytes) -> tuple[str, bool]:
+    """Decode a file; also return whether it is Unicode."""
     for magic, what in _OTHER_FORMATS.items():
         if data.startswith(magic):
             raise ValueError(f"The file is {what}, not a CSV; save it as CSV and send that.")
     if encoding := _wide_encoding(data):
         whole = len(data) - len(data) % (4 if "32" in encoding else 2)
         try:
-            return data[:whole].decode(encoding)
+            return data[:whole].decode(encoding), True
         except UnicodeDecodeError as error:
             raise ValueError(_BINARY) from error
     for encoding in ("utf-8-sig", "cp1252"):
         with suppress(UnicodeDecodeError):
-            return data.decode(encoding)
-    return data.decode("latin-1")
+            return data.decode(encoding), encoding == "utf-8-sig"
+    return data.decode("latin-1"), False
 
 
 def _wide_encoding(data: bytes) -> str | None:
