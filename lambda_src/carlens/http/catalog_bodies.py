@@ -125,7 +125,10 @@ def write_csv(file: CsvFile, matches: Iterable[Match], *, french: bool, top_k: i
 
 def _plain(cells: Sequence[str], width: int) -> list[str]:
     """Return `width` cells, none of which is a formula."""
-    plain = [f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells]
+    # Most cells start with a letter or digit, which is found faster than the pattern fails.
+    plain = [
+        f"'{cell}" if not cell[:1].isalnum() and _FORMULA.match(cell) else cell for cell in cells
+    ]
     return plain + [""] * (width - len(cells))
 
 
