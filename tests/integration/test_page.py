@@ -1452,7 +1452,7 @@ def test_a_file_of_names_gives_a_file_to_download(api: str, browser: Browser) ->
             page.get_by_role("button", name="Download the answer").click()
 
         assert download.value.suggested_filename == "cars-europe-carlens.csv"
-        assert [(r["make"], r["model"]) for r in rows_of(download.value)] == [
+        assert [(r["matched_make"], r["matched_model"]) for r in rows_of(download.value)] == [
             ("Renault", "Clio"),
             ("Volkswagen", "Golf"),
         ]
