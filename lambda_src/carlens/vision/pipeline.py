@@ -169,13 +169,17 @@ def _in_time(decode: Decode, out_of_time: Callable[[], bool]) -> Decode:
 
 def _ahead(decoders: Iterable[Decode]) -> Iterator[Decode]:
     """Decode each picture in the background while the picture before it is processed."""
-    with ThreadPoolExecutor(1) as thread:
+    thread = ThreadPoolExecutor(1)
+    try:
         decoding = (thread.submit(decode) for decode in decoders)
         current = next(decoding, None)
         while current is not None:
             following = next(decoding, None)
             yield current.result
             current = following
+    finally:
+        # An error elsewhere need not wait for the picture that is being decoded.
+        thread.shutdown(wait=False, cancel_futures=True)
 
 
 def _with_classifications(

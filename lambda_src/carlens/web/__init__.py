@@ -23,8 +23,8 @@ _CONTENT_TYPES = {
     ".webp": "text/plain; charset=utf-8",
 }
 
-# The names that API Gateway allows for a stage.
-_PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{0,128})?")
+# A stage or a base path, without quotes and without `..`.
+_PREFIX = re.compile(r"(?:/(?!\.+(?:/|\Z))[A-Za-z0-9_.~$!*()+-]{1,128}){0,8}/?")
 
 _VERSION = re.compile(r"[0-9a-f]{16}")
 
@@ -59,7 +59,7 @@ def page(prefix: str) -> str:
     Parameters
     ----------
     prefix : str
-        `""` or `"/"` for none, otherwise one path segment such as `"/prod"`, the stage.
+        `""` or `"/"` for none, otherwise path segments such as `"/prod"`, the stage.
 
     Returns
     -------
@@ -69,8 +69,7 @@ def page(prefix: str) -> str:
     Raises
     ------
     ValueError
-        The prefix, which comes from an event, is not one path segment of letters, digits, `_`
-        and `-`.
+        The prefix, which comes from an event, has other characters than a stage or a base path.
     """
     if not _PREFIX.fullmatch(prefix):
         raise ValueError(f"not a path prefix: {prefix[:40]!r}")

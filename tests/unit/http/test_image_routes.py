@@ -35,7 +35,7 @@ from carlens.timing import Stopwatch
 from carlens.vision.classifier import UNNAMED
 from carlens.vision.detector import Detection, DetectOptions
 from tests.fakes import REPOSITORY, FakeApp, FakeClock
-from tests.support import call, color_blocks, encode, event, multipart_event, real_app
+from tests.support import call, color_blocks, encode, event, golden, multipart_event, real_app
 
 PICTURE = encode(color_blocks(), "PNG")
 JSON = "application/json"
@@ -117,10 +117,13 @@ def test_a_picture_that_cannot_be_measured_is_released(
     assert (status, answer, len(held)) == (200, [[], [], []], 3)
 
 
-def test_the_detailed_response_has_the_reference_of_the_first_name() -> None:
+def test_the_detailed_response_has_the_reference_of_the_first_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # Given a classifier whose first label is in the table, and whose second is not
+    known = {"RENAULT CLIO": Entry("Renault", "Clio")}
+    monkeypatch.setattr(ModelBundle, "references", known)
     fake = FakeApp()
-    fake.app.models().__dict__["references"] = {"RENAULT CLIO": Entry("Renault", "Clio")}
     fields = form(PICTURE)
 
     # When
@@ -249,6 +252,19 @@ def test_vehicles_of_kinds_that_the_classifier_does_not_name_come_without_names(
     assert car["display"] == "Renault Clio"
     assert carlens.classifier is not None
     assert carlens.classifier.kinds == ["car"]
+
+
+def test_the_page_and_the_contract_know_the_base_path_of_a_custom_domain(carlens: FakeApp) -> None:
+    # Given events of a custom domain with the base path `cars`
+    page = golden("base_path_page")
+    contract = {**page, "resource": "/openapi.json", "path": "/cars/openapi.json"}
+    contract["requestContext"] = {**page["requestContext"], "path": "/cars/openapi.json"}
+
+    # Then both refer to it
+    answer = respond(page, None, carlens.app)
+    assert (answer["statusCode"], '<base href="/cars/">' in answer["body"]) == (200, True)
+    assert carlens.send(contract)[1]["servers"] == [{"url": "/cars"}]
+    assert carlens.send(golden("base_path_levels_health"))[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -263,6 +263,35 @@ def test_a_picture_past_the_deadline_is_not_decoded_ahead() -> None:
     assert len(decoded) <= 2
 
 
+def test_an_unexpected_error_does_not_wait_for_the_picture_that_is_decoded_ahead() -> None:
+    # Given a detector that fails while the next picture is being decoded
+    copy, is_decoding, may_end = Copy(), threading.Event(), threading.Event()
+
+    def endless() -> Pixels:
+        is_decoding.set()
+        assert may_end.wait(10)
+        return of("car")()
+
+    def fail(batch: Tensor) -> Sequence[Tensor]:
+        assert is_decoding.wait(10)
+        raise RuntimeError("a bug")
+
+    copy.detector = Detector(fake_model(DETECT, fail))
+
+    # Then the error is raised while the decoding goes on
+    def see() -> None:
+        with pytest.raises(RuntimeError, match="a bug"):
+            copy.see([of("car"), endless, of("car")], decode_ahead=True)
+
+    request = threading.Thread(target=see)
+    request.start()
+    request.join(5)
+    is_waiting = request.is_alive()
+    may_end.set()
+    request.join(10)
+    assert not is_waiting
+
+
 @pytest.mark.parametrize("at", range(4))
 def test_a_picture_that_fails_does_not_affect_the_others(at: int) -> None:
     pictures = [of("car"), of("bus"), of("truck")]

@@ -95,7 +95,10 @@ def test_markup_has_no_inline_code_that_the_policy_would_block(document: _Docume
 
 @pytest.mark.parametrize(
     ("prefix", "base"),
-    [("", "/"), ("/", "/"), ("/prod", "/prod/"), ("/Stage_2-b", "/Stage_2-b/")],
+    [
+        *(("", "/"), ("/", "/"), ("/prod", "/prod/"), ("/Stage_2-b", "/Stage_2-b/")),
+        ("/sales/v1.2", "/sales/v1.2/"),  # the base path of a custom domain
+    ],
 )
 def test_every_link_starts_at_the_prefix(prefix: str, base: str) -> None:
     # When
@@ -112,8 +115,10 @@ def test_every_link_starts_at_the_prefix(prefix: str, base: str) -> None:
         '/"><script>alert(1)</script>',
         "//evil.example",
         "https://evil.example",
-        "/a/b",
+        "/a//b",
+        "/a'b",
         "/..",
+        "/a/../b",
         "/prod?x",
         "/prod#x",
         "/prod\n",

@@ -281,6 +281,7 @@ export const ERROR_MESSAGES = {
   unsupported_media_type: "Carlens ne lit pas ce type de corps.",
   throttled: "Trop de requêtes en ce moment : attendez une seconde et réessayez.",
   quota_exceeded: "Le quota de la clé d’API est épuisé.",
+  unavailable: "Trop de requêtes en même temps : réessayez dans quelques secondes.",
   internal_error: "Une erreur s’est produite sur le serveur : réessayez.",
   models_unavailable: "Les modèles ne peuvent pas être chargés : réessayez dans une minute.",
   table_unavailable:
