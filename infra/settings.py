@@ -108,7 +108,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     detector: ModelName = "ssdlite-mobilenet-v2-coco"
     """Folder of the detector in `models/`."""
 
-    classifier: ModelName = "efficientnet-lite0-stanford-cars"
+    classifier: ModelName = "efficientnet-lite0-cars"
     """Folder of the classifier in `models/`; `none` for detection alone."""
 
     applies_to: Classes = ()

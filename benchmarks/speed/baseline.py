@@ -19,7 +19,7 @@ from PIL import Image
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 _DETECTOR = MODELS / "ssdlite-mobilenet-v2-coco"
-_CLASSIFIER = MODELS / "efficientnet-lite0-stanford-cars"
+_CLASSIFIER = MODELS / "efficientnet-lite0-cars"
 CONFIDENCE = 0.4
 _IOU = 0.6
 _MERGE_IOU = 0.55

@@ -12,7 +12,7 @@ _OPTIONS.intra_op_num_threads = int(os.environ["CARLENS_THREADS"])
 _OPTIONS.log_severity_level = 3
 SESSIONS = [
     ort.InferenceSession(f"{os.environ['CARLENS_MODELS']}/{name}/model.onnx", _OPTIONS)
-    for name in ("ssdlite-mobilenet-v2-coco", "efficientnet-lite0-stanford-cars")
+    for name in ("ssdlite-mobilenet-v2-coco", "efficientnet-lite0-cars")
 ]
 
 

@@ -63,7 +63,7 @@ class Config:
 
     models: str = str(default_models(Path(__file__).resolve().parent))
     detector: str = "ssdlite-mobilenet-v2-coco"
-    classifier: str = "efficientnet-lite0-stanford-cars"
+    classifier: str = "efficientnet-lite0-cars"
     detector_hash: str = ""
     classifier_hash: str = ""
     applies_to: tuple[str, ...] = ()

@@ -237,7 +237,7 @@ def test_a_bad_body_is_refused(
 def test_health_models_and_contract_are_served(api: str) -> None:
     assert requests.get(f"{api}/health", timeout=30).json()["status"] == "ok"
     assert requests.get(f"{api}/openapi.json", timeout=30).json()["openapi"] == "3.0.1"
-    assert len(requests.get(f"{api}/models", timeout=30).json()["classifier"]["classes"]) == 196
+    assert len(requests.get(f"{api}/models", timeout=30).json()["classifier"]["classes"]) == 217
 
 
 def test_the_page_draws_boxes_on_photos(api: str, browser: Browser) -> None:

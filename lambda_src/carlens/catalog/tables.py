@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from carlens.catalog.headings import Header
 
 TABLES = Path(__file__).resolve().parent / "data" / "tables"
+REFERENCES = TABLES.parent / "references.csv"
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_TABLE_BYTES = 20_000_000
@@ -131,8 +132,8 @@ def parse_table(name: str, data: bytes) -> list[Entry]:
 def read_references() -> dict[str, Entry]:
     """Read the catalog entries of classifier labels.
 
-    A shipped table may map labels to entries, in the columns `label`, `reference_make` and
-    `reference_model`.
+    A shipped table, and `references.csv`, may map labels to entries, in the columns `label`,
+    `reference_make` and `reference_model`.
 
     Returns
     -------
@@ -140,7 +141,7 @@ def read_references() -> dict[str, Entry]:
         Entries by label; labels without a reference are left out.
     """
     references = {}
-    for path in sorted(TABLES.glob("*.csv")):
+    for path in [*sorted(TABLES.glob("*.csv")), REFERENCES]:
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.DictReader(file)
             if "label" not in (rows.fieldnames or ()):

@@ -29,7 +29,7 @@ from carlens.vision.classifier import Classifier
 from carlens.vision.detector import Detection, DetectOptions, Detector
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_EXAMPLE = _PACKAGE / "web" / "example.webp"
+_EXAMPLE = _PACKAGE / "web" / "assets" / "unknown.webp"
 _PICTURES = Path("build", "check")
 _COLOR = (255, 0, 80)
 

@@ -20,9 +20,10 @@ PHOTOS is a folder with one folder per model, either
     PHOTOS/Renault Clio/photo.jpg       or      PHOTOS/Renault/Clio/photo.jpg
 
 or a CSV file with the columns file,make,model or file,make,model,x1,y1,x2,y2. Paths are relative to
-the CSV file; the box is in pixels of the upright photo. A last column held_out (yes or no) chooses
-the photos that --full measures on. Any picture that Carlens reads will do, of
-any size. Without a box, the largest car, truck or bus in the photo is taken. Each class needs
+the CSV file; the box is in pixels of the upright photo. Two more columns may follow: name, the full
+name of a variant of the model, and held_out (yes or no), which chooses the photos that --full
+measures on. Any picture that Carlens reads will do, of any size. Without a box, the largest car,
+truck or bus in the photo is taken. Each class needs
 photos of at least 2 different cars; 10 or more are recommended.
 
 The new classes are added to those of the classifier that CARLENS_CLASSIFIER names (by default the

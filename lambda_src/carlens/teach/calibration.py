@@ -15,6 +15,8 @@ from carlens.teach.levels import LEVELS, Level
 PRECISION = 0.95
 LEAST_ANSWERS = 20
 NEVER = 1.0
+LEAST_PROBABILITY = 0.5
+"""A name is not certain if the others together are more probable, whatever the unknown rule says."""
 MOST_UNKNOWN = 0.03
 """The largest share of unknown vehicles to give a certain model or full name."""
 
@@ -133,7 +135,8 @@ def fit_calibration(
             # A photo whose class has no name at this level cannot tell right from wrong.
             counted = (known.unknown <= limit) & each.fits & (truths[level] >= 0)
             right = each.names == truths[level]
-            thresholds[level] = choose_threshold(each.probs[counted], right[counted])
+            found = choose_threshold(each.probs[counted], right[counted])
+            thresholds[level] = max(LEAST_PROBABILITY, found)
         return Calibration(temperature, thresholds, limit)
 
     if others is None:

@@ -173,7 +173,7 @@ def test_a_classifier_with_other_labels_has_references_for_known_ones(
     # Given a classifier that shares one label with the default one
     shutil.copytree(Config.models, tmp_path / "models")
     labels = tmp_path / "models" / Config.classifier / "labels.txt"
-    others = [f"Other car {i}" for i in range(195)]
+    others = [f"Other car {i}" for i in range(216)]
     labels.write_text("\n".join(["Audi TTS Coupe 2012", *others]) + "\n", "utf-8")
 
     bundle = real_app(models=str(tmp_path / "models")).models()
@@ -454,7 +454,7 @@ def test_models_are_described(carlens: FakeApp) -> None:
 
     assert status == 200
     assert len(answer["detector"]["classes"]) == 80
-    assert len(answer["classifier"]["classes"]) == 196
+    assert len(answer["classifier"]["classes"]) == 217
     assert answer["classifier"]["limits"]
     assert set(answer["classifier"]["thresholds"]) == {"confidence", "make", "model"}
 
@@ -535,8 +535,8 @@ def test_the_description_of_a_model_is_that_of_its_manifest(carlens: FakeApp) ->
         assert described["input"] == size
         assert described["thresholds"]["confidence"] == manifest.thresholds.confidence
     assert "makes" not in answer["detector"]
-    assert {"name": "Audi", "models": []} in answer["classifier"]["makes"]
-    assert len(answer["classifier"]["makes"]) == 49
+    assert {"name": "Citroën", "models": ["Nemo"]} in answer["classifier"]["makes"]
+    assert len(answer["classifier"]["makes"]) == 55
 
 
 @pytest.mark.parametrize(

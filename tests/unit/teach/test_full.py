@@ -69,7 +69,7 @@ def test_full_training_that_is_killed_continues(
             time.sleep(0.05)
         process.kill()
         log = process.stderr.read()
-    assert "FULL=yes teaches only the 2 classes that have photos; 196 other classes of" in log
+    assert "FULL=yes teaches only the 2 classes that have photos; 217 other classes of" in log
     assert "for 2 epochs on this" in log
     [checkpoint] = training.glob("*.pt")
     assert not (home / "models" / "my-cars").exists()
@@ -101,7 +101,7 @@ def test_full_training_that_is_killed_continues(
     assert (folder / "model.onnx").stat().st_size < shipped
     card = (folder / "README.md").read_text("utf-8")
     for text in (
-        "2, from these photos; 196 other classes of",
+        "2, from these photos; 217 other classes of",
         "2 photos were held out, the last fifth of each class",
         "all layers trained with PyTorch for 2 epochs",
         "FULL=yes EPOCHS=2",

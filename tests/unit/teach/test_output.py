@@ -127,7 +127,7 @@ def test_a_card_and_a_report_of_a_model_that_stands_alone_and_is_always_right() 
     assert "| Classes | 3, from these photos |" in card
     assert "| Method | magic |" in card
     assert "All photos were guessed." in card
-    assert "| make and model | 100.0% | 0.000 | 100.0% | 100.0% (95 % interval 94.0%" in card
+    assert "| make and model | 100.0% | 0.500 | 100.0% | 100.0% (95 % interval 94.0%" in card
     assert "60 of 60 held-out photos get a certain model or full name" in card
     assert "No held-out photo got a wrong name." in card
     assert "Photos of other vehicles: 0 of 30 still got a certain" in card

@@ -295,8 +295,8 @@ export const ERROR_MESSAGES = {
  * @type {Record<string, string>}
  */
 export const MODEL_LIMITS = {
-  "efficientnet-lite0-stanford-cars":
-    "Le modèle connaît 196 voitures du marché américain, de 1991 à 2012, et aucune autre : ni Renault, ni Peugeot, ni Citroën, ni Dacia, ni Škoda, ni Seat, ni Opel. Un nom dont la probabilité est inférieure à 0,5 est une supposition.",
+  "efficientnet-lite0-cars":
+    "Le modèle connaît 196 voitures du marché américain, de 1991 à 2012, et 21 modèles vendus en Europe, et aucune autre : ni Peugeot, ni Opel, ni presque toutes les Citroën. Un nom qui n’est pas certain est une supposition.",
 };
 
 /**
