@@ -16,7 +16,7 @@ PRECISION = 0.95
 LEAST_ANSWERS = 20
 NEVER = 1.0
 LEAST_PROBABILITY = 0.5
-"""A name is not certain if the others together are more probable, whatever the unknown rule says."""
+"""Below it, the other names together are more probable, so a name is never certain."""
 MOST_UNKNOWN = 0.03
 """The largest share of unknown vehicles to give a certain model or full name."""
 
