@@ -107,7 +107,7 @@ def test_its_metadata_has_the_version_the_license_and_the_extras(wheel: Path) ->
     assert metadata["Version"] == carlens.__version__
     assert metadata["License-Expression"] == "Apache-2.0"
     assert licenses == {f"{folder}/licenses/LICENSE", f"{folder}/licenses/NOTICE"}
-    assert set(metadata.get_all("Provides-Extra", [])) == {"aws", "dev", "teach"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"aws", "dev", "full", "teach"}
 
 
 def test_the_wheel_installs_no_module_outside_the_package(python: Path) -> None:

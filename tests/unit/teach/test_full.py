@@ -90,7 +90,7 @@ def test_full_training_that_is_killed_continues(
     # And the model is complete, works, and its statistics are those of the new network
     folder = home / "models" / "my-cars"
     assert (folder / "labels.txt").read_text("utf-8").splitlines() == [
-        f"{name}\t" + "\t".join(name.split()) for name in SOURCES
+        f"{name}\t" + "\t".join(name.split()) + "\tcar" for name in SOURCES
     ]
     assert ModelBundle.load(Config(models=str(home / "models"), classifier="my-cars")).classifier
     manifest = json.loads((folder / "model.json").read_text("utf-8"))

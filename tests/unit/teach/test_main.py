@@ -66,7 +66,7 @@ def test_classes_are_added_and_the_model_works_at_once(
     folder = home / "models" / "my-cars"
     assert {path.name for path in folder.iterdir()} == FILES
     labels = (folder / "labels.txt").read_text("utf-8").splitlines()
-    assert len(labels) == 198
+    assert len(labels) == 219
     assert labels[-2:] == [
         "Skoda Citigo\tSkoda\tCitigo\tcar",
         "Volkswagen Passat\tVolkswagen\tPassat\tcar",
