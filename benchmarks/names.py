@@ -23,11 +23,10 @@ from carlens.images.decoder import read_pixels
 from carlens.images.types import Limits
 from carlens.services.model_bundle import ModelBundle
 from carlens.teach.crops import find_vehicle, marked_vehicle
+from carlens.teach.evaluation import bin_answers, calibration_error
 from carlens.teach.photos import Photo, list_pictures, read_photos
 from carlens.teach.progress import with_progress
 from carlens.vision.classifier import Classification
-
-BINS = 10
 
 
 @dataclass(frozen=True)
@@ -89,21 +88,14 @@ def describe(name: str, found: Sequence[Answer]) -> str:
             for each in found
         ]
     )
+    probs = np.array([each.classification.probs[0] for each in found])
+    bins = bin_answers(probs, np.array([each.right for each in found]))
     of_these = sum(each.certain_right for each in certain) / max(len(certain), 1)
     return (
         f"{name}: {len(found)} photos, top-1 {right:.1%}, top-5 {in_five:.1%}, make {make:.1%}, "
         f"certain {len(certain) / len(found):.1%} (right {of_these:.1%}), "
-        f"ECE {calibration_error(found):.1%}"
+        f"ECE {calibration_error(bins):.1%}"
     )
-
-
-def calibration_error(found: Sequence[Answer]) -> float:
-    """Return the expected calibration error of the first name over 10 bins, 0..1."""
-    probs = np.array([each.classification.probs[0] for each in found])
-    right = np.array([each.right for each in found])
-    places = np.minimum((probs * BINS).astype(int), BINS - 1)
-    gaps = [abs(probs[own].sum() - right[own].sum()) for own in (places == k for k in range(BINS))]
-    return float(sum(gaps) / len(found))
 
 
 def main() -> None:

@@ -23,8 +23,8 @@ or a CSV file with the columns file,make,model or file,make,model,x1,y1,x2,y2. P
 the CSV file; the box is in pixels of the upright photo. Two more columns may follow: name, the full
 name of a variant of the model, and held_out (yes or no), which chooses the photos that --full
 measures on. Any picture that Carlens reads will do, of any size. Without a box, the largest car,
-truck or bus in the photo is taken. Each class needs
-photos of at least 2 different cars; 10 or more are recommended.
+truck or bus in the photo is taken. Each class needs photos of at least 2 different cars; 10 or more
+are recommended.
 
 The new classes are added to those of the classifier that CARLENS_CLASSIFIER names (by default the
 one that comes with Carlens); with --only they stand alone.

@@ -186,7 +186,7 @@ def evaluate(held_out: HeldOut, labels: Sequence[Label], others: Scored | None) 
     right = answers == owners
     in_five = (order == owners[:, None]).any(axis=1)
     named, named_right = is_named(decisions), _is_finest_right(decisions, levels, owners)
-    bins = _bins(confidences, right)
+    bins = bin_answers(confidences, right)
     left_out = held_out.left_out
     if left_out is not None and others is None:
         left_out = left_out[1::2]
@@ -201,8 +201,7 @@ def evaluate(held_out: HeldOut, labels: Sequence[Label], others: Scored | None) 
         ),
         certain=int(named.sum()),
         certain_right=int(named_right.sum()),
-        calibration_error=sum(each.answers * abs(each.confidence - each.accuracy) for each in bins)
-        / len(owners),
+        calibration_error=calibration_error(bins),
         bins=bins,
         coverage=_coverage(confidences, right),
         classes=tuple(
@@ -293,7 +292,15 @@ def _unknown(
     )
 
 
-def _bins(confidences: Matrix, right: NDArray[np.bool_]) -> tuple[Bin, ...]:
+def bin_answers(confidences: Matrix, right: NDArray[np.bool_]) -> tuple[Bin, ...]:
+    """Group answers by confidence, in bins of equal width.
+
+    Parameters
+    ----------
+    confidences : float64 array of shape (n,)
+        0..1.
+    right : bool array of shape (n,)
+    """
     places = np.minimum((confidences * BINS).astype(int), BINS - 1)
     return tuple(
         Bin(
@@ -303,6 +310,12 @@ def _bins(confidences: Matrix, right: NDArray[np.bool_]) -> tuple[Bin, ...]:
         )
         for own in (places == place for place in range(BINS))
     )
+
+
+def calibration_error(bins: Sequence[Bin]) -> float:
+    """Return the expected calibration error, 0..1."""
+    gaps = sum(each.answers * abs(each.confidence - each.accuracy) for each in bins)
+    return gaps / sum(each.answers for each in bins)
 
 
 def _coverage(confidences: Matrix, right: NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
