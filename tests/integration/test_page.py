@@ -1344,6 +1344,29 @@ def test_each_route_has_an_address_and_the_guide_uses_this_servers_url(
         assert f"{api}/predict" in page.locator(".preface").inner_text()
 
 
+def test_two_addresses_in_quick_succession_draw_the_contract_once(
+    api: str, browser: Browser
+) -> None:
+    with visit(browser, api) as page:
+        # Given a contract whose first answer is slow
+        slow: list[Route] = []
+        page.route(
+            "**/openapi.json", lambda route: route.continue_() if slow else slow.append(route)
+        )
+
+        # When a second address follows before it arrives
+        with page.expect_request("**/openapi.json"):
+            page.evaluate("location.hash = 'api'")
+        page.evaluate("location.hash = 'api/getHealth'")
+        page.wait_for_timeout(300)
+        slow[0].continue_()
+
+        # Then the heading of the second is focused and stays so
+        expect(page.locator("#getHealth")).to_be_focused()
+        page.wait_for_timeout(300)
+        expect(page.locator("#getHealth")).to_be_focused()
+
+
 def test_html_in_the_contract_is_shown_as_text(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         # Given a contract with HTML and a dangerous link in its Markdown

@@ -12,12 +12,24 @@ import { exampleText, statusBadge, trialForm } from "./trial.js";
 /** @type {Contract | null} */
 let contract = null;
 
+/** Settles when no call of `showContract` is under way. */
+let idle = Promise.resolve();
+
 /**
  * Load and show the contract only once, to keep what the user has entered into its forms.
  *
+ * Calls run one after the other: a later one must not draw over what an earlier one has focused.
+ *
  * @param {(id: string) => void} onOpen Called with the id of a heading chosen in the contents.
  */
-export async function showContract(onOpen) {
+export function showContract(onOpen) {
+  const shown = idle.then(() => loadContract(onOpen));
+  idle = shown.catch(() => {});
+  return shown;
+}
+
+/** @param {(id: string) => void} onOpen */
+async function loadContract(onOpen) {
   if (contract) return;
   $("contract").replaceChildren(make("p.hint", { role: "status" }, t("Loading the API contract…")));
   try {
