@@ -1,4 +1,4 @@
-"""What request bodies have in common: media types, JSON and base64."""
+"""What request bodies have in common: encodings, media types, JSON and base64."""
 
 from __future__ import annotations
 
@@ -46,3 +46,20 @@ def strict_base64(text: str | bytes) -> bytes:
         The text is anything else.
     """
     return pybase64.b64decode(text, validate=True)
+
+
+def read_base64(text: str | bytes) -> bytes:
+    """Decode base64 that may have line breaks, indentation and surrounding space.
+
+    A space within a line is not accepted, because it may be a `+` that a form has decoded.
+
+    Raises
+    ------
+    ValueError
+        The text is anything else.
+    """
+    try:
+        return strict_base64(text)
+    except ValueError:
+        lines = (text.encode("ascii") if isinstance(text, str) else text).splitlines()
+        return strict_base64(b"".join(line.strip() for line in lines))

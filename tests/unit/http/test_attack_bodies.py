@@ -15,7 +15,14 @@ import pytest
 
 from carlens import timing
 from carlens.config import Config
-from carlens.errors import CarlensError, MalformedBody, NoPictures, TooManyPictures, UrlFailed
+from carlens.errors import (
+    CarlensError,
+    MalformedBody,
+    NoPictures,
+    NotAnImage,
+    TooManyPictures,
+    UrlFailed,
+)
 from carlens.http.events import Request, read_request
 from carlens.http.image_routes import respond
 from carlens.http.pictures import read_pictures
@@ -129,12 +136,14 @@ def test_a_nested_form_is_the_content_of_its_part() -> None:
     assert read(body) == [PictureSource("image", "a", inner)]
 
 
-def test_a_binary_header_is_refused_with_a_plain_message() -> None:
-    found = outcome(b"--xyz\r\nContent-Disposition: \xff\xfe\r\n\r\ndata\r\n--xyz--\r\n")
+def test_a_binary_header_fails_its_part_with_a_plain_message() -> None:
+    body = b"--xyz\r\nContent-Disposition: \xff\xfe\r\n\r\ndata\r\n" + PART + b"--xyz--\r\n"
 
-    assert isinstance(found, MalformedBody)
-    assert "\\x" not in found.message
-    assert "Error" not in found.message
+    failed, good = read(body)
+
+    assert isinstance(failed.content, NotAnImage)
+    assert failed.content.message == "Part 1 of the form has no name; name it 'image' or 'url'."
+    assert good == PictureSource("image", "a", b"data")
 
 
 def test_parts_after_the_closing_boundary_are_ignored() -> None:
@@ -148,10 +157,13 @@ def test_a_truncated_form_is_refused() -> None:
     body = PART + part(b"\xff\0\r\n") + b"--xyz--\r\n"
     assert len(read(body)) == 2
 
-    # Then every prefix is refused, except the one that lacks only the final line break
+    # Then every prefix is refused, except those that end with a whole boundary line
     for length in range(1, len(body) - 2):
-        with pytest.raises((MalformedBody, NoPictures)):
-            read(body[:length])
+        if body[:length].rstrip().endswith(b"\r\n--xyz"):
+            assert read(body[:length])
+        else:
+            with pytest.raises((MalformedBody, NoPictures)):
+                read(body[:length])
 
 
 @pytest.mark.parametrize(
@@ -180,7 +192,7 @@ def test_a_million_pictures_are_refused() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    ["####", "QUI", "QUJ=D", "QU JD", "QUJD\n", "====", "=", "QUJD=", "é", "\ud800", "QUJ-_w==", "data:,", "data:", "Q" * 99_997],
+    ["####", "QUI", "QUJ=D", "QU JD", "QUJD\nQUI", "====", "=", "QUJD=", "é", "\ud800", "QUJ-_w==", "data:,", "data:", "Q" * 99_997],
 )  # fmt: skip
 def test_invalid_base64_fails_only_its_picture(data: str) -> None:
     body = json.dumps({"images": [{"data": data}, {"data": "QUJD"}]}).encode()
