@@ -486,6 +486,68 @@ def test_urls_that_take_too_long_leave_time_for_the_response(
     assert {image["error"]["code"] for image in answer["images"]} == {"deadline_exceeded"}
 
 
+def test_the_urls_of_a_request_share_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given servers that take four seconds each, and all the time that they get once it is less
+    clock, turn = FakeClock(), threading.Lock()
+    allowed: list[float] = []
+
+    def fetch(url: str, *, timeout: float, **_: Any) -> bytes:
+        with turn:
+            allowed.append(timeout)
+            clock.now += min(4.0, 10.0 - clock.now)
+        raise UrlFailed("too slow")
+
+    monkeypatch.setattr(timing, "time", clock)
+    monkeypatch.setattr(remote, "fetch", fetch)
+
+    status, answer = call(urls_event(32, query={"format": "detailed"}), FakeApp().app)
+
+    # Then no fetch starts after ten seconds, and every picture reports it
+    assert status == 200
+    assert 1 <= len(allowed) <= 10
+    assert all(0 < seconds <= 10.0 for seconds in allowed)
+    assert clock.now == 10.0
+    errors = [image["error"] for image in answer["images"]]
+    assert {error["code"] for error in errors} == {"url_failed"}
+    assert errors[31]["message"].startswith("The URLs of this request took 10 seconds together")
+
+
+def test_time_between_fetches_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given pictures that take longer to process than all fetches may take
+    clock = FakeClock()
+    monkeypatch.setattr(timing, "time", clock)
+    monkeypatch.setattr(remote, "fetch", lambda url, **_: PICTURE)
+
+    def process(data: bytes, limits: Limits) -> Any:
+        clock.now += 0.8
+        return real(data, limits)
+
+    real = decoder.read_shape
+    monkeypatch.setattr("carlens.services.measure.read_shape", process)
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, aws_request_id="id")
+
+    status, answer = call(urls_event(32), FakeApp().app, context)
+
+    assert (status, answer) == (200, [[32, 64, 3]] * 32)
+
+
+def test_urls_that_are_turned_off_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(url: str, **_: Any) -> bytes:
+        raise AssertionError(url)
+
+    monkeypatch.setattr(remote, "fetch", fetch)
+    data = "data:image/png;base64," + base64.b64encode(PICTURE).decode()
+    fields = [("url", "https://example.com/a.png"), ("image", ("a", PICTURE)), ("url", data)]
+    given = multipart_event("/shape", fields, query={"format": "detailed"})
+
+    status, answer = call(given, FakeApp(urls=False).app)
+
+    assert status == 200
+    refused, *others = [image["error"] for image in answer["images"]]
+    assert (refused["code"], others) == ("url_refused", [None, None])
+    assert "upload the picture" in refused["message"]
+
+
 def test_unflagged_base64_is_decoded_strictly() -> None:
     given = event("POST", "/predict", content_type=FORM)
     for body in ("####", "QUI", base64.b64encode(PART).decode() + "\n"):

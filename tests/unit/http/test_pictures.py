@@ -104,33 +104,6 @@ def test_images_and_urls_keep_the_order_sent() -> None:
         ('name="image[]"; filename="a.jpg"', "a.jpg"),
         ('name="image[0]"; filename="a.jpg"', "a.jpg"),
     ],
-    ids=[
-        "usual",
-        "other order",
-        "bare",
-        "nameless",
-        "backslash",
-        "browser",
-        "utf-8",
-        "rfc 5987",
-        "both names",
-        "broken rfc 5987",
-        "name in rfc 5987",
-        "rfc 2047",
-        "broken rfc 2047",
-        "backslash before name",
-        "backslash in between",
-        "backslash at the end",
-        "semicolon",
-        "path",
-        "quotes in quotes",
-        "open quote",
-        "tabs",
-        "case",
-        "bare with a space",
-        "brackets",
-        "index",
-    ],  # fmt: skip
 )
 def test_the_field_name_is_found_however_the_header_is_written(
     disposition: str, name: str | None
@@ -472,6 +445,45 @@ def test_a_data_url_is_accepted_wherever_a_url_is() -> None:
 
     assert form == [PictureSource("image", None, b"png")]
     assert listed == [PictureSource("image", None, b"png")] * 2
+
+
+@pytest.mark.parametrize(
+    ("url", "content"),
+    [
+        ("data:image/png;base64," + quote(base64.b64encode(PNG), safe=""), PNG),
+        ("data:image/png;charset=utf-8;BASE64," + base64.encodebytes(PNG).decode(), PNG),
+        ("data:image/png; base64 ,%0A" + base64.b64encode(PNG).decode() + "%0a#fragment", PNG),
+        ("data:image/png," + quote(PNG), PNG),
+        ("Data:," + "".join(f"%{byte:02x}" for byte in PNG), PNG),
+        ("data:image/png," + base64.b64encode(PNG).decode(), PNG),
+        ("data:,100%", b"100%"),
+    ],
+)
+def test_a_data_url_is_read_as_browsers_read_it(url: str, content: bytes) -> None:
+    body = json.dumps({"images": [{"url": url}, {"data": url}]}).encode()
+    found = [*read(body, JSON), *read_form(part('name="url"', url.encode()) + END)]
+
+    assert [each.content for each in found] == [content] * 3
+
+
+@pytest.mark.parametrize(
+    "url", ["data:image/png;base64", "data:;base64,QQ", "data:;base64,Q%51%3D"]
+)
+def test_a_broken_data_url_fails_only_its_picture(url: str) -> None:
+    broken, good = read_form(part('name="url"', url.encode()) + part('name="image"') + END)
+
+    assert isinstance(broken.content, InvalidBase64)
+    assert good.content == b"data"
+
+
+@pytest.mark.parametrize("line", ["\n", "\r\n", "\r", "\n  ", " \n\n"])
+def test_base64_may_have_line_breaks(line: str) -> None:
+    lines = base64.encodebytes(PNG * 9).decode().splitlines()
+    text = line.join(["", *lines, ""])
+
+    [found] = read(json.dumps({"images": [{"data": text, "name": "a"}]}).encode(), JSON)
+
+    assert found == PictureSource("image", "a", PNG * 9)
 
 
 def test_json_may_contain_urls_and_base64() -> None:
