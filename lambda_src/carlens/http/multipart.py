@@ -22,14 +22,18 @@ _MAX_TEXT = 2000  # characters of a name; some text encodings take quadratic tim
 _HEADER = re.compile(
     r"^content-(disposition|type|transfer-encoding)[ \t]*+:(.*)", re.I | re.M | re.ASCII
 )
-_FOLD = re.compile(r"\r?\n[ \t]++")
-_BLANK_LINE = re.compile(rb"\n\r?\n")
+# A bare line feed may also be part of a file name.
+_FOLD = re.compile(r"\r?\n[ \t]++|(?<!\r)\n(?![!-9;-~]++[ \t]*+:)")
+_BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\n\r\n(?!\r\n)")
+_REST_OF_LINE = re.compile(rb"(--)|[ \t]*+\r?(?:\n|\Z)")
 _HEADER_OR_END = re.compile(rb"[!-9;-~]++[ \t]*+:|\s*+\Z")
 
+# What browsers send, which needs no further reading.
+_USUAL = re.compile(r' form-data; name="(\w+)"(?:; filename="([^"\\%=]*)")?\r?\Z')
 # Possessive quantifiers, and quotes that end at the end if never closed, keep the time linear.
-_PARAMETER = r';\s*+([^\s;="]++)\s*+=\s*+(?:"(%s)|([^;"]*+)(?=;|\Z))'
-_ESCAPED = re.compile(_PARAMETER % r'(?:[^"\\]|\\.)*+"\s*+(?=;|\Z)', re.DOTALL)
-_UNESCAPED = re.compile(_PARAMETER % r'.*?(?:"\s*+(?=;|\Z)|\Z)', re.DOTALL)
+_PARAMETER = r';\s*+([^\s;="]++)\s*+=\s*+(?:"(%s)|(%s)(?=;|\Z))'
+_ESCAPED = re.compile(_PARAMETER % (r'(?:[^"\\]|\\.)*+"\s*+(?=;|\Z)', '[^;"]*+'), re.DOTALL)
+_UNESCAPED = re.compile(_PARAMETER % (r'.*?(?:"\s*+(?=;|\Z)|\Z)', "[^;]*+"), re.DOTALL)
 _ENCODED_WORD = re.compile(r"=\?([^?*]++)(?:\*[^?]*+)?\?([bq])\?([^?]*+)\?=", re.I)
 _BETWEEN_WORDS = re.compile(r"(?<=\?=)\s++(?==\?)")
 _INDEX = re.compile(r"\[\w*\]\Z")
@@ -86,7 +90,8 @@ class _Delimiter(NamedTuple):
 def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[int, int]]:
     """Yield where each part starts and ends."""
     # Some clients add to the header the dashes of the body's lines, or single quotes.
-    for written in (boundary, boundary.removeprefix(b"--"), boundary.strip(b"'")):
+    unquoted = boundary.removeprefix(b"'").removesuffix(b"'")
+    for written in (boundary, boundary.removeprefix(b"--"), unquoted):
         delimiters = _delimiters(body, written)
         if first := next(delimiters, None):
             break
@@ -108,18 +113,18 @@ def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[int, int]]:
 
 def _delimiters(body: bytes, boundary: bytes) -> Iterator[_Delimiter]:
     dashed = b"--" + boundary
-    line = re.compile(re.escape(dashed) + rb"(?:(--)|[ \t]*+\r?(?:\n|\Z))")
     line_break = b""
     part, content = 0, None  # where the part before the line starts, and its content
     at = 0 if body.startswith(dashed) else _next_line(body, dashed, 0)
     while at >= 0:
-        found = line.match(body, at)
+        found = _REST_OF_LINE.match(body, at + len(dashed))
         if found:
             if not line_break:  # the first line shows which one the client writes
-                line_break, certain = b"\n" if _ends_with_lf(found[0]) else b"\r\n", True
+                line_break = b"\n" if found[0].lstrip(b" \t") == b"\n" else b"\r\n"
+                certain = True
             else:
                 if content is None:
-                    blank = _BLANK_LINE.search(body, part - 1, at)
+                    blank = _BLANK_LINE.search(body, part - 2, at)
                     content = blank.end() if blank else -1
                 certain = body.endswith(line_break, 0, at) and at != content
             # A file may hold such a line, after another line break or as its first line.
@@ -131,10 +136,6 @@ def _delimiters(body: bytes, boundary: bytes) -> Iterator[_Delimiter]:
                     return
         # One line break may end a delimiter and precede the next.
         at = _next_line(body, dashed, found.end() - 1 if found else at)
-
-
-def _ends_with_lf(line: bytes) -> bool:
-    return line.endswith(b"\n") and not line.endswith(b"\r\n")
 
 
 def _next_line(body: bytes, beginning: bytes, start: int) -> int:
@@ -158,15 +159,15 @@ def _quoted(text: bytes) -> str:
 
 def _fields(body: bytes, start: int, end: int, outer: str | None = None) -> Iterator[FormField]:
     """Yield the field in a part, or the files in a nested `multipart/mixed`."""
-    blank = _BLANK_LINE.search(body, start - 1, end)  # without headers, it starts before the part
+    blank = _BLANK_LINE.search(body, start - 2, end)  # without headers, it starts before the part
     head = body[start : blank.start() if blank else end].decode("utf-8", "replace")
     content = body[blank.end() : end] if blank else b""
     headers = {name.lower(): value for name, value in _HEADER.findall(_FOLD.sub(" ", head))}
-    disposition = _parameters(headers.get("disposition", ""))
+    name, filename = _names(headers.get("disposition", ""))
     content_type = headers.get("type", "")
     field = FormField(
-        name=_field_name(disposition) if outer is None else outer,
-        filename=_file_name(disposition),
+        name=name if outer is None else outer,
+        filename=filename,
         content=_decode(content, headers.get("transfer-encoding", "").strip().lower()),
         content_type=media_type(content_type),
     )
@@ -210,22 +211,23 @@ def _parameters(header: str) -> dict[str, str]:
     escapes = '"' not in _ESCAPED.sub("", header)
     found: dict[str, str] = {}
     for name, quoted, bare in (_ESCAPED if escapes else _UNESCAPED).findall(header):
-        value = quoted.rstrip().removesuffix('"') or bare.strip()
+        value = (quoted or bare).strip().removesuffix('"')
         if escapes and '\\"' in value:
             value = value.replace("\\\\", "\\").replace('\\"', '"')
         found[name.lower()] = value
     return found
 
 
-def _field_name(disposition: dict[str, str]) -> str:
-    return _INDEX.sub("", (_text(disposition, "name") or "").strip())
-
-
-def _file_name(disposition: dict[str, str]) -> str | None:
-    name = _text(disposition, "filename")
-    if name and (name[1:3] == ":\\" or name[:2] == "\\\\"):  # the path, as old browsers send
-        return name.rpartition("\\")[2]
-    return name
+def _names(disposition: str) -> tuple[str, str | None]:
+    """Return the name of the field and that of the file."""
+    if usual := _USUAL.match(disposition):
+        return usual[1], usual[2]
+    parameters = _parameters(disposition)
+    name = _INDEX.sub("", (_text(parameters, "name") or "").strip())
+    filename = _text(parameters, "filename")
+    if filename and (filename[1:3] == ":\\" or filename[:2] == "\\\\"):
+        filename = filename.rpartition("\\")[2]  # the path, as old browsers send
+    return name, filename
 
 
 def _text(parameters: dict[str, str], name: str) -> str | None:
