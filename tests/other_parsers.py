@@ -104,6 +104,7 @@ class Form:
     before: bytes = b""
     after: bytes = b"\r\n"
     closing: str = "--"
+    ended: bool = True
 
     @property
     def fields(self) -> Fields:
@@ -120,7 +121,8 @@ class Form:
                 separator = self.line
             body += f"--{self.boundary}{self.padding}{self.line}{head}{separator}".encode()
             body += part.written + f"{self.line}{self.between}".encode()
-        body += f"--{self.boundary}{self.closing}".encode() + self.after
+        if self.ended:
+            body += f"--{self.boundary}{self.closing}".encode() + self.after
         return bytes(body), self.header
 
 
@@ -270,7 +272,7 @@ ODDITIES: dict[str, Callable[[Form, random.Random], None]] = {
     "bare line feeds as line breaks": _bare_lf,
     "spaces or tabs after a boundary": _set(padding=" \t"),
     "a last boundary without its dashes": _set(closing=""),
-    "no last boundary": lambda form, _: setattr(form, "boundary", form.boundary) or _cut(form),
+    "no last boundary": _set(ended=False),
     "text after the last boundary": _set(after=b"\r\nepilogue\r\n--x"),
     "text on the line of the last boundary": _set(after=b" end"),
     "an unquoted boundary with `=`": _with_boundary("----=_Part_1_23.4"),
@@ -319,6 +321,23 @@ ODDITIES: dict[str, Callable[[Form, random.Random], None]] = {
 }  # fmt: skip
 
 
-def _cut(form: Form) -> None:
-    form.parts[-1].content = form.parts[-1].written = b"cut"
-    form.closing, form.after = "", b""
+_JUNK = (
+    b"\r\n", b"\n", b"\r", b"--", b'"', b";", b":", b"=", b" ", b"\t", b"\\", b"\0", b"\xff", b"%", b"'", b"*", b"=?",
+)  # fmt: skip
+
+
+def damage(body: bytes, chance: random.Random) -> bytes:
+    """Insert, delete, replace or repeat a few bytes."""
+    data = bytearray(body)
+    for _ in range(chance.randint(1, 3)):
+        at, how = chance.randrange(len(data) + 1), chance.randrange(4)
+        if how == 0:
+            data[at:at] = chance.choice(_JUNK)
+        elif how == 1:
+            del data[at : at + chance.randint(1, 8)]
+        elif how == 2:
+            data[at : at + 1] = chance.choice(_JUNK)
+        else:
+            start = chance.randrange(len(data))
+            data[at:at] = data[start : start + chance.randint(1, 60)]
+    return bytes(data)
