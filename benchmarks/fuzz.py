@@ -169,11 +169,11 @@ def event(data: bytes) -> str:
         read_request(given)
     with redirect_stdout(io.StringIO()):
         answers = (respond(given, None, _FAKE.app), catalog_routes.respond(given, None, _CATALOG))
-    for answer in answers:
-        assert answer["statusCode"] != 500, (answer["body"], given)
-        assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
-        json.dumps(answer, ensure_ascii=False).encode()
-    return "/".join(str(answer["statusCode"]) for answer in answers)
+    for each in answers:
+        assert each["statusCode"] != 500, (each["body"], given)
+        assert each["headers"]["Access-Control-Allow-Origin"] == "*"
+        json.dumps(each, ensure_ascii=False).encode()
+    return "/".join(str(each["statusCode"]) for each in answers)
 
 
 def _corrupt(value: Any, chance: random.Random) -> Any:
@@ -295,14 +295,15 @@ def run(name: str, seconds: float, seed: int) -> None:
     seeds, chance = make_seeds(), random.Random(seed)
     outcomes: Counter[str] = Counter(map(target, seeds))
     slowest, end = 0.0, time.monotonic() + seconds
-    while (start := time.monotonic()) < end:
+    while time.monotonic() < end:
         data = mutate(seeds, chance)
+        start = time.process_time()  # what other programs do does not count
         try:
             outcomes[target(data)] += 1
         except BaseException:
             print(f"{name} failed on {data.hex()}", file=sys.stderr)
             raise
-        slowest = max(slowest, time.monotonic() - start)
+        slowest = max(slowest, time.process_time() - start)
         if slowest > _SLOW_SECONDS:
             sys.exit(f"{name} took {slowest:.1f} s on {data.hex()}")
     print(f"{name}: {outcomes.total():,} inputs, slowest {slowest * 1000:.0f} ms")

@@ -23,6 +23,9 @@ from carlens.inputs.sources import PictureSource
 
 _MAX_NAME = 256
 
+_PICTURE_IN_DATA_URL = re.compile(
+    rb"\s*+data:(?:image/[^,;]{1,80}|[^,]{0,200};\s*base64)[^,]{0,80},", re.I
+)
 # How pictures begin in base64: PNG, JPEG, GIF, WebP, BMP, TIFF, HEIC and AVIF.
 _PICTURE_IN_BASE64 = re.compile(
     rb"\s*+(?:iVBORw0KGgo|/9j/|R0lGOD|UklGR|Qk[0-3]|SUkqA|TU0AK|AAAA..Z0eX)[A-Za-z0-9+/\s]"
@@ -159,8 +162,8 @@ def _read_base64(text: str | bytes, where: str) -> bytes | PictureError:
 
 def _unwrap(content: bytes, where: str) -> bytes | PictureError:
     """Return the picture that a file holds as base64 or as a data URL, or the file itself."""
-    if content[:5].lower() == b"data:":
-        return _read_data_url(content.decode("latin-1"), where)
+    if _PICTURE_IN_DATA_URL.match(content):
+        return _read_data_url(content.decode("latin-1").strip(), where)
     return _unwrap_base64(content, where)
 
 

@@ -182,7 +182,7 @@ def test_an_encoded_part_is_decoded(encoding: str, sent: bytes) -> None:
         b"\n" + base64.encodebytes(PNG).replace(b"\n", b"\r\n  "),
         b"data:image/png;base64," + base64.b64encode(PNG),
         b"DATA:image/png; BASE64," + base64.b64encode(PNG),
-        b"data:," + quote(PNG).encode(),
+        b" data:image/png," + quote(PNG).encode(),
     ],
 )
 @pytest.mark.parametrize("kind", ["form", "body"])
@@ -209,7 +209,10 @@ def test_a_file_with_damaged_base64_fails_with_a_reason() -> None:
     assert isinstance(found.content, InvalidBase64)
 
 
-@pytest.mark.parametrize("content", [b"data", b"SGVsbG8gd29ybGQ=", b"dataset:", b"AAAA", b"/9k="])
+@pytest.mark.parametrize(
+    "content",
+    [b"data", b"data:", b"data:,", b"data:a,b", b"SGVsbG8gd29ybGQ=", b"dataset:", b"AAAA", b"/9k="],
+)
 def test_other_text_is_not_taken_for_base64(content: bytes) -> None:
     assert read_form(part('name="image"', content) + END)[0].content == content
 
