@@ -11,7 +11,8 @@ INSTALL := $(UV) pip install --python $(PY)
 # Run two test files at a time, because each starts servers that use all cores. Keep the order, so
 # that the long ones start first.
 PYTEST := $(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
-SLOW_TESTS_NEED := $(VENV)/.sam node_modules/.ready build/tools/.localstack build/tools/.ready
+TORCH = $(shell sed -n 's/^full = .*"\(torch[^"]*\)".*/\1/p' pyproject.toml)
+SLOW_TESTS_NEED := torch $(VENV)/.sam node_modules/.ready build/tools/.localstack build/tools/.ready
 LOCK := $(UV) pip compile --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 	$(if $(UPGRADE),--upgrade)
 export PYTHONPATH := lambda_src
@@ -21,7 +22,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
 .PHONY: help serve teach test coverage check check-page audit format eval synth deploy diff destroy bench \
-	wheel lock browser
+	wheel lock browser torch
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,15 +30,16 @@ help: ## Show this help
 serve: $(VENV)/.serve ## Run the API and its page on this machine [PORT=8000]
 	@$(PY) -m carlens.local --port $(PORT)
 
-teach: $(VENV)/.teach ## Teach the classifier your cars: PHOTOS=folder or CSV, NAME=my-cars [ONLY=yes] [FORCE=yes]
+teach: $(VENV)/.teach $(if $(FULL),$(VENV)/.full) ## Teach the classifier your cars: PHOTOS=folder or CSV, NAME=my-cars [ONLY=yes] [FULL=yes [EPOCHS=n]] [UNKNOWN=folder] [FORCE=yes]
 	@$(PY) -m carlens.teach "$(or $(PHOTOS),$(error Name the photos: PHOTOS=folder))" \
 		--name "$(or $(NAME),$(error Name the new model: NAME=my-cars))" \
-		$(if $(ONLY),--only) $(if $(FORCE),--force)
+		$(if $(ONLY),--only) $(if $(FULL),--full) $(if $(EPOCHS),--epochs $(EPOCHS)) \
+		$(if $(UNKNOWN),--unknown "$(UNKNOWN)") $(if $(FORCE),--force)
 
 test: $(VENV)/.ready browser $(if $(SLOW),$(SLOW_TESTS_NEED)) ## Run the tests [SLOW=yes includes the slow ones]
 	@$(PYTEST) $(if $(SLOW),,-m "not slow")
 
-coverage: $(VENV)/.ready ## Run the unit tests and check their coverage
+coverage: $(VENV)/.ready torch ## Run the unit tests and check their coverage
 	@$(PYTEST) tests/unit --cov --cov-report=term:skip-covered
 
 check: $(VENV)/.ready check-page ## Check lint, format, types, import rules, the page, secrets and workflows
@@ -110,6 +112,11 @@ browser:
 			DEBIAN_FRONTEND=noninteractive apt-get install -qqy $$name >/dev/null && exit; done; \
 	echo "Chromium not found: the browser tests will be skipped. Install it to run them."
 
+# The tests of full training are skipped where PyTorch cannot be installed.
+torch: $(VENV)/.ready
+	@$(MAKE) --silent $(VENV)/.full || \
+		echo "PyTorch could not be installed: the tests of full training will be skipped."
+
 # AWS SAM's own Python code, without the fifty packages that its commands need.
 $(VENV)/.sam: $(VENV)/.ready tests/integration/tools.txt
 	@$(INSTALL) --no-deps -c tests/integration/tools.txt aws-sam-cli
@@ -146,6 +153,14 @@ $(VENV)/.ready: $(VENV)/.serve
 
 $(VENV)/.teach: $(VENV)/.serve
 	@$(INSTALL) -r pyproject.toml --extra teach -c requirements.txt
+	@touch $@
+
+# uv chooses the build for the GPU that there is, or the small one without CUDA, but needs PyTorch's
+# own index for that. Where it cannot be reached, pip installs what its indexes have.
+$(VENV)/.full: $(VENV)/.teach
+	@echo "Installing PyTorch into $(VENV) (200 MB; up to 3 GB with CUDA)"
+	@$(VENV)/bin/uv pip install --python $(PY) --torch-backend auto '$(TORCH)' || \
+		$(PY) -m pip install --disable-pip-version-check '$(TORCH)'
 	@touch $@
 
 # A part of requirements.txt: the project's own dependencies, in the versions locked there.

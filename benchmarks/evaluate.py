@@ -94,7 +94,7 @@ def evaluate_classifier(bundle: ModelBundle, folder: Path) -> dict[str, float]:
         _progress(number, len(files))
         pixels = read_pixels(path.read_bytes(), _limits())
         whole = Detection(0, 0, pixels.shape[1], pixels.shape[0], "car", 1.0)
-        [found] = classifier.classify([classifier.crop(pixels, whole)], top_k=5)
+        [found] = classifier.classify([classifier.crop(pixels, whole)], [None], top_k=5)
         names = found.names
         top1 += names[0] == label
         top5 += label in names

@@ -141,14 +141,17 @@ def names(data: bytes) -> str:
         return str(json.loads(answer["body"])["error"]["code"])
     rows = read_rows(Request("POST", "/", headers=headers, body=content))
     assert _rows_of(answer["body"], rows) == len(rows.pairs), answer["body"]
-    return "csv" if rows.delimiter else "json"
+    return "csv" if rows.file else "json"
 
 
 def _rows_of(body: str, rows: Rows) -> int:
-    if not rows.delimiter:
+    if rows.file is None:
         return len(json.loads(body))
-    read = csv.reader(io.StringIO(body, newline=""), delimiter=rows.delimiter, strict=True)
-    return len(list(read)) - rows.header
+    text = io.StringIO(body, newline="")
+    read = list(csv.reader(text, delimiter=rows.file.delimiter, strict=True))
+    assert len(set(map(len, read))) == 1, "the rows have different lengths"
+    assert not any(cell[:1] in "=+@\t\r\n" for row in read for cell in row if cell)
+    return len(read) - bool(rows.file.header)
 
 
 _FAKE = FakeApp(metrics="Carlens")
@@ -237,6 +240,7 @@ def _answers() -> list[bytes]:
 
 def _names() -> list[bytes]:
     table = "marque;modele;année\r\nCITROËN;C3 Picasso 1.6 HDI;2010\r\nB.M.W.;320d;\r\n;;\r\n"
+    titled = "Fleet 2024;;\r\n;;\r\nN°;carMake;D.3\r\r\n1;VW;09-Mar\r\r\n\x1a"
     quoted = '"Renault","Clio, 5p"\n\n"vw","up! ""beats"""\n=1+1,2O6\n'
     form = (
         '--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
@@ -244,7 +248,8 @@ def _names() -> list[bytes]:
     )
     csvs = [table.encode(code) for code in ("utf-8", "utf-8-sig", "latin-1", "utf-16")]
     bodies = [(b"text/csv", body) for body in (*csvs, quoted.encode(), b"make\tmodel\nvw\tgolf")]
-    lists = ('[{"make": "vw", "model": "golf"}]', '[{"marque": "a", "modele": "b"}]', '[["a", ""]]')
+    bodies.append((b"application/vnd.ms-excel", titled.encode("cp1252")))
+    lists = ('[{"make": "vw", "model": 9.3}, 5]', '[{"marque": "a", "modele": "b"}]', '[["a", ""]]')
     bodies += [(b"application/json", text.encode()) for text in lists]
     bodies.append((b"multipart/form-data; boundary=x", form.encode()))
     return [kind + b"\r\n\r\n" + body for kind, body in bodies]

@@ -112,7 +112,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     """Folder of the classifier in `models/`; `none` for detection alone."""
 
     applies_to: Classes = ()
-    """Classes of the detector that `/predict` keeps, in place of the classifier's manifest."""
+    """Classes of the detector that `/predict` names, in place of the classifier's manifest."""
 
     confidence: OrNone[Annotated[float, number(0, 1)]] = None
     """Confidence threshold, in place of the one in the detector's manifest."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +14,7 @@ from carlens.models.repository import ModelRepository
 from carlens.services.model_bundle import ModelBundle
 from carlens.services.recognition_app import RecognitionApp
 from carlens.storage import FolderStorage
-from carlens.vision.classifier import Classification, MakePrediction
+from carlens.vision.classifier import Classification, Level
 from carlens.vision.detector import Detection, DetectOptions
 from tests.support import call
 
@@ -37,16 +38,28 @@ class FakeDetector:
 
 @dataclass
 class FakeClassifier:
-    """Classifies every crop as a Clio."""
+    """Classifies every crop as a Clio, and records their kinds."""
 
     manifest: Manifest
+    kinds: list[str] = field(default_factory=list)
 
     def crop(self, pixels: Pixels, detection: Detection) -> Pixels:
         return pixels
 
-    def classify(self, crops: list[Pixels], top_k: int) -> list[Classification]:
-        names, make = ("RENAULT CLIO", "PEUGEOT 206")[:top_k], MakePrediction("RENAULT", 0.93456)
-        return [Classification(names, (0.91234, 0.05)[:top_k], True, make) for _ in crops]
+    def classify(
+        self, crops: list[Pixels], kinds: Sequence[str], top_k: int
+    ) -> list[Classification]:
+        self.kinds += kinds
+        return [
+            Classification(
+                names=("RENAULT CLIO", "PEUGEOT 206")[:top_k],
+                probs=(0.91234, 0.05)[:top_k],
+                name=Level("RENAULT CLIO", 0.91234, certain=False),
+                model=Level("Renault Clio", 0.92341, certain=True),
+                make=Level("Renault", 0.93456, certain=True),
+            )
+            for _ in crops
+        ]
 
 
 class FakeApp:
@@ -55,10 +68,10 @@ class FakeApp:
     def __init__(self, **settings: Any) -> None:
         config = Config(**settings)
         self.detector = FakeDetector(REPOSITORY.manifest(config.detector))
-        classifier = None
+        self.classifier = None
         if config.classifier != NO_CLASSIFIER:
-            classifier = FakeClassifier(REPOSITORY.manifest(config.classifier))
-        bundle = ModelBundle(cast(Any, self.detector), cast(Any, classifier))
+            self.classifier = FakeClassifier(REPOSITORY.manifest(config.classifier))
+        bundle = ModelBundle(cast(Any, self.detector), cast(Any, self.classifier))
         self.app = RecognitionApp(config, lambda _: bundle)
 
     def send(self, event: dict[str, Any], context: Any = None) -> tuple[int, Any]:

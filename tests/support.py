@@ -7,13 +7,15 @@ import functools
 import http.server
 import io
 import json
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
+import pytest
 from PIL import Image
 from requests_toolbelt import MultipartEncoder
 
@@ -47,6 +49,13 @@ def serving_folder(folder: Path) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip a test whose tool is missing, or fail it if CARLENS_TESTS_NEED_TOOLS is set."""
+    if os.environ.get("CARLENS_TESTS_NEED_TOOLS"):
+        pytest.fail(reason)
+    pytest.skip(reason, allow_module_level=True)
 
 
 def golden(name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,8 @@ import numpy as np
 from PIL import Image
 
 from carlens.images.types import Pixels
+from carlens.teach.calibration import Scored
+from carlens.teach.heldout import HeldOut
 from tests.support import PASSAT, SKODA
 
 SOURCES = {"Skoda Citigo": SKODA, "Volkswagen Passat": PASSAT}
@@ -38,3 +41,20 @@ def write_photos(folder: Path, count: int) -> Path:
         for seed in range(count):
             Image.fromarray(varied(path, seed)).save(folder / name / f"{seed}.jpg", quality=92)
     return folder
+
+
+def scored(
+    scores: np.ndarray, unknown: Sequence[float] | np.ndarray = (), kinds: Sequence[str] = ()
+) -> Scored:
+    """Return vehicles that are all known, of unknown kind, unless told otherwise."""
+    count = len(scores)
+    return Scored(
+        np.asarray(scores, np.float64),
+        np.array(unknown if len(unknown) else [0] * count, np.float64),
+        np.array(kinds or [""] * count, np.str_),
+    )
+
+
+def held_out(scores: np.ndarray, owners: np.ndarray, left_out: Scored | None = None) -> HeldOut:
+    """Return held-out photos in five folds."""
+    return HeldOut(scored(scores), left_out, owners, np.arange(len(owners)) % 5)

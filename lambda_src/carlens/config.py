@@ -38,7 +38,8 @@ class Config:
     detector_hash, classifier_hash : str
         The hash of each model's files, which is part of their keys in the bucket.
     applies_to : tuple of str
-        The detector's classes that `/predict` keeps; empty for those in the classifier's manifest.
+        The detector's classes that `/predict` names, and finds by default; empty for those in the
+        classifier's manifest.
     threads : int
         Threads that a model run may use: the function's vCPUs.
     cors_origins : tuple of str

@@ -16,12 +16,12 @@ from typing import Any
 
 import aiohttp
 import httpx
-import pytest
 import requests
 from playwright.sync_api import Browser
 from requests_toolbelt import MultipartEncoder
 
 from tests.forms import Part
+from tests.support import missing
 
 TIMEOUT = 60
 
@@ -191,7 +191,7 @@ def chromium_form(url: str, parts: Sequence[Part], context: ClientContext) -> Cl
 def run_node(script: str, stdin: str) -> str:
     """Run a script with Node and return its output."""
     if shutil.which("node") is None:
-        pytest.skip("Node.js is not installed")
+        missing("Node.js is not installed")
     done = subprocess.run(
         ["node", "-e", script],
         input=stdin, capture_output=True, text=True, timeout=TIMEOUT, check=True,

@@ -14,7 +14,7 @@ from tests.integration.clients import find_chromium
 from tests.integration.lambda_runtime import Image, lay_out
 from tests.integration.serving import running_server
 from tests.integration.tools import Tools, UnavailableError, find_tools
-from tests.support import PHOTOS, serving_folder
+from tests.support import PHOTOS, missing, serving_folder
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
     """A running Chromium."""
     program = find_chromium()
     if program is None:
-        pytest.skip("Chromium is not installed; run `make browser`")
+        missing("Chromium is not installed; run `make browser`")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=program,
@@ -54,7 +54,7 @@ def tools() -> Tools:
     try:
         return find_tools()
     except UnavailableError as error:
-        pytest.skip(str(error))
+        missing(str(error))
 
 
 @pytest.fixture(scope="session")

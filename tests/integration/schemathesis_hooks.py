@@ -18,7 +18,10 @@ _FILES = _LINES.map("\n".join)
 schemathesis.openapi.media_type(
     "text/csv",
     st.one_of(_FILES.map(str.encode), _FILES.map(lambda text: text.encode("latin-1"))),
-    aliases=("text/tab-separated-values", "text/plain", "application/csv"),
+    aliases=(
+        *("text/tab-separated-values", "text/plain", "text/comma-separated-values", "text/x-csv"),
+        *("application/csv", "application/x-csv", "application/vnd.ms-excel"),
+    ),
 )
 
 

@@ -118,13 +118,13 @@ def test_each_row_of_a_file_gets_a_row_in_the_answer() -> None:
 
     assert (status, headers["Content-Type"]) == (200, "text/csv; charset=utf-8")
     assert text.splitlines() == [
-        "marque;modele;score",
-        "Renault;Clio;100",
-        ";;0",
+        "marque;modele;matched_marque;matched_modele;score",
+        "renault;clio;Renault;Clio;100",
+        ";;;;0",
         text.splitlines()[3],
-        "BMW;3 Series;100",
+        "B.M.W.;320d;BMW;3 Series;100",
     ]
-    assert text.splitlines()[3].startswith(";;")
+    assert text.splitlines()[3].startswith("'=cmd();'+1;;;")
 
 
 def test_a_json_list_is_answered_with_json() -> None:
@@ -239,7 +239,7 @@ def test_files_in_common_encodings_are_read(api: str, encoding: str, kind: str) 
 
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.headers["X-Request-Id"]
-    assert "Citroën;C4;100" in answer.text.splitlines()
+    assert "CITROËN;C4;Citroën;C4;100" in answer.text.splitlines()
 
 
 def test_curl_can_send_a_file_in_a_form_and_as_the_body(api: str, tmp_path: Path) -> None:
@@ -254,9 +254,10 @@ def test_curl_can_send_a_file_in_a_form_and_as_the_body(api: str, tmp_path: Path
     form = curl("-F", f"file=@{file}")
     assert form == curl("-H", "Content-Type: text/csv", "--data-binary", f"@{file}")
     header, car, nothing, end = form.split("\r\n")
-    assert header == "make,model,score,make_2,model_2,score_2"
-    assert car == "Peugeot,206,100,Peugeot,206+,66"
-    assert (nothing, end) == (",,0,,,", "")
+    added = "matched_make,matched_model,score,matched_make_2,matched_model_2,score_2"
+    assert header == f"make,model,{added}"
+    assert car == "peugeot,206,Peugeot,206,100,Peugeot,206+,66"
+    assert (nothing, end) == (",,,,0,,,", "")
 
 
 def test_a_folder_of_tables_is_served_under_a_stage_too(tmp_path: Path) -> None:
@@ -300,6 +301,7 @@ def test_urls_are_decoded_as_on_api_gateway(api: str, path: str, status: int, co
         (b"{}", "application/json", 400, "malformed_body"),
         (b"[]", "application/json", 400, "no_rows"),
         (b"PK\x03\x04", "text/csv", 400, "malformed_body"),
+        (b"plate;color\nAB 123;red\n", "text/csv", 400, "malformed_body"),
         (b"junk", "multipart/form-data; boundary=x", 400, "malformed_body"),
         (b"a,b\n" * 10_001, "text/csv", 413, "too_many_rows"),
         (b"a,b", "image/png", 415, "unsupported_media_type"),

@@ -13,16 +13,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import missing
+
 ROOT = Path(__file__).parents[2]
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not CDK.exists(), reason="the command line of the CDK is not installed; run npm ci"
-    ),
-    pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed"),
-]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True, scope="module")
+def cdk() -> None:
+    """Check that the tools are installed."""
+    if not CDK.exists():
+        missing("the command line of the CDK is not installed; run npm ci")
+    if shutil.which("node") is None:
+        missing("Node is not installed")
 
 
 def synth(out: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -38,7 +38,7 @@ from tests.integration.localstack import (
 from tests.integration.requests_table import REQUESTS, RawRequest, RawResponse, send
 from tests.integration.serving import ROOT, running_server
 from tests.integration.tools import Tools, UnavailableError
-from tests.support import PASSAT, SKODA, photo
+from tests.support import PASSAT, SKODA, missing, photo
 
 pytestmark = pytest.mark.slow
 
@@ -69,7 +69,7 @@ def cloud(tools: Tools) -> Iterator[LocalStack]:
         with running_localstack() as running:
             yield running
     except UnavailableError as error:
-        pytest.skip(str(error))
+        missing(str(error))
 
 
 @pytest.fixture(scope="module")

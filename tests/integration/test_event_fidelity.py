@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import threading
@@ -29,11 +30,14 @@ from tests.integration.event_differences import (
 from tests.integration.requests_table import REQUESTS as COMMON
 from tests.integration.requests_table import RawRequest, RawResponse, send
 from tests.integration.serving import running_server
+from tests.support import missing
 
 _WHY = "needs AWS SAM, which `make test SLOW=yes` installs"
-sam_event = pytest.importorskip("samcli.local.apigw.event_constructor", reason=_WHY)
-sam_errors = pytest.importorskip("samcli.local.apigw.service_error_responses", reason=_WHY)
-sam_route = pytest.importorskip("samcli.local.apigw.route", reason=_WHY)
+if importlib.util.find_spec("samcli") is None:
+    missing(_WHY)
+sam_event = importlib.import_module("samcli.local.apigw.event_constructor")
+sam_errors = importlib.import_module("samcli.local.apigw.service_error_responses")
+sam_route = importlib.import_module("samcli.local.apigw.route")
 
 CONTRACT = yaml.safe_load(
     (Path(__file__).parents[2] / "lambda_src/openapi.yaml").read_text("utf-8")

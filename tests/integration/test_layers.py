@@ -22,7 +22,7 @@ from infra.layers.bytecode import find_python
 from infra.layers.contents import LAYERS, ROOT
 from infra.layers.locks import read_lock
 from infra.layers.tree import unzipped_size
-from tests.support import SKODA, encode, event, multipart_event, photo
+from tests.support import SKODA, encode, event, missing, multipart_event, photo
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +60,7 @@ def layers(of_each: dict[FunctionName, list[LayerBuild]]) -> list[LayerBuild]:
 def python() -> Path:
     found = find_python()
     if found is None:
-        pytest.skip("no Python 3.13 on this machine")
+        missing("no Python 3.13 on this machine")
     return found
 
 

@@ -22,8 +22,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Download, FilePayload, Page, Route, expect
 
 from tests.integration.serving import running_server
-from tests.integration.test_answers import PASSAT_CAR, SKODA_CAR, TOLERANCE
-from tests.support import PASSAT, SKODA, encode
+from tests.integration.test_answers import PASSAT_CAR, SKODA_CAR, TOLERANCE, assert_near
+from tests.support import PASSAT, SKODA, encode, missing
 
 KEY = "a-key-for-this-test"
 
@@ -118,8 +118,87 @@ def crowd(page: Page, count: int, *, kinds: int = 1) -> None:
             step = image["width"] // count
             image["objects"] = [
                 {**first, "class_name": f"vehicle {i % kinds}", "confidence": 0.9}
+                | {"display": f"vehicle {i % kinds}", "certain": False}
                 | {"x1": i * step, "x2": (i + 1) * step - 1, "y1": 90, "y2": 200}
                 for i in range(count)
+            ]
+        route.fulfill(json=answer)
+
+    page.route("**/predict?*", answer)
+
+
+def level(name: str, prob: float, *, certain: bool) -> dict[str, Any]:
+    return {"name": name, "prob": prob, "certain": certain}
+
+
+GOLF = {
+    "class_name": "car",
+    "display": "Volkswagen Golf",
+    "certain": True,
+    "pred": ["Volkswagen Golf Hatchback 2012", "Volkswagen Golf Hatchback 1991"],
+    "prob": [0.55, 0.4],
+    "make": level("Volkswagen", 0.98, certain=True),
+    "model": level("Volkswagen Golf", 0.95, certain=True),
+    "reference": {"make": "Volkswagen", "model": "Golf"},
+}
+SOME_VOLKSWAGEN = {
+    "class_name": "car",
+    "display": "Volkswagen",
+    "certain": False,
+    "pred": ["Volkswagen Polo", "Volkswagen Golf Hatchback 2012"],
+    "prob": [0.52, 0.44],
+    "make": level("Volkswagen", 0.97, certain=True),
+    "model": level("Volkswagen Polo", 0.52, certain=False),
+    "reference": {"make": "Volkswagen", "model": "Polo"},
+}
+UNSURE = {
+    "class_name": "truck",
+    "display": "truck",
+    "certain": False,
+    "pred": ["Renault Clio", "Peugeot 208"],
+    "prob": [0.31, 0.22],
+    "make": level("Renault", 0.36, certain=False),
+    "model": level("Renault Clio", 0.31, certain=False),
+    "reference": {"make": "Renault", "model": "Clio"},
+}
+CLIO = {
+    "class_name": "car",
+    "display": "Renault Clio",
+    "certain": True,
+    "pred": ["Renault Clio", "Peugeot 208"],
+    "prob": [0.96, 0.02],
+    "make": level("Renault", 0.97, certain=True),
+    "model": level("Renault Clio", 0.96, certain=True),
+    "reference": None,
+}
+BUS = {
+    "class_name": "bus",
+    "display": "bus",
+    "certain": False,
+    "pred": [],
+    "prob": [],
+    "make": None,
+    "model": None,
+    "reference": None,
+}
+MOTORCYCLE = {**BUS, "class_name": "motorcycle", "display": "motorcycle"}
+BICYCLE = {**BUS, "class_name": "bicycle", "display": "bicycle"}
+STREET = [GOLF, SOME_VOLKSWAGEN, UNSURE, CLIO, BUS, MOTORCYCLE, BICYCLE]
+
+
+def street(page: Page) -> None:
+    """Put vehicles with names of every certainty into each photo of the next responses."""
+
+    def answer(route: Route) -> None:
+        answer = route.fetch().json()
+        for image in answer["images"]:
+            if image["error"]:
+                continue
+            step = image["width"] // len(STREET)
+            image["objects"] = [
+                {**vehicle, "confidence": 0.91, "label": ""}
+                | {"x1": i * step, "x2": (i + 1) * step - 1, "y1": 90, "y2": 200}
+                for i, vehicle in enumerate(STREET)
             ]
         route.fulfill(json=answer)
 
@@ -166,23 +245,53 @@ def test_two_photos_and_a_url_in_one_request(api: str, photo_host: str, browser:
         assert np.abs(np.subtract((left, top, right, bottom), SKODA_CAR)).max() <= TOLERANCE
 
 
-def test_the_example_shows_results_to_someone_without_a_photo(api: str, browser: Browser) -> None:
-    with visit(browser, api) as page:
-        # When a new user clicks the example
-        with page.expect_response(lambda r: r.request.method == "POST") as response:
-            page.get_by_role("button", name="Try an example").click()
+def try_example(page: Page, caption: str) -> Any:
+    """Click an example and return the image of the answer."""
+    with page.expect_response(lambda r: r.request.method == "POST") as response:
+        page.get_by_role("group", name="Try an example").get_by_role("button", name=caption).click()
+    expect(page.locator("#results-title")).to_be_focused()
+    [image] = response.value.json()["images"]
+    return image
 
-        # Then its cars are boxed, the large one where it is
-        expect(page.locator("#results-title")).to_have_text("3 vehicles in 1 photo")
-        expect(page.locator("#results-title")).to_be_focused()
-        [image] = response.value.json()["images"]
-        assert (image["name"], image["width"]) == ("example.webp", 350)
-        car = image["objects"][0]
-        box = np.multiply([car[side] for side in ("x1", "y1", "x2", "y2")], 518 / 350)
-        assert np.abs(box - SKODA_CAR).max() <= 2 * TOLERANCE
-        # And it is in the tray like any other photo
+
+def test_an_example_shows_results_to_someone_without_a_photo(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # When a new user clicks an example
+        image = try_example(page, "A pickup")
+
+        # Then the pickup in it has its name
+        assert (image["name"], image["width"]) == ("pickup.webp", 900)
+        pickup = min(image["objects"], key=lambda o: int(o["x1"]))
+        assert pickup["pred"][0].startswith("Ford F-150")
+        # And the photo is in the tray like any other
         expect(page.locator("#tray li")).to_have_count(1)
-        expect(page.locator("#example")).to_be_hidden()
+        expect(page.locator("#examples")).to_be_hidden()
+
+
+def test_an_example_is_a_street_full_of_traffic(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        image = try_example(page, "A busy street")
+        cars = [o for o in image["objects"] if o["confidence"] >= 0.4]
+        assert len(cars) >= 7
+
+
+def test_an_example_is_a_car_that_the_classifier_does_not_know(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        image = try_example(page, "A car it does not know")
+        car = max(image["objects"], key=lambda o: int(o["x2"]) - int(o["x1"]))
+        assert_near((car["x1"], car["y1"], car["x2"], car["y2"]), SKODA_CAR)
+        assert not car["certain"]
+
+
+def test_an_example_that_cannot_be_loaded_is_reported(api: str, browser: Browser) -> None:
+    with visit(browser, api, failing=True) as page:
+        # Given a server that is not reached any more
+        page.route("**/street.webp", lambda route: route.abort())
+        # When
+        page.get_by_role("button", name="A busy street").click()
+        # Then
+        expect(page.locator("#problem")).to_contain_text("The server could not be reached")
+        expect(page.locator("#tray li")).to_have_count(0)
 
 
 def test_the_whole_frame_opens_the_file_chooser(api: str, browser: Browser) -> None:
@@ -358,6 +467,9 @@ def test_filters_apply_at_once_without_a_request(api: str, browser: Browser) -> 
         # Given all objects of two photos
         page.get_by_text("All objects", exact=True).click()
         answer = choose_and_send(page, SKODA, PASSAT)
+        # The code shows classes, because these objects have no names
+        page.get_by_role("tab", name="Python").click()
+        expect(page.locator("#snippet")).to_contain_text('found["class_name"]')
         requests: list[str] = []
         page.on("request", lambda request: requests.append(request.url))
 
@@ -424,13 +536,15 @@ def test_a_large_photo_is_scaled_down_in_the_browser_and_its_boxes_mapped_back(
     ran = subprocess.run(
         [sys.executable, "-c", python], cwd=tmp_path, capture_output=True, timeout=60, check=True
     )
-    assert len(json.loads(ran.stdout)["images"][0]["objects"]) > 0
+    said = ran.stdout.decode().splitlines()
+    assert said
+    assert all(line.startswith("large.jpg ") for line in said)
     with visit(browser, f"http://{photo_host}/", failing=True) as page:
         page.set_content('<input type="file" multiple>')
         page.set_input_files("input", tmp_path / "large.jpg")
-        with page.expect_console_message() as said:
+        with page.expect_response(lambda r: r.request.method == "POST") as response:
             page.add_script_tag(type="module", content=javascript)
-        shown = json.loads(said.value.text)["images"][0]
+        [shown] = response.value.json()["images"]
     assert (shown["name"], shown["width"]) == ("large.jpg", answer["images"][0]["width"])
 
 
@@ -451,7 +565,9 @@ def test_csv_contains_what_is_shown(api: str, browser: Browser) -> None:
         assert [(int(r["x1"]), int(r["y2"]), r["class"]) for r in found] == [
             (o["x1"], o["y2"], o["class_name"]) for o in expected
         ]
-        assert [r["name"] for r in found] == [o["pred"][0] for o in expected]
+        assert [(r["display"], r["name"]) for r in found] == [
+            (o["display"], "".join(o["pred"][:1])) for o in expected
+        ]
         # And the photo that failed has the reason, in a cell that no spreadsheet executes
         [failed] = [row for row in rows if row["error"]]
         assert (failed["picture"], failed["error"]) == ("'=1+1.txt", "not_an_image")
@@ -603,22 +719,25 @@ def test_snippets_make_the_same_request(
             page.get_by_role("tab", name=name).click()
             texts[name] = page.locator("#snippet").inner_text()
 
-    # When each is run unchanged, in the folder of the files; then the objects are the same
+    # When each is run unchanged, in the folder of the files
     expected = [image["objects"] for image in answer["images"]]
+    shown = [f"{i['name']} {found['display']}" for i in answer["images"] for found in i["objects"]]
     (awkward.parent / "carlens.mjs").write_text(texts["Node.js"], "utf-8")
-    commands = [
-        ["sh", "-c", texts["curl"]],
-        [sys.executable, "-c", texts["Python"]],
-    ]
-    if shutil.which("node"):
-        commands.append(["node", str(awkward.parent / "carlens.mjs")])
-    for command in commands:
-        environment = {**os.environ, "CARLENS_API_KEY": key}
+
+    def run(*command: str) -> str:
+        environment = {**os.environ, "CARLENS_API_KEY": key, "PYTHONIOENCODING": "utf-8"}
         ran = subprocess.run(
             command, cwd=awkward, env=environment, capture_output=True, timeout=60, check=False
         )
         assert ran.returncode == 0, ran.stderr.decode()
-        assert [image["objects"] for image in json.loads(ran.stdout)["images"]] == expected
+        return ran.stdout.decode()
+
+    # Then curl gets the same objects, and the others say what to show for each
+    got = json.loads(run("sh", "-c", texts["curl"]))
+    assert [image["objects"] for image in got["images"]] == expected
+    assert run(sys.executable, "-c", texts["Python"]).splitlines() == shown
+    if shutil.which("node"):
+        assert run("node", str(awkward.parent / "carlens.mjs")).splitlines() == shown
     assert ("x-api-key" in texts["curl"]) == bool(key)
     assert key not in texts["curl"] or not key
 
@@ -626,12 +745,13 @@ def test_snippets_make_the_same_request(
     with visit(browser, f"http://{photo_host}/", failing=True) as page:
         page.set_content('<input type="file" multiple>')
         page.set_input_files("input", photos)
-        with page.expect_console_message() as said:
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        with page.expect_console_message(lambda _: len(said) == len(shown)):
             page.add_script_tag(
                 type="module", content=texts["JavaScript"].replace("YOUR_API_KEY", key)
             )
-        shown = json.loads(said.value.text)
-    assert [image["objects"] for image in shown["images"]] == expected
+    assert said == shown
 
 
 # Errors ------------------------------------------------------------------------------------
@@ -991,7 +1111,7 @@ def test_forced_colors_show_how_to_remove_a_photo(api: str, browser: Browser) ->
 def _axe() -> str:
     found = importlib.util.find_spec("axe_playwright_python")
     if found is None or found.origin is None:
-        pytest.skip("axe-playwright-python is not installed")
+        missing("axe-playwright-python is not installed")
     return (Path(found.origin).parent / "axe.min.js").read_text("utf-8")
 
 
@@ -1001,8 +1121,11 @@ def test_axe_finds_no_serious_issue(api: str, browser: Browser, scheme: str, vie
     axe = _axe()
     with visit(browser, api, color_scheme=scheme) as page:
         if view == "photos":
-            page.get_by_text("All objects", exact=True).click()
+            street(page)
+            page.locator("#known > summary").click()
             choose_and_send(page, SKODA, junk(), PASSAT)
+            page.locator("details.row-of summary").first.click()
+            expect(page.locator("#known-list li").first).to_be_visible()
         elif view == "names":
             page.get_by_role("link", name="Names", exact=True).click()
             write_name(page, "lamborgini", "galardo")
@@ -1033,7 +1156,11 @@ def test_nothing_is_cut_off_at_any_width(
 ) -> None:
     viewport = {"width": width, "height": 800}
     with visit(browser, api, locale=locale, viewport=viewport) as page:
+        street(page)
+        page.locator("#known > summary").click()
         choose_and_send(page, SKODA, junk("n" * 80 + ".png"))
+        page.locator("details.row-of").evaluate_all("rows => rows.forEach(row => row.open = true)")
+        expect(page.locator("#known-list li").first).to_be_visible()
         assert _overflow(page) <= 0
         page.locator('[data-view="names"]').click()
         page.locator("#make").fill("lamborgini")
@@ -1345,12 +1472,14 @@ def test_name_matching_can_be_tried(api: str, browser: Browser) -> None:
         form.get_by_role("button", name="Copy curl").click()
         curl = page.evaluate("navigator.clipboard.readText()")
         form.get_by_role("button", name="Send").click()
-        expect(form.locator("pre")).to_contain_text("Renault,Clio,")
+        expect(form.locator("pre")).to_contain_text(",Renault,Clio,")
         as_text = form.locator("pre").inner_text()
         form.get_by_label("Body as").select_option("multipart/form-data")
         form.get_by_label("CSV file").set_input_files(rows_file("marque;modele\nvw;golf\n"))
         form.get_by_role("button", name="Send").click()
-        expect(form.locator("pre")).to_contain_text("marque;modele;score\nVolkswagen;Golf;100")
+        expect(form.locator("pre")).to_contain_text(
+            "marque;modele;matched_marque;matched_modele;score\nvw;golf;Volkswagen;Golf;100"
+        )
         form.get_by_label("Body as").select_option("application/json")
         form.get_by_role("button", name="Send").click()
         expect(form.locator("pre")).to_contain_text('"make": "Volkswagen"')
@@ -1450,7 +1579,7 @@ def test_a_file_of_names_gives_a_file_to_download(api: str, browser: Browser) ->
             page.get_by_role("button", name="Download the answer").click()
 
         assert download.value.suggested_filename == "cars-europe-carlens.csv"
-        assert [(r["make"], r["model"]) for r in rows_of(download.value)] == [
+        assert [(r["matched_make"], r["matched_model"]) for r in rows_of(download.value)] == [
             ("Renault", "Clio"),
             ("Volkswagen", "Golf"),
         ]
@@ -1510,6 +1639,161 @@ def test_the_view_of_names_is_available_in_french(api: str, browser: Browser) ->
         expect(page.get_by_label("Make", exact=True)).to_have_value("zzzz")
 
 
+# Names of vehicles -------------------------------------------------------------------------
+
+
+def test_all_kinds_of_vehicles_are_found(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # When a photo is sent, then the page asks for every kind
+        with page.expect_request("**/predict?*") as request:
+            choose_and_send(page, SKODA)
+        assert "classes=bicycle,bus,car,motorcycle,truck" in request.value.url
+        assert "classes=bicycle,bus,car,motorcycle,truck" in page.locator("#snippet").inner_text()
+
+        # And each is boxed, and can be switched off by its kind
+        street(page)
+        send(page)
+        assert shown_boxes(page) == len(STREET)
+        switches = page.locator("#kinds label:visible")
+        expect(switches).to_have_text(["car 3", "truck 1", "bus 1", "motorcycle 1", "bicycle 1"])
+        page.locator("#kinds label", has_text="bus").click()
+        page.locator("#kinds label", has_text="car").click()
+        expect(page.locator(".tag:visible span")).to_have_text(["Truck", "Motorcycle", "Bicycle"])
+
+
+def test_a_detector_without_some_kinds_is_not_asked_for_them(api: str, browser: Browser) -> None:
+    with visit(browser, "about:blank") as page:
+        # Given a detector that knows no bicycles
+        models = page.request.get(f"{api}/models").json()
+        models["detector"]["classes"].remove("bicycle")
+        page.route("**/models", lambda route: route.fulfill(json=models))
+        page.goto(api)
+        page.wait_for_selector("#knows:not([hidden])")
+
+        # Then the API chooses what to look for
+        expect(page.locator("#snippet")).not_to_contain_text("classes")
+        with page.expect_request("**/predict?*") as request:
+            choose_and_send(page, SKODA)
+        assert "classes" not in request.value.url
+
+
+@pytest.mark.parametrize(
+    ("locale", "kinds", "guesses", "headings"),
+    [
+        (
+            "en-US",
+            ("Truck", "Bus", "Motorcycle", "Bicycle"),
+            ["Perhaps Volkswagen Polo (52%)", "Perhaps Renault Clio (31%)"],
+            (
+                "Full names. All are guesses:",
+                "Full names. The first is certain, the others are not:",
+            ),
+        ),
+        (
+            "fr-FR",
+            ("Camion", "Bus", "Moto", "Vélo"),
+            [
+                "Peut-être Volkswagen Polo (52\u202f%)",
+                "Peut-être Renault Clio (31\u202f%)",
+            ],
+            (
+                "Noms complets, tous supposés :",
+                "Noms complets. Le premier est certain, les autres non :",
+            ),
+        ),
+    ],
+)
+def test_a_guess_is_marked_as_one_and_never_a_caption(
+    api: str,
+    browser: Browser,
+    locale: str,
+    kinds: tuple[str, ...],
+    guesses: list[str],
+    headings: tuple[str, str],
+) -> None:
+    with visit(browser, api, locale=locale, viewport={"width": 1900, "height": 900}) as page:
+        # Given a certain model, a certain make, a guess, a certain full name and other kinds
+        street(page)
+        choose_and_send(page, SKODA)
+
+        # Then the captions are what is certain, or the kind
+        titles = ["Volkswagen Golf", "Volkswagen", kinds[0], "Renault Clio", *kinds[1:]]
+        expect(page.locator(".tag span")).to_have_text(titles)
+        expect(page.locator(".row-of .title")).to_have_text(titles)
+        # And guesses are called guesses, in the list only
+        expect(page.locator(".row-of .guess")).to_have_text(guesses)
+        some, sure = headings
+        expect(page.locator(".bars-name")).to_have_text([some, some, some, sure])
+        verdicts = page.locator(".levels li").evaluate_all(
+            "rows => rows.map((row) => row.classList.contains('certain'))"
+        )
+        assert verdicts == [True, True, True, False, False, False, True, True]
+        # And a box with the name of its kind looks different
+        assert page.locator(".shape.kind").count() == len(kinds)
+
+
+def test_the_csv_has_what_to_show_and_each_level(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        street(page)
+        choose_and_send(page, SKODA)
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download CSV").click()
+        rows = rows_of(download.value)
+    assert [row["display"] for row in rows] == [vehicle["display"] for vehicle in STREET]
+    golf, volkswagen, unsure, _, bus, *_ = rows
+    wanted = {
+        "certain": "true",
+        "make": "Volkswagen",
+        "make_probability": "0.98",
+        "make_certain": "true",
+        "model": "Volkswagen Golf",
+        "model_probability": "0.95",
+        "model_certain": "true",
+        "name": "Volkswagen Golf Hatchback 2012",
+        "probability": "0.55",
+    }
+    assert {column: golf[column] for column in wanted} == wanted
+    assert (volkswagen["make_certain"], volkswagen["model_certain"]) == ("true", "false")
+    assert (unsure["certain"], unsure["make_certain"], unsure["name"]) == (
+        "false", "false", "Renault Clio",
+    )  # fmt: skip
+    assert (bus["certain"], bus["make"], bus["model"], bus["name"]) == ("false", "", "", "")
+
+
+def test_the_cars_that_it_was_taught_can_be_searched(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        classifier = page.request.get(f"{api}/models").json()["classifier"]
+        count, makes = len(classifier["classes"]), len(classifier["makes"])
+        # When the list is opened
+        page.get_by_text(f"{count} cars in {makes} makes", exact=True).click()
+
+        # Then it has every car, below its make
+        names = page.locator("#known-list ul li")
+        expect(names).to_have_count(count)
+        expect(page.locator("#known-list strong")).to_have_count(makes)
+        whole = page.locator("#known-list > li").evaluate_all(
+            """rows => rows.flatMap((row) => [...row.querySelectorAll("ul li")].map((car) =>
+                `${row.querySelector("strong").textContent} ${car.textContent}`))"""
+        )
+        assert sorted(whole) == sorted(classifier["classes"])
+
+        # And a search finds the cars with all of its words
+        page.get_by_label("Search these cars").fill("golf VOLKS")
+        expect(names.locator("visible=true")).to_have_text(
+            ["Golf Hatchback 2012", "Golf Hatchback 1991"]
+        )
+        expect(page.locator("#known-list strong:visible")).to_have_text(["Volkswagen"])
+        expect(page.locator("#known-count")).to_have_text("2 cars")
+        # And one without a result says what that means, in both languages
+        page.get_by_label("Search these cars").fill("Lada Niva")
+        expect(page.locator("#known-count")).to_contain_text("Carlens was not taught this car.")
+        page.get_by_role("button", name="Français").click()
+        expect(page.locator("#known-count")).to_contain_text(
+            "Carlens n’a pas appris cette voiture."
+        )
+        expect(page.locator("#known-title")).to_have_text(f"{count} voitures de {makes} marques")
+
+
 def test_a_certain_name_shows_its_reference(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         # Given a photo in which one pass shows a car that the classifier is certain of
@@ -1523,9 +1807,10 @@ def test_a_certain_name_shows_its_reference(api: str, browser: Browser) -> None:
             for image in answer["images"]
             for o in image["objects"]
             if o["certain"] and o["reference"]
+            if o["display"] != f"{o['reference']['make']} {o['reference']['model']}"
         ]
         assert named
-        # Then these cars, and no others, have their reference in their rows
+        # Then each has its reference in its row, unless it has the same name
         rows = [f"Reference: {r['make']} {r['model']}" for r in named]
         expect(page.locator(".row-of:visible .reference-name")).to_have_text(rows)
 
@@ -1544,15 +1829,17 @@ def test_without_a_classifier_vehicles_have_no_names(browser: Browser) -> None:
         assert shown
         assert all(found["pred"] == [] for found in shown)
         expect(page.locator(".row-of:visible .title")).to_have_text(
-            [found["class_name"] for found in shown]
+            [found["class_name"].capitalize() for found in shown]
         )
         expect(page.locator("details.row-of")).to_have_count(0)
         expect(page.locator("#running")).to_have_text(re.compile(r"^ssdlite\S+ [\d.]+$"))
         expect(page.locator("#knows")).to_be_hidden()
+        expect(page.locator("#legend")).to_be_hidden()
+        expect(page.locator("#names-cars")).to_be_hidden()
         with page.expect_download() as download:
             page.get_by_role("button", name="Download CSV").click()
         rows = rows_of(download.value)
-        assert [(row["class"], row["name"], row["certain"], row["make"]) for row in rows] == [
+        assert [(row["display"], row["name"], row["certain"], row["make"]) for row in rows] == [
             (found["class_name"], "", "false", "") for found in shown
         ]
 

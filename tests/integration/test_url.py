@@ -17,6 +17,7 @@ import pytest
 
 from carlens.errors import UrlFailed, UrlRefused
 from carlens.inputs.url_fetcher import Transport, fetch
+from tests.support import missing
 
 PICTURE = bytes(range(256)) * 512  # 128 KiB
 MAX_BYTES = len(PICTURE)
@@ -287,7 +288,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Create a key and a self-signed certificate for localhost, in one file."""
     openssl = shutil.which("openssl")
     if openssl is None:
-        pytest.skip("needs the openssl command to create a certificate")
+        missing("needs the openssl command to create a certificate")
     path = tmp_path_factory.mktemp("tls") / "localhost.pem"
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]

@@ -35,7 +35,7 @@ def test_predict_answers_with_vehicles_without_names(alone: FakeApp) -> None:
     assert answer == [
         [
             {"x1": 1, "y1": 2, "x2": 30, "y2": 20, "class_name": "car", "confidence": 0.9568,
-             "label": "car: 0.96", "pred": [], "prob": []},
+             "label": "car: 0.96", "display": "car", "certain": False, "pred": [], "prob": []},
         ]
     ]  # fmt: skip
     assert violations(answer, ref("Prediction")) == []
@@ -49,7 +49,8 @@ def test_the_detailed_form_says_that_there_is_no_classifier(alone: FakeApp) -> N
     assert answer["models"]["classifier"] is None
     (found,) = answer["images"][0]["objects"]
     assert found["label"] == "car: 0.96"
-    assert (found["certain"], found["make"], found["reference"]) == (False, None, None)
+    assert (found["certain"], found["display"]) == (False, "car")
+    assert (found["make"], found["model"], found["reference"]) == (None, None, None)
     assert violations(answer, ref("Prediction")) == []
 
 
@@ -73,8 +74,8 @@ def test_models_and_health_say_that_there_is_no_classifier(alone: FakeApp) -> No
     assert violations(health, ref("Health")) == []
 
 
-@pytest.mark.parametrize("asked", ["truck", "car,truck"])
-def test_predict_accepts_cars_and_trucks(alone: FakeApp, asked: str) -> None:
+@pytest.mark.parametrize("asked", ["truck", "car,truck", "bus,bicycle"])
+def test_predict_accepts_vehicles(alone: FakeApp, asked: str) -> None:
     status, _ = alone.send(multipart_event("/predict", PICTURE, query={"classes": asked}))
 
     assert status == 200
@@ -110,7 +111,8 @@ def test_the_shipped_detector_works_alone() -> None:
     assert len(unnamed[0]) == len(named[0])
     for before, after in zip(named[0], unnamed[0], strict=True):
         label = f"{before['class_name']}: {before['confidence']:.2f}"
-        assert after == before | {"pred": [], "prob": [], "label": label}
+        unnamed = {"display": before["class_name"], "certain": False, "pred": [], "prob": []}
+        assert after == before | unnamed | {"label": label}
 
 
 @pytest.fixture
@@ -141,7 +143,7 @@ def test_a_classifier_that_does_not_fit_the_detector_makes_only_predict_unavaila
     # Then only the log has the reason
     assert (status, refused["error"]["code"]) == (503, "models_unavailable")
     reason = f"{Config.classifier}: applies_to has no class of {Config.detector}"
-    assert reason in caplog.text
+    assert caplog.text.count(reason) == 1
     assert reason not in refused["error"]["message"]
 
     # And everything else answers
@@ -161,11 +163,27 @@ def test_applies_to_of_the_settings_makes_it_fit(misfit: Path) -> None:
     assert found[0][0]["pred"]
 
 
-def test_applies_to_of_the_settings_are_the_classes_of_predict() -> None:
-    status, refused = answers("/predict", {"classes": "truck"}, applies_to=("car", "bus"))
+def test_applies_to_of_the_settings_are_the_classes_that_predict_names() -> None:
+    # Given a deployment that names only trucks
+    _, default = answers("/predict", applies_to=("truck",))
+    _, asked = answers("/predict", {"classes": "car,truck"}, applies_to=("truck",))
+
+    # Then it finds only trucks unless cars are asked for, which have no name
+    assert {found["class_name"] for found in default[0]} <= {"truck"}
+    cars = [found for found in asked[0] if found["class_name"] == "car"]
+    assert cars
+    assert all(found["pred"] == [] and found["display"] == "car" for found in cars)
+
+
+def test_applies_to_of_the_settings_may_have_a_class_that_is_not_a_vehicle() -> None:
+    applies_to = ("car", "boat")
+
+    status, refused = answers("/predict", {"classes": "person"}, applies_to=applies_to)
 
     assert status == 400
-    assert "choose from car, bus" in refused["error"]["message"]
+    message = "choose from bicycle, car, motorcycle, bus, truck, boat."
+    assert refused["error"]["message"].endswith(message)
+    assert answers("/predict", {"classes": "boat"}, applies_to=applies_to)[0] == 200
 
 
 @pytest.mark.parametrize("classifier", [Config.classifier, NO_CLASSIFIER])

@@ -5,19 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
-from carlens.catalog.normalize import tokenize
+from carlens.catalog.headings import MAX_TITLE_ROWS, Header, find_header
 
 _MAX_COLUMNS = 200
 # Of delimiters that split equally many rows the first wins: people write 1,5 but not 1;5.
 _DELIMITERS = ("\t", ";", ",")
 # ASCII's unit separator never occurs in a text, so it keeps a single column whole.
 _NO_DELIMITER = "\x1f"
-_SAMPLE_ROWS = 20
+_SAMPLE_ROWS = MAX_TITLE_ROWS + 1
+# The header is looked for in this number of lines, which may be empty.
+_MAX_LINES_ABOVE = 50
 _SAMPLE_CHARS = 50_000
 
 # The first line that tells Excel the delimiter.
@@ -29,44 +31,22 @@ _OTHER_FORMATS = {
     b"\x1f\x8b": "a gzip archive",
     b"%PDF": "a PDF",
 }
+# A mark of UTF-32 starts with one of UTF-16.
+_MARKED_ENCODINGS = {
+    (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"): "utf-32",
+    (b"\xff\xfe", b"\xfe\xff"): "utf-16",
+}
+# Spreadsheets save tables as HTML or XML under the name of an Excel workbook.
+_MARKUP = re.compile(r"\s*<(?:!doctype|\?xml|html|table|!--)", re.IGNORECASE)
+_JSON = re.compile(r'\s*(?:(?:\[\s*)?\{\s*["}]|\[\s*["\[])')
+# Control characters and code points that text seldom has. ISO 2022 uses the escape.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ue000-\uf8ff\ufffe\uffff]")
+_MAX_CONTROL = 0.02  # their share in a text
 
-# Words of column headings, tokenized. Names of models cannot be among them: Fiat has a Tipo.
-MAKE_HEADINGS = frozenset(
-    (
-        *("MAKE", "BRAND", "MANUFACTURER", "MARQUE", "CONSTRUCTEUR", "FABRICANT"),
-        *("MARKE", "HERSTELLER", "FABRIKAT", "MARCA", "FABRICANTE", "MONTADORA"),
-        *("CASA", "FABBRICANTE", "COSTRUTTORE", "MERK", "FABRIKANT", "MARKA", "PRODUCENT"),
-        *("MERKE", "MAERKE", "MERKKI", "ZNACKA"),
-    )
-)
-MODEL_HEADINGS = frozenset(("MODEL", "MODELE", "GAMME", "MODELL", "MODELO", "MODELLO", "MALLI"))
-_FRENCH_HEADINGS = frozenset(("MARQUE", "MODELE"))
-# A heading with one of these words is another column (`model_year`) or data (`brand new`).
-_EXCLUDED = frozenset(
-    ("ID", "CODE", "NUMBER", "YEAR", "ANNEE", "JAHR", "BAUJAHR", "ANO", "ANNO", "NEW")
-)
+_BINARY = "The file is binary, not a CSV; save it as CSV and send that."
 
-
-@dataclass(frozen=True)
-class Header:
-    """The columns that a header row names.
-
-    Attributes
-    ----------
-    make, model : int or None
-        Index of the column; None if it is not named. Both are the same if one column is for both.
-    is_french : bool
-        Whether the columns are named `marque` and `modele`.
-    """
-
-    make: int | None
-    model: int | None
-    is_french: bool
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether make and model are named, each with its own column."""
-        return None not in (self.make, self.model) and self.make != self.model
+# What DOS and CP/M put at the end of a text.
+_END = "\r\n\x00\x1a"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +58,11 @@ class CsvFile:
     delimiter : str
         A comma if there is a single column.
     first_row : list of str
-        The cells of the first row, whether header or data.
+        The cells of the header, or of the first row if there is no header.
     header : Header or None
-        None if the first row is data.
+        None if all rows are data.
     rows : list of (line, cells)
-        All rows but the header, each with the number of the line on which it starts.
+        The rows below the header, each with the number of the line on which it starts.
     """
 
     delimiter: str
@@ -94,7 +74,7 @@ class CsvFile:
 def read_csv(data: bytes, max_rows: int) -> CsvFile:
     """Read CSV with any common encoding and delimiter, with or without a header.
 
-    Blank lines at the start and end are not rows.
+    Blank lines at the start and end are not rows, nor are titles and empty rows above the header.
 
     Parameters
     ----------
@@ -107,7 +87,7 @@ def read_csv(data: bytes, max_rows: int) -> CsvFile:
     ValueError
         The data are not CSV. The message is a sentence for the user.
     """
-    decoded = _decode(data).rstrip("\r\n")
+    decoded = _to_text(data).rstrip(_END)
     text = decoded.lstrip("\r\n")
     blank = decoded[: len(decoded) - len(text)]
     first_line = 1 + (blank.count("\n") or blank.count("\r"))
@@ -115,65 +95,67 @@ def read_csv(data: bytes, max_rows: int) -> CsvFile:
     delimiter = sep_line[1] if sep_line else _find_delimiter(text)
     start = 1 if sep_line else 0
     records = _records(text, delimiter or _NO_DELIMITER, line=first_line)
-    rows = list(islice(records, start, start + max_rows + 2))
+    rows = list(islice(records, start, start + max_rows + 2 + _MAX_LINES_ABOVE))
     for line, cells in rows:
         if len(cells) > _MAX_COLUMNS:
             raise ValueError(
                 f"Line {line} of the CSV has {len(cells):,} columns, but at most {_MAX_COLUMNS} "
                 "are allowed; keep only make and model."
             )
-    first_row = rows[0][1] if rows else []
-    header = read_header(first_row)
+    found = find_header([cells for _, cells in rows[:_MAX_LINES_ABOVE]])
+    index, header = found or (0, None)
+    first_row = rows[index][1] if rows else []
+    below = rows[index + 1 :] if header else rows
     return CsvFile(
         delimiter=delimiter or ",",
         first_row=first_row,
         header=header,
-        rows=rows[1:] if header else rows,
+        rows=below[: max_rows + 1],
     )
 
 
-def read_header(cells: Sequence[str]) -> Header | None:
-    """Find the columns of make and model by the words in their headings.
-
-    Returns
-    -------
-    Header or None
-        None for a row of data such as `Tesla,Model 3`. A header names both columns, or has a
-        heading that is just the word for one of them.
-    """
-    headings = [frozenset(tokenize(cell)) for cell in cells]
-    make, model = (_find_column(headings, known) for known in (MAKE_HEADINGS, MODEL_HEADINGS))
-    found = [column for column in (make, model) if column is not None]
-    if len(found) < 2 and not any(len(headings[column]) == 1 for column in found):
-        return None
-    return Header(make, model, all(headings[column] & _FRENCH_HEADINGS for column in found))
-
-
-def _find_column(headings: Sequence[frozenset[str]], known: frozenset[str]) -> int | None:
-    columns = [
-        column
-        for column, words in enumerate(headings)
-        # A cell with a number is the name of a model: `Model 3`.
-        if words & known and not words & _EXCLUDED and not any(map(str.isdigit, words))
-    ]
-    # The shortest heading is the most specific: `make` rather than `make and model`.
-    return min(columns, key=lambda column: len(headings[column]), default=None)
+def _to_text(data: bytes) -> str:
+    text, is_unicode = _decode(data)
+    text = text.lstrip("\ufeff")
+    if _MARKUP.match(text):
+        raise ValueError("The file is HTML or XML, not a CSV; save it as CSV and send that.")
+    if _JSON.match(text):
+        raise ValueError("The file is JSON, not a CSV; send it as application/json.")
+    start = text[:_SAMPLE_CHARS].rstrip(_END)
+    controls = len(_CONTROL.findall(start))
+    # Text in UTF-8 may have a stray one, but a few random bytes are seldom UTF-8.
+    if controls > max(int(is_unicode), _MAX_CONTROL * len(start)):
+        raise ValueError(_BINARY)
+    # Text that was converted to Windows line ends twice.
+    return re.sub(r"\r{2,}\n", "\r\n", text) if "\r\r\n" in text else text
 
 
-def _decode(data: bytes) -> str:
+def _decode(data: bytes) -> tuple[str, bool]:
+    """Decode a file; also return whether it is Unicode."""
     for magic, what in _OTHER_FORMATS.items():
         if data.startswith(magic):
             raise ValueError(f"The file is {what}, not a CSV; save it as CSV and send that.")
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace")
-    if data.count(0) * 4 >= len(data) > 0:
-        # Most letters have one zero byte in UTF-16; its position shows the byte order.
-        little = data[1::2].count(0) > data[::2].count(0)
-        return data.decode("utf-16-le" if little else "utf-16-be", "replace")
+    if encoding := _wide_encoding(data):
+        whole = len(data) - len(data) % (4 if "32" in encoding else 2)
+        try:
+            return data[:whole].decode(encoding), True
+        except UnicodeDecodeError as error:
+            raise ValueError(_BINARY) from error
     for encoding in ("utf-8-sig", "cp1252"):
         with suppress(UnicodeDecodeError):
-            return data.decode(encoding)
-    return data.decode("latin-1")
+            return data.decode(encoding), encoding == "utf-8-sig"
+    return data.decode("latin-1"), False
+
+
+def _wide_encoding(data: bytes) -> str | None:
+    """Return the encoding of text in UTF-16 or UTF-32, or None."""
+    for marks, encoding in _MARKED_ENCODINGS.items():
+        if data.startswith(marks):
+            return encoding
+    if data.count(0) * 4 < len(data) or not data:
+        return None
+    # Most letters have one zero byte in UTF-16; its position shows the byte order.
+    return "utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be"
 
 
 def _find_delimiter(text: str) -> str | None:
@@ -188,10 +170,10 @@ def _find_delimiter(text: str) -> str | None:
 
 
 def _delimiter_by_header(samples: Mapping[str, list[list[str]]]) -> str | None:
-    """Return the first delimiter with which the first row is a complete header."""
+    """Return the first delimiter with which there is a complete header."""
     for delimiter, rows in samples.items():
-        header = read_header(rows[0]) if rows else None
-        if header and header.is_complete:
+        found = find_header(rows)
+        if found and found[1].is_complete:
             return delimiter
     return None
 

@@ -15,6 +15,7 @@ from functools import lru_cache, partial
 
 from rapidfuzz.distance import OSA
 
+from carlens.catalog.excel_dates import undo_date
 from carlens.catalog.fuzzy_index import count_letters
 from carlens.catalog.index import CatalogIndex, build_index
 from carlens.catalog.make_candidates import (
@@ -31,7 +32,7 @@ from carlens.catalog.model_candidates import (
     find_model_of,
     find_similar_models,
 )
-from carlens.catalog.normalize import MAX_CHARS, Tokens, tokenize
+from carlens.catalog.normalize import MAX_CHARS, Tokens, key, tokenize
 from carlens.catalog.tables import Entry
 from carlens.catalog.vocabulary import Vocabulary
 
@@ -95,6 +96,17 @@ class Matcher:
         top_k : int
             How many entries to return: the match and up to `top_k - 1` alternatives.
         """
+        match = self._match(make, model, top_k)
+        names = undo_date(model)
+        if not names or (match.model and key(match.model) == key(model)):
+            return match
+        for name in names:
+            match = self._match(make, name, top_k)
+            if key(match.model) == key(name):
+                return match
+        return self._match(make, "", top_k)  # no model has the name of a date
+
+    def _match(self, make: str, model: str, top_k: int) -> Match:
         index, vocabulary = self._index, self._index.vocabulary
         text = self._parse_make(make[:MAX_CHARS])
         tokens = vocabulary.canonicalize(tokenize(model))

@@ -12,7 +12,7 @@ from carlens.errors import TableUnavailable
 from carlens.storage import FileMissing, FileTooLarge, FolderStorage, Storage, StorageError
 
 if TYPE_CHECKING:
-    from carlens.catalog.csv_reader import Header
+    from carlens.catalog.headings import Header
 
 TABLES = Path(__file__).resolve().parent / "data" / "tables"
 

@@ -30,7 +30,7 @@ from carlens.vision.detector import Detection, DetectOptions, Detector
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _EXAMPLE = _PACKAGE / "web" / "example.webp"
-_PICTURE = "check.png"
+_PICTURES = Path("build", "check")
 _COLOR = (255, 0, 80)
 
 # The first bytes of files that are taken for models.
@@ -87,7 +87,8 @@ def check(model: Path, photo: Path, output: Path | None, *, force: bool) -> None
     photo : Path
         The photo to run.
     output : Path or None
-        Where to save the photo with bounding boxes; None for `check.png` in the model's folder.
+        Where to save the photo with bounding boxes; None for `build/check/`, as a PNG file that is
+        named like the model's folder.
     force : bool
         Whether to replace files.
 
@@ -107,7 +108,7 @@ def check(model: Path, photo: Path, output: Path | None, *, force: bool) -> None
             f"{place.manifest} describes another file; move {place.weights.name} to a folder of "
             "its own, or replace the manifest with --force"
         )
-    target = output or place.folder / _PICTURE
+    target = output or _PICTURES / f"{place.folder.name}.png"
     if target.suffix.lower() not in Image.registered_extensions():
         raise CheckError(f"{target} must have the suffix of a picture, such as .png")
     if output is not None and output.exists() and not force:
@@ -116,6 +117,8 @@ def check(model: Path, photo: Path, output: Path | None, *, force: bool) -> None
         raise CheckError(f"{photo} does not exist")
     pixels = read_pixels(photo.read_bytes(), _limits())
     objects = _run(_load(place), pixels)
+    if output is None:
+        target.parent.mkdir(parents=True, exist_ok=True)
     _draw(pixels, objects).save(target)
     print(f"Wrote {target}, the photo {photo.name} with bounding boxes.")
 
@@ -173,6 +176,11 @@ def _write_draft(place: _Place, file: OnnxFile, *, force: bool) -> None:
         place.labels.write_text("\n".join(_draft_labels(guess.classes)) + "\n", "utf-8")
         print(f"Wrote {place.labels}; replace the names of the classes with those of the model.")
     place.manifest.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    if guess.score:
+        print(
+            f"Output {guess.score} may be the score of unknown vehicles; to use it, add "
+            "calibration.unknown to model.json."
+        )
     print(
         f"Wrote {place.manifest}, a draft: task {document['task']}, decoder {guess.decoder}. "
         "Compare input.color, input.mean, input.std and input.resize with the training of the "
@@ -203,12 +211,13 @@ def _run(model: OnnxModel, pixels: Pixels) -> list[Detection]:
     if manifest.task == "classify":
         classifier = Classifier(model)
         whole = Detection(0, 0, width, height, "photo", 1.0)
-        [found] = classifier.classify([classifier.crop(pixels, whole)], top_k=5)
+        [found] = classifier.classify([classifier.crop(pixels, whole)], [None], top_k=5)
         for name, prob in zip(found.names, found.probs, strict=True):
             print(f"  {prob:.2f} {name}")
         if not found.names:
             print("The model does not give numbers for this photo.")
             return []
+        print(f"Certain: {found.finest or 'nothing'}")
         return [Detection(0, 0, width, height, found.names[0], found.probs[0])]
     objects = Detector(model).detect(pixels, _options(manifest))
     print(f"{len(objects)} objects:")
@@ -255,7 +264,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", type=Path, help="an ONNX file, or the folder of a model")
     parser.add_argument("--photo", type=Path, default=_EXAMPLE, help="a photo to run")
     parser.add_argument(
-        "--output", type=Path, help=f"where to save it (default: {_PICTURE} in the model's folder)"
+        "--output", type=Path, help=f"where to save it (default: {_PICTURES / 'NAME.png'})"
     )
     parser.add_argument("--force", action="store_true", help="replace model.json and the output")
     return parser

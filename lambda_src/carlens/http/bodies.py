@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pybase64
@@ -55,8 +56,13 @@ def decompress_body(body: bytes, content_encoding: str) -> bytes:
         ) from error
 
 
-def read_json(body: bytes) -> Any:
+def read_json(body: bytes, *, parse_number: Callable[[str], Any] | None = None) -> Any:
     """Parse a JSON body.
+
+    Parameters
+    ----------
+    parse_number : callable, optional
+        Gets the text of each number and returns its value; by default an int or a float.
 
     Raises
     ------
@@ -64,7 +70,7 @@ def read_json(body: bytes) -> Any:
         The body is not JSON, or is nested too deeply.
     """
     try:
-        return json.loads(body)
+        return json.loads(body, parse_int=parse_number, parse_float=parse_number)
     except RecursionError as error:
         raise MalformedBody("The JSON body is nested too deeply; send a flatter one.") from error
     except json.JSONDecodeError as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from carlens.catalog.csv_reader import CsvFile, Header, read_csv
+from carlens.catalog.csv_reader import CsvFile, read_csv
 from carlens.catalog.matcher import Match
 from carlens.catalog.normalize import MAX_CHARS
 from carlens.errors import MalformedBody, NoRows, TooManyRows, UnsupportedMediaType
@@ -18,8 +18,21 @@ from carlens.http.events import Request
 
 MAX_ROWS = 10_000
 
-_NUMBER = re.compile(r"\s*\d[\d.,]*\s*")
+# What browsers and other clients name CSV. On Windows it has the type of an Excel workbook.
+_CSV_TYPES = frozenset(
+    (
+        *("text/csv", "text/plain", "text/tab-separated-values", "text/comma-separated-values"),
+        *("application/csv", "application/x-csv", "text/x-csv", "application/vnd.ms-excel"),
+        "application/octet-stream",
+    )
+)
 _ACCEPTED = "text/csv, multipart/form-data with a field 'file', or application/json"
+
+# Also a date: both are in a column of something else.
+_NUMBER = re.compile(r"\s*\d[\d.,:/ -]*\s*")
+# A spreadsheet runs a cell that starts like this, but not a dash or a negative number.
+_FORMULA = re.compile(r"(?!\s*-(?:\d+(?:[.,]\d+)*|-*)\s*\Z)[\s\x00-\x1f]*[=+\-@＝＋－＠]|[\t\r\n]")  # noqa: RUF001
+_MAX_LISTED_COLUMNS, _MAX_LISTED_CHARS = 20, 40
 
 
 @dataclass(frozen=True)
@@ -31,17 +44,17 @@ class Rows:
     pairs : list of (make, model)
         One for each row, in order.
     french : bool
-        Whether the columns or fields are named `marque` and `modele`.
-    delimiter : str
-        The delimiter of the CSV; empty for JSON.
-    header : bool
-        Whether the CSV has a header.
+        Whether the columns or fields are named in French, such as `marque` and `modele`.
+    file : CsvFile or None
+        The CSV; None for JSON.
+    invalid : Mapping
+        By the index of a JSON item that cannot be read, the reason. Its pair is empty.
     """
 
     pairs: list[tuple[str, str]]
     french: bool = False
-    delimiter: str = ""
-    header: bool = False
+    file: CsvFile | None = None
+    invalid: Mapping[int, str] = field(default_factory=dict)
 
 
 def read_rows(request: Request) -> Rows:
@@ -62,7 +75,7 @@ def read_rows(request: Request) -> Rows:
     kind = media_type(content_type)
     if kind == "multipart/form-data":
         rows = _from_csv(_file_of(request.body, content_type))
-    elif kind in ("text/csv", "text/plain", "text/tab-separated-values", "application/csv"):
+    elif kind in _CSV_TYPES:
         rows = _from_csv(request.body)
     elif kind == "application/json":
         rows = _from_json(request.body)
@@ -75,23 +88,48 @@ def read_rows(request: Request) -> Rows:
     return rows
 
 
-def write_csv(rows: Rows, matches: Iterable[Match], top_k: int) -> str:
-    """Write the matches with the delimiter of the file sent, and with a header if it had one.
+def check_columns(file: CsvFile, matches: Iterable[Match]) -> None:
+    """Check that the columns of a file without a header were those of make and model.
 
-    The text of the file is not repeated, so that it cannot return a formula to a spreadsheet.
+    Raises
+    ------
+    MalformedBody
+        Nothing was found in them.
     """
-    columns = [*field_names(rows.french), "score"]
-    header = columns + [f"{c}_{rank}" for rank in range(2, top_k + 1) for c in columns]
+    # With more than two columns, a make may have been found in the column of the model.
+    is_sure = any(len(cells) > 2 for _, cells in file.rows)
+    if not file.header and not any(match.model if is_sure else match.make for match in matches):
+        raise _unknown_columns(file, "No make or model was recognized")
+
+
+def write_csv(file: CsvFile, matches: Iterable[Match], *, french: bool, top_k: int) -> str:
+    """Write the file with columns added for the matches, and with a header if it had one.
+
+    Cells that a spreadsheet would run as a formula get an apostrophe in front.
+    """
+    columns = [*(f"matched_{name}" for name in field_names(french)), "score"]
+    added = columns + [f"{c}_{rank}" for rank in range(2, top_k + 1) for c in columns]
+    width = max((len(cells) for _, cells in file.rows), default=0)
+    width = max(width, len(file.first_row))
     buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=rows.delimiter, lineterminator="\r\n")
-    if rows.header:
-        writer.writerow(header)
-    for match in matches:
-        cells: list[str | int] = [match.make, match.model, match.score]
+    writer = csv.writer(buffer, delimiter=file.delimiter, lineterminator="\r\n")
+    if file.header:
+        writer.writerow([*_plain(file.first_row, width), *added])
+    for (_, sent), match in zip(file.rows, matches, strict=True):
+        found = [match.make, match.model, str(match.score)]
         for entry, score in match.alternatives:
-            cells += [entry.make, entry.model, score]
-        writer.writerow(cells + [""] * (len(header) - len(cells)))
+            found += [entry.make, entry.model, str(score)]
+        writer.writerow([*_plain(sent, width), *_plain(found, len(added))])
     return buffer.getvalue()
+
+
+def _plain(cells: Sequence[str], width: int) -> list[str]:
+    """Return `width` cells, none of which is a formula."""
+    # Most cells start with a letter or digit, which is found faster than the pattern fails.
+    plain = [
+        f"'{cell}" if not cell[:1].isalnum() and _FORMULA.match(cell) else cell for cell in cells
+    ]
+    return plain + [""] * (width - len(cells))
 
 
 def as_json(match: Match, *, french: bool, top_k: int) -> dict[str, Any]:
@@ -146,15 +184,9 @@ def _from_csv(data: bytes) -> Rows:
     if len(file.rows) > MAX_ROWS:
         raise _too_many_rows()
     header = file.header
-    width = len(file.first_row)
-    make, model = _named_columns(header, width) if header else _unnamed_columns(file)
+    make, model = header.columns(len(file.first_row)) if header else _unnamed_columns(file)
     pairs = [(_cell(cells, make), _cell(cells, model)) for _, cells in file.rows]
-    return Rows(
-        pairs,
-        french=header is not None and header.is_french,
-        delimiter=file.delimiter,
-        header=header is not None,
-    )
+    return Rows(pairs, french=header is not None and header.is_french, file=file)
 
 
 def _unnamed_columns(file: CsvFile) -> tuple[int | None, int]:
@@ -162,33 +194,20 @@ def _unnamed_columns(file: CsvFile) -> tuple[int | None, int]:
 
     A single column is read as the model's, which may hold the make too.
     """
-    if len(file.first_row) > 2 and _NUMBER.fullmatch(file.first_row[0]):
-        raise MalformedBody(
-            "The first column holds numbers; add a first line that names the columns, with one "
-            "make and one model."
-        )
+    first = (cells[0] for _, cells in file.rows[:2] if len(cells) > 2)
+    if any(map(_NUMBER.fullmatch, first)):
+        raise _unknown_columns(file, "The first column holds numbers or dates")
     return (0, 1) if any(len(cells) > 1 for _, cells in file.rows) else (None, 0)
 
 
-def _named_columns(header: Header, width: int) -> tuple[int | None, int | None]:
-    """Return the columns of make and model; one that the header does not name is next to the other.
-
-    A single column is read as the model's, which may hold the make too.
-    """
-    make, model = header.make, header.model
-    if width == 1 or make == model:
-        return None, make if model is None else model
-    if model is None and make is not None:
-        return make, _neighbor(make, width, after=True)
-    if make is None and model is not None:
-        return _neighbor(model, width, after=False), model
-    return make, model
-
-
-def _neighbor(column: int, width: int, *, after: bool) -> int:
-    """Return the column after or before `column`, or the one on its other side at the edge."""
-    wanted = column + 1 if after else column - 1
-    return wanted if 0 <= wanted < width else 2 * column - wanted
+def _unknown_columns(file: CsvFile, reason: str) -> MalformedBody:
+    shown = [repr(cell[:_MAX_LISTED_CHARS]) for cell in file.first_row[:_MAX_LISTED_COLUMNS]]
+    more = len(file.first_row) - len(shown)
+    return MalformedBody(
+        f"{reason}, and no heading of the columns is understood: {', '.join(shown)}"
+        f"{f' and {more} more' if more else ''}. Add a first line that names the columns, with one "
+        "make and one model."
+    )
 
 
 def _cell(cells: Sequence[str], column: int | None) -> str:
@@ -196,37 +215,41 @@ def _cell(cells: Sequence[str], column: int | None) -> str:
 
 
 def _from_json(body: bytes) -> Rows:
-    items = read_json(body)
+    items = read_json(body, parse_number=str)
     if not isinstance(items, list):
         raise MalformedBody('The JSON body must be a list: [{"make": …, "model": …}, …].')
     if len(items) > MAX_ROWS:
         raise _too_many_rows()
-    french = bool(items) and isinstance(items[0], dict) and in_french(items[0])
-    return Rows([_pair(item, index, french) for index, item in enumerate(items)], french)
+    named = (item for item in items if isinstance(item, dict))
+    french = in_french(next(named, {}))
+    pairs: list[tuple[str, str]] = []
+    invalid: dict[int, str] = {}
+    for index, item in enumerate(items):
+        pair = _pair(item)
+        if pair is None:
+            make, model = field_names(french)
+            invalid[index] = (
+                f"[{index}] must be an object with {make!r}, {model!r} or both, or a list of the "
+                "two; each must be a string, a number or null."
+            )
+        pairs.append(pair or ("", ""))
+    if items and len(invalid) == len(items):
+        raise MalformedBody(invalid[0])
+    return Rows(pairs, french, invalid=invalid)
 
 
-def _pair(item: Any, index: int, french: bool) -> tuple[str, str]:
-    make, model = field_names(french)
+def _pair(item: Any) -> tuple[str, str] | None:
+    """Return the make and model of a JSON item, or None if it is invalid."""
     cells: list[Any] = []
-    if isinstance(item, dict) and (make in item or model in item):
-        # Fields that do not count are validated too: the contract cannot tell which do.
-        cells = [item.get(name) for name in (*field_names(french), *field_names(not french))]
+    if isinstance(item, dict):
+        names = field_names(in_french(item))
+        cells = [item.get(name) for name in names] if not item.keys().isdisjoint(names) else []
     elif isinstance(item, list) and len(item) == 2:
         cells = item
-    if not cells or not all(map(_is_cell, cells)):
-        raise MalformedBody(
-            f"[{index}] must be an object with {make!r}, {model!r} or both, or a list of the two; "
-            "each must be a string, an integer or null."
-        )
-    return _text(cells[0]), _text(cells[1])
-
-
-def _is_cell(value: Any) -> bool:
-    return value is None or type(value) in (str, int)  # not isinstance, because True is an int
-
-
-def _text(value: str | int | None) -> str:
-    return "" if value is None else str(value)
+    if not cells or not all(isinstance(cell, str | None) for cell in cells):
+        return None
+    make, model = (cell or "" for cell in cells)
+    return make, model
 
 
 def _too_many_rows() -> TooManyRows:

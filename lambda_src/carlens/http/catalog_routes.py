@@ -9,7 +9,14 @@ from carlens.catalog.normalize import MAX_CHARS
 from carlens.catalog.vocabulary import clean_names
 from carlens.errors import InvalidParameter, PayloadTooLarge, TooManyRows
 from carlens.http import dispatch
-from carlens.http.catalog_bodies import as_json, field_names, in_french, read_rows, write_csv
+from carlens.http.catalog_bodies import (
+    as_json,
+    check_columns,
+    field_names,
+    in_french,
+    read_rows,
+    write_csv,
+)
 from carlens.http.events import Request, Response
 from carlens.http.query import read_query_number
 from carlens.services.catalog_app import CatalogApp
@@ -48,10 +55,14 @@ def match_rows(request: Request, context: RequestContext) -> Response:
             "answers; send fewer rows or lower top_k."
         )
     matches = match_names(matcher, rows.pairs, top_k, context.deadline)
-    if rows.delimiter:
-        body = write_csv(rows, matches, top_k)
+    if rows.file:
+        check_columns(rows.file, matches)
+        body = write_csv(rows.file, matches, french=rows.french, top_k=top_k)
         return Response(200, body, {"Content-Type": "text/csv; charset=utf-8"})
-    return Response.of_json([as_json(match, french=rows.french, top_k=top_k) for match in matches])
+    answers = [as_json(match, french=rows.french, top_k=top_k) for match in matches]
+    for index, reason in rows.invalid.items():
+        answers[index]["error"] = {"code": "invalid_row", "message": reason}
+    return Response.of_json(answers)
 
 
 def clean_one(request: Request, context: RequestContext) -> Response:

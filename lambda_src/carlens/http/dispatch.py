@@ -21,7 +21,7 @@ from carlens.errors import (
 )
 from carlens.http.cors import SECURITY_HEADERS, cors_headers
 from carlens.http.events import Request, Response, read_request, request_context, write_response
-from carlens.http.paths import match_path
+from carlens.http.paths import has_values, match_path
 from carlens.http.statuses import status_of
 from carlens.timing import Deadline
 
@@ -136,6 +136,9 @@ def respond(event: object, context: Any, app: A, routes: Routes[A]) -> dict[str,
 
 
 def _find(routes: Routes[A], request: Request) -> _Route[A]:
+    # The path may start with the base path of a custom domain; the resource does not.
+    if request.resource in routes and has_values(request.resource, request.path_parameters):
+        return _Route(request.resource, routes[request.resource], request.path_parameters)
     found = match_path(request.path, routes)
     if found is None:
         raise NotFound("No such route. GET /openapi.json lists the routes.")

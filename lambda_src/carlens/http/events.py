@@ -13,8 +13,9 @@ from carlens.compression import is_compressed
 from carlens.errors import BadRequest, MalformedBody
 from carlens.http.bodies import decompress_body, media_type, strict_base64
 
-# A stage or a base path. API Gateway sends no other prefix.
-_PREFIX = re.compile(r"/[A-Za-z0-9_-]{1,128}")
+# A stage, or the base path of a custom domain, which may have several levels. Without the quotes
+# that a base path may contain and without `..`, because the prefix is written into the page.
+_PREFIX = re.compile(r"(?:/(?!\.+(?:/|\Z))[A-Za-z0-9_.~$!*()+-]{1,128}){1,8}")
 _NOT_AN_EVENT = "Not an API Gateway event. Call Carlens through its API."
 
 
@@ -27,9 +28,14 @@ class Request:
     method : str
         In upper case.
     path : str
-        Starts with `/`; without the stage and without a trailing slash.
+        Starts with `/`; without the stage and without a trailing slash. A custom domain's base path
+        is part of it.
+    resource : str
+        The path template that the gateway chose, such as `/norm/{table}`; empty if the event does
+        not have it.
     prefix : str
-        What precedes `path` in the URL: `/prod` under a stage, or empty.
+        What precedes the route in the URL: `/prod` under a stage, `/cars` under a base path, or
+        empty.
     headers : Mapping
         By lower-case name; repeated headers are joined with `, `.
     query : Mapping
@@ -42,6 +48,7 @@ class Request:
 
     method: str
     path: str
+    resource: str = ""
     prefix: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -104,11 +111,13 @@ def read_request(event: object) -> Request:
     try:
         headers = _headers(event)
         path = event.get("path") or "/"
+        resource = event.get("resource") or ""
         parameters = event.get("pathParameters") or {}
         return Request(
             method=str(event.get("httpMethod") or "GET").upper(),
             path=path.rstrip("/") or "/",
-            prefix=_prefix(event, path),
+            resource=resource.rstrip("/") or resource,
+            prefix=_prefix(event, path, resource),
             headers=headers,
             query=_query(event),
             path_parameters={name: str(value) for name, value in parameters.items()},
@@ -151,9 +160,16 @@ def _query(event: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return query
 
 
-def _prefix(event: Mapping[str, Any], path: str) -> str:
-    full = str(request_context(event).get("path") or path)
-    prefix = full.removesuffix(path).rstrip("/")
+def _prefix(event: Mapping[str, Any], path: str, resource: str) -> str:
+    full = str(request_context(event).get("path") or path).rstrip("/")
+    if resource:
+        # Below a base path, `path` starts with the prefix too.
+        route = resource.strip("/")
+        segments = full.split("/")
+        prefix = "/".join(segments[: len(segments) - len(route.split("/"))] if route else segments)
+    else:
+        route = path.rstrip("/")
+        prefix = full.removesuffix(route) if full.endswith(route) else ""
     return prefix if _PREFIX.fullmatch(prefix) else ""
 
 

@@ -29,7 +29,6 @@ from carlens.services.analyze import STAGES, analyze
 from carlens.services.measure import Measurement, measure
 from carlens.services.recognition_app import RecognitionApp
 from carlens.timing import Stopwatch
-from carlens.vision.classifier import Classifier
 
 RequestContext = dispatch.RequestContext[RecognitionApp]
 
@@ -37,7 +36,7 @@ RequestContext = dispatch.RequestContext[RecognitionApp]
 def predict(request: Request, context: RequestContext) -> Response:
     """Find the vehicles in each picture, and name their make and model."""
     bundle = context.app.naming_models()
-    return _analyze(request, context, bundle.applies_to, bundle.classifier, named=True)
+    return _analyze(request, context, bundle.vehicles, bundle.applies_to, named=True)
 
 
 def object_detection(request: Request, context: RequestContext) -> Response:
@@ -107,7 +106,7 @@ def page(request: Request, context: RequestContext) -> Response:
 
 
 def asset(request: Request, context: RequestContext) -> Response:
-    """Return a script or a stylesheet of the page."""
+    """Return a script, a stylesheet or an example photo of the page."""
     from carlens import web  # only this route pays for the import
 
     version, name = (context.path_parameters[part] for part in ("version", "name"))
@@ -140,16 +139,16 @@ def _analyze(
     request: Request,
     context: RequestContext,
     classes: tuple[str, ...],
-    classifier: Classifier | None = None,
+    default_classes: tuple[str, ...] | None = None,
     *,
     named: bool = False,
 ) -> Response:
     app, watch = context.app, Stopwatch()
     bundle = app.models()
     detailed = wants_detailed(request.query)
-    parameters = read_parameters(request.query, classes)
+    parameters = read_parameters(request.query, classes, default_classes)
     sources = _read_pictures(request, app, watch)
-    results = analyze(sources, app, parameters, classifier, context.deadline, watch)
+    results = analyze(sources, app, parameters, context.deadline, watch, named=named)
     references = bundle.references if detailed and named else None
     objects = [
         vehicles_json(result, references) if named else objects_json(result) for result in results
@@ -164,6 +163,7 @@ def _analyze(
         return Response.of_json(objects, stats=stats)
     manifests: dict[str, Manifest | None] = {"detector": bundle.detector.manifest}
     if named:
+        classifier = bundle.classifier
         manifests["classifier"] = None if classifier is None else classifier.manifest
     images = [
         image_json(index, *described)

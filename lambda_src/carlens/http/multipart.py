@@ -34,8 +34,10 @@ _USUAL = re.compile(r' form-data; name="(\w+)"(?:; filename="([^"\\%=]*)")?\r?\Z
 _PARAMETER = r';\s*+([^\s;="]++)\s*+=\s*+(?:"(%s)|(%s)(?=;|\Z))'
 _ESCAPED = re.compile(_PARAMETER % (r'(?:[^"\\]|\\.)*+"\s*+(?=;|\Z)', '[^;"]*+'), re.DOTALL)
 _UNESCAPED = re.compile(_PARAMETER % (r'.*?(?:"\s*+(?=;|\Z)|\Z)', "[^;]*+"), re.DOTALL)
-_ENCODED_WORD = re.compile(r"=\?([^?*]++)(?:\*[^?]*+)?\?([bq])\?([^?]*+)\?=", re.I)
-_BETWEEN_WORDS = re.compile(r"(?<=\?=)\s++(?==\?)")
+# A word stands alone; space between two words is not part of the text.
+_ENCODED_WORD = re.compile(
+    r"(?<!\S)=\?([^?*]++)(?:\*[^?]*+)?\?([bq])\?([^?]*+)\?=(?:\s++(?==\?)|(?!\S))", re.I
+)
 _INDEX = re.compile(r"\[\w*\]\Z")
 
 
@@ -239,8 +241,7 @@ def _text(parameters: dict[str, str], name: str) -> str | None:
     if value and "%" in value:  # as browsers escape quotes and line breaks
         value = value.replace("%0D", "\r").replace("%0A", "\n").replace("%22", '"')
     if value and "=?" in value:  # RFC 2047
-        value = _BETWEEN_WORDS.sub("", value[:_MAX_TEXT])
-        value = _ENCODED_WORD.sub(_encoded_word, value)
+        value = _ENCODED_WORD.sub(_encoded_word, value[:_MAX_TEXT])
     return value
 
 

@@ -31,6 +31,11 @@ def match_path(path: str, templates: Iterable[str]) -> tuple[str, Mapping[str, s
     return None
 
 
+def has_values(template: str, parameters: Mapping[str, str]) -> bool:
+    """Return whether there is a value for each parameter of a template."""
+    return parameters.keys() >= _pattern(template).groupindex.keys()
+
+
 @cache
 def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(template)))

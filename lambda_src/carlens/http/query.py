@@ -11,13 +11,17 @@ from carlens.services.parameters import Parameters
 Query = Mapping[str, tuple[str, ...]]
 
 
-def read_parameters(query: Query, classes: tuple[str, ...]) -> Parameters:
+def read_parameters(
+    query: Query, classes: tuple[str, ...], default: tuple[str, ...] | None = None
+) -> Parameters:
     """Validate a query. The last value of a repeated parameter counts.
 
     Parameters
     ----------
     classes : tuple of str
         The classes of the route, from which the parameter `classes` may choose.
+    default : tuple of str or None
+        Those to keep without that parameter; None for all classes of the route.
 
     Raises
     ------
@@ -26,7 +30,7 @@ def read_parameters(query: Query, classes: tuple[str, ...]) -> Parameters:
     """
     return Parameters(
         confidence=read_query_number(query, "confidence", float, 0.0, 1.0),
-        classes=_classes(query, classes),
+        classes=_classes(query, classes, classes if default is None else default),
         top_k=read_query_number(query, "top_k", int, 1, 20) or Parameters.top_k,
         max_objects=read_query_number(query, "max_objects", int, 1, 300) or Parameters.max_objects,
         slices=read_query_number(query, "slices", int, 1, 3),
@@ -71,10 +75,10 @@ def _last(query: Query, name: str) -> str | None:
     return values[-1].strip() if values else None
 
 
-def _classes(query: Query, allowed: tuple[str, ...]) -> frozenset[str]:
+def _classes(query: Query, allowed: tuple[str, ...], default: tuple[str, ...]) -> frozenset[str]:
     text = _last(query, "classes")
     if text is None:
-        return frozenset(allowed)
+        return frozenset(default)
     names = frozenset(name.strip() for name in text.split(",") if name.strip())
     unknown = sorted(names - set(allowed))
     if unknown or not names:

@@ -10,7 +10,7 @@ from carlens.errors import PictureError
 from carlens.inputs.sources import PictureSource
 from carlens.models.manifest import Manifest
 from carlens.services.measure import Measurement
-from carlens.vision.classifier import UNNAMED, Classification
+from carlens.vision.classifier import UNNAMED, Classification, Level
 from carlens.vision.detector import Detection
 from carlens.vision.pipeline import ImageResult
 
@@ -76,9 +76,11 @@ def model_versions_json(manifests: Mapping[str, Manifest | None]) -> Json:
 
 def model_json(manifest: Manifest) -> Json:
     """Return the description of a model for `GET /models`."""
-    thresholds = asdict(manifest.thresholds)
+    thresholds, taught = asdict(manifest.thresholds), {}
     if manifest.task == "classify":
-        thresholds = {"confidence": thresholds["confidence"]}
+        levels = manifest.certainty.thresholds
+        thresholds = {"confidence": levels.name, "make": levels.make, "model": levels.model}
+        taught = {"makes": _makes(manifest)}
     return {
         "name": manifest.name,
         "version": manifest.version,
@@ -88,6 +90,7 @@ def model_json(manifest: Manifest) -> Json:
         "trained_on": manifest.trained_on,
         "limits": manifest.limits,
         "classes": list(manifest.labels),
+        **taught,
         "thresholds": thresholds,
         "input": {"width": manifest.input.width, "height": manifest.input.height},
     }
@@ -122,17 +125,35 @@ def _vehicle(
 ) -> Json:
     vehicle = {
         **_detection(found),
+        "display": name.finest or found.class_name,
+        "certain": name.certain,
         "pred": list(name.names),
         "prob": [round(prob, 4) for prob in name.probs],
     }
     if name.names:
         vehicle["label"] = f"{name.names[0]}: {name.probs[0]:.2f}"
     if references is not None:
-        make, reference = name.make, references.get(name.names[0]) if name.names else None
-        vehicle["certain"] = name.certain
-        vehicle["make"] = make and {"name": make.name, "prob": round(make.prob, 4)}
+        reference = references.get(name.names[0]) if name.names else None
+        vehicle["make"] = name.make and _level(name.make)
+        vehicle["model"] = name.model and _level(name.model)
         vehicle["reference"] = reference and {"make": reference.make, "model": reference.model}
     return vehicle
+
+
+def _level(level: Level) -> Json:
+    return {"name": level.name, "prob": round(level.prob, 4), "certain": level.certain}
+
+
+def _makes(manifest: Manifest) -> list[Json]:
+    """Return the makes and models that a classifier was taught, in alphabetical order."""
+    models: dict[str, set[str]] = {make: set() for make in manifest.makes}
+    for make, model in zip(manifest.makes, manifest.models, strict=False):
+        if model:
+            models[make].add(model)
+    return [
+        {"name": make, "models": sorted(models[make], key=str.casefold)}
+        for make in sorted(models, key=str.casefold)
+    ]
 
 
 def _source(index: int, source: PictureSource) -> Json:

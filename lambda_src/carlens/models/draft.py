@@ -73,10 +73,13 @@ class Guess:
         For the manifest.
     classes : int or None
         None where the outputs do not show the number of classes.
+    score : str
+        A classifier's output that may be the score of unknown vehicles; empty if there is none.
     """
 
     output: Json
     classes: int | None
+    score: str = ""
 
     @property
     def decoder(self) -> str:
@@ -239,6 +242,12 @@ def _one_output(name: str, value: np.ndarray[Any, Any], size: tuple[int, int]) -
 def _several_outputs(found: Mapping[str, np.ndarray[Any, Any]], labels: int | None) -> Guess | None:
     floats = {name: value for name, value in found.items() if value.dtype == np.float32}
     whole = [name for name, value in found.items() if value.dtype == np.int64]
+    scores_of_one = [name for name, value in floats.items() if value.shape in ((1,), (1, 1))]
+    if len(found) == 2 and len(scores_of_one) == 1:
+        [score] = scores_of_one
+        [(name, value)] = [item for item in found.items() if item[0] != score]
+        if value.dtype == np.float32 and value.ndim == 2 and value.shape[0] == 1:
+            return Guess({"decoder": "softmax", "names": [name]}, value.shape[1], score)
     boxes = [name for name, value in floats.items() if value.ndim >= 2 and value.shape[-1] == 4]
     others = [name for name in floats if name not in boxes]
     if len(boxes) != 1 or len(others) != 1:

@@ -32,6 +32,8 @@ CLASSIFIERS: tuple[Decoder, ...] = ("softmax",)
 # Pixels are 0..255, so larger values are mistakes, and may overflow float32.
 _LARGEST_MEAN = 1e6
 _SMALLEST_STD = 1e-6
+_TEMPERATURES = (1e-3, 1e3)
+_LARGEST_SCORE = 1e9
 
 
 class ModelError(Exception):
@@ -119,7 +121,8 @@ class Thresholds:
     Attributes
     ----------
     confidence : float
-        0..1. A detector drops boxes below it; a classification is certain from this value on.
+        0..1. A detector drops boxes below it; without a calibration, a classifier's make, model
+        and full name are certain from this value on.
     iou : float
         0..1. NMS drops the less confident of two boxes of a class whose IoU is above this.
     merge_iou : float
@@ -138,6 +141,49 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
+class LevelThresholds:
+    """The probabilities, 0..1, from which on a vehicle's make, model and full name are certain."""
+
+    make: float
+    model: float
+    name: float
+
+
+@dataclass(frozen=True)
+class UnknownRule:
+    """How to tell that a vehicle is of no class that the classifier was taught.
+
+    Attributes
+    ----------
+    output : str
+        An ONNX output of shape (n,) or (n, 1), the score of each vehicle.
+    threshold : float
+        A vehicle with a higher score, or with one that is not finite, is unknown.
+    """
+
+    output: str
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a classifier's logits are worth, measured on held-out photos.
+
+    Attributes
+    ----------
+    thresholds : LevelThresholds
+    temperature : float
+        Divides the logits before softmax.
+    unknown : UnknownRule or None
+        None if no vehicle counts as unknown.
+    """
+
+    thresholds: LevelThresholds
+    temperature: float = 1.0
+    unknown: UnknownRule | None = None
+
+
+@dataclass(frozen=True)
 class Manifest:
     """A model, described by its `model.json` and its labels.
 
@@ -150,7 +196,15 @@ class Manifest:
     labels : tuple of str
         Class names by index.
     makes : tuple of str
-        The make of each class; empty if the labels file has no second column.
+        The make of each class; empty if the labels file has no makes.
+    models : tuple of str
+        The model of each class without its make, empty where it is not known; an empty tuple if
+        the labels file has no models.
+    kinds : tuple of frozenset of str
+        The detector's classes of the photos that each class was taught with, empty where it may be
+        any; an empty tuple if the labels file has no kinds.
+    calibration : Calibration or None
+        Of a classifier; None if it was not calibrated.
     applies_to : tuple of str
         The detector's classes that a classifier applies to.
     """
@@ -170,7 +224,22 @@ class Manifest:
     thresholds: Thresholds
     labels: tuple[str, ...]
     makes: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    kinds: tuple[frozenset[str], ...] = ()
+    calibration: Calibration | None = None
     applies_to: tuple[str, ...] = ("car", "truck")
+
+    @property
+    def certainty(self) -> Calibration:
+        """The calibration, or `thresholds.confidence` for all levels if there is none."""
+        confidence = self.thresholds.confidence
+        return self.calibration or Calibration(LevelThresholds(confidence, confidence, confidence))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The ONNX outputs to compute: those of the decoder, then the score of unknown vehicles."""
+        unknown = self.certainty.unknown
+        return self.output.names if unknown is None else (*self.output.names, unknown.output)
 
 
 def parse_manifest(text: str) -> tuple[dict[str, Any], str]:
@@ -205,7 +274,7 @@ def build_manifest(document: Mapping[str, Any], labels_text: str) -> Manifest:
     document : Mapping
         The parsed `model.json`.
     labels_text : str
-        One class per line, `name` or `name<TAB>make`.
+        One class per line, `name<TAB>make<TAB>model<TAB>kinds`; all but the name are optional.
 
     Raises
     ------
@@ -214,7 +283,7 @@ def build_manifest(document: Mapping[str, Any], labels_text: str) -> Manifest:
     """
     top = _Reader(document, "")
     task: Task = top.choice("task", ("detect", "classify"))
-    labels, makes = _labels(labels_text)
+    labels, makes, models, kinds = _labels(labels_text)
     top.take("labels", str)
     manifest = Manifest(
         name=top.take("name", str),
@@ -234,6 +303,11 @@ def build_manifest(document: Mapping[str, Any], labels_text: str) -> Manifest:
         thresholds=_thresholds(top.section("thresholds")),
         labels=labels,
         makes=makes,
+        models=models,
+        kinds=kinds,
+        calibration=_calibration(top.section("calibration"))
+        if task == "classify" and top.has("calibration")
+        else None,
         applies_to=tuple(top.items("applies_to", str, list(Manifest.applies_to))),
     )
     top.finish()
@@ -296,15 +370,63 @@ def _thresholds(reader: _Reader) -> Thresholds:
     return spec
 
 
-def _labels(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    rows = [line.split("\t") for line in text.removesuffix("\n").split("\n")]
-    names = tuple(row[0].strip() for row in rows)
-    makes = tuple(row[1].strip() for row in rows if row[1:] and row[1].strip())
-    if not all(names):
-        raise ManifestError(f"labels: line {names.index('') + 1} is empty")
-    if makes and len(makes) != len(names):
+def _calibration(reader: _Reader) -> Calibration:
+    thresholds = reader.section("thresholds")
+    calibration = Calibration(
+        thresholds=LevelThresholds(
+            make=thresholds.number("make", 0.0, 1.0),
+            model=thresholds.number("model", 0.0, 1.0),
+            name=thresholds.number("name", 0.0, 1.0),
+        ),
+        temperature=reader.number("temperature", *_TEMPERATURES, Calibration.temperature),
+        unknown=_unknown(reader.section("unknown")) if reader.has("unknown") else None,
+    )
+    thresholds.finish()
+    reader.finish()
+    return calibration
+
+
+def _unknown(reader: _Reader) -> UnknownRule:
+    rule = UnknownRule(
+        output=reader.take("output", str),
+        threshold=reader.number("threshold", -_LARGEST_SCORE, _LARGEST_SCORE),
+    )
+    reader.finish()
+    return rule
+
+
+_Labels = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[frozenset[str], ...]]
+
+
+def _labels(text: str) -> _Labels:
+    """Return the names, makes, models and kinds of the classes."""
+    rows = [
+        [cell.strip() for cell in line.split("\t")] for line in text.removesuffix("\n").split("\n")
+    ]
+    for number, row in enumerate(rows, 1):
+        if not row[0]:
+            raise ManifestError(f"labels: line {number} is empty")
+        if len(row) > 4:
+            raise ManifestError(
+                f"labels: line {number} has {len(row)} columns; it may have a name, a make, a "
+                "model and kinds"
+            )
+    names, makes, models, kinds = zip(*(row + [""] * (4 - len(row)) for row in rows), strict=True)
+    if any(makes) and not all(makes):
         raise ManifestError("labels: either all lines or none must have a make in a second column")
-    return names, makes
+    if any(models) and not any(makes):
+        number = 1 + [bool(model) for model in models].index(True)
+        raise ManifestError(f"labels: line {number} has a model, but no make in the second column")
+    return (
+        names,
+        makes if any(makes) else (),
+        models if any(models) else (),
+        tuple(map(_kinds, kinds)) if any(kinds) else (),
+    )
+
+
+def _kinds(cell: str) -> frozenset[str]:
+    return frozenset(kind.strip() for kind in cell.split(",") if kind.strip())
 
 
 def _file_name(reader: _Reader, key: str) -> str:
@@ -334,6 +456,9 @@ class _Reader:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise ManifestError(f"{self._path}{key} must be a {kind.__name__}, not {value!r}")
         return value
+
+    def has(self, key: str) -> bool:
+        return key in self._document
 
     def section(self, key: str) -> _Reader:
         section: dict[str, Any] = self.take(key, dict)

@@ -40,6 +40,7 @@ class OnnxModel:
 
     def __init__(self, manifest: Manifest, weights: bytes, *, threads: int) -> None:
         self.manifest = manifest
+        self._outputs = manifest.outputs
         try:
             self._session = ort.InferenceSession(
                 weights, _options(threads), providers=["CPUExecutionProvider"]
@@ -69,8 +70,8 @@ class OnnxModel:
         Returns
         -------
         list of float32 array, each of first dimension n
-            The outputs that the manifest names, in that order. If the model gives some pictures
-            fewer boxes than others, NaN fills up their places.
+            The manifest's `outputs`, in that order. If the model gives some pictures fewer boxes
+            than others, NaN fills up their places.
         """
         if self.batches and len(batch) > 1:
             outputs = self._run_at_once(batch)
@@ -105,9 +106,9 @@ class OnnxModel:
         return self._session.get_session_options()
 
     def _run(self, batch: Tensor) -> list[Tensor]:
-        output, feed = self.manifest.output, self.manifest.input.name
         value = batch if self._takes_batch_axis else batch[0]
-        outputs: list[Tensor] = self._session.run(output.names, {feed: value})
+        feed = {self.manifest.input.name: value}
+        outputs: list[Tensor] = self._session.run(self._outputs, feed)
         return self._with_batch_axis(outputs) if _is_torchvision(self.manifest) else outputs
 
     def _with_batch_axis(self, outputs: list[Tensor]) -> list[Tensor]:
@@ -129,7 +130,7 @@ class OnnxModel:
         """Return the shapes of the outputs for one picture, if the file declares all of them."""
         [node] = self._session.get_inputs()
         outputs = {node.name: node.shape for node in self._session.get_outputs()}
-        declared = [outputs[name] for name in self.manifest.output.names]
+        declared = [outputs[name] for name in self._outputs]
         # ONNX Runtime gives an undeclared shape as an empty one.
         if _is_torchvision(self.manifest) or not all(declared):
             return None
@@ -216,18 +217,19 @@ def _check_input(manifest: Manifest, session: Any) -> bool:
 
 def _check_output_names(manifest: Manifest, session: Any) -> None:
     found = {node.name: node.type for node in session.get_outputs()}
-    for name in manifest.output.names:
+    decoded = len(manifest.output.names)
+    for index, name in enumerate(manifest.outputs):
+        field = "output.names" if index < decoded else "calibration.unknown.output"
         if name not in found:
-            raise ManifestError(f"output.names has {name!r}, but the file has {', '.join(found)}")
-        wanted = "tensor(float)"
-        if _is_torchvision(manifest) and name == manifest.output.names[1]:
-            wanted = "tensor(int64)"
+            raise ManifestError(f"{field} has {name!r}, but the file has {', '.join(found)}")
+        wanted = "tensor(int64)" if _is_torchvision(manifest) and index == 1 else "tensor(float)"
         if found[name] != wanted:
-            raise ManifestError(f"output.names: {name!r} must be {wanted}, but is {found[name]}")
+            raise ManifestError(f"{field}: {name!r} must be {wanted}, but is {found[name]}")
 
 
 def _check_outputs(manifest: Manifest, shapes: list[TensorShape]) -> None:
     names = manifest.output.names
+    shapes, scores = shapes[: len(names)], shapes[len(names) :]
     for name, shape, wanted in zip(names, shapes, _output_shapes(manifest), strict=True):
         fits = len(shape) == 1 + len(wanted) and all(
             want in (None, have) for want, have in zip((1, *wanted), shape, strict=True)
@@ -241,6 +243,11 @@ def _check_outputs(manifest: Manifest, shapes: list[TensorShape]) -> None:
             )
     if len({shape[1] for shape in shapes}) > 1:
         raise ManifestError("output.names: the outputs differ in their numbers of boxes and scores")
+    if scores and scores[0] not in ((1,), (1, 1)):
+        raise ManifestError(
+            f"calibration.unknown.output: {manifest.outputs[-1]!r} should be [n] or [n, 1], "
+            f"but for one picture it is {list(scores[0])}"
+        )
 
 
 def _output_shapes(manifest: Manifest) -> list[tuple[int | None, ...]]:

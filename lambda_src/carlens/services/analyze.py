@@ -14,7 +14,6 @@ from carlens.services.parameters import Parameters
 from carlens.services.reading import open_within
 from carlens.services.recognition_app import RecognitionApp
 from carlens.timing import Deadline, Stopwatch
-from carlens.vision.classifier import Classifier
 from carlens.vision.detector import DetectOptions
 from carlens.vision.pipeline import ImageResult, Pipeline, process_images
 
@@ -25,9 +24,10 @@ def analyze(
     sources: Sequence[PictureSource],
     app: RecognitionApp,
     parameters: Parameters,
-    classifier: Classifier | None,
     deadline: Deadline,
     watch: Stopwatch,
+    *,
+    named: bool = False,
 ) -> list[ImageResult | PictureError]:
     """Analyze pictures.
 
@@ -35,26 +35,27 @@ def analyze(
     ----------
     parameters : Parameters
         Its `classes` are given.
-    classifier : Classifier or None
-        Names the detected objects; None for detection alone.
     deadline : Deadline
         Pictures that are not analyzed by then fail.
     watch : Stopwatch
         Gets the time of each of `STAGES`.
+    named : bool
+        Whether to name the vehicles, if there is a classifier.
 
     Returns
     -------
     list of ImageResult or PictureError
         One for each picture, in order.
     """
-    detector = app.models().detector
+    models = app.models()
     with open_within(sources, app.config, deadline) as readers:
         return process_images(
             (_decoder(reader, app.limits, watch) for reader in readers),
             Pipeline(
-                detector,
-                _detect_options(parameters, app.config, detector.manifest.thresholds),
-                classifier,
+                models.detector,
+                _detect_options(parameters, app.config, models.detector.manifest.thresholds),
+                models.classifier if named else None,
+                models.applies_to,
                 parameters.top_k,
             ),
             out_of_time=deadline.has_passed,

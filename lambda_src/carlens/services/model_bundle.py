@@ -13,7 +13,7 @@ from carlens.models.repository import ModelRepository
 from carlens.models.session import OnnxModel
 from carlens.services.storage import is_s3, open_storage
 from carlens.vision.classifier import Classifier
-from carlens.vision.detector import Detector
+from carlens.vision.detector import VEHICLES, Detector
 
 if TYPE_CHECKING:
     from carlens.catalog.tables import Entry
@@ -32,7 +32,7 @@ class ModelBundle:
     classifier : Classifier or None
         None for detection alone.
     applies_to : tuple of str
-        The detector's classes that are vehicles to name.
+        The detector's classes that the classifier names; `/predict` finds these by default.
     misfit : str
         Why the classifier cannot be used with the detector; empty if it can. A detector answers
         all the same.
@@ -48,6 +48,12 @@ class ModelBundle:
         self.detector.warm_up()
         if self.classifier is not None:
             self.classifier.warm_up()
+
+    @property
+    def vehicles(self) -> tuple[str, ...]:
+        """The detector's classes that are vehicles, and those that the classifier names."""
+        wanted = VEHICLES.union(self.applies_to)
+        return tuple(name for name in self.detector.manifest.labels if name in wanted)
 
     @cached_property
     def references(self) -> Mapping[str, Entry]:

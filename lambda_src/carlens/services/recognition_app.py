@@ -68,7 +68,6 @@ class RecognitionApp:
         """
         bundle = self.models()
         if bundle.misfit:
-            log.error("the classifier cannot be used: %s", bundle.misfit)
             raise ModelsUnavailable(
                 "The classifier does not fit the detector; the log says why. "
                 "/object_detection is available."

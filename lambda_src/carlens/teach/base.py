@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from carlens.teach.features import Features
+from carlens.teach.arrays import Features
 from carlens.teach.statistics import Statistics
 
 # The classifier's own photos count for at most this many samples of the shared covariance. With

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from carlens.teach.calibration import LEAST_ANSWERS, NEVER, PRECISION, wilson
-from carlens.teach.evaluation import Evaluation
+from carlens.teach.evaluation import Evaluation, UnknownFigures
 
 RELIABILITY, COVERAGE = "reliability.svg", "coverage.svg"
 
 _MOST_CONFUSIONS = 15
+_LEVEL_NAMES = {"make": "make", "model": "make and model", "name": "full name"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class Facts:
         Photos that were used.
     kept : int
         Classes taken over from the base; 0 if the new ones stand alone.
+    left_out : int
+        Classes of the base that were forgotten.
+    method, protocol : str
+        How it was made and how it was measured.
     command : str
         What was run.
     """
@@ -40,6 +45,9 @@ class Facts:
     files: int
     used: int
     kept: int
+    left_out: int
+    method: str
+    protocol: str
     command: str
 
 
@@ -50,6 +58,8 @@ def write_card(facts: Facts, evaluation: Evaluation) -> str:
         classes = f"{new} from these photos, besides {facts.kept} of `{facts.base}`"
     else:
         classes = f"{new}, from these photos"
+    if facts.left_out:
+        classes += f"; {facts.left_out} other classes of `{facts.base}` were left out"
     return f"""# {facts.name}
 
 A classifier of vehicles, written by `python -m carlens.teach`.
@@ -58,16 +68,14 @@ A classifier of vehicles, written by `python -m carlens.teach`.
 |---|---|
 | Classes | {classes} |
 | Photos | {facts.files} in `{facts.source}`, of which {facts.used} were used |
-| Made from | the features of `{facts.base}`: see its card for their origin and license |
-| Method | linear discriminant analysis on these features, one covariance shrunk by 0.1 |
-| Temperature | {evaluation.temperature:.2f}, part of the weights |
+| Made from | `{facts.base}`: see its card for its origin and license |
+| Method | {facts.method} |
+| Temperature | {evaluation.calibration.temperature:.2f}, in `model.json` |
 | Command | `{facts.command}` |
 
 ## Accuracy
 
-Every photo was held out once, in five rounds. Near-duplicates and obvious series of one car were
-never on both sides, and the shipped file was then made from all photos. The probabilities of each
-round were calibrated on the other rounds.
+{facts.protocol}
 
 | held-out photos | top-1 | top-5 | make | expected calibration error |
 |---|---|---|---|---|
@@ -103,27 +111,40 @@ def _accuracy(evaluation: Evaluation) -> str:
 
 
 def _certainty(evaluation: Evaluation) -> str:
-    if evaluation.threshold >= NEVER:
+    rows = [
+        f"| {_LEVEL_NAMES[level.name]} | {level.right / max(level.photos, 1):.1%} | "
+        f"{_threshold(level.threshold)} | {level.certain / max(level.photos, 1):.1%} | "
+        f"{_right(level.certain_right, level.certain)} |"
+        for level in evaluation.levels
+    ]
+    table = ["| level | right | certain from | certain | of these right |", "|---|---|---|---|---|"]
+    return "\n".join([*table, *rows, "", _promise(evaluation)])
+
+
+def _threshold(threshold: float) -> str:
+    return "never" if threshold >= NEVER else f"{threshold:.3f}"
+
+
+def _right(right: int, total: int) -> str:
+    if not total:
+        return "none is certain"
+    low, high = wilson(right, total)
+    return f"{right / total:.1%} (95 % interval {low:.1%} to {high:.1%})"
+
+
+def _promise(evaluation: Evaluation) -> str:
+    if all(level.threshold >= NEVER for level in evaluation.levels):
         return (
-            f"**No answer is certain.** There is no probability that {LEAST_ANSWERS} or more "
-            f"held-out answers reach and of which {PRECISION:.0%} are right, so `confidence` is "
-            f"{NEVER:g}. More photos help."
+            f"**No answer is certain.** At no level is there a probability that {LEAST_ANSWERS} or "
+            f"more held-out answers reach and of which {PRECISION:.0%} are right. More photos help."
         )
-    low, high = wilson(evaluation.certain_right, evaluation.certain)
-    text = (
-        f"An answer is certain from a probability of {evaluation.threshold:.3f} on (`confidence`), "
-        f"the lowest with at least {PRECISION:.0%} of {LEAST_ANSWERS} or more answers right, as a "
-        f"plain share: {evaluation.certain} of {evaluation.photos} held-out photos, "
-        f"{evaluation.certain_right / evaluation.certain:.1%} of them right (95 % interval "
-        f"{low:.1%} to {high:.1%})."
+    return (
+        "A name is certain if the vehicle does not count as unknown, is of a kind that photos of "
+        f"this name have, and its probability reaches the lowest value with at least "
+        f"{PRECISION:.0%} of {LEAST_ANSWERS} or more such answers right. {evaluation.certain} of "
+        f"{evaluation.photos} held-out photos get a certain model or full name; of these, "
+        f"{_right(evaluation.certain_right, evaluation.certain)} are right."
     )
-    if evaluation.checked:
-        text += (
-            " With a threshold chosen on the other rounds, "
-            f"{evaluation.checked_right / evaluation.checked:.1%} of {evaluation.checked} answers "
-            "are right."
-        )
-    return text
 
 
 def _base_note(facts: Facts) -> str:
@@ -154,12 +175,33 @@ def _confusions(evaluation: Evaluation) -> str:
 
 
 def _unknown(evaluation: Evaluation) -> str:
-    if evaluation.unknown_certain is None:
-        return "With two classes, this was not measured: it names every car as one of them."
+    parts = [
+        "The output `unknown_score` is high for vehicles that resemble no class. Above the "
+        "threshold in `model.json`, nothing about a vehicle is certain."
+    ]
+    if evaluation.others:
+        parts.append(f"Photos of other vehicles: {_figures(evaluation.others)}")
+    if evaluation.left_out:
+        parts.append(
+            f"Held-out photos, when their model is not taught: {_figures(evaluation.left_out)}"
+        )
+    if len(parts) == 1:
+        parts.append(
+            "With two classes and no photos of other vehicles, this was not measured. The "
+            "threshold lets 95 % of the held-out photos pass."
+        )
+    else:
+        parts.append("The threshold was chosen on other photos than these.")
+    return "\n\n".join(parts)
+
+
+def _figures(figures: UnknownFigures) -> str:
+    low, high = wilson(figures.named, figures.vehicles)
     return (
-        "It names every car as one of its classes. When the class of a held-out photo was left "
-        f"out, {evaluation.unknown_certain:.1%} of the photos still got a certain, and therefore "
-        "wrong, name."
+        f"{figures.named} of {figures.vehicles} still got a certain, and therefore wrong, model or "
+        f"full name: {figures.named / figures.vehicles:.1%} (95 % interval {low:.1%} to "
+        f"{high:.1%}). The score of one is higher than that of a held-out photo of a known class "
+        f"in {figures.auroc:.1%} of all pairs (AUROC)."
     )
 
 

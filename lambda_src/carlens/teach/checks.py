@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from carlens.teach.arrays import Matrix
 from carlens.teach.examples import Example, Rejected
-from carlens.teach.network import Matrix
 from carlens.teach.photos import Photo
 from carlens.teach.similarity import Pairs
 
@@ -131,6 +131,12 @@ def check_counts(
             text = f"{photos[label]} usable photos; {RECOMMENDED} or more are recommended."
             findings.append(Finding("Few photos", name, text))
     return findings, np.array(taught, np.intp)
+
+
+def check_unused(photos: Sequence[Photo]) -> list[Finding]:
+    """Report the photos of cars of which the CSV file holds out another photo."""
+    text = "It shows the same car as a photo that is held out, so it is not trained on."
+    return [Finding("Same car held out", photo.name, text, photo) for photo in photos]
 
 
 def check_labels(

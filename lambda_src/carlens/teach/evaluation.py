@@ -1,15 +1,27 @@
-"""Held-out scores -> the figures of the model card."""
+"""Held-out photos -> the figures of the model card."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from carlens.teach.calibration import choose_threshold, fit_temperature, probabilities
-from carlens.teach.network import Matrix
+from carlens.teach.arrays import Matrix
+from carlens.teach.calibration import (
+    Calibration,
+    Decision,
+    Scored,
+    fit_calibration,
+    is_named,
+    probabilities,
+)
+from carlens.teach.heldout import HeldOut
+from carlens.teach.labels import Label
+from carlens.teach.levels import Level, levels_of
+from carlens.teach.unknown import auroc
 
 BINS = 10
 
@@ -32,7 +44,17 @@ class Bin:
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """What became of the held-out photos of a class."""
+    """What became of the held-out photos of a class.
+
+    Attributes
+    ----------
+    name : str
+    photos, right, in_five : int
+        Held-out photos, those named right, and those whose name is among the first five.
+    certain, certain_right : int
+        Photos with a certain model or full name, and those of them whose finest certain name is
+        right.
+    """
 
     name: str
     photos: int
@@ -43,148 +65,232 @@ class ClassFigures:
 
 
 @dataclass(frozen=True)
+class LevelFigures:
+    """What became of the names at a level.
+
+    Attributes
+    ----------
+    name : str
+        `make`, `model` or `name`.
+    threshold : float
+        The probability from which on a name is certain.
+    photos, right : int
+        Held-out photos whose class has a name at this level, and those named right.
+    certain, certain_right : int
+        Certain names, and the right ones among them.
+    """
+
+    name: str
+    threshold: float
+    photos: int
+    right: int
+    certain: int
+    certain_right: int
+
+
+@dataclass(frozen=True)
+class UnknownFigures:
+    """What became of vehicles of no known class that nothing was chosen on.
+
+    Attributes
+    ----------
+    vehicles : int
+    named : int
+        Those with a certain model or full name.
+    auroc : float
+        The probability that the score of one is higher than that of a held-out photo, 0..1.
+    """
+
+    vehicles: int
+    named: int
+    auroc: float
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The figures of a taught classifier, on held-out photos.
+
+    What is certain is measured with a calibration that was fitted without the photo.
 
     Attributes
     ----------
     photos : int
-    top1, top5, make : float
-        Shares of right answers, 0..1.
-    temperature : float
-        Divides the scores, so that probabilities are as high as answers are often right.
-    threshold : float
-        The probability from which on an answer is certain.
+    top1, top5 : float
+        Shares of right full names, 0..1.
+    calibration : Calibration
+        Fitted on all held-out photos.
+    levels : tuple of LevelFigures
+        From coarse to fine.
     certain, certain_right : int
-        Answers that reach the threshold, and the right ones among them.
-    checked, checked_right : int
-        The same, with the threshold that the other folds choose.
+        Photos with a certain model or full name, and those of them whose finest certain name is
+        right.
     calibration_error : float
         The expected calibration error over 10 bins, 0..1.
     bins : tuple of Bin
-        By confidence, of equal width.
+        By the confidence of the full name, of equal width.
     coverage : tuple of (float, float)
-        Shares of photos answered and of right answers, as the threshold falls.
+        Shares of photos answered and of right full names, as the threshold falls.
     classes : tuple of ClassFigures
         One for each new class.
     confusions : tuple of (str, str, int)
         The true and the given class with the number of photos, most frequent first.
-    unknown_certain : float or None
-        The share of photos with a certain answer when their class is not taught; None if fewer
-        than three classes are known.
+    left_out : UnknownFigures or None
+        Held-out photos, when their model is not taught; None if fewer than three are known.
+    others : UnknownFigures or None
+        Photos of other vehicles; None if there are none.
     probabilities : float64 array of shape (photos, classes)
     """
 
     photos: int
     top1: float
     top5: float
-    make: float
-    temperature: float
-    threshold: float
+    calibration: Calibration
+    levels: tuple[LevelFigures, ...]
     certain: int
     certain_right: int
-    checked: int
-    checked_right: int
     calibration_error: float
     bins: tuple[Bin, ...]
     coverage: tuple[tuple[float, float], ...]
     classes: tuple[ClassFigures, ...]
     confusions: tuple[tuple[str, str, int], ...]
-    unknown_certain: float | None
+    left_out: UnknownFigures | None
+    others: UnknownFigures | None
     probabilities: Matrix
 
+    @property
+    def make(self) -> float:
+        """The share of right makes, 0..1; that of right full names if no make is known."""
+        level = self.levels[0]
+        return level.right / max(level.photos, 1)
 
-def evaluate(
-    scores: Matrix,
-    labels: NDArray[np.intp],
-    folds: NDArray[np.intp],
-    names: tuple[str, ...],
-    makes: tuple[str, ...],
-) -> Evaluation:
-    """Calibrate held-out scores and measure the answers.
 
-    The probabilities of each fold are calibrated on the other folds.
+def evaluate(held_out: HeldOut, labels: Sequence[Label], others: Scored | None) -> Evaluation:
+    """Fit a calibration on held-out photos and measure the answers.
 
     Parameters
     ----------
-    scores : float64 array of shape (n, classes)
-    labels, folds : integer arrays of shape (n,)
-    names, makes : tuples of str
+    held_out : HeldOut
+    labels : sequence of Label
         Of all classes.
+    others : Scored or None
+        Vehicles of no known class. Every second one is for choosing the threshold of the unknown
+        rule, the others are for measuring. Without them, held-out photos whose model is left out
+        take their place.
     """
-    probs = _calibrated_by_others(scores, labels, folds)
+    known, owners, levels = held_out.known, held_out.owners, levels_of(labels)
+    strange = held_out.left_out if others is None else others
+    calibration = fit_calibration(known, owners, levels, strange[::2] if strange else None)
+    probs, decisions = _cross_fit(held_out, levels, others)
     order = np.argsort(-probs, axis=1, kind="stable")[:, :5]
     answers, confidences = order[:, 0], probs.max(axis=1)
-    right = answers == labels
-    in_five = (order == labels[:, None]).any(axis=1)
-    temperature = fit_temperature(scores, labels)
-    threshold = choose_threshold(confidences, right)
-    certain = confidences >= threshold
-    checked = _certain_by_others(confidences, right, folds)
+    right = answers == owners
+    in_five = (order == owners[:, None]).any(axis=1)
+    named, named_right = is_named(decisions), _is_finest_right(decisions, levels, owners)
     bins = _bins(confidences, right)
+    left_out = held_out.left_out
+    if left_out is not None and others is None:
+        left_out = left_out[1::2]
     return Evaluation(
-        photos=len(labels),
+        photos=len(owners),
         top1=float(right.mean()),
         top5=float(in_five.mean()),
-        make=float((_make_answers(probs, makes) == np.array(makes)[labels]).mean()),
-        temperature=temperature,
-        threshold=threshold,
-        certain=int(certain.sum()),
-        certain_right=int((certain & right).sum()),
-        checked=int(checked.sum()),
-        checked_right=int((checked & right).sum()),
+        calibration=calibration,
+        levels=tuple(
+            _level(name, calibration.thresholds[name], levels[name].groups[owners], decision)
+            for name, decision in decisions.items()
+        ),
+        certain=int(named.sum()),
+        certain_right=int(named_right.sum()),
         calibration_error=sum(each.answers * abs(each.confidence - each.accuracy) for each in bins)
-        / len(labels),
+        / len(owners),
         bins=bins,
         coverage=_coverage(confidences, right),
         classes=tuple(
             ClassFigures(
-                name=names[label],
+                name=labels[owner].name,
                 photos=int(own.sum()),
                 right=int((own & right).sum()),
                 in_five=int((own & in_five).sum()),
-                certain=int((own & certain).sum()),
-                certain_right=int((own & certain & right).sum()),
+                certain=int((own & named).sum()),
+                certain_right=int((own & named_right).sum()),
             )
-            for label in np.unique(labels)
-            for own in [labels == label]
+            for owner in np.unique(owners).tolist()
+            for own in [owners == owner]
         ),
         confusions=tuple(
-            (names[true], names[given], count)
+            (labels[true].name, labels[given].name, count)
             for (true, given), count in Counter(
-                zip(labels[~right].tolist(), answers[~right].tolist(), strict=True)
+                zip(owners[~right].tolist(), answers[~right].tolist(), strict=True)
             ).most_common()
         ),
-        unknown_certain=_unknown_certain(scores, labels, temperature, threshold),
+        left_out=_unknown(left_out, known, levels, calibration) if left_out else None,
+        others=_unknown(others[1::2], known, levels, calibration) if others else None,
         probabilities=probs,
     )
 
 
-def _calibrated_by_others(
-    scores: Matrix, labels: NDArray[np.intp], folds: NDArray[np.intp]
-) -> Matrix:
-    probs = np.empty_like(scores)
-    for fold in np.unique(folds):
-        own = folds == fold
-        temperature = fit_temperature(scores[~own], labels[~own])
-        probs[own] = probabilities(scores[own], temperature)
-    return probs
+def _cross_fit(
+    held_out: HeldOut, levels: Mapping[str, Level], others: Scored | None
+) -> tuple[Matrix, dict[str, Decision]]:
+    """Answer each fold with a calibration that is fitted on the other folds."""
+    known, left_out = held_out.known, held_out.left_out
+    probs = np.empty_like(known.scores)
+    count = len(known)
+    names = {level: np.zeros(count, np.intp) for level in levels}
+    confidences = {level: np.zeros(count) for level in levels}
+    certain = {level: np.zeros(count, np.bool_) for level in levels}
+    for fold in np.unique(held_out.folds):
+        own = held_out.folds == fold
+        strange = left_out[~own] if left_out and others is None else others
+        chosen = strange[::2] if strange else None
+        calibration = fit_calibration(known[~own], held_out.owners[~own], levels, chosen)
+        probs[own] = probabilities(known.scores[own], calibration.temperature)
+        for level, decision in calibration.decide(known[own], levels).items():
+            names[level][own] = decision.names
+            confidences[level][own] = decision.probs
+            certain[level][own] = decision.certain
+    return probs, {
+        level: Decision(names[level], confidences[level], certain[level]) for level in levels
+    }
 
 
-def _certain_by_others(
-    confidences: Matrix, right: NDArray[np.bool_], folds: NDArray[np.intp]
+def _is_finest_right(
+    decisions: Mapping[str, Decision], levels: Mapping[str, Level], owners: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
-    certain = np.zeros(len(right), np.bool_)
-    for fold in np.unique(folds):
-        own = folds == fold
-        certain[own] = confidences[own] >= choose_threshold(confidences[~own], right[~own])
-    return certain
+    """Tell which photos have a certain full name or, failing that, model that is right."""
+    result = np.zeros(len(owners), np.bool_)
+    for level in ("model", "name"):
+        if level in decisions:
+            decision = decisions[level]
+            right = decision.names == levels[level].groups[owners]
+            result = np.where(decision.certain, right, result)
+    return result
 
 
-def _make_answers(probs: Matrix, makes: tuple[str, ...]) -> NDArray[np.str_]:
-    names, columns = np.unique(makes, return_inverse=True)
-    sums = probs @ np.eye(len(names))[columns]
-    return np.asarray(names[sums.argmax(axis=1)])
+def _level(
+    name: str, threshold: float, truths: NDArray[np.intp], decision: Decision
+) -> LevelFigures:
+    counted = truths >= 0
+    right = counted & (decision.names == truths)
+    certain = counted & decision.certain
+    return LevelFigures(
+        name=name,
+        threshold=threshold,
+        photos=int(counted.sum()),
+        right=int(right.sum()),
+        certain=int(certain.sum()),
+        certain_right=int((certain & right).sum()),
+    )
+
+
+def _unknown(
+    vehicles: Scored, known: Scored, levels: Mapping[str, Level], calibration: Calibration
+) -> UnknownFigures:
+    return UnknownFigures(
+        vehicles=len(vehicles),
+        named=int(is_named(calibration.decide(vehicles, levels)).sum()),
+        auroc=auroc(known.unknown, vehicles.unknown),
+    )
 
 
 def _bins(confidences: Matrix, right: NDArray[np.bool_]) -> tuple[Bin, ...]:
@@ -204,14 +310,3 @@ def _coverage(confidences: Matrix, right: NDArray[np.bool_]) -> tuple[tuple[floa
     total = len(right)
     counts = sorted({max(1, round(total * step / 50)) for step in range(1, 51)})
     return tuple((count / total, float(hits[count - 1]) / count) for count in counts)
-
-
-def _unknown_certain(
-    scores: Matrix, labels: NDArray[np.intp], temperature: float, threshold: float
-) -> float | None:
-    """Answer without the true class, as a model that was not taught it would."""
-    if scores.shape[1] < 3:
-        return None
-    without = scores.copy()
-    without[np.arange(len(labels)), labels] = -np.inf
-    return float((probabilities(without, temperature).max(axis=1) >= threshold).mean())

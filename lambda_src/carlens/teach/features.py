@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from carlens.images.types import Pixels
 from carlens.models.manifest import Manifest
 from carlens.models.session import OnnxModel
+from carlens.teach.arrays import Features
 from carlens.teach.network import Network
 from carlens.vision.preprocess import to_batch
-
-Features = NDArray[np.float32]
 
 
 class FeatureExtractor:
@@ -31,7 +27,9 @@ class FeatureExtractor:
         # For the session, each feature is a class.
         labels = tuple(map(str, range(network.size)))
         output = replace(manifest.output, names=(network.features,))
-        described = replace(manifest, output=output, labels=labels, makes=())
+        described = replace(
+            manifest, output=output, labels=labels, makes=(), models=(), kinds=(), calibration=None
+        )
         self._model = OnnxModel(described, network.without_head(), threads=threads)
 
     def __call__(self, crop: Pixels) -> Features:

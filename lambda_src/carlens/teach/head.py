@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from carlens.teach.features import Features
-from carlens.teach.network import Matrix
+from carlens.teach.arrays import Features, Matrix
 from carlens.teach.statistics import Statistics
 
 SHRINKAGE = 0.1
@@ -30,10 +29,6 @@ class Head:
     def scores(self, features: Features) -> Matrix:
         """Return the scores, shape (n, classes), of features of shape (n, size)."""
         return np.asarray(features @ self.weights.T + self.bias)
-
-    def cooled(self, temperature: float) -> Head:
-        """Divide all scores by a temperature."""
-        return Head(self.weights / temperature, self.bias / temperature)
 
     def stored(self, center: Matrix) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
         """Return weights in 16 bits and the bias.
@@ -63,10 +58,10 @@ def fit_head(statistics: Statistics, *, shrinkage: float = SHRINKAGE) -> Head:
     shrinkage : float
         s, 0..1.
     """
-    shrunk = shrunk_covariance(statistics.covariance, shrinkage)
-    weights = np.linalg.solve(shrunk, statistics.means.T).T
+    precision = np.linalg.inv(shrunk_covariance(statistics.covariance, shrinkage))
+    weights = statistics.means @ precision
     bias = -0.5 * np.sum(weights * statistics.means, axis=1)
-    dimensions = float(np.trace(np.linalg.solve(shrunk, statistics.covariance)))
+    dimensions = float(np.sum(precision * statistics.covariance))
     bias += 0.5 * dimensions / np.maximum(statistics.counts, 1)
     # What all classes share does not change the probabilities; without it, 16 bits lose less.
     return Head(weights - weights.mean(axis=0), bias - bias.mean())

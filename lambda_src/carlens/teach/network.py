@@ -11,11 +11,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from carlens.teach.errors import TeachError
 
-Matrix = NDArray[np.float64]
+UNKNOWN = "unknown_score"
+"""The output with the score that is high for vehicles of no known class."""
 
 
 class Network:
-    """A classifier whose last node is a `Gemm`, as the last layer of most classifiers is.
+    """A classifier whose first output is made by a `Gemm`, as most classifiers have it.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ class Network:
     Raises
     ------
     TeachError
-        The last node is not a `Gemm` of constant weights.
+        The last layer is not a `Gemm` of constant weights.
     """
 
     def __init__(self, weights: bytes) -> None:
@@ -74,10 +75,32 @@ class Network:
         onnx.checker.check_model(model, full_check=True)
         return bytes(model.SerializeToString())
 
+    def with_body(self, body: onnx.ModelProto) -> Network:
+        """Return the same classifier with another network below its last layer.
+
+        Parameters
+        ----------
+        body : onnx.ModelProto
+            The graph of `without_head`, with other weights.
+        """
+        model = copy.deepcopy(self._model)
+        graph = model.graph
+        made = {node.output[0] for node in body.graph.node}
+        stored = {tensor.name for tensor in body.graph.initializer}
+        nodes = [*body.graph.node, *(n for n in graph.node if n.output[0] not in made)]
+        tensors = [*body.graph.initializer, *(t for t in graph.initializer if t.name not in stored)]
+        for field, kept in ((graph.node, nodes), (graph.initializer, tensors)):
+            # Copies, because emptying a field invalidates what is in it.
+            kept = [copy.deepcopy(each) for each in kept]
+            del field[:]
+            field.extend(kept)
+        return Network(model.SerializeToString())
+
     def _last_layer(self) -> onnx.NodeProto:
         graph = self._model.graph
         last = [node for node in graph.node if node.output[0] == graph.output[0].name]
-        if len(graph.output) != 1 or not last or last[0].op_type != "Gemm":
+        others = [output.name for output in graph.output[1:]]
+        if others not in ([], [UNKNOWN]) or not last or last[0].op_type != "Gemm":
             raise TeachError(
                 "The classifier to start from must have one output, made by a Gemm (a fully "
                 "connected layer). Set CARLENS_CLASSIFIER to another classifier."
@@ -96,16 +119,20 @@ class Network:
         return int(shape[1] if transposed else shape[0])
 
     def _copy_without_head(self) -> onnx.ModelProto:
-        """Drop the last layer and the constants that only it uses."""
+        """Keep what makes the features, and the declaration of the first output."""
         model = copy.deepcopy(self._model)
         graph = model.graph
-        nodes = [node for node in graph.node if node.output[0] != self._head.output[0]]
-        used = {name for node in nodes for name in node.input}
-        alone = set(self._head.input[1:]) - used
-        nodes = [node for node in nodes if node.output[0] not in alone]
-        used = {name for node in nodes for name in node.input}
-        constants = [tensor for tensor in graph.initializer if tensor.name in used]
+        needed = {self.features}
+        nodes: list[onnx.NodeProto] = []
+        for node in reversed(graph.node):
+            if needed.intersection(node.output):
+                nodes.insert(0, node)
+                needed.update(node.input)
+        constants = [tensor for tensor in graph.initializer if tensor.name in needed]
+        del graph.output[1:]
         for field, kept in ((graph.node, nodes), (graph.initializer, constants)):
+            # Copies, because emptying a field invalidates what is in it.
+            copies = [copy.deepcopy(each) for each in kept]
             del field[:]
-            field.extend(kept)
+            field.extend(copies)
         return model

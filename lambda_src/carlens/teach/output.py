@@ -8,12 +8,13 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from carlens.teach.calibration import Calibration
 from carlens.teach.card import COVERAGE, RELIABILITY
 from carlens.teach.errors import TeachError
+from carlens.teach.network import UNKNOWN
 
 MODEL, LABELS, MANIFEST, CARD, STATISTICS = (
     "model.onnx",
@@ -25,15 +26,6 @@ MODEL, LABELS, MANIFEST, CARD, STATISTICS = (
 _WRITTEN = frozenset({MODEL, LABELS, MANIFEST, CARD, STATISTICS, COVERAGE, RELIABILITY})
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True)
-class Label:
-    """A line of the labels file: class, make and model; make and model may be empty."""
-
-    name: str
-    make: str = ""
-    model: str = ""
 
 
 def check_target(models: Path, name: str, *, in_use: frozenset[str], force: bool) -> Path:
@@ -115,24 +107,13 @@ def write_model(target: Path, files: Mapping[str, bytes]) -> None:
             raise
 
 
-def labels_text(labels: tuple[Label, ...]) -> str:
-    """Write the labels file: class, make and model, separated by tabs.
-
-    The makes are left out if one of them is not known, because the format asks for all or none.
-    """
-    if not all(label.make for label in labels):
-        return "".join(f"{label.name}\n" for label in labels)
-    rows = ([label.name, label.make, label.model] for label in labels)
-    return "".join("\t".join(filter(None, row)) + "\n" for row in rows)
-
-
 def sha256(data: bytes) -> str:
     """Return the SHA-256 of a file, as manifests have it."""
     return hashlib.sha256(data).hexdigest()
 
 
 def manifest_text(
-    base: Mapping[str, Any], changes: Mapping[str, Any], *, model: bytes, confidence: float
+    base: Mapping[str, Any], changes: Mapping[str, Any], *, model: bytes, calibration: Calibration
 ) -> str:
     """Write `model.json`, with size and hash of the weights.
 
@@ -144,8 +125,10 @@ def manifest_text(
         Fields to replace.
     model : bytes
         The ONNX file.
-    confidence : float
+    calibration : Calibration
+        Its threshold for the full name is also `thresholds.confidence`.
     """
+    thresholds = calibration.thresholds
     fields = {
         **base,
         **changes,
@@ -153,6 +136,11 @@ def manifest_text(
         "labels": LABELS,
         "sha256": sha256(model),
         "bytes": len(model),
-        "thresholds": {**base["thresholds"], "confidence": confidence},
+        "thresholds": {**base["thresholds"], "confidence": thresholds["name"]},
+        "calibration": {
+            "temperature": calibration.temperature,
+            "thresholds": dict(thresholds),
+            "unknown": {"output": UNKNOWN, "threshold": calibration.unknown},
+        },
     }
     return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"

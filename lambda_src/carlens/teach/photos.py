@@ -16,6 +16,9 @@ Box = tuple[float, float, float, float]
 
 _COLUMNS = ["file", "make", "model"]
 _BOX = ["x1", "y1", "x2", "y2"]
+_NAME = "name"
+_HELD_OUT = "held_out"
+_EXTRA: tuple[list[str], ...] = ([], [_NAME], [_HELD_OUT], [_NAME, _HELD_OUT])
 
 
 @dataclass(frozen=True)
@@ -28,17 +31,24 @@ class Photo:
     make, model : str
     box : tuple of float or None
         The vehicle's bounding box x1, y1, x2, y2, in pixels; None to let the detector find it.
+    held_out : bool or None
+        Whether full training measures on it instead of learning from it; None to decide by itself.
+    variant : str
+        The full name of the class, if it is one of several of the model, such as `Volkswagen Golf
+        Hatchback 2012`; otherwise empty.
     """
 
     path: Path
     make: str
     model: str
     box: Box | None = None
+    held_out: bool | None = None
+    variant: str = ""
 
     @property
     def name(self) -> str:
         """The name of the class."""
-        return f"{self.make} {self.model}"
+        return self.variant or f"{self.make} {self.model}"
 
 
 def read_photos(source: Path, makes: Collection[str]) -> list[Photo]:
@@ -48,7 +58,7 @@ def read_photos(source: Path, makes: Collection[str]) -> list[Photo]:
     ----------
     source : Path
         A folder with `Make Model/photo.jpg` or `Make/Model/photo.jpg`, or a CSV file with the
-        columns file, make, model and, optionally, x1, y1, x2, y2.
+        columns file, make, model and, optionally, x1, y1, x2, y2 and held_out.
     makes : collection of str
         Known makes. They tell where the make ends in `Land Rover Defender`; an unknown make is
         one word.
@@ -83,6 +93,28 @@ def read_photos(source: Path, makes: Collection[str]) -> list[Photo]:
             f"{source} has one class, {names.pop()!r}; at least two are needed to tell them apart."
         )
     return sorted(photos, key=lambda photo: (photo.name, *_natural(photo.path)))
+
+
+def list_pictures(folder: Path) -> list[Photo]:
+    """List all files of a folder and its subfolders, as photos of no class.
+
+    Raises
+    ------
+    TeachError
+        It is not a folder, or has no files.
+    OSError
+        A folder cannot be read.
+    """
+    if not folder.is_dir():
+        raise TeachError(f"{folder} is not a folder; name a folder of photos of other vehicles.")
+    paths = [
+        path
+        for path in _files(folder)
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+    if not paths:
+        raise TeachError(f"{folder} has no photos.")
+    return [Photo(path, "", "") for path in sorted(paths)]
 
 
 def _in_folder(root: Path, makes: Collection[str]) -> Iterator[Photo]:
@@ -138,10 +170,13 @@ def _in_csv(path: Path) -> Iterator[Photo]:
     header = text.partition("\n")[0]
     rows = csv.reader(text.splitlines(), delimiter=";" if ";" in header else ",")
     columns = [column.strip().lower() for column in next(rows, [])]
-    if columns not in (_COLUMNS, _COLUMNS + _BOX):
+    boxed = columns[3:7] == _BOX
+    extra = columns[7 if boxed else 3 :]
+    if columns[:3] != _COLUMNS or extra not in _EXTRA:
         raise TeachError(
             f"{path} has the columns {', '.join(columns) or 'of an empty file'}; they must be "
-            f"{','.join(_COLUMNS)} or {','.join(_COLUMNS + _BOX)}."
+            f"{','.join(_COLUMNS)} or {','.join(_COLUMNS + _BOX)}, which {_NAME} and {_HELD_OUT} "
+            "may follow."
         )
     for cells in rows:
         values = [cell.strip() for cell in cells]
@@ -150,8 +185,21 @@ def _in_csv(path: Path) -> Iterator[Photo]:
         where = f"{path}, line {rows.line_num}"
         if len(values) != len(columns) or not all(values[:3]):
             raise TeachError(f"{where}: expected {','.join(columns)}, found {','.join(cells)!r}.")
-        make, model = _plain(values[1]), _plain(values[2])
-        yield Photo(path.parent / values[0], make, model, _box(values[3:], where))
+        cell = dict(zip(columns, values, strict=True))
+        yield Photo(
+            path=path.parent / cell["file"],
+            make=_plain(cell["make"]),
+            model=_plain(cell["model"]),
+            box=_box(values[3:7], where) if boxed else None,
+            held_out=_held_out(cell[_HELD_OUT], where) if _HELD_OUT in cell else None,
+            variant=_plain(cell.get(_NAME, "")),
+        )
+
+
+def _held_out(value: str, where: str) -> bool:
+    if value.lower() not in ("yes", "no", ""):
+        raise TeachError(f"{where}: {_HELD_OUT} must be yes, no or empty, not {value!r}.")
+    return value.lower() == "yes"
 
 
 def _box(values: list[str], where: str) -> Box | None:

@@ -11,25 +11,43 @@ T = TypeVar("T")
 _WIDTH = 30
 
 
-def with_progress(items: Sequence[T], stream: TextIO) -> Iterator[T]:
-    """Return the items, and write how many are done and how long the others will take.
+class Bar:
+    """On a terminal, a bar that is redrawn; elsewhere, such as in a log, one line per tenth.
 
-    On a terminal it is a bar that is redrawn; elsewhere, such as in a log, one line per tenth.
+    Parameters
+    ----------
+    stream : TextIO
     """
-    started = time.monotonic()
-    tenth = 0
-    for done, item in enumerate(items):
-        yield item
-        share = (done + 1) / len(items)
-        left = (time.monotonic() - started) / share * (1 - share)
-        text = f"{done + 1}/{len(items)} photos, {format_seconds(left)} left"
-        if stream.isatty():
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._tenth = 0
+
+    def show(self, share: float, text: str) -> None:
+        """Show the share that is done, 0..1, and a text."""
+        if self._stream.isatty():
             bar = "#" * round(_WIDTH * share)
-            end = "\n" if done + 1 == len(items) else ""
-            print(f"\r[{bar:<{_WIDTH}}] {text:<40}", end=end, file=stream, flush=True)
-        elif int(10 * share) > tenth:
-            tenth = int(10 * share)
-            print(text, file=stream, flush=True)
+            end = "\n" if share >= 1 else ""
+            print(f"\r[{bar:<{_WIDTH}}] {text:<40}", end=end, file=self._stream, flush=True)
+        elif int(10 * share) > self._tenth:
+            self._tenth = int(10 * share)
+            print(text, file=self._stream, flush=True)
+
+    def line(self, text: str) -> None:
+        """Write a line that stays."""
+        start = "\r\x1b[K" if self._stream.isatty() else ""
+        print(f"{start}{text}", file=self._stream, flush=True)
+
+
+def with_progress(items: Sequence[T], stream: TextIO) -> Iterator[T]:
+    """Return the items, and write how many are done and how long the others will take."""
+    started = time.monotonic()
+    bar = Bar(stream)
+    for done, item in enumerate(items, 1):
+        yield item
+        share = done / len(items)
+        left = (time.monotonic() - started) / share * (1 - share)
+        bar.show(share, f"{done}/{len(items)} photos, {format_seconds(left)} left")
 
 
 def format_seconds(seconds: float) -> str:

@@ -77,9 +77,23 @@ def _figures(evaluation: Evaluation) -> str:
         f"<td>{each.in_five / each.photos:.0%}"
         for each in evaluation.classes
     )
+    levels = "".join(
+        f"<tr><td>{html.escape(each.name)}<td>{each.right / max(each.photos, 1):.1%}"
+        f"<td>{each.certain / max(each.photos, 1):.1%}"
+        f"<td>{each.certain_right / max(each.certain, 1):.1%}"
+        for each in evaluation.levels
+    )
+    strange = evaluation.others or evaluation.left_out
+    unknown = (
+        f"<p>Of {strange.vehicles} vehicles of other models, {strange.named} got a certain model "
+        "or full name.</p>"
+        if strange
+        else ""
+    )
     return (
         f"<p>On {evaluation.photos} held-out photos: top-1 {evaluation.top1:.1%}, top-5 "
-        f"{evaluation.top5:.1%}, make {evaluation.make:.1%}.</p>"
+        f"{evaluation.top5:.1%}, calibration error {evaluation.calibration_error:.1%}.</p>{unknown}"
+        f"<table><tr><th>level<th>right<th>certain<th>of these right{levels}</table>"
         f"<table><tr><th>class<th>photos<th>top-1<th>top-5{rows}</table>"
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -21,15 +21,19 @@ from carlens.teach.errors import TeachError
 from carlens.teach.evaluation import Evaluation, evaluate
 from carlens.teach.examples import Example, Rejected, stack_features
 from carlens.teach.files import write_atomically
-from carlens.teach.folds import assign_folds, held_out_scores
-from carlens.teach.head import fit_head
-from carlens.teach.output import Label
-from carlens.teach.photos import Photo, read_photos
+from carlens.teach.labels import Label, common_kinds, labels_text
+from carlens.teach.learned import Learned, Material, quick_head
+from carlens.teach.photos import Photo, list_pictures, read_photos
 from carlens.teach.progress import with_progress
 from carlens.teach.report import report_csv, report_html
 from carlens.teach.similarity import connected, near_duplicates, same_series
+from carlens.teach.split import Split, split
 from carlens.teach.start import Start
 from carlens.teach.statistics import dump_statistics
+from carlens.teach.unknown_output import add_unknown_score
+
+# Of fewer vehicles, 3 % is none in the half that the rule is chosen on, by chance.
+_LEAST_OTHERS = 20
 
 
 @dataclass(frozen=True)
@@ -42,19 +46,33 @@ class Options:
         A folder or a CSV file.
     name : str
         Of the new model.
-    alone : bool
-        Whether the new classes stand alone.
+    only : bool
+        Whether to forget the classes without photos.
     force : bool
         Whether to replace a model of this name.
     work : Path
         The folder for the report and for what a killed run continues from.
+    unknown : Path or None
+        A folder of photos of other vehicles, to choose and measure the unknown rule on.
+    full : bool
+        Whether to train the whole network.
+    epochs : int or None
+        Of full training; None for a number that suits the photos.
     """
 
     photos: Path
     name: str
-    alone: bool
+    only: bool
     force: bool
     work: Path
+    unknown: Path | None = None
+    full: bool = False
+    epochs: int | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether the new classes stand alone, as they must if all features change."""
+        return self.only or self.full
 
 
 @dataclass(frozen=True)
@@ -102,7 +120,10 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
             "it; teach the new classes alone with ONLY=yes (--only)."
         )
     photos = load_photos(options.photos, start)
-    examples, rejected = read_examples(photos, start, options.work / "photos", stream)
+    strangers = list_pictures(options.unknown) if options.unknown else []
+    examples, rejected = read_examples(
+        photos, start, options.work / "photos", stream, keep_crops=options.full
+    )
     findings = checks.check_rejected(rejected)
     thumbnails = {each.photo: each.thumbnail for each in examples}
     thumbnails |= {each.photo: each.thumbnail for each in rejected if each.thumbnail}
@@ -119,19 +140,28 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
         raise TeachError(f"{error} See {report}.") from error
 
     base, labels = _place(taught, start, alone=options.alone)
-    features = stack_features(taught.examples)
-    owners = base.owners(taught.labels)
-    folds = assign_folds(taught.labels, taught.groups)
-    names = tuple(label.name for label in labels)
-    makes = tuple(label.make for label in labels)
-    scores = held_out_scores(features, taught.labels, folds, base)
-    evaluation = evaluate(scores, owners, folds, names, makes)
-    findings += checks.check_labels(taught.examples, owners, evaluation.probabilities, names)
+    others = _read_others(strangers, start, options, stream)
+    material = Material(taught.examples, taught.labels, taught.groups, base, labels, others)
+    learned = quick_head(material, start.network)
+    evaluation = evaluate(learned.photos, labels, learned.others)
+    names = [label.name for label in labels]
+    findings += checks.check_labels(
+        taught.examples, material.owners, evaluation.probabilities, names
+    )
+    left_out = 0
+    if options.full:
+        parts = _split(taught)
+        findings += checks.check_unused([taught.examples[i].photo for i in parts.unused])
+        left_out = _left_out(start.labels, labels)
+        report = _write_report(options, findings, thumbnails, None)
+        _announce(report, len(labels), left_out, start.config.classifier, stream)
+        learned = _fine_tune(options, material, parts, start, stream)
+        evaluation = evaluate(learned.photos, labels, learned.others)
     _write_report(options, findings, thumbnails, evaluation)
 
-    statistics = base.joined(features, taught.labels)
-    head = fit_head(statistics).cooled(evaluation.temperature)
-    model = start.network.with_head(*head.stored(statistics.means.mean(axis=0)))
+    statistics = learned.statistics
+    model = learned.network.with_head(*learned.head.stored(statistics.means.mean(axis=0)))
+    model = add_unknown_score(model, learned.network.features, learned.rule)
     kept = 0 if options.alone else len(start.labels)
     facts = card.Facts(
         name=options.name,
@@ -140,16 +170,19 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
         files=len(photos),
         used=len(taught.examples),
         kept=kept,
+        left_out=left_out,
+        method=learned.method,
+        protocol=learned.protocol,
         command=_command(options),
     )
     manifest = output.manifest_text(
         start.manifest,
-        _manifest_changes(facts, taught, start, len(labels)),
+        _manifest_changes(facts, taught, start, len(labels), full=options.full),
         model=model,
-        confidence=evaluation.threshold,
+        calibration=evaluation.calibration,
     )
     texts = {
-        output.LABELS: output.labels_text(labels),
+        output.LABELS: labels_text(labels),
         output.MANIFEST: manifest,
         output.CARD: card.write_card(facts, evaluation),
         card.RELIABILITY: reliability_diagram(evaluation.bins),
@@ -162,21 +195,75 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
     return evaluation
 
 
+def _split(taught: Taught) -> Split:
+    marked = [example.photo.held_out for example in taught.examples]
+    return split(taught.labels, taught.groups, marked, [label.name for label in taught.classes])
+
+
+def _left_out(known: Sequence[Label], labels: Sequence[Label]) -> int:
+    """Count the classes that full training forgets."""
+    kept = {label.name.casefold() for label in labels}
+    return sum(label.name.casefold() not in kept for label in known)
+
+
+def _announce(report: Path, taught: int, left_out: int, base: str, stream: TextIO) -> None:
+    print(f"The checks of the photos are in {report}.", file=stream)
+    if left_out:
+        print(
+            f"FULL=yes teaches only the {taught} classes that have photos; {left_out} other "
+            f"classes of {base} are left out. Without FULL=yes they are kept.",
+            file=stream,
+            flush=True,
+        )
+
+
+def _fine_tune(
+    options: Options, material: Material, parts: Split, start: Start, stream: TextIO
+) -> Learned:
+    # PyTorch takes seconds to import, and only full training needs it.
+    from carlens.teach.full import Job, fine_tune
+
+    job = Job(options.epochs, options.work / "training", stream)
+    return fine_tune(material, parts, start, job)
+
+
 def load_photos(source: Path, start: Start) -> list[Photo]:
     """List the photos of a folder or a CSV file; see `carlens.teach.photos.read_photos`."""
     return read_photos(source, _known_makes(start))
 
 
 def read_examples(
-    photos: Sequence[Photo], start: Start, folder: Path, stream: TextIO
+    photos: Sequence[Photo],
+    start: Start,
+    folder: Path,
+    stream: TextIO,
+    *,
+    keep_crops: bool = False,
 ) -> tuple[list[Example], list[Rejected]]:
     """Read photos, and keep the results in a folder for the next time."""
     folder.mkdir(parents=True, exist_ok=True)
-    reader = start.reader(folder)
+    reader = start.reader(folder, keep_crops=keep_crops)
     found = [reader.read(photo) for photo in with_progress(photos, stream)]
     reader.forget_others()
     rejected = [each for each in found if isinstance(each, Rejected)]
     return [each for each in found if isinstance(each, Example)], rejected
+
+
+def _read_others(
+    photos: Sequence[Photo], start: Start, options: Options, stream: TextIO
+) -> list[Example]:
+    """Read the photos of other vehicles."""
+    if not photos:
+        return []
+    found, _ = read_examples(
+        photos, start, options.work / "unknown", stream, keep_crops=options.full
+    )
+    if len(found) < _LEAST_OTHERS:
+        raise TeachError(
+            f"A vehicle was found in {len(found)} photos of {options.unknown}; at least "
+            f"{_LEAST_OTHERS} are needed to choose and measure the rule for unknown vehicles."
+        )
+    return found
 
 
 def select_examples(
@@ -215,7 +302,13 @@ def select_examples(
             examples=[examples[i] for i in chosen[kept]],
             labels=np.searchsorted(taught, labels[chosen][kept]).astype(np.intp),
             groups=groups[kept],
-            classes=[classes[place] for place in taught],
+            classes=[
+                replace(
+                    classes[place],
+                    kinds=common_kinds(examples[i].kind for i in chosen if labels[i] == place),
+                )
+                for place in taught.tolist()
+            ],
         ),
         findings + more,
     )
@@ -227,10 +320,13 @@ def _place(taught: Taught, start: Start, *, alone: bool) -> tuple[Base, tuple[La
     known = {label.name.casefold(): place for place, label in enumerate(labels)}
     places = []
     for label in taught.classes:
-        if label.name.casefold() not in known:
-            known[label.name.casefold()] = len(labels)
-            labels.append(label)
-        places.append(known[label.name.casefold()])
+        place = known.setdefault(label.name.casefold(), len(labels))
+        labels[place:] = (
+            [label]
+            if place == len(labels)
+            else [labels[place].with_more(label), *labels[place + 1 :]]
+        )
+        places.append(place)
     return Base(start.statistics, np.array(places, np.intp), alone), tuple(labels)
 
 
@@ -243,16 +339,19 @@ def _known_makes(start: Start) -> set[str]:
 
 
 def _manifest_changes(
-    facts: card.Facts, taught: Taught, start: Start, classes: int
+    facts: card.Facts, taught: Taught, start: Start, classes: int, *, full: bool
 ) -> dict[str, object]:
     manifest = start.classifier.manifest
     photos = f"{facts.used} photos of {len(taught.classes)} classes"
     if facts.kept:
         photos += f", added to: {manifest.trained_on}"
+    yours = "Last layer: yours, made from your photos. Other layers"
+    if full:
+        yours = "Yours, made from your photos, starting from weights of this license"
     return {
         "name": facts.name,
         "version": "1.0.0",
-        "license": f"Last layer: yours, made from your photos. Other layers: {manifest.license}",
+        "license": f"{yours}: {manifest.license}",
         "source": f"Made by python -m carlens.teach from {facts.base}: {manifest.source}",
         "trained_on": photos,
         "limits": f"It knows {classes} classes and names every other vehicle as one of them: an "
@@ -268,9 +367,10 @@ def _kinds(taught: Taught, known: Sequence[str]) -> list[str]:
         counts = Counter(
             example.kind
             for example, owner in zip(taught.examples, taught.labels.tolist(), strict=True)
-            if owner == label
+            if owner == label and example.kind
         )
-        kinds.setdefault(counts.most_common(1)[0][0])
+        if counts:
+            kinds.setdefault(counts.most_common(1)[0][0])
     return list(kinds)
 
 
@@ -292,5 +392,9 @@ def _write_report(
 
 
 def _command(options: Options) -> str:
-    flags = " ONLY=yes" if options.alone else ""
+    flags = " ONLY=yes" if options.only else ""
+    if options.full:
+        flags += " FULL=yes" + (f" EPOCHS={options.epochs}" if options.epochs else "")
+    if options.unknown:
+        flags += f" UNKNOWN={shlex.quote(options.unknown.name)}"
     return f"make teach PHOTOS={shlex.quote(options.photos.name)} NAME={options.name}{flags}"

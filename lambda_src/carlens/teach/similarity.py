@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from carlens.images.types import Pixels
 from carlens.models.manifest import InputSpec
-from carlens.teach.features import Features
+from carlens.teach.arrays import Features, Matrix
 from carlens.teach.head import shrunk_covariance
-from carlens.teach.network import Matrix
 from carlens.teach.statistics import Statistics
 from carlens.vision.preprocess import fit
 

@@ -14,8 +14,9 @@ from carlens.services.storage import is_s3
 from carlens.teach.errors import TeachError
 from carlens.teach.examples import ExampleReader
 from carlens.teach.features import FeatureExtractor
+from carlens.teach.labels import Label, parse_labels
 from carlens.teach.network import Network
-from carlens.teach.output import MANIFEST, STATISTICS, Label
+from carlens.teach.output import MANIFEST, STATISTICS
 from carlens.teach.statistics import Statistics, load_statistics
 from carlens.vision.classifier import Classifier
 from carlens.vision.detector import Detector
@@ -66,24 +67,25 @@ class Start:
         folder = Path(config.models, config.classifier)
         manifest = bundle.classifier.manifest
         document = json.loads((folder / MANIFEST).read_text("utf-8"))
-        lines = (folder / document["labels"]).read_text("utf-8").removesuffix("\n").split("\n")
         return cls(
             config=config,
             detector=bundle.detector,
             classifier=bundle.classifier,
             network=Network((folder / manifest.file).read_bytes()),
             manifest=document,
-            labels=tuple(Label(*map(str.strip, line.split("\t")[:3])) for line in lines),
+            labels=parse_labels((folder / document["labels"]).read_text("utf-8")),
             statistics=_statistics(folder / STATISTICS, manifest.sha256),
         )
 
-    def reader(self, folder: Path) -> ExampleReader:
-        """Return a reader of photos that keeps its results in a folder."""
+    def reader(self, folder: Path, *, keep_crops: bool = False) -> ExampleReader:
+        """Return a reader of photos that keeps its results in a folder; see `ExampleReader`."""
         config = self.config
         manifest = self.classifier.manifest
         extractor = FeatureExtractor(manifest, self.network, threads=config.threads)
         limits = Limits(config.max_bytes, config.max_pixels, config.max_side)
-        return ExampleReader(self.detector, self.classifier, extractor, limits, folder)
+        return ExampleReader(
+            self.detector, self.classifier, extractor, limits, folder, keep_crops=keep_crops
+        )
 
 
 def _statistics(path: Path, sha256: str) -> Statistics | None:

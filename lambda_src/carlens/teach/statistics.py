@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from carlens.teach.features import Features
-from carlens.teach.network import Matrix
+from carlens.teach.arrays import Features, Matrix
 
 
 @dataclass(frozen=True)

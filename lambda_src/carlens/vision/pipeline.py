@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from carlens.errors import DeadlineExceeded, PictureError
 from carlens.images.types import Pixels
+from carlens.models.manifest import Manifest
 from carlens.timing import Stopwatch
-from carlens.vision.classifier import BATCH, Classification, Classifier
+from carlens.vision.classifier import BATCH, UNNAMED, Classification, Classifier
 from carlens.vision.detector import Detection, DetectOptions, Detector
 
 Decode = Callable[[], Pixels]
@@ -45,6 +46,8 @@ class Pipeline:
     options : DetectOptions
     classifier : Classifier or None
         Classifies the detected objects; None to only detect.
+    applies_to : tuple of str
+        The detector's classes to classify; other objects stay `UNNAMED`.
     top_k : int
         Classes in each classification.
     """
@@ -52,6 +55,7 @@ class Pipeline:
     detector: Detector
     options: DetectOptions
     classifier: Classifier | None = None
+    applies_to: tuple[str, ...] = Manifest.applies_to
     top_k: int = 5
 
 
@@ -104,14 +108,14 @@ def process_images(
         results.append(ImageResult(pixels.shape[1], pixels.shape[0], tuple(objects)))
         if queue is not None:
             with watch("classify"):
-                queue.add(pixels, objects)
+                queue.add(pixels, [one for one in objects if one.class_name in pipeline.applies_to])
                 queue.classify(out_of_time)
     if queue is None:
         return results
     with watch("classify"):
         queue.classify(out_of_time)
         queue.classify_last()
-    return _with_classifications(results, queue.classified)
+    return _with_classifications(results, queue.classified, pipeline.applies_to)
 
 
 class _CropQueue:
@@ -128,9 +132,11 @@ class _CropQueue:
         self._classifier = classifier
         self._top_k = top_k
         self._crops: list[Pixels] = []
+        self._kinds: list[str] = []
 
     def add(self, pixels: Pixels, objects: list[Detection]) -> None:
         self._crops += [self._classifier.crop(pixels, detection) for detection in objects]
+        self._kinds += [detection.class_name for detection in objects]
 
     def classify(self, out_of_time: Callable[[], bool]) -> None:
         """Classify full batches while there is time."""
@@ -146,8 +152,10 @@ class _CropQueue:
             self._classify_batch()
 
     def _classify_batch(self) -> None:
-        self.classified += self._classifier.classify(self._crops[:BATCH], self._top_k)
-        del self._crops[:BATCH]
+        self.classified += self._classifier.classify(
+            self._crops[:BATCH], self._kinds[:BATCH], self._top_k
+        )
+        del self._crops[:BATCH], self._kinds[:BATCH]
 
 
 def _in_time(decode: Decode, out_of_time: Callable[[], bool]) -> Decode:
@@ -161,31 +169,40 @@ def _in_time(decode: Decode, out_of_time: Callable[[], bool]) -> Decode:
 
 def _ahead(decoders: Iterable[Decode]) -> Iterator[Decode]:
     """Decode each picture in the background while the picture before it is processed."""
-    with ThreadPoolExecutor(1) as thread:
+    thread = ThreadPoolExecutor(1)
+    try:
         decoding = (thread.submit(decode) for decode in decoders)
         current = next(decoding, None)
         while current is not None:
             following = next(decoding, None)
             yield current.result
             current = following
+    finally:
+        # An error elsewhere need not wait for the picture that is being decoded.
+        thread.shutdown(wait=False, cancel_futures=True)
 
 
 def _with_classifications(
-    results: list[ImageResult | PictureError], classified: list[Classification]
+    results: list[ImageResult | PictureError],
+    classified: list[Classification],
+    applies_to: tuple[str, ...],
 ) -> list[ImageResult | PictureError]:
     """Assign the classifications to their pictures; a picture that lacks some of them is late."""
     complete: list[ImageResult | PictureError] = []
-    start = 0
+    following = iter(classified)
     for result in results:
         if isinstance(result, PictureError):
             complete.append(result)
             continue
-        end = start + len(result.objects)
-        if end <= len(classified):
-            complete.append(replace(result, classifications=tuple(classified[start:end])))
+        names = [
+            next(following, None) if found.class_name in applies_to else UNNAMED
+            for found in result.objects
+        ]
+        assigned = tuple(name for name in names if name is not None)
+        if len(assigned) == len(names):
+            complete.append(replace(result, classifications=assigned))
         else:
             complete.append(_too_late())
-        start = end
     return complete
 
 

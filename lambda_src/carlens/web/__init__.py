@@ -1,4 +1,4 @@
-"""The page that `GET /` returns, and the scripts and styles that it loads.
+"""The page that `GET /` returns, and the scripts, styles and example photos that it loads.
 
 `index.html` names its assets as `assets/main.js`; they are served as `assets/<version>/main.js`.
 The version is a hash of all of them, so that browsers may keep each forever, and the imports
@@ -16,12 +16,15 @@ from hashlib import sha256
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-_PHOTO = "example.webp"
 _BASE_TAG = '<base href="/">'
-_CONTENT_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+_CONTENT_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".webp": "text/plain; charset=utf-8",
+}
 
-# The names that API Gateway allows for a stage.
-_PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{0,128})?")
+# A stage or a base path, without quotes and without `..`.
+_PREFIX = re.compile(r"(?:/(?!\.+(?:/|\Z))[A-Za-z0-9_.~$!*()+-]{1,128}){0,8}/?")
 
 _VERSION = re.compile(r"[0-9a-f]{16}")
 
@@ -41,7 +44,10 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 @dataclass(frozen=True)
 class Asset:
-    """A script or a stylesheet of the page."""
+    """A script or a stylesheet of the page, or an example photo as base64 text.
+
+    API Gateway returns base64 text for a photo unless Accept starts with a binary type.
+    """
 
     content_type: str
     text: str
@@ -53,7 +59,7 @@ def page(prefix: str) -> str:
     Parameters
     ----------
     prefix : str
-        `""` or `"/"` for none, otherwise one path segment such as `"/prod"`, the stage.
+        `""` or `"/"` for none, otherwise path segments such as `"/prod"`, the stage.
 
     Returns
     -------
@@ -63,8 +69,7 @@ def page(prefix: str) -> str:
     Raises
     ------
     ValueError
-        The prefix, which comes from an event, is not one path segment of letters, digits, `_`
-        and `-`.
+        The prefix, which comes from an event, has other characters than a stage or a base path.
     """
     if not _PREFIX.fullmatch(prefix):
         raise ValueError(f"not a path prefix: {prefix[:40]!r}")
@@ -98,11 +103,14 @@ def _document() -> tuple[str, str]:
     # Indentation is a tenth of the markup.
     html = re.sub(r"\n\s+", "\n", html)
     html = re.sub(r'"assets/(?=[\w.]+")', f'"assets/{version()}/', html)
-    # Inlined: API Gateway returns base64 text unless Accept starts with a binary type.
-    photo = b64encode((_HERE / _PHOTO).read_bytes()).decode()
-    html = html.replace(f'src="{_PHOTO}"', f'src="data:image/webp;base64,{photo}"')
+    html = re.sub(r'(?<=src=")thumbnails/\w+\.webp(?=")', _inline, html)
     before, after = html.split(_BASE_TAG)
     return before, after
+
+
+def _inline(address: re.Match[str]) -> str:
+    """Return the data URL of a thumbnail."""
+    return f"data:image/webp;base64,{_base64((_HERE / address[0]).read_bytes())}"
 
 
 @cache
@@ -111,7 +119,7 @@ def _assets() -> tuple[str, Mapping[str, Asset]]:
 
 
 def read_assets(folder: Path) -> tuple[str, Mapping[str, Asset]]:
-    """Read the scripts and stylesheets in a folder.
+    """Read the scripts, stylesheets and photos in a folder.
 
     Returns
     -------
@@ -124,5 +132,10 @@ def read_assets(folder: Path) -> tuple[str, Mapping[str, Asset]]:
         if content_type := _CONTENT_TYPES.get(path.suffix):
             content = path.read_bytes()
             digest.update(f"{path.name} {len(content)}\n".encode() + content)
-            assets[path.name] = Asset(content_type, content.decode())
+            text = _base64(content) if path.suffix == ".webp" else content.decode()
+            assets[path.name] = Asset(content_type, text)
     return digest.hexdigest()[:16], assets
+
+
+def _base64(content: bytes) -> str:
+    return b64encode(content).decode()

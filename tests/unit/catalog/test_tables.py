@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from carlens.catalog.csv_reader import read_header
+from carlens.catalog.headings import read_header
 from carlens.catalog.matcher import Matcher
 from carlens.catalog.tables import (
     TABLES,

@@ -297,8 +297,8 @@ def test_a_response_over_lambdas_limit_is_an_error_that_says_what_to_do() -> Non
     many = SimpleNamespace(
         manifest=bundle.classifier.manifest,
         crop=bundle.classifier.crop,
-        classify=lambda crops, top_k: [
-            Classification((longest,) * top_k, (0.1234,) * top_k, True, None) for _ in crops
+        classify=lambda crops, kinds, top_k: [
+            Classification((longest,) * top_k, (0.1234,) * top_k, None, None, None) for _ in crops
         ],
     )
     detector: Any = _ManyObjects(fake)

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
+from carlens.catalog.csv_reader import CsvFile, read_csv
 from carlens.catalog.matcher import Match
 from carlens.catalog.tables import Entry
 from carlens.errors import MalformedBody, NoRows, TooManyRows, UnsupportedMediaType
-from carlens.http.catalog_bodies import MAX_ROWS, Rows, as_json, in_french, read_rows, write_csv
+from carlens.http.catalog_bodies import (
+    MAX_ROWS,
+    Rows,
+    as_json,
+    check_columns,
+    in_french,
+    read_rows,
+    write_csv,
+)
 from carlens.http.events import Request
 
 TWO = [("Citroën", "C3"), ("vw", "golf")]
@@ -30,13 +42,16 @@ def test_csv_is_read_with_any_common_delimiter_encoding_and_line_ending(
 
     rows = read(text.encode(encoding))
 
-    assert (rows.pairs, rows.delimiter, rows.header) == (TWO, delimiter, False)
+    assert rows.file is not None
+    assert (rows.pairs, rows.file.delimiter, rows.file.header) == (TWO, delimiter, None)
 
 
 def test_a_header_names_the_columns_and_their_language() -> None:
     rows = read("id;Modèle;Marque\n1;clio;renault\n")
 
-    assert rows == Rows([("renault", "clio")], french=True, delimiter=";", header=True)
+    assert rows.file is not None
+    assert (rows.pairs, rows.french, rows.file.delimiter) == ([("renault", "clio")], True, ";")
+    assert rows.file.header
 
 
 def test_quoted_cells_and_empty_lines_are_rows() -> None:
@@ -49,7 +64,8 @@ def test_blank_lines_at_both_ends_are_ignored() -> None:
     rows = read("\n\r\nmake;model\nvw;golf\n\nfiat;uno\n\n\n")
 
     assert rows.pairs == [("vw", "golf"), ("", ""), ("fiat", "uno")]
-    assert rows.header
+    assert rows.file is not None
+    assert rows.file.header
 
 
 def test_a_single_column_holds_make_and_model() -> None:
@@ -74,7 +90,8 @@ def test_the_delimiter_is_the_one_that_splits_most_rows(
 ) -> None:
     rows = read(body)
 
-    assert (rows.delimiter, rows.pairs[0]) == (delimiter, first)
+    assert rows.file is not None
+    assert (rows.file.delimiter, rows.pairs[0]) == (delimiter, first)
 
 
 def test_a_comma_in_a_few_names_does_not_split_a_single_column() -> None:
@@ -83,7 +100,8 @@ def test_a_comma_in_a_few_names_does_not_split_a_single_column() -> None:
 
     # Then none is split, and the answer uses commas
     assert rows.pairs[0] == ("", "Renault Clio 1,5 dci")
-    assert rows.delimiter == ","
+    assert rows.file is not None
+    assert rows.file.delimiter == ","
 
 
 @pytest.mark.parametrize(
@@ -100,7 +118,8 @@ def test_a_comma_in_a_few_names_does_not_split_a_single_column() -> None:
         ("Značka,Model", False),
         ("Marque véhicule,Modèle véhicule", True),
         ("MARQUE,désignation", True),
-        ("Constructeur,Gamme", False),
+        ("Constructeur,Gamme", True),
+        ("Véhicule,Désignation", True),
     ],
 )
 def test_a_column_is_found_by_a_word_in_its_heading(heading: str, french: bool) -> None:
@@ -110,7 +129,9 @@ def test_a_column_is_found_by_a_word_in_its_heading(heading: str, french: bool) 
 
         rows = read("\n".join(map(";".join, lines)))
 
-        assert rows == Rows([("VW", "Golf")], french, ";", header=True)
+        assert rows.file is not None
+        assert (rows.pairs, rows.french, rows.file.delimiter) == ([("VW", "Golf")], french, ";")
+        assert rows.file.header
 
 
 @pytest.mark.parametrize(
@@ -118,7 +139,7 @@ def test_a_column_is_found_by_a_word_in_its_heading(heading: str, french: bool) 
     [
         ("make,model_year,model", "VW,2010,Golf", ("VW", "Golf")),
         ("make_id,Make name,model_id,Model name", "7,VW,9,Golf", ("VW", "Golf")),
-        ("id,model,trim", "7,Golf,GTI", ("7", "Golf")),
+        ("id,model,trim", "7,Golf,GTI", ("", "Golf")),
         ("model,owner,trim", "Golf,VW,GTI", ("VW", "Golf")),
         ("trim,owner,make", "GTI,Golf,VW", ("VW", "Golf")),
         ("id,make,name", "7,VW,Golf", ("VW", "Golf")),
@@ -142,12 +163,14 @@ def test_other_columns_are_ignored(heading: str, row: str, pair: tuple[str, str]
 def test_a_row_of_data_is_not_taken_for_a_header(row: str) -> None:
     rows = read(f"{row}\nVW,Golf")
 
-    assert (len(rows.pairs), rows.header) == (2, False)
+    assert rows.file is not None
+    assert (len(rows.pairs), rows.file.header) == (2, None)
 
 
 def test_numbers_in_the_first_of_several_columns_require_a_header() -> None:
-    with pytest.raises(MalformedBody, match="add a first line that names the columns"):
-        read("1,Renault,Clio\n2,VW,Golf")
+    for rows in ("1,Renault,Clio\n2,VW,Golf", "Ref,x,y\n1,VW,Golf", "2024-01-05,VW,Golf"):
+        with pytest.raises(MalformedBody, match="Add a first line that names the columns"):
+            read(rows)
     assert read("208,GTI").pairs == [("208", "GTI")]
 
 
@@ -182,7 +205,9 @@ def test_bytes_that_windows_1252_does_not_define_are_read() -> None:
 def test_one_column_may_have_a_header(heading: str, french: bool) -> None:
     rows = read(f"{heading}\nrenault clio")
 
-    assert (rows.pairs, rows.header, rows.french) == ([("", "renault clio")], True, french)
+    assert rows.file is not None
+    assert (rows.pairs, rows.french) == ([("", "renault clio")], french)
+    assert rows.file.header
 
 
 def test_formulas_and_control_characters_are_data() -> None:
@@ -216,15 +241,17 @@ def test_json_lists_are_read() -> None:
     assert read('[{"marque":"a","modele":"b"}]', "application/json") == Rows([("a", "b")], True)
 
 
-def test_json_integers_become_text_and_missing_fields_are_empty() -> None:
+def test_json_numbers_are_taken_as_their_text_and_missing_fields_are_empty() -> None:
     body = (
         '[{"make":"Peugeot","model":208},{"make":"vw"},{"make":null,"model":"up"},[null,147],'
-        '{"model":"ka"}]'
+        '{"model":"ka"},["saab",9.30],["a",1e400],["a",-0],["a",' + "1" * 5000 + "]]"
     )
 
     rows = read(body, "application/json")
 
-    assert rows.pairs == [("Peugeot", "208"), ("vw", ""), ("", "up"), ("", "147"), ("", "ka")]
+    assert rows.pairs[:5] == [("Peugeot", "208"), ("vw", ""), ("", "up"), ("", "147"), ("", "ka")]
+    assert rows.pairs[5:] == [("saab", "9.30"), ("a", "1e400"), ("a", "-0"), ("a", "1" * 5000)]
+    assert rows.invalid == {}
 
 
 def test_english_json_fields_take_precedence() -> None:
@@ -233,26 +260,44 @@ def test_english_json_fields_take_precedence() -> None:
     assert read(both, "application/json") == Rows([("a", "b")], french=False)
 
 
+def test_each_json_item_may_use_its_own_names_and_the_first_decides_those_of_the_answer() -> None:
+    mixed = '[7,{"marque":"a"},{"make":"b"},["c","d"]]'
+
+    rows = read(mixed, "application/json")
+
+    assert (rows.pairs[1:], rows.french) == ([("a", ""), ("b", ""), ("c", "d")], True)
+
+
 @pytest.mark.parametrize(
     "item",
     [
         "{}",
         '{"Make":"a"}',
-        '{"make":"a","modele":0.5}',
+        '{"make":"a","model":true}',
         '["a"]',
+        '["a","b","c"]',
         '["a",true]',
-        '{"make":2.5}',
+        '["a",NaN]',
         '{"model":["a"]}',
+        '{"model":{}}',
         '"a"',
         '"ab"',
-        '{"Make":"a","Model":"b"}',
+        "5",
+        "null",
+        "[]",
     ],
 )
-def test_an_invalid_json_row_is_named(item: str) -> None:
-    with pytest.raises(
-        MalformedBody, match=r"^\[1\] must be an object with 'make', 'model' or both"
-    ):
-        read(f'[["a","b"],{item}]', "application/json")
+def test_an_invalid_json_item_fails_alone(item: str) -> None:
+    rows = read(f'[["a","b"],{item},["c","d"]]', "application/json")
+
+    assert rows.pairs == [("a", "b"), ("", ""), ("c", "d")]
+    (message,) = rows.invalid.values()
+    assert message.startswith("[1] must be an object with 'make', 'model' or both, or a list")
+
+
+def test_a_json_list_without_a_valid_item_is_refused() -> None:
+    with pytest.raises(MalformedBody, match=r"^\[0\] must be an object with 'make'"):
+        read('[{"Make":"a"},5]', "application/json")
 
 
 @pytest.mark.parametrize("body", ["{", "{}", "null", '[["a"]]', "[" * 10**5])
@@ -282,7 +327,6 @@ def test_the_rows_of_a_form_are_in_its_file() -> None:
     ("body", "message"),
     [
         (b"[" * 200_000, "nested too deeply; send a flatter one"),
-        (b"[" + b"1" * 5000 + b"]", "too many digits; shorten it"),
         (b'["\xff"]', "not UTF-8; encode it as UTF-8"),
         (b"[1,", "not valid JSON: Expecting value: line 1 column 4"),
     ],
@@ -301,16 +345,105 @@ def test_empty_bodies_and_other_types_are_refused() -> None:
         read("a,b", "image/png")
 
 
-def test_the_response_has_the_format_of_the_file() -> None:
-    rows = Rows([("a", "b")], french=True, delimiter=";", header=True)
+def sent(text: str) -> CsvFile:
+    return read_csv(text.encode(), MAX_ROWS)
 
-    text = write_csv(rows, [Match("Renault", "Clio", 100, 100, 100)], top_k=2)
 
-    assert text == "marque;modele;score;marque_2;modele_2;score_2\r\nRenault;Clio;100;;;\r\n"
+CLIO = Match("Renault", "Clio", 90, 80, 85)
+WITH_CAPTUR = Match("Renault", "Clio", 90, 80, 85, ((Entry("Renault", "Captur"), 70),))
+
+
+def test_the_answer_to_a_file_has_its_columns_and_those_of_the_match() -> None:
+    file = sent("N°;Marque;Modèle;Prix\n1;reno;clyo;10,5\n2;;\n\n4;a;b;c;d\n")
+
+    text = write_csv(file, [CLIO, Match(), Match(), CLIO], french=True, top_k=1)
+
+    assert text.split("\r\n") == [
+        "N°;Marque;Modèle;Prix;;matched_marque;matched_modele;score",
+        "1;reno;clyo;10,5;;Renault;Clio;85",
+        "2;;;;;;;0",
+        ";;;;;;;0",
+        "4;a;b;c;d;Renault;Clio;85",
+        "",
+    ]
+
+
+def test_a_file_without_a_header_gets_none() -> None:
+    text = write_csv(sent("reno clyo"), [CLIO], french=False, top_k=1)
+
+    assert text == "reno clyo,Renault,Clio,85\r\n"
+
+
+def test_the_title_of_a_file_is_not_repeated() -> None:
+    text = write_csv(sent("Fleet\n\nmake,model\na,b"), [CLIO], french=False, top_k=1)
+
+    assert text.split("\r\n")[:2] == [
+        "make,model,matched_make,matched_model,score",
+        "a,b,Renault,Clio,85",
+    ]
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/csv", "text/plain", "text/tab-separated-values", "application/csv"]
+    "formula",
+    [
+        *("=1+1", "+1", "-1+1", "@SUM(A1)", "=cmd|'/c calc'!A0", "+33 6 12 34", "-cmd", "--1"),
+        *("\t=1", " =1", "\r=1", "\n=1", "\t", "\x1b=1", "\xa0=1", "＝1+1", "－A1"),
+    ],
+)
+def test_a_formula_is_escaped_in_every_column(formula: str) -> None:
+    quoted = f'"{formula}"'
+    file = sent(f"make,model,{quoted}\n{quoted},{quoted},{quoted}\n")
+    match = Match(formula, formula, alternatives=((Entry(formula, formula), 1),))
+
+    text = write_csv(file, [match], french=False, top_k=2)
+
+    header, row = csv.reader(io.StringIO(text, newline=""))
+    safe = f"'{formula}"
+    assert header[2] == safe
+    assert row == [safe, safe, safe, safe, safe, "0", safe, safe, "1"]
+
+
+@pytest.mark.parametrize(
+    "value", ["-5", "-5.50", " -1,234.5", "-", "---", "5+5", "a=b", "10%", "'"]
+)
+def test_other_cells_are_unchanged(value: str) -> None:
+    text = write_csv(sent(f'make,model,x\na,b,"{value}"'), [CLIO], french=False, top_k=1)
+
+    assert list(csv.reader(io.StringIO(text)))[1][2] == value
+
+
+def test_a_file_whose_columns_are_unknown_is_refused_with_its_columns() -> None:
+    nothing, make, both = Match(), Match("Volkswagen"), Match("Volkswagen", "Golf")
+    two, three, named = sent("Plate;Color\na;b"), sent("P;Q;R\na;VW;Golf"), sent("make;model\na;b")
+
+    with pytest.raises(
+        MalformedBody, match=r"columns is understood: 'Plate', 'Color'\. Add a first"
+    ):
+        check_columns(two, [nothing, nothing])
+    with pytest.raises(MalformedBody, match="'P', 'Q', 'R'"):
+        check_columns(three, [nothing, make])
+    check_columns(two, [nothing, make])
+    check_columns(three, [nothing, both])
+    check_columns(named, [nothing])
+
+
+def test_many_long_unknown_columns_are_shortened() -> None:
+    file = sent(",".join("x" * 100 for _ in range(30)))
+
+    with pytest.raises(MalformedBody) as caught:
+        check_columns(file, [])
+
+    assert f"{'x' * 40!r} and 10 more. Add" in str(caught.value)
+    assert "x" * 41 not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        *("text/csv", "text/plain", "text/tab-separated-values", "text/comma-separated-values"),
+        *("application/csv", "application/x-csv", "text/x-csv", "application/octet-stream"),
+        *("application/vnd.ms-excel", "Application/VND.MS-Excel; charset=utf-8"),
+    ],
 )
 def test_the_content_types_of_csv_are_accepted(content_type: str) -> None:
     assert read("vw,golf", content_type).pairs == [("vw", "golf")]
@@ -351,12 +484,10 @@ def test_a_match_in_json_has_its_scores_and_alternatives() -> None:
 
 
 def test_alternatives_are_columns_of_csv() -> None:
-    rows = Rows([("a", "b")], delimiter=",", header=True)
-    match = Match("Renault", "Clio", 90, 80, 85, ((Entry("Renault", "Captur"), 70),))
-
-    text = write_csv(rows, [match], top_k=3)
+    text = write_csv(sent("make,model\na,b"), [WITH_CAPTUR], french=False, top_k=3)
 
     assert text.splitlines() == [
-        "make,model,score,make_2,model_2,score_2,make_3,model_3,score_3",
-        "Renault,Clio,85,Renault,Captur,70,,,",
+        "make,model,matched_make,matched_model,score,matched_make_2,matched_model_2,score_2,"
+        "matched_make_3,matched_model_3,score_3",
+        "a,b,Renault,Clio,85,Renault,Captur,70,,,",
     ]

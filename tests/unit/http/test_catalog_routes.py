@@ -16,7 +16,7 @@ from carlens.http.catalog_routes import ROUTES, respond
 from carlens.services.catalog_app import CatalogApp
 from carlens.storage import StorageError
 from tests.fakes import FakeClock
-from tests.support import event
+from tests.support import event, golden
 from tests.unit.http.test_attack_bodies import JUNK, MEMBERS, well_formed
 
 APP = CatalogApp(Config())
@@ -104,6 +104,30 @@ def test_the_table_name_is_taken_from_the_gateways_path_parameters() -> None:
 
     assert send({**given, "pathParameters": {"table": "europe"}})[1]["model"] == "Golf"
     assert send(given)[1]["error"]["code"] == "not_found"
+
+
+def test_a_custom_domain_may_have_a_base_path() -> None:
+    # Given an event of a custom domain with the base path `cars`
+    given = golden("base_path_norm")
+
+    # Then its resource names the route
+    assert send(given)[1]["model"] == "Golf"
+    # And a file that is sent there is matched too
+    posted = {**csv_event("vw,golf\n"), "path": "/cars/norm/europe", "resource": "/norm/{table}"}
+    assert (
+        respond({**posted, "pathParameters": {"table": "europe"}}, None, APP)["statusCode"] == 200
+    )
+
+
+@pytest.mark.parametrize("without", ["resource", "pathParameters"])
+def test_an_event_without_a_usable_resource_is_routed_by_its_path(without: str) -> None:
+    # Given an event of the original project, or one without the values of its resource
+    given = event("GET", "/norm/europe", query=ONE)
+    given["resource"] = "/norm/{table}"
+    given["pathParameters"] = {"table": "europe"}
+    del given[without]
+
+    assert send(given)[1]["model"] == "Golf"
 
 
 @pytest.mark.parametrize("path", ["/norm/{table}", "/norm/europe/x", "/norm//europe"])

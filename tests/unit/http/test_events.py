@@ -27,6 +27,42 @@ def test_the_golden_event_is_read() -> None:
     assert request.body == b""
 
 
+@pytest.mark.parametrize(
+    ("name", "resource", "prefix"),
+    [
+        ("base_path_norm", "/norm/{table}", "/cars"),
+        ("base_path_page", "/", "/cars"),
+        ("base_path_levels_health", "/health", "/sales/v1.2"),
+        ("get_health", "/health", "/prod"),
+    ],
+)
+def test_the_prefix_is_what_precedes_the_resource(name: str, resource: str, prefix: str) -> None:
+    request = read_request(golden(name))
+
+    assert (request.resource, request.prefix) == (resource, prefix)
+
+
+@pytest.mark.parametrize(
+    ("resource", "full", "prefix"),
+    [
+        ("/predict", "/prod/predict/", "/prod"),
+        ("/", "/prod/", "/prod"),
+        ("/", "/", ""),
+        ("/norm/{table}", "/norm/europe", ""),
+        ("/norm/{table}", "/europe", ""),
+        ("/", '/"><script>', ""),
+        ("/", "//evil.example", ""),
+        ("/", "/../a", ""),
+    ],
+)
+def test_the_prefix_has_only_what_a_stage_or_base_path_may_have(
+    resource: str, full: str, prefix: str
+) -> None:
+    given = {"resource": resource, "path": full, "requestContext": {"path": full}}
+
+    assert read_request(given).prefix == prefix
+
+
 @pytest.mark.parametrize("name", ["Content-Type", "content-type", "CONTENT-TYPE"])
 @pytest.mark.parametrize("member", ["headers", "multiValueHeaders"])
 def test_headers_match_in_any_case(name: str, member: str) -> None:

@@ -35,7 +35,7 @@ from carlens.timing import Stopwatch
 from carlens.vision.classifier import UNNAMED
 from carlens.vision.detector import Detection, DetectOptions
 from tests.fakes import REPOSITORY, FakeApp, FakeClock
-from tests.support import call, color_blocks, encode, event, multipart_event, real_app
+from tests.support import call, color_blocks, encode, event, golden, multipart_event, real_app
 
 PICTURE = encode(color_blocks(), "PNG")
 JSON = "application/json"
@@ -63,14 +63,14 @@ def test_the_default_response_is_a_list_for_each_picture(carlens: FakeApp) -> No
     ]  # fmt: skip
 
 
-def test_predict_names_only_cars_and_trucks(carlens: FakeApp) -> None:
+def test_predict_finds_only_cars_and_trucks_by_default(carlens: FakeApp) -> None:
     status, answer = carlens.send(multipart_event("/predict", form(PICTURE)))
 
     assert status == 200
     assert answer == [
         [
             {"x1": 1, "y1": 2, "x2": 30, "y2": 20, "class_name": "car", "confidence": 0.9568,
-             "label": "RENAULT CLIO: 0.91",
+             "label": "RENAULT CLIO: 0.91", "display": "Renault Clio", "certain": True,
              "pred": ["RENAULT CLIO", "PEUGEOT 206"], "prob": [0.9123, 0.05]},
         ]
     ]  # fmt: skip
@@ -87,8 +87,10 @@ def test_the_detailed_response_says_what_failed_and_why(carlens: FakeApp) -> Non
     good, bad = answer["images"]
     assert (good["index"], good["field"], good["name"]) == (0, "image", "0.png")
     assert (good["width"], good["height"], good["error"]) == (64, 32, None)
-    assert good["objects"][0]["certain"] is True
-    assert good["objects"][0]["make"] == {"name": "RENAULT", "prob": 0.9346}
+    (vehicle,) = good["objects"]
+    assert (vehicle["certain"], vehicle["display"]) == (True, "Renault Clio")
+    assert vehicle["make"] == {"name": "Renault", "prob": 0.9346, "certain": True}
+    assert vehicle["model"] == {"name": "Renault Clio", "prob": 0.9234, "certain": True}
     assert good["objects"][0]["reference"] is None  # a label that is not in our tables
     assert (bad["index"], bad["name"], bad["objects"], bad["width"]) == (1, "1.png", [], None)
     assert bad["error"]["code"] == "not_an_image"
@@ -115,10 +117,13 @@ def test_a_picture_that_cannot_be_measured_is_released(
     assert (status, answer, len(held)) == (200, [[], [], []], 3)
 
 
-def test_the_detailed_response_has_the_reference_of_the_first_name() -> None:
+def test_the_detailed_response_has_the_reference_of_the_first_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # Given a classifier whose first label is in the table, and whose second is not
+    known = {"RENAULT CLIO": Entry("Renault", "Clio")}
+    monkeypatch.setattr(ModelBundle, "references", known)
     fake = FakeApp()
-    fake.app.models().__dict__["references"] = {"RENAULT CLIO": Entry("Renault", "Clio")}
     fields = form(PICTURE)
 
     # When
@@ -135,7 +140,7 @@ def test_a_vehicle_that_cannot_be_named_stays_with_the_label_of_the_detector(
 ) -> None:
     # Given a classifier that fails on the crop
     classifier = carlens.app.models().classifier
-    monkeypatch.setattr(classifier, "classify", lambda crops, top_k: [UNNAMED] * len(crops))
+    monkeypatch.setattr(classifier, "classify", lambda crops, kinds, top_k: [UNNAMED] * len(crops))
     fields = form(PICTURE)
 
     # When
@@ -144,9 +149,10 @@ def test_a_vehicle_that_cannot_be_named_stays_with_the_label_of_the_detector(
 
     # Then
     unnamed = {"x1": 1, "y1": 2, "x2": 30, "y2": 20, "class_name": "car", "confidence": 0.9568,
-               "label": "car: 0.96", "pred": [], "prob": []}  # fmt: skip
+               "label": "car: 0.96", "display": "car", "certain": False,
+               "pred": [], "prob": []}  # fmt: skip
     assert brief == [[unnamed]]
-    more = {"certain": False, "make": None, "reference": None}
+    more = {"make": None, "model": None, "reference": None}
     assert detailed["images"][0]["objects"] == [unnamed | more]
 
 
@@ -209,14 +215,56 @@ def test_the_query_overrides_settings_which_override_the_manifest() -> None:
     assert carlens.detector.asked[0].iou == carlens.detector.manifest.thresholds.iou
 
 
-def test_predict_accepts_only_classes_that_the_classifier_names(carlens: FakeApp) -> None:
+def test_predict_accepts_every_vehicle_class(carlens: FakeApp) -> None:
     given = multipart_event("/predict", form(PICTURE), query={"classes": "person"})
 
     status, answer = carlens.send(given)
 
     assert status == 400
     assert answer["error"]["code"] == "invalid_parameter"
-    assert "car, truck" in answer["error"]["message"]
+    vehicles = "bicycle, car, motorcycle, bus, truck"
+    assert answer["error"]["message"].endswith(f"choose from {vehicles}.")
+
+    given = multipart_event("/predict", form(PICTURE), query={"classes": vehicles})
+    assert carlens.send(given)[0] == 200
+    assert carlens.detector.asked[-1].classes == frozenset(vehicles.split(", "))
+
+
+def test_vehicles_of_kinds_that_the_classifier_does_not_name_come_without_names(
+    carlens: FakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a bus next to a car
+    found = [Detection(1, 2, 30, 20, "bus", 0.91), Detection(40, 2, 60, 20, "car", 0.8)]
+    monkeypatch.setattr(carlens.detector, "detect", lambda pixels, options: found)
+    given = multipart_event(
+        "/predict", form(PICTURE), query={"format": "detailed", "classes": "bus,car"}
+    )
+
+    _, answer = carlens.send(given)
+
+    # Then the classifier sees only the car
+    bus, car = answer["images"][0]["objects"]
+    assert bus == {
+        "x1": 1, "y1": 2, "x2": 30, "y2": 20, "class_name": "bus", "confidence": 0.91,
+        "label": "bus: 0.91", "display": "bus", "certain": False, "pred": [], "prob": [],
+        "make": None, "model": None, "reference": None,
+    }  # fmt: skip
+    assert car["display"] == "Renault Clio"
+    assert carlens.classifier is not None
+    assert carlens.classifier.kinds == ["car"]
+
+
+def test_the_page_and_the_contract_know_the_base_path_of_a_custom_domain(carlens: FakeApp) -> None:
+    # Given events of a custom domain with the base path `cars`
+    page = golden("base_path_page")
+    contract = {**page, "resource": "/openapi.json", "path": "/cars/openapi.json"}
+    contract["requestContext"] = {**page["requestContext"], "path": "/cars/openapi.json"}
+
+    # Then both refer to it
+    answer = respond(page, None, carlens.app)
+    assert (answer["statusCode"], '<base href="/cars/">' in answer["body"]) == (200, True)
+    assert carlens.send(contract)[1]["servers"] == [{"url": "/cars"}]
+    assert carlens.send(golden("base_path_levels_health"))[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -408,7 +456,7 @@ def test_models_are_described(carlens: FakeApp) -> None:
     assert len(answer["detector"]["classes"]) == 80
     assert len(answer["classifier"]["classes"]) == 196
     assert answer["classifier"]["limits"]
-    assert set(answer["classifier"]["thresholds"]) == {"confidence"}
+    assert set(answer["classifier"]["thresholds"]) == {"confidence", "make", "model"}
 
 
 def test_the_contract_is_served_without_deployment_extensions(carlens: FakeApp) -> None:
@@ -486,6 +534,9 @@ def test_the_description_of_a_model_is_that_of_its_manifest(carlens: FakeApp) ->
         size = {"width": manifest.input.width, "height": manifest.input.height}
         assert described["input"] == size
         assert described["thresholds"]["confidence"] == manifest.thresholds.confidence
+    assert "makes" not in answer["detector"]
+    assert {"name": "Audi", "models": []} in answer["classifier"]["makes"]
+    assert len(answer["classifier"]["makes"]) == 49
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from carlens import errors
-from carlens.catalog import csv_reader, normalize
+from carlens.catalog import headings, normalize
 from carlens.config import Config
 from carlens.http import catalog_bodies, catalog_routes, image_routes
 from carlens.http.cors import SECURITY_HEADERS
@@ -34,19 +34,19 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 SCHEMAS: dict[str, Any] = CONTRACT["components"]["schemas"]
 GATEWAY: dict[str, Any] = CONTRACT["x-amazon-apigateway-gateway-responses"]
 
-READ = {"200", "403", "404", "405", "429", "500", "504"}
+READ = {"200", "403", "404", "405", "429", "500", "503", "504"}
 SEND = READ | {"400", "413", "415"}
 STATUSES = {
-    "POST /predict": SEND | {"503"},
-    "POST /object_detection": SEND | {"503"},
+    "POST /predict": SEND,
+    "POST /object_detection": SEND,
     "POST /shape": SEND,
     "POST /size": SEND,
-    "GET /norm": READ | {"503"},
-    "GET /norm/{table}": READ | {"400", "503"},
-    "POST /norm/{table}": SEND | {"503"},
+    "GET /norm": READ,
+    "GET /norm/{table}": READ | {"400"},
+    "POST /norm/{table}": SEND,
     "GET /clean": READ | {"400"},
-    "GET /health": READ | {"503"},
-    "GET /models": READ | {"503"},
+    "GET /health": READ,
+    "GET /models": READ,
     "GET /openapi.json": READ,
     "GET /": READ,
     "GET /assets/{version}/{name}": READ,
@@ -241,7 +241,8 @@ def test_the_description_lists_the_headings_that_are_recognized() -> None:
     said = re.findall(r"`(\w+)`", CONTRACT["info"]["description"])
     words = {word for name in said for word in normalize.tokenize(name)}
 
-    assert words >= csv_reader.MAKE_HEADINGS | csv_reader.MODEL_HEADINGS
+    known = headings.MAKE_HEADINGS | headings.MODEL_HEADINGS
+    assert words >= known | headings.VEHICLE_HEADINGS | headings.NAME_HEADINGS
 
 
 def test_length_limits_are_those_of_the_code() -> None:
@@ -329,7 +330,7 @@ def test_gateway_statuses_are_documented(kind: str) -> None:
         ("MISSING_AUTHENTICATION_TOKEN", "404", "not_found"),
         ("REQUEST_TOO_LARGE", "413", "payload_too_large"),
         ("THROTTLED", "429", "throttled"),
-        ("INTEGRATION_FAILURE", "500", "internal_error"),
+        ("INTEGRATION_FAILURE", "503", "unavailable"),
         ("API_CONFIGURATION_ERROR", "500", "internal_error"),
         ("INTEGRATION_TIMEOUT", "504", "timeout"),
     ],
@@ -341,6 +342,12 @@ def test_gateway_responses_have_the_right_status_and_code(
 
     assert response["statusCode"] == status
     assert f'"code": "{code}"' in response["responseTemplates"]["application/json"]
+
+
+def test_a_client_that_lambda_throttles_is_told_when_to_try_again() -> None:
+    headers = GATEWAY["INTEGRATION_FAILURE"]["responseParameters"]
+
+    assert headers["gatewayresponse.header.Retry-After"] == "'2'"
 
 
 @pytest.mark.parametrize(
@@ -373,15 +380,20 @@ BOX = {
 }
 
 
+UNNAMED = BOX | {"display": "car", "certain": False, "pred": [], "prob": []}
+
+
 MATCH = {"make": "VW", "model": "Golf", "score_make": 100, "score_model": 100, "score": 100}
 
 
 def test_the_valid_messages_match_their_schemas() -> None:
     assert violations([[BOX]], ref("Detection")) == []
-    assert violations([[BOX | {"pred": [], "prob": []}]], ref("Prediction")) == []
+    assert violations([[UNNAMED]], ref("Prediction")) == []
     assert violations(MATCH, ref("AnyMatch")) == []
     assert violations([{"make": "vw"}, {"make": None, "model": 208}], ref("RowList")) == []
-    assert violations([["vw", None], ["Peugeot", 208]], ref("RowList")) == []
+    assert violations([["vw", None], ["Peugeot", 208], ["saab", 9.3]], ref("RowList")) == []
+    failed = {"error": {"code": "invalid_row", "message": "[1] must be …"}}
+    assert violations([MATCH, MATCH | failed], ref("MatchList")) == []
 
 
 @pytest.mark.parametrize(
@@ -399,14 +411,16 @@ def test_the_valid_messages_match_their_schemas() -> None:
         ("Detection", [[BOX | {"confidence": 1.1}]]),
         ("Detection", {"images": []}),
         ("Prediction", [[BOX]]),
-        ("Prediction", [[BOX | {"pred": []}]]),
-        ("Prediction", [[BOX | {"pred": None, "prob": None}]]),
+        ("Prediction", [[BOX | {"pred": [], "prob": []}]]),
+        ("Prediction", [[UNNAMED | {"pred": None, "prob": None}]]),
+        ("Prediction", [[UNNAMED | {"display": None}]]),
+        ("Prediction", [[UNNAMED | {"certain": None}]]),
         ("Shapes", [None]),
         ("Shapes", [[853, 1280, 3, 1]]),
         ("Sizes", [[]]),
         ("RowList", []),
         ("RowList", [{}]),
-        ("RowList", [{"make": "vw", "model": 1.5}]),
+        ("RowList", [{"make": "vw", "model": True}]),
         ("RowList", [{"make": ["vw"]}]),
         ("RowList", [["vw", "golf", "5p"]]),
         ("RowList", {"make": "vw", "model": "golf"}),
@@ -415,6 +429,7 @@ def test_the_valid_messages_match_their_schemas() -> None:
         ("AnyMatch", MATCH | {"score": 101}),
         ("AnyMatch", MATCH | {"alternatives": [{"make": "VW", "model": "Polo"}]}),
         ("MatchList", MATCH),
+        ("MatchList", [MATCH | {"error": "wrong"}]),
         ("Health", {"status": "fine", "version": "0.1.0", "models": {}}),
     ],
 )

@@ -90,6 +90,7 @@ def test_images_and_urls_keep_the_order_sent() -> None:
         ('name="image"; filename="a.jpg"; filename*=broken', "a.jpg"),
         ("name*=utf-8''image; filename*=nonsense''%C3%A9.jpg", "é.jpg"),
         ('name="image"; filename="=?UTF-8?B?w6k=?= =?utf-8?q?=C3=A9_?= .jpg"', "éé  .jpg"),
+        ('name="image"; filename="=?utf-8?q?x?=.png"', "=?utf-8?q?x?=.png"),
         ('name="=?us-ascii?Q?image?="; filename="=?x?B?%?="', "=?x?B?%?="),
         ('filename="a\\"; name="image"', "a\\"),
         ('filename="a\\"; name="image"; x="y"', "a\\"),

@@ -27,6 +27,12 @@ def test_every_parameter_is_read() -> None:
     assert found == Parameters(0.0, frozenset({"car", "traffic light"}), 1, 300, 3)
 
 
+def test_a_route_may_keep_fewer_classes_by_default_than_it_accepts() -> None:
+    assert read_parameters({}, CLASSES, ("car",)).classes == frozenset({"car"})
+    asked = {"classes": ("truck",)}
+    assert read_parameters(asked, CLASSES, ("car",)).classes == frozenset({"truck"})
+
+
 def test_the_last_value_of_a_repeated_parameter_is_used() -> None:
     assert read_parameters({"slices": ("1", "2")}, CLASSES).slices == 2
 

@@ -755,6 +755,15 @@ def test_the_api_is_regional(prod: Stage) -> None:
     assert "Policy" not in api
 
 
+def test_a_throttled_function_is_a_503_that_says_when_to_try_again(prod: Stage) -> None:
+    _, api = only(prod.api, "AWS::ApiGateway::RestApi")
+
+    response = api["Body"]["x-amazon-apigateway-gateway-responses"]["INTEGRATION_FAILURE"]
+    assert response["statusCode"] == "503"
+    assert response["responseParameters"]["gatewayresponse.header.Retry-After"] == "'2'"
+    assert '"code": "unavailable"' in response["responseTemplates"]["application/json"]
+
+
 def test_the_log_of_api_gateway_has_a_retention(prod: Stage) -> None:
     api, _ = only(prod.api, "AWS::ApiGateway::RestApi")
     name, group = named(prod.api, "AWS::Logs::LogGroup", "RestErrorLog")

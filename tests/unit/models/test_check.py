@@ -75,6 +75,12 @@ def refusal(*arguments: str | Path) -> str:
     return caught.value.code
 
 
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in an empty folder, where pictures are saved."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "my-model"
@@ -105,7 +111,7 @@ def test_a_shipped_model_is_checked(
         assert seen.size == photo.size
         assert np.asarray(seen.convert("RGB")).tolist() != np.asarray(photo.convert("RGB")).tolist()
     assert (MODELS / name / "model.json").read_bytes() == before
-    assert not (MODELS / name / "check.png").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["seen.png"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +142,8 @@ def test_a_shipped_model_without_its_manifest_gets_a_draft(
     assert (draft["name"], draft["file"]) == ("my-model", "renamed.onnx")
     # And the model can be used at once
     assert ModelRepository(FolderStorage(folder.parent)).manifest("my-model").labels
-    assert (folder / "check.png").is_file()
+    assert (folder.parent / "build/check/my-model.png").is_file()
+    assert not list(folder.glob("*.png"))
     assert "a draft" in capsys.readouterr().out
 
 
@@ -178,7 +185,7 @@ def test_final_boxes_are_drawn_where_they_are(
     assert "  output0: tensor(float) [1, 5, 6]" in said
     assert "task detect, decoder yolo-end2end" in said
     assert "2 objects:\n  0.90 car at 64, 64, 320, 320\n  0.80 bicycle at 400, 400" in said
-    with Image.open(folder / "check.png") as seen:
+    with Image.open(photo.parent / "build/check/my-model.png") as seen:
         assert seen.getpixel((200, 64)) == (255, 0, 80)
         assert seen.getpixel((200, 320)) == (255, 0, 80)
         assert seen.getpixel((200, 200)) == (0, 0, 0)
@@ -318,6 +325,48 @@ def test_outputs_that_no_decoder_takes_are_refused_with_their_shapes(
 
 def ports(values: Sequence[NDArray[Any]]) -> list[Port]:
     return [Port(name, "", ()) for name, _ in zip("abc", values, strict=False)]
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 1)])
+@pytest.mark.parametrize("score_first", [False, True])
+def test_a_classifier_may_have_a_score_of_unknown_vehicles(
+    shape: tuple[int, ...], score_first: bool
+) -> None:
+    values = [np.zeros((1, 196), np.float32), np.zeros(shape, np.float32)]
+    if score_first:
+        values.reverse()
+
+    guess = guess_output(ports(values), values, SIZE)
+
+    logits, score = "ba" if score_first else "ab"
+    assert guess.output == {"decoder": "softmax", "names": [logits]}
+    assert (guess.classes, guess.score) == (196, score)
+
+
+def test_a_draft_tells_of_the_score_and_a_check_of_what_is_certain(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a classifier that is sure of its second class
+    logits = ("logits", np.array([[0, 9, 0]], np.float32))
+    path = write(folder, constant_file(logits, ("far", np.array([7], np.float32))))
+
+    main([str(path)])
+
+    said = capsys.readouterr().out
+    assert "Output far may be the score of unknown vehicles" in said
+    assert "Certain: class 1" in said
+
+    # When the score is used, and is above its threshold
+    document = json.loads((folder / "model.json").read_text("utf-8"))
+    document["calibration"] = {
+        "thresholds": {"make": 0.5, "model": 0.5, "name": 0.5},
+        "unknown": {"output": "far", "threshold": 6.9},
+    }
+    (folder / "model.json").write_text(json.dumps(document), "utf-8")
+    main([str(folder)])
+
+    # Then nothing is certain
+    assert "Certain: nothing" in capsys.readouterr().out
 
 
 # --- refusals ---

@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 
 from carlens.models.manifest import (
+    Calibration,
     InputSpec,
+    LevelThresholds,
     Manifest,
     ManifestError,
     Thresholds,
+    UnknownRule,
     build_manifest,
     parse_manifest,
 )
@@ -29,6 +32,11 @@ MISSING = object()
 
 TORCHVISION = {"decoder": "torchvision", "names": ["boxes", "labels", "scores"]}
 CLASSIFIER = {"decoder": "softmax", "names": ["logits"]}
+CALIBRATION: dict[str, Any] = {
+    "temperature": 0.71,
+    "thresholds": {"make": 0.62, "model": 0.7, "name": 0.81},
+    "unknown": {"output": "unknown_score", "threshold": 12.3},
+}
 NANODET = {"decoder": "nanodet", "names": ["output"], "strides": [8, 16]}
 
 
@@ -49,6 +57,16 @@ def with_changes(*changes: tuple[str, object]) -> dict[str, Any]:
         else:
             section[key] = value
     return document
+
+
+def classifier(*changes: tuple[str, object]) -> dict[str, Any]:
+    """Return a valid document of a calibrated classifier, with changes."""
+    return with_changes(
+        ("task", "classify"),
+        ("output", CLASSIFIER),
+        ("calibration", deepcopy(CALIBRATION)),
+        *changes,
+    )
 
 
 # --- valid manifests ---
@@ -77,7 +95,39 @@ def test_optional_fields_have_defaults() -> None:
     assert (manifest.thresholds.iou, manifest.thresholds.merge_iou) == (0.6, 0.55)
     assert (manifest.thresholds.min_area, manifest.thresholds.slices) == (0, 1)
     assert manifest.applies_to == ("car", "truck")
-    assert manifest.makes == ()
+    assert (manifest.makes, manifest.models, manifest.kinds) == ((), (), ())
+    assert manifest.calibration is None
+
+
+def test_a_calibration_is_read() -> None:
+    manifest = read(classifier())
+
+    assert manifest.calibration == Calibration(
+        thresholds=LevelThresholds(make=0.62, model=0.7, name=0.81),
+        temperature=0.71,
+        unknown=UnknownRule("unknown_score", 12.3),
+    )
+    assert manifest.certainty == manifest.calibration
+    # The score is computed, but not decoded.
+    assert manifest.output.names == ("logits",)
+    assert manifest.outputs == ("logits", "unknown_score")
+
+
+def test_a_calibration_may_lack_the_temperature_and_the_rule_for_unknown_vehicles() -> None:
+    manifest = read(
+        classifier(("calibration.temperature", MISSING), ("calibration.unknown", MISSING))
+    )
+
+    assert manifest.certainty.temperature == 1
+    assert manifest.certainty.unknown is None
+    assert manifest.outputs == ("logits",)
+
+
+def test_without_a_calibration_all_levels_have_the_threshold_of_the_manifest() -> None:
+    manifest = read(classifier(("calibration", MISSING), ("thresholds.confidence", 0.6)))
+
+    assert manifest.certainty == Calibration(LevelThresholds(make=0.6, model=0.6, name=0.6))
+    assert manifest.outputs == ("logits",)
 
 
 def test_every_member_is_read() -> None:
@@ -134,6 +184,25 @@ def test_labels_are_one_per_line(
 
     assert manifest.labels == names
     assert manifest.makes == makes
+
+
+def test_labels_may_have_models_and_kinds() -> None:
+    # Given a class without a model, one without kinds, and one with neither
+    labels = "VW Golf 2012\tVW\tGolf\tcar, truck\nVW ?\tVW\t\tbus\nAudi A1\tAudi\tA1\nKia\tKia\n"
+
+    manifest = read(classifier(), labels)
+
+    assert manifest.labels == ("VW Golf 2012", "VW ?", "Audi A1", "Kia")
+    assert manifest.makes == ("VW", "VW", "Audi", "Kia")
+    assert manifest.models == ("Golf", "", "A1", "")
+    assert list(map(set, manifest.kinds)) == [{"car", "truck"}, {"bus"}, set(), set()]
+
+
+def test_labels_may_have_kinds_without_makes() -> None:
+    manifest = read(classifier(), "van\t\t\ttruck\ncoach\t\t\tbus\n")
+
+    assert (manifest.makes, manifest.models) == ((), ())
+    assert list(map(set, manifest.kinds)) == [{"truck"}, {"bus"}]
 
 
 def test_a_decoder_of_labels_knows_the_number_of_classes() -> None:
@@ -285,6 +354,51 @@ def test_an_invalid_manifest_is_refused_by_the_field(
     assert message in str(caught.value)
 
 
+WRONG_CALIBRATION: list[tuple[str, object, str]] = [
+    *[
+        (f"calibration.{key}", MISSING, f"calibration.{key} is missing")
+        for key in (
+            "thresholds", "thresholds.make", "thresholds.model", "thresholds.name",
+            "unknown.output", "unknown.threshold",
+        )
+    ],
+    ("calibration", None, "calibration is missing"),
+    ("calibration", 0.5, "calibration must be a dict"),
+    ("calibration.temperatur", 1, "calibration.temperatur is unknown"),
+    ("calibration.temperature", "1", "calibration.temperature must be a float"),
+    ("calibration.temperature", 0, "calibration.temperature is 0.0; it must be a number from 0.001"),
+    ("calibration.temperature", -1, "calibration.temperature is -1.0; it must be a number from"),
+    ("calibration.temperature", 1e4, "calibration.temperature is 10000.0; it must be a number from"),
+    ("calibration.thresholds", [0.5], "calibration.thresholds must be a dict"),
+    ("calibration.thresholds.year", 0.5, "calibration.thresholds.year is unknown"),
+    ("calibration.thresholds.make", 1.01, "calibration.thresholds.make is 1.01; it must be a number"),
+    ("calibration.thresholds.model", -0.1, "calibration.thresholds.model is -0.1; it must be"),
+    ("calibration.thresholds.name", 81, "calibration.thresholds.name is 81.0; it must be"),
+    ("calibration.thresholds.name", True, "calibration.thresholds.name must be a float"),
+    ("calibration.unknown", None, "calibration.unknown is missing"),
+    ("calibration.unknown", "score", "calibration.unknown must be a dict"),
+    ("calibration.unknown.output", 1, "calibration.unknown.output must be a str"),
+    ("calibration.unknown.threshold", "1", "calibration.unknown.threshold must be a float"),
+    ("calibration.unknown.threshold", math.nan, "calibration.unknown.threshold is nan; it must be"),
+    ("calibration.unknown.threshold", math.inf, "calibration.unknown.threshold is inf; it must be"),
+    ("calibration.unknown.above", True, "calibration.unknown.above is unknown"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("member", "value", "message"), WRONG_CALIBRATION)
+def test_an_invalid_calibration_is_refused_by_the_field(
+    member: str, value: object, message: str
+) -> None:
+    with pytest.raises(ManifestError) as caught:
+        build_manifest(classifier((member, value)), LABELS)
+    assert message in str(caught.value)
+
+
+def test_a_detector_cannot_be_calibrated() -> None:
+    with pytest.raises(ManifestError, match="calibration is unknown"):
+        read(with_changes(("calibration", CALIBRATION)))
+
+
 def test_a_classifier_cannot_use_a_detection_decoder() -> None:
     with pytest.raises(ManifestError, match=r"output\.decoder must be one of softmax, not 'ssd'"):
         read(with_changes(("task", "classify")))
@@ -345,6 +459,8 @@ def test_a_text_that_is_not_a_manifest_is_refused(text: str, message: str) -> No
         ("Clio\tRenault\nGolf\n", "labels: either all lines or none must have a make"),
         ("Clio\tRenault\nGolf\t\n", "labels: either all lines or none must have a make"),
         ("Clio\t \nGolf\tVW\n", "labels: either all lines or none must have a make"),
+        ("Clio\t\tClio\n", "labels: line 1 has a model, but no make"),
+        ("Up\tVW\tUp\nGolf\tVW\tGolf\tcar\ttruck\n", "labels: line 2 has 5 columns"),
     ],
 )
 def test_invalid_labels_are_refused(labels: str, message: str) -> None:

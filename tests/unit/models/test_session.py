@@ -13,7 +13,15 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from carlens.models.manifest import InputSpec, Manifest, ManifestError, OutputSpec
+from carlens.models.manifest import (
+    Calibration,
+    InputSpec,
+    LevelThresholds,
+    Manifest,
+    ManifestError,
+    OutputSpec,
+    UnknownRule,
+)
 from carlens.models.session import OnnxModel
 from carlens.vision.detector import Detector
 from tests.models_support import CLASSIFY, DETECT, OPTIONS, Tensor
@@ -313,6 +321,72 @@ def test_an_output_without_axes_is_refused_by_field() -> None:
     message = refusal(CLASSIFY, undeclared(model.SerializeToString(), rank=0))
 
     assert message.endswith("should be [n, 4], but for one picture it is []")
+
+
+SCORED = replace(
+    CLASSIFY,
+    calibration=Calibration(
+        LevelThresholds(make=0.5, model=0.5, name=0.5), unknown=UnknownRule("unknown_score", 1.0)
+    ),
+)
+
+
+@pytest.mark.parametrize("sides", [(), (1,)])
+@pytest.mark.parametrize("batch", ["n", 1])
+def test_the_score_of_unknown_vehicles_comes_after_the_logits(
+    sides: tuple[int, ...], batch: int | str
+) -> None:
+    outputs = {"unknown_score": sides, **LOGITS}
+    weights = onnx_file(outputs, shape=(batch, 20, 20, 3), batch_inside=None if batch == "n" else 1)
+
+    logits, scores = load(SCORED, weights).run(pictures(3, CLASSIFY.input))
+
+    assert (logits.shape, scores.shape) == ((3, 4), (3, *sides))
+    # And a manifest without the rule does not compute it
+    assert len(load(CLASSIFY, weights).run(pictures(1, CLASSIFY.input))) == 1
+
+
+def test_a_file_without_the_score_of_unknown_vehicles_is_refused_by_field() -> None:
+    message = refusal(SCORED, onnx_file(LOGITS, shape=("n", 20, 20, 3)))
+
+    assert message == (
+        "made-up: calibration.unknown.output has 'unknown_score', but the file has logits"
+    )
+
+
+@pytest.mark.parametrize("sides", [(2,), (1, 1), (4,)])
+@pytest.mark.parametrize("declared", [False, True])
+def test_a_score_of_another_shape_is_refused_by_field(
+    sides: tuple[int, ...], declared: bool
+) -> None:
+    weights = onnx_file({**LOGITS, "unknown_score": sides}, shape=("n", 20, 20, 3))
+    if declared:
+        model = onnx.load_from_string(weights)
+        for output in model.graph.output:
+            output.type.tensor_type.shape.dim[0].dim_param = "n"
+        weights = model.SerializeToString()
+
+    assert refusal(SCORED, weights) == (
+        "made-up: calibration.unknown.output: 'unknown_score' should be [n] or [n, 1], "
+        f"but for one picture it is {[1, *sides]}"
+    )
+
+
+def test_a_score_that_is_not_float32_is_refused_by_field() -> None:
+    model = onnx.load_from_string(onnx_file({**LOGITS, "score": ()}, shape=("n", 20, 20, 3)))
+    model.graph.node.append(
+        helper.make_node("Cast", ["score"], ["unknown_score"], to=TensorProto.INT64)
+    )
+    model.graph.output.append(
+        helper.make_tensor_value_info("unknown_score", TensorProto.INT64, [None])
+    )
+
+    message = refusal(SCORED, model.SerializeToString())
+
+    assert message == (
+        "made-up: calibration.unknown.output: 'unknown_score' must be tensor(float), "
+        "but is tensor(int64)"
+    )
 
 
 def test_a_wrong_output_name_is_refused() -> None:

@@ -20,10 +20,9 @@ BROKEN = PictureSource("image", "b.png", b"not a picture")
 
 def test_pictures_are_analyzed_in_order_and_fail_alone() -> None:
     fake, watch = FakeApp(), Stopwatch()
-    classifier = fake.app.models().classifier
 
     first, second, third = analyze(
-        [PICTURE, BROKEN, PICTURE], fake.app, Parameters(), classifier, Deadline.after(60), watch
+        [PICTURE, BROKEN, PICTURE], fake.app, Parameters(), Deadline.after(60), watch, named=True
     )
 
     assert isinstance(second, PictureError)
@@ -36,10 +35,8 @@ def test_pictures_are_analyzed_in_order_and_fail_alone() -> None:
     assert set(watch.stop(STAGES)) == {*STAGES, "total"}
 
 
-def test_without_a_classifier_objects_have_no_names() -> None:
-    (result,) = analyze(
-        [PICTURE], FakeApp().app, Parameters(), None, Deadline.after(60), Stopwatch()
-    )
+def test_objects_are_only_named_if_asked_for() -> None:
+    (result,) = analyze([PICTURE], FakeApp().app, Parameters(), Deadline.after(60), Stopwatch())
 
     assert isinstance(result, ImageResult)
     assert result.classifications == ()
@@ -58,16 +55,14 @@ def test_the_request_overrides_the_settings_which_override_the_manifest(
 ) -> None:
     fake = FakeApp(**settings)
 
-    analyze([PICTURE], fake.app, asked, None, Deadline.after(60), Stopwatch())
+    analyze([PICTURE], fake.app, asked, Deadline.after(60), Stopwatch())
 
     (options,) = fake.detector.asked
     assert (options.confidence, options.slices) == (confidence, slices)
 
 
 def test_pictures_past_the_deadline_fail() -> None:
-    (result,) = analyze(
-        [PICTURE], FakeApp().app, Parameters(), None, Deadline.after(-1), Stopwatch()
-    )
+    (result,) = analyze([PICTURE], FakeApp().app, Parameters(), Deadline.after(-1), Stopwatch())
 
     assert isinstance(result, PictureError)
     assert result.code == "deadline_exceeded"

@@ -8,10 +8,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 from carlens.teach.base import Base
 from carlens.teach.errors import TeachError
-from carlens.teach.folds import assign_folds, held_out_scores
+from carlens.teach.folds import assign_folds
 from carlens.teach.head import fit_head, shrunk_covariance
+from carlens.teach.heldout import Photos, cross_validate
+from carlens.teach.labels import Label
 from carlens.teach.network import Network
 from carlens.teach.statistics import Statistics, dump_statistics, load_statistics
+from carlens.teach.unknown import UnknownRule
+from carlens.teach.unknown_output import add_unknown_score
 
 SIZE = 6
 RNG = np.random.default_rng(0)
@@ -26,7 +30,7 @@ def samples(classes: int, each: int) -> tuple[np.ndarray, np.ndarray]:
     ), labels
 
 
-def network_bytes(*, operator: str = "Gemm", transposed: bool = True) -> bytes:
+def network_bytes(*, operator: str = "Gemm", transposed: bool = True, opset: int = 17) -> bytes:
     shape = (3, SIZE) if transposed else (SIZE, 3)
     weights = numpy_helper.from_array(np.ones(shape, np.float16), "w16")
     bias = numpy_helper.from_array(np.zeros(3, np.float32), "b")
@@ -44,8 +48,8 @@ def network_bytes(*, operator: str = "Gemm", transposed: bool = True) -> bytes:
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])],
         [weights, bias],
     )
-    opset = [helper.make_opsetid("", 17)]
-    return bytes(helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString())
+    imports = [helper.make_opsetid("", opset)]
+    return bytes(helper.make_model(graph, opset_imports=imports, ir_version=8).SerializeToString())
 
 
 def run(model: bytes, batch: np.ndarray) -> np.ndarray:
@@ -109,7 +113,6 @@ def test_the_head_separates_classes_by_their_means_and_covariance() -> None:
     distances = np.einsum("ki,ij,kj->k", gaps, np.linalg.inv(shrunk), gaps)
     scores = head.scores(point[None])[0]
     np.testing.assert_allclose(scores - scores[0], (distances[0] - distances) / 2, rtol=1e-6)
-    np.testing.assert_allclose(head.cooled(2).scores(point[None])[0], scores / 2)
     assert (head.scores(features[:, 0]).argmax(1) == labels).mean() > 0.95
 
 
@@ -156,13 +159,36 @@ def test_no_head_has_seen_the_photos_it_is_tested_on() -> None:
     features[3] += 50
 
     base = Base(None, np.array([0, 1]), alone=True)
-    scores = held_out_scores(features, labels, assign_folds(labels, np.arange(40)), base)
+    photos = Photos(labels, np.array(["car"] * 40), assign_folds(labels, np.arange(40)))
+    found = cross_validate(features, labels, photos, base, (Label("A a"), Label("B b")))
+    scores = found.known.scores
 
     # Then heads that have not seen it are at a loss, and one that has seen it is not
     assert scores.shape == (40, 2)
+    assert found.left_out is None
+    assert found.known.unknown.argmax() == 3
     seen = fit_head(base.joined(features, labels)).scores(features[:, 0])
     assert seen[3].argmax() == 0
     assert abs(scores[3, 0] - scores[3, 1]) != pytest.approx(abs(seen[3, 0] - seen[3, 1]))
+
+
+def test_held_out_photos_keep_their_order() -> None:
+    # Given three classes that are easily told apart, in folds that take turns
+    features, labels = samples(3, 20)
+    folds = np.arange(60) % 5
+    kinds = np.array([str(place) for place in range(60)])
+    base = Base(None, np.arange(3), alone=True)
+    names = (Label("A a"), Label("B b"), Label("C c"))
+
+    found = cross_validate(features, labels, Photos(labels, kinds, folds), base, names)
+
+    assert (found.known.scores.argmax(axis=1) == labels).mean() > 0.9
+    assert found.known.kinds.tolist() == kinds.tolist()
+    assert (found.owners.tolist(), found.folds.tolist()) == (labels.tolist(), folds.tolist())
+    # And, as classes that are not taught, they get another name and are less known
+    assert found.left_out is not None
+    assert not (found.left_out.scores.argmax(axis=1) == labels).any()
+    assert found.left_out.unknown.mean() > found.known.unknown.mean()
 
 
 @pytest.mark.parametrize("transposed", [True, False])
@@ -182,6 +208,30 @@ def test_a_network_gives_features_and_takes_another_head(*, transposed: bool) ->
     constants = {tensor.name for tensor in onnx.load_from_string(taught).graph.initializer}
     assert constants == {"taught.weight_half", "taught.bias"}
     assert Network(taught).size == SIZE
+
+
+@pytest.mark.parametrize("opset", [17, 18])
+@pytest.mark.parametrize("means", [None, RNG.normal(0, 2, (7, 3))])
+def test_a_network_scores_unknown_vehicles(opset: int, means: np.ndarray | None) -> None:
+    network = Network(network_bytes(opset=opset))
+    batch = RNG.normal(0, 1, (5, SIZE)).astype(np.float32)
+    weights, bias = RNG.normal(0, 1, (7, SIZE)).astype(np.float16), np.arange(7, dtype=np.float32)
+    center, spread = RNG.normal(0, 1, SIZE), np.array([0.9, 0.5, 0.1])
+    rule = UnknownRule(RNG.normal(0, 1, (3, SIZE)), center, spread, means, logit_weight=0.7)
+
+    taught = add_unknown_score(network.with_head(weights, bias), network.features, rule)
+
+    session = onnxruntime.InferenceSession(taught, providers=["CPUExecutionProvider"])
+    logits, unknown = session.run(["logits", "unknown_score"], {"input": batch})
+    features = np.maximum(batch, 0)
+    assert unknown.shape == (5, 1)
+    # 16 bits have 3 digits.
+    np.testing.assert_allclose(unknown[:, 0], rule.scores(features, logits), rtol=5e-3, atol=5e-2)
+
+    # And the result can be taught again: nothing of the rule is left in the features
+    again = Network(taught)
+    assert again.size == SIZE
+    assert again.without_head() == network.without_head()
 
 
 def test_a_network_without_a_last_layer_is_refused() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from carlens.services.model_bundle import ModelBundle
 from carlens.teach import examples
 from carlens.teach.__main__ import main
 from carlens.vision.detector import Detection
-from tests.support import SKODA
+from tests.support import PASSAT, SKODA
 from tests.teach_support import SOURCES, varied, write_photos
 
 EACH = 12
@@ -41,26 +42,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_photos(tmp_path_factory.mktemp("photos"), EACH)
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the shipped models, as the current one."""
-    (tmp_path / "models").mkdir()
-    for name in (Config.detector, Config.classifier):
-        (tmp_path / "models" / name).symlink_to(SHIPPED / name)
-    for name in [name for name in os.environ if name.startswith("CARLENS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("CARLENS_MODELS", str(tmp_path / "models"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def names_of(home: Path, path: Path, model: str) -> tuple[str, ...]:
     """Name the vehicle in a photo, as a request would."""
     bundle = ModelBundle.load(Config(models=str(home / "models"), classifier=model))
     assert bundle.classifier is not None
     pixels = np.asarray(Image.open(path).convert("RGB"))
     whole = Detection(0, 0, pixels.shape[1], pixels.shape[0], "car", 1.0)
-    [found] = bundle.classifier.classify([bundle.classifier.crop(pixels, whole)], 5)
+    [found] = bundle.classifier.classify([bundle.classifier.crop(pixels, whole)], ["car"], 5)
     return found.names
 
 
@@ -79,10 +67,20 @@ def test_classes_are_added_and_the_model_works_at_once(
     assert {path.name for path in folder.iterdir()} == FILES
     labels = (folder / "labels.txt").read_text("utf-8").splitlines()
     assert len(labels) == 198
-    assert labels[-2:] == ["Skoda Citigo\tSkoda\tCitigo", "Volkswagen Passat\tVolkswagen\tPassat"]
+    assert labels[-2:] == [
+        "Skoda Citigo\tSkoda\tCitigo\tcar",
+        "Volkswagen Passat\tVolkswagen\tPassat\tcar",
+    ]
     manifest = json.loads((folder / "model.json").read_text("utf-8"))
     assert manifest["applies_to"] == ["car", "truck"]
     assert manifest["trained_on"].startswith("24 photos of 2 classes, added to: Stanford Cars")
+
+    # And it says when an answer is certain
+    calibration = manifest["calibration"]
+    assert set(calibration["thresholds"]) == {"make", "model", "name"}
+    assert calibration["unknown"]["output"] == "unknown_score"
+    card = (folder / "README.md").read_text("utf-8")
+    assert "Held-out photos, when their model is not taught:" in card
 
     # And it names photos that it has not seen, and the cars that it knew
     for name, source in SOURCES.items():
@@ -94,14 +92,44 @@ def test_classes_are_added_and_the_model_works_at_once(
     assert sorted((path, path.stat().st_mtime_ns) for path in photos.rglob("*")) == before
 
 
+def test_the_rule_for_unknown_vehicles_is_chosen_on_photos_of_others(
+    home: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given photos of one model as those of others, and as classes two halves of the other model
+    chosen, others = home / "two", home / "others"
+    for name, seeds in (("Skoda Citigo", range(6)), ("Skoda Up", range(6, 12))):
+        (chosen / name).mkdir(parents=True)
+        for seed in seeds:
+            shutil.copy(photos / "Skoda Citigo" / f"{seed}.jpg", chosen / name)
+    (others / "some").mkdir(parents=True)
+    for seed in range(20):
+        Image.fromarray(varied(PASSAT, seed)).save(others / "some" / f"{seed}.png")
+
+    arguments = [str(chosen), "--name", "my-cars", "--only", "--unknown"]
+    assert main([*arguments, str(others)]) == 0
+
+    # Then the card has the figures of the half that nothing was chosen on
+    card = (home / "models" / "my-cars" / "README.md").read_text("utf-8")
+    assert re.search(r"Photos of other vehicles: \d of 10 still got a certain", card)
+    assert "ONLY=yes UNKNOWN=others`" in card
+    capsys.readouterr()
+
+    # And a folder with too few vehicles, or none, is refused
+    (others / "some" / "0.png").unlink()
+    assert main([*arguments, str(others), "--force"]) == 2
+    assert "A vehicle was found in 19 photos of" in capsys.readouterr().err
+    assert main([*arguments, str(home / "nowhere"), "--force"]) == 2
+    assert "is not a folder" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_classes_alone_then_more_added_to_them(
     home: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main([str(photos), "--name", "two", "--only"]) == 0
     assert (home / "models" / "two" / "labels.txt").read_text("utf-8").splitlines() == [
-        "Skoda Citigo\tSkoda\tCitigo",
-        "Volkswagen Passat\tVolkswagen\tPassat",
+        "Skoda Citigo\tSkoda\tCitigo\tcar",
+        "Volkswagen Passat\tVolkswagen\tPassat\tcar",
     ]
 
     # When the result is the one to start from, with one of its classes and a new one
@@ -208,6 +236,11 @@ def test_boxes_of_a_csv_file(home: Path, capsys: pytest.CaptureFixture[str]) -> 
 
     assert main([str(home / "cars.csv"), "--name", "my-cars", "--only"]) == 0
 
+    labels = (home / "models" / "my-cars" / "labels.txt").read_text("utf-8").splitlines()
+    assert [label.split("\t")[:3] for label in labels] == [
+        ["Skoda Citigo", "Skoda", "Citigo"],
+        ["Volkswagen Passat", "Volkswagen", "Passat"],
+    ]
     report = (home / "build/teach/my-cars/report.csv").read_text("utf-8")
     assert "The box is outside the photo." in report
     assert "No such file or directory." in report
@@ -300,6 +333,35 @@ def test_a_full_disk_gets_a_sentence(
     assert ".npz: No space left on device. Nothing was overwritten." in capsys.readouterr().err
 
 
+def test_a_missing_package_gets_a_sentence(
+    home: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("carlens.teach.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    assert main([str(photos), "--name", "my-cars", "--full"]) == 1
+    assert "torch is missing: pip install 'carlens[full]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--epochs", "3"], "--epochs needs --full"),
+        (["--full", "--epochs", "0"], "must be 1 to 1000, not 0"),
+        (["--full", "--epochs", "many"], "invalid"),
+    ],
+)
+def test_a_wrong_number_of_epochs_is_refused(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["photos", "--name", "my-cars", *options])
+
+    assert exit_.value.code == 2
+    assert message in capsys.readouterr().err
+
+
 def test_without_a_classifier_there_is_nothing_to_start_from(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -323,7 +385,17 @@ def test_help_explains_everything(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
 
     text = capsys.readouterr().out
-    for word in ("Renault/Clio", "file,make,model,x1,y1,x2,y2", "--only", "--force", "report.html"):
+    for word in (
+        "--unknown",
+        "Renault/Clio",
+        "file,make,model,x1,y1,x2,y2",
+        "held_out",
+        "--only",
+        "--full",
+        "--epochs",
+        "--force",
+        "report.html",
+    ):
         assert word in text
 
 

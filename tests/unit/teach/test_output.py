@@ -1,19 +1,36 @@
 from __future__ import annotations
 
 import io
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from carlens.teach.calibration import Calibration
 from carlens.teach.card import Facts, write_card
 from carlens.teach.errors import TeachError
 from carlens.teach.evaluation import evaluate
 from carlens.teach.files import write_atomically
-from carlens.teach.output import Label, check_target, labels_text, write_model
-from carlens.teach.progress import format_seconds, with_progress
+from carlens.teach.labels import Label
+from carlens.teach.output import check_target, manifest_text, write_model
+from carlens.teach.progress import Bar, format_seconds, with_progress
+from carlens.teach.report import report_html
+from tests.teach_support import held_out, scored
 
-FACTS = Facts("my-cars", "base", "photos", 40, 38, 196, "make teach")
+FACTS = Facts(
+    name="my-cars",
+    base="base",
+    source="photos",
+    files=40,
+    used=38,
+    kept=196,
+    left_out=0,
+    method="magic",
+    protocol="All photos were guessed.",
+    command="make teach",
+)
 
 
 class Terminal(io.StringIO):
@@ -67,38 +84,77 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_labels_have_makes_if_all_are_known() -> None:
-    known = (Label("BMW X5 SUV 2007", "BMW"), Label("Kia Rio", "Kia", "Rio"))
+def test_a_manifest_says_what_is_certain() -> None:
+    base = {"name": "base", "thresholds": {"confidence": 0.5, "iou": 0.6}, "calibration": {}}
+    calibration = Calibration(11.5, {"make": 0.1, "model": 0.2, "name": 0.3}, 7.25)
 
-    assert labels_text(known) == "BMW X5 SUV 2007\tBMW\nKia Rio\tKia\tRio\n"
-    assert labels_text((*known, Label("van"))) == "BMW X5 SUV 2007\nKia Rio\nvan\n"
+    text = manifest_text(base, {"name": "mine"}, model=b"x", calibration=calibration)
+
+    document = json.loads(text)
+    assert (document["name"], document["bytes"]) == ("mine", 1)
+    assert document["thresholds"] == {"confidence": 0.3, "iou": 0.6}
+    assert document["calibration"] == {
+        "temperature": 11.5,
+        "thresholds": {"make": 0.1, "model": 0.2, "name": 0.3},
+        "unknown": {"output": "unknown_score", "threshold": 7.25},
+    }
 
 
 def test_a_card_says_so_if_no_answer_is_certain() -> None:
     # Given few photos, of which none was named right
-    labels = np.repeat([0, 1], 5)
-    names = ("Kia Rio|x", "Kia Picanto")
-    scores = np.eye(2)[1 - labels]
+    owners = np.repeat([0, 1], 5)
+    labels = (Label("Kia Rio|x"), Label("Kia Picanto"))
 
-    card = write_card(FACTS, evaluate(scores, labels, np.tile(np.arange(5), 2), names, names))
+    card = write_card(FACTS, evaluate(held_out(np.eye(2)[1 - owners], owners), labels, None))
 
     assert "**No answer is certain.**" in card
-    assert "`confidence` is 1." in card
+    assert "| full name | 0.0% | never | 0.0% | none is certain |" in card
     assert r"| Kia Rio\|x | 5 | 0% |" in card
-    assert "With two classes, this was not measured" in card
+    assert "this was not measured" in card
 
 
-def test_a_card_of_a_model_that_stands_alone_and_is_always_right() -> None:
-    labels = np.repeat([0, 1, 2], 20)
-    names = ("A a", "B b", "C c")
-    evaluation = evaluate(np.eye(3)[labels], labels, np.tile(np.arange(5), 12), names, names)
+def test_a_card_and_a_report_of_a_model_that_stands_alone_and_is_always_right() -> None:
+    owners = np.repeat([0, 1, 2], 20)
+    labels = (Label("A a", "A", "a"), Label("B b", "B", "b"), Label("C c", "C", "c"))
+    left_out = scored(np.eye(3)[(owners + 1) % 3], unknown=np.full(60, 1.0))
+    others = scored(np.eye(3)[owners], unknown=np.full(60, 2.0))
+    photos = held_out(np.eye(3)[owners], owners, left_out=left_out)
+    evaluation = evaluate(photos, labels, others)
 
-    card = write_card(Facts("x", "base", "photos", 60, 60, 0, "make teach"), evaluation)
+    card = write_card(replace(FACTS, kept=0), evaluation)
+    page = report_html("x", [], {}, evaluation, [])
 
     assert "| Classes | 3, from these photos |" in card
-    assert "60 of 60 held-out photos, 100.0% of them right" in card
+    assert "| Method | magic |" in card
+    assert "All photos were guessed." in card
+    assert "| make and model | 100.0% | 0.000 | 100.0% | 100.0% (95 % interval 94.0%" in card
+    assert "60 of 60 held-out photos get a certain model or full name" in card
     assert "No held-out photo got a wrong name." in card
+    assert "Photos of other vehicles: 0 of 30 still got a certain" in card
+    assert "when their model is not taught: 0 of 60 still got" in card
+    assert "in 100.0% of all pairs (AUROC)" in card
     assert "were not measured here" not in card
+    assert "Of 30 vehicles of other models, 0 got a certain model or full name." in page
+
+
+def test_a_card_tells_which_classes_were_forgotten() -> None:
+    owners = np.repeat([0, 1], 20)
+    labels = (Label("A a", "A", "a"), Label("B b", "B", "b"))
+    evaluation = evaluate(held_out(np.eye(2)[owners], owners), labels, None)
+
+    card = write_card(replace(FACTS, kept=0, left_out=196), evaluation)
+
+    assert "| 2, from these photos; 196 other classes of `base` were left out |" in card
+
+
+def test_a_line_replaces_the_bar_on_a_terminal() -> None:
+    terminal, log = Terminal(), io.StringIO()
+
+    for stream in (terminal, log):
+        Bar(stream).line("Epoch 1")
+
+    assert terminal.getvalue() == "\r\x1b[KEpoch 1\n"
+    assert log.getvalue() == "Epoch 1\n"
 
 
 def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere() -> None:

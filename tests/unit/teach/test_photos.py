@@ -59,6 +59,39 @@ def test_a_csv_file_may_have_boxes(tmp_path: Path) -> None:
     assert (second.path, second.name, second.box) == (tmp_path / "a.jpg", "Kia Rio", (1, 2, 30, 40))
 
 
+@pytest.mark.parametrize("box", [",x1,y1,x2,y2", ""])
+def test_a_csv_file_may_choose_the_photos_held_out(tmp_path: Path, box: str) -> None:
+    cells = ",1,2,30,40" if box else ""
+    path = write_csv(
+        tmp_path,
+        f"file,make,model{box},held_out\n"
+        f"a.jpg,Kia,Rio{cells},Yes\nb.jpg,Kia,Rio{cells},no\nc.jpg,Kia,Picanto{cells},\n",
+    )
+
+    photos = read_photos(path, [])
+
+    assert {photo.path.name: photo.held_out for photo in photos} == {
+        "a.jpg": True,
+        "b.jpg": False,
+        "c.jpg": False,
+    }
+    assert all((photo.box is not None) == bool(box) for photo in photos)
+
+
+@pytest.mark.parametrize("end", ["", ",held_out"])
+def test_a_csv_file_may_name_variants_of_a_model(tmp_path: Path, end: str) -> None:
+    path = write_csv(
+        tmp_path,
+        f"file,make,model,name{end}\na.jpg,Kia,Rio,Kia Rio Sedan 2012{end and ',yes'}\n"
+        f"b.jpg,Kia,Picanto,{end and ',no'}\n",
+    )
+
+    first, second = read_photos(path, [])
+
+    assert (first.name, first.make, first.model) == ("Kia Picanto", "Kia", "Picanto")
+    assert (second.name, second.model) == ("Kia Rio Sedan 2012", "Rio")
+
+
 def test_accents_are_composed(tmp_path: Path) -> None:
     touch(tmp_path, "S\u030ckoda Fabia/a.jpg", "Kia Rio/a.jpg")
 

@@ -76,10 +76,17 @@ class Copy:
         classify: bool = True,
         watch: Stopwatch | None = None,
         decode_ahead: bool = False,
+        applies_to: tuple[str, ...] = tuple(COLORS),
     ) -> list[ImageResult | PictureError]:
         return process_images(
             pictures,
-            Pipeline(self.detector, OPTIONS, self.classifier if classify else None, top_k=2),
+            Pipeline(
+                self.detector,
+                OPTIONS,
+                self.classifier if classify else None,
+                applies_to=applies_to,
+                top_k=2,
+            ),
             out_of_time=self.clock.out,
             watch=watch or Stopwatch(),
             decode_ahead=decode_ahead,
@@ -102,13 +109,15 @@ def seen(results: Sequence[ImageResult | PictureError]) -> list[Any]:
         result.code
         if isinstance(result, PictureError)
         else sorted(
-            (found.class_name, name.names[0])
+            (found.class_name, name.names[0] if name.names else "")
             for found, name in zip(result.objects, result.classifications, strict=True)
         )
         for result in results
     ]
 
 
+# Without buses, as by default.
+CARS = ("car", "truck")
 CAR, TRUCK, BUS = [("car", "a car")], [("truck", "a truck")], [("bus", "a bus")]
 LATE, BAD = "deadline_exceeded", "not_an_image"
 
@@ -134,6 +143,34 @@ def test_each_object_has_as_many_names_as_requested() -> None:
 
     assert isinstance(result, ImageResult)
     assert [len(name.names) for name in result.classifications] == [2, 2]
+
+
+def test_objects_that_the_classifier_does_not_apply_to_stay_without_a_name() -> None:
+    copy = Copy()
+
+    results = copy.see([of("bus", "car"), of("bus"), of("truck", "bus", "car")], applies_to=CARS)
+
+    # Then they have no crop either
+    assert seen(results) == [[("bus", ""), *CAR], [("bus", "")], [("bus", ""), *CAR, *TRUCK]]
+    assert sum(copy.batches) == 3
+
+
+def test_the_classifier_is_told_the_class_of_each_crop() -> None:
+    # Given names that were taught with other kinds than those of their pictures
+    copy = Copy()
+    kinds = tuple(frozenset({label}) for label in ("car", "bus", "truck", "person"))
+    copy.classifier = Classifier(fake_model(replace(NAMES, kinds=kinds), copy._classify))
+
+    results = copy.see([of("car", "truck"), of("bus", "car")])
+
+    # Then only the cars fit
+    certain = [
+        (found.class_name, name.certain)
+        for result in results
+        if isinstance(result, ImageResult)
+        for found, name in zip(result.objects, result.classifications, strict=True)
+    ]
+    assert sorted(certain) == [("bus", False), ("car", True), ("car", True), ("truck", False)]
 
 
 def test_no_pictures_give_no_results() -> None:
@@ -224,6 +261,35 @@ def test_a_picture_past_the_deadline_is_not_decoded_ahead() -> None:
     assert [type(sight) for sight in found[1:]] == [DeadlineExceeded] * 8
     assert copy.clock.done == ["detect"]
     assert len(decoded) <= 2
+
+
+def test_an_unexpected_error_does_not_wait_for_the_picture_that_is_decoded_ahead() -> None:
+    # Given a detector that fails while the next picture is being decoded
+    copy, is_decoding, may_end = Copy(), threading.Event(), threading.Event()
+
+    def endless() -> Pixels:
+        is_decoding.set()
+        assert may_end.wait(10)
+        return of("car")()
+
+    def fail(batch: Tensor) -> Sequence[Tensor]:
+        assert is_decoding.wait(10)
+        raise RuntimeError("a bug")
+
+    copy.detector = Detector(fake_model(DETECT, fail))
+
+    # Then the error is raised while the decoding goes on
+    def see() -> None:
+        with pytest.raises(RuntimeError, match="a bug"):
+            copy.see([of("car"), endless, of("car")], decode_ahead=True)
+
+    request = threading.Thread(target=see)
+    request.start()
+    request.join(5)
+    is_waiting = request.is_alive()
+    may_end.set()
+    request.join(10)
+    assert not is_waiting
 
 
 @pytest.mark.parametrize("at", range(4))
@@ -364,6 +430,17 @@ def test_pictures_with_a_whole_batch_of_crops_left_are_late() -> None:
 
     assert seen(copy.see(pictures)) == [LATE] * BATCH
     assert copy.batches == []
+
+
+def test_a_picture_without_crops_is_never_late_after_detection() -> None:
+    # Given time to process all pictures but not to classify their crops, more than a batch
+    copy = Copy()
+    pictures = [of("bus")] + [of("car")] * (BATCH - 1) + [of("car", "truck")]
+    copy.clock.lasts = len(pictures)
+
+    found = seen(copy.see(pictures, applies_to=CARS))
+
+    assert found == [[("bus", "")]] + [LATE] * BATCH
 
 
 def test_pictures_processed_in_time_are_classified_when_later_ones_are_not_reached() -> None:

@@ -95,7 +95,10 @@ def test_markup_has_no_inline_code_that_the_policy_would_block(document: _Docume
 
 @pytest.mark.parametrize(
     ("prefix", "base"),
-    [("", "/"), ("/", "/"), ("/prod", "/prod/"), ("/Stage_2-b", "/Stage_2-b/")],
+    [
+        *(("", "/"), ("/", "/"), ("/prod", "/prod/"), ("/Stage_2-b", "/Stage_2-b/")),
+        ("/sales/v1.2", "/sales/v1.2/"),  # the base path of a custom domain
+    ],
 )
 def test_every_link_starts_at_the_prefix(prefix: str, base: str) -> None:
     # When
@@ -112,8 +115,10 @@ def test_every_link_starts_at_the_prefix(prefix: str, base: str) -> None:
         '/"><script>alert(1)</script>',
         "//evil.example",
         "https://evil.example",
-        "/a/b",
+        "/a//b",
+        "/a'b",
         "/..",
+        "/a/../b",
         "/prod?x",
         "/prod#x",
         "/prod\n",
@@ -137,14 +142,31 @@ def test_the_page_requests_nothing_from_other_hosts(document: _Document) -> None
     assert not re.search(r"@import|url\(", texts[-1])
 
 
-def test_the_example_photo_is_in_the_page_and_in_the_notice(document: _Document) -> None:
+def test_each_example_has_a_thumbnail_a_small_photo_and_a_notice(document: _Document) -> None:
+    # Given
+    buttons = [b for b in document.attributes("button") if "example" in b.get("class", "").split()]
+    names = [button["value"] for button in buttons]
+    assert names == ["pickup", "street", "unknown"]
+    # Then the page carries the thumbnails
+    for name, image in zip(names, document.attributes("img"), strict=True):
+        kind, _, content = image["src"].partition(",")
+        assert kind == "data:image/webp;base64"
+        assert b64decode(content) == (_SOURCES / f"thumbnails/{name}.webp").read_bytes()
+    # And the photos are loaded one at a time, and credited
+    assert {path.stem for path in _ASSETS.glob("*.webp")} == set(names)
+    notice = (_ROOT / "NOTICE").read_text("utf-8")
+    for name in names:
+        assert (_ASSETS / f"{name}.webp").stat().st_size < 100_000
+        assert f"web/assets/{name}.webp" in notice
+        assert f"web/thumbnails/{name}.webp" in notice
+
+
+def test_an_example_photo_is_sent_as_text_because_api_gateway_would_not_decode_it() -> None:
     # When
-    [photo] = document.attributes("img")
+    answer = _get(f"/assets/{_version()}/street.webp")
     # Then
-    kind, _, content = photo["src"].partition(",")
-    assert kind == "data:image/webp;base64"
-    assert b64decode(content) == (_SOURCES / "example.webp").read_bytes()
-    assert "web/example.webp" in (_ROOT / "NOTICE").read_text("utf-8")
+    assert answer["headers"]["Content-Type"] == "text/plain; charset=utf-8"
+    assert b64decode(answer["body"]) == (_ASSETS / "street.webp").read_bytes()
 
 
 def test_markup_does_not_contradict_the_headers(document: _Document) -> None:

@@ -25,13 +25,29 @@ export class ApiError extends Error {
   }
 }
 
+const VEHICLES = ["bicycle", "bus", "car", "motorcycle", "truck"];
+let vehicles = VEHICLES;
+
+/**
+ * Look for all kinds of vehicles if the detector knows them. Otherwise the API chooses the classes,
+ * because it refuses classes that its detector does not have.
+ *
+ * @param {string[]} classes The detector's.
+ */
+export function useDetector(classes) {
+  vehicles = VEHICLES.every((name) => classes.includes(name)) ? VEHICLES : [];
+}
+
 /**
  * Return the path of a request for everything the page shows. The confidence is the
  * lowest that the slider reaches, so that moving it needs no other request.
  *
  * @param {Mode} mode
  */
-export const detectionPath = (mode) => `${mode}?format=detailed&confidence=0.2`;
+export function detectionPath(mode) {
+  const classes = mode === "predict" && vehicles.length ? `&classes=${vehicles}` : "";
+  return `${mode}?format=detailed&confidence=0.2${classes}`;
+}
 
 /**
  * Return the absolute URL of a route, below the stage if there is one.

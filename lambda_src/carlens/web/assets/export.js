@@ -9,7 +9,8 @@ import { shortName } from "./tray.js";
 const PHOTO_COLUMNS = ["picture", "index", "width", "height"];
 const OBJECT_COLUMNS = [
   ...["x1", "y1", "x2", "y2", "class", "confidence"],
-  ...["name", "probability", "certain", "make", "make_probability"],
+  ...["display", "certain", "make", "make_probability", "make_certain"],
+  ...["model", "model_probability", "model_certain", "name", "probability"],
 ];
 const COLUMNS = [...PHOTO_COLUMNS, ...OBJECT_COLUMNS, "error"];
 
@@ -28,7 +29,8 @@ export function toCsv(cards) {
       .map(({ object: o }) => [
         ...about,
         ...[o.x1, o.y1, o.x2, o.y2, o.class_name, o.confidence],
-        ...[o.pred?.[0], o.prob?.[0], o.certain, o.make?.name, o.make?.prob],
+        ...[o.display ?? o.class_name, o.certain, o.make?.name, o.make?.prob, o.make?.certain],
+        ...[o.model?.name, o.model?.prob, o.model?.certain, o.pred?.[0], o.prob?.[0]],
         "",
       ]);
   });
@@ -68,7 +70,6 @@ export async function saveAnnotated(card) {
 /** @type {Record<Naming["how"], { line: string, paper: string, ink: string, font: string }>} */
 const STYLES = {
   sure: { line: "#2df5dc", paper: "#2df5dc", ink: "#03201d", font: "600" },
-  likely: { line: "#2df5dc", paper: "#eafffb", ink: "#03201d", font: "italic 600" },
   kind: { line: "#ffffff", paper: "rgb(10 16 18 / 82%)", ink: "#ffffff", font: "500" },
 };
 const MAX_CANVAS_PIXELS = 16_000_000; // every phone has room for as many
@@ -116,11 +117,9 @@ function drawBox(context, { x1, y1, x2, y2 }, { how }, scale, unit) {
   const width = (how === "kind" ? 1.5 : 2.25) * unit;
   /** @type {[number, number, number, number]} */
   const box = [x1 * scale, y1 * scale, (x2 - x1) * scale, (y2 - y1) * scale];
-  context.setLineDash([]);
   context.strokeStyle = "rgb(0 0 0 / 75%)";
   context.lineWidth = width + 2.5 * unit;
   context.strokeRect(...box);
-  context.setLineDash(how === "likely" ? [7 * unit, 5 * unit] : []);
   context.strokeStyle = STYLES[how].line;
   context.lineWidth = width;
   context.strokeRect(...box);

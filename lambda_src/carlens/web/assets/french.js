@@ -7,20 +7,27 @@ export const MESSAGES = {
   "Carlens: names": "Carlens : les noms",
   Photos: "Photos",
   "See the vehicles in your photos": "Voyez les véhicules de vos photos",
-  "Send several photos at once. Carlens draws a box around every car and truck and names its make and model. Names it is not sure of are marked as guesses.":
-    "Envoyez plusieurs photos à la fois. Carlens encadre chaque voiture et chaque camion, et en donne la marque et le modèle. Les noms incertains sont signalés comme des suppositions.",
+  "Send several photos at once. Carlens draws a box around every vehicle.":
+    "Envoyez plusieurs photos à la fois. Carlens encadre chaque véhicule.",
+  "It shows a make and model only when it is certain; a guess is always marked as one.":
+    "Il n’affiche une marque et un modèle que s’il en est certain ; une supposition est toujours signalée comme telle.",
   "Photos to analyze": "Photos à analyser",
   "Drop or paste photos here": "Déposez ou collez des photos ici",
   "Drop to add": "Relâchez pour ajouter",
   "Choose photos": "Choisir des photos",
   "Take a photo": "Prendre une photo",
   "Try an example": "Essayer un exemple",
+  "A pickup": "Un pick-up",
+  "A busy street": "Une rue animée",
+  "A car it does not know": "Une voiture qu’il ne connaît pas",
+  "Photos: Davis E. King (Boost Software License), ankandrew (MIT License)":
+    "Photos : Davis E. King (Boost Software License), ankandrew (licence MIT)",
   "JPEG, PNG, WebP, GIF, BMP or TIFF": "JPEG, PNG, WebP, GIF, BMP ou TIFF",
   "Or photo URLs, one per line": "Ou des URL de photos, une par ligne",
   "Add URLs": "Ajouter les URL",
   "Photos to send, in this order": "Photos à envoyer, dans cet ordre",
   "Look for": "Rechercher",
-  "Vehicles with make and model": "Véhicules, marque et modèle",
+  "All vehicles": "Tous les véhicules",
   "All objects": "Tous les objets",
   "API key": "Clé d’API",
   "Only if this API requires one. It is sent as":
@@ -30,10 +37,17 @@ export const MESSAGES = {
   "Remove all": "Tout retirer",
   "Progress of the request": "Progression de la requête",
   "What the names cover.": "Ce que couvrent les noms.",
+  "{cars} in {makes}": "{cars} de {makes}",
+  "{n} car": "{n} voiture",
+  "{n} cars": "{n} voitures",
+  "{n} make": "{n} marque",
+  "{n} makes": "{n} marques",
+  "Search these cars": "Rechercher parmi ces voitures",
+  "Carlens was not taught this car. It shows its kind, and perhaps the name of a similar one as a guess.":
+    "Carlens n’a pas appris cette voiture. Il en montre la catégorie, et peut-être le nom d’une voiture ressemblante comme supposition.",
   "How certain the names are": "Certitude des noms",
-  Name: "Nom",
-  "Make, a guess": "Marque, supposée",
-  "Class only": "Catégorie seule",
+  "Certain name": "Nom certain",
+  "Kind only: no name is certain": "Catégorie seule : aucun nom certain",
   "Minimum confidence": "Confiance minimale",
   "Show only": "Afficher seulement",
   "Copy JSON": "Copier le JSON",
@@ -155,8 +169,8 @@ export const MESSAGES = {
   "detect {time}": "détection {time}",
   "classify {time}": "classification {time}",
   "{width} × {height} pixels": "{width} × {height} pixels",
-  "No cars or trucks found in this photo. Buses, motorcycles and bicycles are under “All objects”.":
-    "Aucune voiture ni aucun camion dans cette photo. Les bus, motos et vélos se trouvent sous « Tous les objets ».",
+  "The detector found no vehicle in this photo.":
+    "Le détecteur n’a trouvé aucun véhicule dans cette photo.",
   "The detector found nothing it knows in this photo.":
     "Le détecteur n’a rien trouvé qu’il connaisse dans cette photo.",
   "Nothing in this photo passes the filters; {n} hidden.":
@@ -181,10 +195,14 @@ export const MESSAGES = {
     "La réponse ne contient aucun résultat pour cette photo.",
   "detected {share}": "détection {share}",
   "{kind}, detected {share}": "{kind}, détection {share}",
-  "; make {share}": " ; marque {share}",
+  "Perhaps {name} ({share})": "Peut-être {name} ({share})",
   "Boxes in {name}; use the arrow keys to move between them":
     "Cadres dans {name} ; les flèches passent de l’un à l’autre",
-  "Not sure. The closest names:": "Pas sûr. Les noms les plus proches :",
+  certain: "certain",
+  guess: "supposition",
+  "Full names. The first is certain, the others are not:":
+    "Noms complets. Le premier est certain, les autres non :",
+  "Full names. All are guesses:": "Noms complets, tous supposés :",
   Copied: "Copié",
   "Copying is not allowed here": "La copie n’est pas autorisée ici",
   "{name} saved.": "{name} enregistré.",
@@ -206,6 +224,8 @@ export const MESSAGES = {
   "Requires pip install {packages}.": "Nécessite pip install {packages}.",
   "For a page with a file input that accepts multiple files.":
     "Pour une page avec un champ de fichier qui en accepte plusieurs.",
+  "Show people the field display: the name if it is certain, otherwise the kind.":
+    "Montrez aux gens le champ display : le nom s’il est certain, sinon la catégorie.",
   "Save as carlens.mjs and run with Node.js 20 or later.":
     "À enregistrer comme carlens.mjs et à exécuter avec Node.js 20 ou plus récent.",
 
@@ -261,6 +281,7 @@ export const ERROR_MESSAGES = {
   unsupported_media_type: "Carlens ne lit pas ce type de corps.",
   throttled: "Trop de requêtes en ce moment : attendez une seconde et réessayez.",
   quota_exceeded: "Le quota de la clé d’API est épuisé.",
+  unavailable: "Trop de requêtes en même temps : réessayez dans quelques secondes.",
   internal_error: "Une erreur s’est produite sur le serveur : réessayez.",
   models_unavailable: "Les modèles ne peuvent pas être chargés : réessayez dans une minute.",
   table_unavailable:

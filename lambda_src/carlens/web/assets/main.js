@@ -1,12 +1,12 @@
 // The entry point: views, languages, and the controls that add and send photos.
 
 /** @import { Models } from "./types" */
-import { keyHeaders } from "./client.js";
+import { keyHeaders, useDetector } from "./client.js";
 import { $ } from "./dom.js";
 import { MODEL_LIMITS } from "./french.js";
-import { labelDocument, language, onLanguageChange, setLanguage, t } from "./i18n.js";
+import { labelDocument, language, onLanguageChange, plural, setLanguage, t } from "./i18n.js";
 import { matchName } from "./names.js";
-import "./snippets.js";
+import { refreshSnippets } from "./snippets.js";
 import { announce, explain, showModels, showProblem } from "./status.js";
 import { addFiles, addUrls, changeTray, notUrls, showTray, takeUrls } from "./tray.js";
 
@@ -24,22 +24,45 @@ async function loadModels() {
   } catch {
     return;
   }
+  useDetector(models?.detector?.classes ?? []);
+  refreshSnippets();
   showModels(models ?? {});
-  showLimits();
+  showCoverage();
 }
 
-/** Show the limits of the classifier, in French if the model comes with Carlens. */
-function showLimits() {
+/** Show what the classifier names. Its limits are in French if the model comes with Carlens. */
+function showCoverage() {
   const classifier = models?.classifier;
   const french = language === "fr" && MODEL_LIMITS[classifier?.name ?? ""];
   const limits = [classifier?.limits ?? []].flat().join(" ");
-  const element = /** @type {HTMLElement} */ ($("knows").lastElementChild);
-  $("knows").hidden = !limits;
+  const element = /** @type {HTMLElement} */ ($("limits").lastElementChild);
   element.lang = french ? "fr" : "en";
   element.textContent = french || limits;
+  const { classes = [], makes = [] } = classifier ?? {};
+  const cars = plural(classes.length, "{n} car", "{n} cars");
+  $("known-title").textContent = makes.length
+    ? t("{cars} in {makes}", { cars, makes: plural(makes.length, "{n} make", "{n} makes") })
+    : cars;
+  $("limits").hidden = !limits;
+  $("known").hidden = !classes.length;
+  $("knows").hidden = !limits && !classes.length;
+  $("names-cars").hidden = models?.classifier === null;
 }
 
-onLanguageChange(showLimits);
+onLanguageChange(showCoverage);
+
+/** List the cars that the classifier was taught; the code for that is loaded when it is opened. */
+async function showKnown() {
+  if (!$("known").open || !models?.classifier) return;
+  try {
+    const known = await import("./known.js");
+    known.listCars(models.classifier);
+  } catch (error) {
+    $("known-count").replaceChildren(...explain(error));
+  }
+}
+
+$("known").addEventListener("toggle", showKnown);
 
 // Views and languages -----------------------------------------------------------------------
 
@@ -167,12 +190,22 @@ for (const input of [$("files"), $("camera")]) {
 $("drop").addEventListener("click", ({ target }) => {
   if (target instanceof Element && !target.closest("label, input, button")) $("files").click();
 });
-$("example").addEventListener("click", () => {
-  const { src } = /** @type {HTMLImageElement} */ ($("example").firstElementChild);
-  const content = Uint8Array.from(atob(src.split(",")[1]), (byte) => byte.charCodeAt(0));
-  addFiles([new File([content], "example.webp", { type: "image/webp" })]);
-  send();
-});
+/** @param {string} name */
+async function sendExample(name) {
+  try {
+    const examples = await import("./examples.js");
+    addFiles([await examples.loadExample(name)]);
+  } catch (error) {
+    showProblem(error);
+    return;
+  }
+  await send();
+}
+
+for (const button of document.querySelectorAll("button.example")) {
+  const { value } = /** @type {HTMLButtonElement} */ (button);
+  button.addEventListener("click", () => sendExample(value));
+}
 $("add").addEventListener("click", takeUrls);
 $("urls").addEventListener("input", () => {
   $("urls").removeAttribute("aria-invalid");

@@ -1,27 +1,49 @@
 // The boxes over a photo, and the rows of the list next to it.
 
-/** @import { Detection, Item, Naming, Pointing, Spot, TagSize } from "./types" */
+/** @import { Detection, Item, Level, Message, Naming, Pointing, Spot, TagSize } from "./types" */
 import { $, bar, make, makeSvg, neighbor, style } from "./dom.js";
-import { className, fullName, percent, t } from "./i18n.js";
+import { className, fullName, language, percent, t } from "./i18n.js";
 
 /**
- * Choose how to name an object: `sure`, `likely` (a guess of the make) or `kind` (its class only).
+ * Choose how to name an object. The title is never a guess.
  *
  * @param {Detection} object
+ * @param {boolean} named Whether vehicles can have names here.
  * @returns {Naming}
  */
-function nameOf(object) {
-  const kind = className(object.class_name);
-  const share = percent(object.confidence);
-  const detected = t("detected {share}", { share });
-  if (!object.pred?.length) return { how: "sure", title: kind, subtitle: detected };
-  const subtitle = t("{kind}, detected {share}", { kind, share });
-  if (object.certain) return { how: "sure", title: object.pred[0], subtitle };
-  if (object.make && object.make.prob >= 0.5) {
-    const make = t("; make {share}", { share: percent(object.make.prob) });
-    return { how: "likely", title: `${object.make.name}?`, subtitle: subtitle + make };
+function nameOf(object, named) {
+  const { class_name, confidence, display = class_name } = object;
+  const kind = className(class_name);
+  const share = percent(confidence);
+  const guess = guessOf(object);
+  if (display === class_name) {
+    const title = kind.charAt(0).toLocaleUpperCase(language) + kind.slice(1);
+    return {
+      how: named ? "kind" : "sure",
+      title,
+      subtitle: t("detected {share}", { share }),
+      guess,
+    };
   }
-  return { how: "kind", title: kind, subtitle: detected };
+  return {
+    how: "sure",
+    title: display,
+    subtitle: t("{kind}, detected {share}", { kind, share }),
+    guess,
+  };
+}
+
+/**
+ * Word the most useful guess for a vehicle whose model is not certain.
+ *
+ * @param {Detection} object
+ */
+function guessOf({ class_name, display = class_name, certain, pred, prob, model }) {
+  if (certain || !pred?.length) return "";
+  const { name, prob: share } = model ?? { name: pred[0], prob: prob?.[0] ?? 0 };
+  // A name of another make than the certain one would only confuse.
+  const fits = display === class_name || (name !== display && name.startsWith(display));
+  return fits ? t("Perhaps {name} ({share})", { name, share: percent(share) }) : "";
 }
 
 // From this width on, the list is next to the photo and scrolls on its own.
@@ -47,9 +69,11 @@ export class Overlay {
    * @param {number} width In pixels of the photo.
    * @param {number} height
    * @param {string} name
+   * @param {boolean} named Whether vehicles can have names here.
    */
-  constructor(stage, width, height, name) {
+  constructor(stage, width, height, name, named) {
     this.stage = stage;
+    this.named = named;
     this.width = width;
     this.height = height;
     this.svg = makeSvg("svg", {
@@ -78,7 +102,7 @@ export class Overlay {
    * @returns {Item}
    */
   add(object, number) {
-    const name = nameOf(object);
+    const name = nameOf(object, this.named);
     const { x1, y1, x2, y2 } = object;
     /** @param {string} part */
     const rect = (part) =>
@@ -93,7 +117,7 @@ export class Overlay {
     const hit = make("button.hit", {
       type: "button",
       tabindex: "-1",
-      "aria-label": `${number}: ${name.title}, ${name.subtitle}`,
+      "aria-label": `${number}: ${[name.title, name.subtitle, name.guess].filter(Boolean).join(", ")}`,
       onclick: (/** @type {MouseEvent} */ event) =>
         this.pin(item === this.pinned ? null : item, event),
       ...pointing((target) => this.peek(target)),
@@ -370,17 +394,16 @@ function overlap(a, b) {
 }
 
 /**
- * Make a row of the list: the object, and below it the five best names with their probabilities.
+ * Make a row of the list: the object, and below it what its names are and how certain.
  *
  * @param {Pick<Item, "object" | "name" | "number" | "hit" | "crop">} item
  * @param {Pointing} pointing
  * @returns {Item["row"]}
  */
 function makeRow({ object, name, number, hit, crop }, pointing) {
+  const catalog = object.certain && object.reference ? fullName(object.reference) : "";
   const reference =
-    object.certain && object.reference
-      ? t("Reference: {name}", { name: fullName(object.reference) })
-      : "";
+    catalog && catalog !== name.title ? t("Reference: {name}", { name: catalog }) : "";
   const headline = [
     make("span.number", {}, String(number)),
     crop,
@@ -389,24 +412,64 @@ function makeRow({ object, name, number, hit, crop }, pointing) {
       {},
       make("span.title", {}, name.title),
       make("span.subtitle", {}, name.subtitle),
+      name.guess ? make("span.subtitle.guess", {}, name.guess) : null,
       reference ? make("span.subtitle.reference-name", {}, reference) : null,
     ),
   ];
-  const { pred, prob = [] } = object;
-  if (!pred?.length) {
+  if (!object.pred?.length) {
     const listeners = { ...pointing, onclick: () => hit.click() };
     const content = make("span.headline", {}, ...headline);
-    return make("button.row-of", { type: "button", ...listeners }, content);
+    return make(`button.row-of.${name.how}`, { type: "button", ...listeners }, content);
   }
   const { onfocus, onblur, ...hovering } = pointing;
   const chevron = make("span.chevron", { "aria-hidden": "true" });
-  const row = make(`details.row-of.${name.how}`, hovering);
-  row.append(make("summary.headline", { onfocus, onblur }, ...headline, chevron));
-  if (name.how !== "sure") row.append(make("p.bars-name", {}, t("Not sure. The closest names:")));
-  const bars = pred.map((text, i) => bar(text, percent(prob[i]), prob[i]));
-  row.append(make("ol.bars", { role: "list" }, ...bars));
-  return /** @type {HTMLDetailsElement} */ (row);
+  return make(
+    `details.row-of.${name.how}`,
+    hovering,
+    make("summary.headline", { onfocus, onblur }, ...headline, chevron),
+    ...describeNames(object),
+  );
 }
+
+/**
+ * List make and model, each with its verdict, and the full names, which are guesses unless the
+ * first one is certain.
+ *
+ * @param {Detection} object
+ */
+function describeNames({ display, certain, pred = [], prob = [], make: maker, model }) {
+  const sure = certain && display === pred[0];
+  const levels = [
+    ...(maker ? [levelRow("Make", maker)] : []),
+    ...(model ? [levelRow("Model", model)] : []),
+  ];
+  const heading = sure
+    ? "Full names. The first is certain, the others are not:"
+    : "Full names. All are guesses:";
+  return [
+    levels.length ? make("ul.levels", { role: "list" }, ...levels) : null,
+    make("p.bars-name", {}, t(heading)),
+    make(
+      `ol.bars.${sure ? "first" : "none"}-certain`,
+      { role: "list" },
+      ...pred.map((text, i) => bar(text, percent(prob[i]), prob[i])),
+    ),
+  ];
+}
+
+/**
+ * @param {Message} caption
+ * @param {Level} level
+ */
+const levelRow = (caption, { name, prob, certain }) =>
+  make(
+    `li.${certain ? "certain" : "uncertain"}`,
+    {},
+    make("span.level-name", {}, t(caption)),
+    make("span", {}, name),
+    make("span.share", {}, percent(prob)),
+    make("span.verdict", {}, t(certain ? "certain" : "guess")),
+  );
 
 /**
  * Draw the object as it is in the photo, so that it is easy to find in the list.

@@ -42,10 +42,11 @@ function draw(outcome) {
   const { mode, parts, results, answer } = outcome;
   shown = outcome;
   for (const card of cards) card.close();
-  cards = parts.map((part, i) => makeCard(part, results[i], mode));
+  const named = mode === "predict" && Boolean(answer.models?.classifier);
+  cards = parts.map((part, i) => makeCard(part, results[i], mode, named));
   $("cards").replaceChildren(...cards.map((card) => card.element));
   $("filter").hidden = !cards.some((card) => card.items.length);
-  $("legend").hidden = mode !== "predict" || $("filter").hidden;
+  $("legend").hidden = !named || $("filter").hidden;
   $("results").hidden = false;
   $("facts").replaceChildren(...facts(outcome).map((fact) => make("span", {}, fact)));
   showClasses();
@@ -133,7 +134,7 @@ function filter() {
 const TEXTS = {
   predict: {
     found: ["{n} vehicle", "{n} vehicles", "No vehicles"],
-    none: "No cars or trucks found in this photo. Buses, motorcycles and bicycles are under “All objects”.",
+    none: "The detector found no vehicle in this photo.",
   },
   object_detection: {
     found: ["{n} object", "{n} objects", "No objects"],
@@ -171,9 +172,10 @@ function headline(passing, total) {
  * @param {Part} part
  * @param {Result | undefined} result
  * @param {Mode} mode
+ * @param {boolean} named Whether vehicles can have names.
  * @returns {Card}
  */
-function makeCard(part, result, mode) {
+function makeCard(part, result, mode, named) {
   const { photo } = part;
   const stage = make("div.stage");
   const size =
@@ -200,22 +202,22 @@ function makeCard(part, result, mode) {
     about.append(failure(result?.error));
     return { ...card, failed: true, items: [], filter: () => 0, close: () => {} };
   }
-  return fillCard(card, result.width, result.height, stage, about);
+  const overlay = new Overlay(stage, result.width, result.height, shortName(photo), named);
+  return fillCard(card, result.width, result.height, overlay, about);
 }
 
 /**
  * @param {Pick<Card, "element" | "photo" | "image" | "result" | "mode">} base
  * @param {number} width
  * @param {number} height
- * @param {HTMLElement} stage
+ * @param {Overlay} overlay
  * @param {HTMLElement} about
  * @returns {Card}
  */
-function fillCard(base, width, height, stage, about) {
-  style(stage, { "--ratio": width / height });
+function fillCard(base, width, height, overlay, about) {
+  style(overlay.stage, { "--ratio": width / height });
   const none = make("p.none");
   const list = make("ol.found", { "aria-label": t("Found in this photo"), role: "list" });
-  const overlay = new Overlay(stage, width, height, shortName(base.photo));
   const items = (base.result?.objects ?? []).map((object, i) => overlay.add(object, i + 1));
   list.append(...items.map((item) => make("li", {}, item.row)));
   overlay.settle();
@@ -240,7 +242,7 @@ function fillCard(base, width, height, stage, about) {
     },
     close: () => overlay.close(),
   };
-  about.append(none, list, cardButtons(card, stage));
+  about.append(none, list, cardButtons(card, overlay.stage));
   return card;
 }
 

@@ -9,7 +9,9 @@ import { copy } from "./status.js";
 /** @type {SentRequest} */
 const EXAMPLE = {
   mode: "predict",
-  path: detectionPath("predict"),
+  get path() {
+    return detectionPath("predict");
+  },
   photos: ["street.jpg", "parking.jpg"].map((name, id) => ({
     id,
     name,
@@ -65,8 +67,15 @@ export function curlFile(field, name) {
   return `-F ${quote(`${field}=@${safe}`)}`;
 }
 
+/**
+ * Return the field that code shows to people.
+ *
+ * @param {SentRequest["mode"]} mode
+ */
+const shownField = (mode) => (mode === "predict" ? "display" : "class_name");
+
 /** @param {SentRequest} request */
-function python({ path, photos, headers, parts }) {
+function python({ mode, path, photos, headers, parts }) {
   const key = headers["x-api-key"];
   const fields = photos.map(({ file, name, source }, i) => {
     if (!file) return `    ("url", (None, ${literal(source)})),`;
@@ -91,7 +100,11 @@ function python({ path, photos, headers, parts }) {
     "    timeout=30,",
     ")",
     "response.raise_for_status()",
-    "print(response.text)",
+    'for photo in response.json()["images"]:',
+    '    if photo["error"]:',
+    '        print(photo["name"], photo["error"]["message"])',
+    '    for found in photo["objects"]:',
+    `        print(photo["name"], found["${shownField(mode)}"])`,
   ].join("\n");
 }
 
@@ -107,7 +120,7 @@ const PYTHON_SCALED = [
 ];
 
 /** @param {SentRequest} request */
-function javascript({ path, photos, headers, parts }) {
+function javascript({ mode, path, photos, headers, parts }) {
   const files = photos.filter((photo) => photo.file);
   const scales = parts?.some(sideOf);
   const filesOnly = files.length === photos.length && !scales;
@@ -118,7 +131,7 @@ function javascript({ path, photos, headers, parts }) {
     ...(filesOnly
       ? [`for (const file of input.files) form.append("image", file);`]
       : photos.map((photo, i) => appendInPage(photo, files.indexOf(photo), parts?.[i]))),
-    ...fetchLines(path, headers, '"YOUR_API_KEY"'),
+    ...fetchLines(mode, path, headers, '"YOUR_API_KEY"'),
   ].join("\n");
 }
 
@@ -144,7 +157,7 @@ const JAVASCRIPT_SCALED = `async function scaled(file, side) {
 }`;
 
 /** @param {SentRequest} request */
-function node({ path, photos, headers }) {
+function node({ mode, path, photos, headers }) {
   return [
     ...(photos.some(({ file }) => file) ? ['import { openAsBlob } from "node:fs";', ""] : []),
     "const form = new FormData();",
@@ -153,16 +166,17 @@ function node({ path, photos, headers }) {
         ? `form.append("image", await openAsBlob(${literal(name)}), ${literal(name)});`
         : `form.append("url", ${literal(source)});`,
     ),
-    ...fetchLines(path, headers, "process.env.CARLENS_API_KEY"),
+    ...fetchLines(mode, path, headers, "process.env.CARLENS_API_KEY"),
   ].join("\n");
 }
 
 /**
+ * @param {SentRequest["mode"]} mode
  * @param {string} path
  * @param {Record<string, string>} headers
  * @param {string} key The expression that gives the API key.
  */
-function fetchLines(path, headers, key) {
+function fetchLines(mode, path, headers, key) {
   return [
     `const response = await fetch(${literal(apiUrl(path))}, {`,
     '  method: "POST",',
@@ -171,7 +185,11 @@ function fetchLines(path, headers, key) {
     "});",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the template belongs to the snippet
     "if (!response.ok) throw new Error(`HTTP ${response.status}: ${await response.text()}`);",
-    "console.log(JSON.stringify(await response.json(), null, 2));",
+    "const { images } = await response.json();",
+    "for (const { name, error, objects } of images) {",
+    "  if (error) console.log(name, error.message);",
+    `  for (const found of objects) console.log(name, found.${shownField(mode)});`,
+    "}",
   ];
 }
 
@@ -217,8 +235,10 @@ export function showSnippets(sent) {
 }
 
 /** @param {SentRequest} sent */
-function notesFor({ headers, parts }) {
+function notesFor({ mode, headers, parts }) {
   const notes = [...NOTES[selected]];
+  if (mode === "predict")
+    notes.push("Show people the field display: the name if it is certain, otherwise the kind.");
   if (headers["x-api-key"]) {
     notes.push(
       selected === "javascript"
@@ -230,6 +250,9 @@ function notesFor({ headers, parts }) {
   return notes;
 }
 
+/** Show the current request again, after what it depends on has changed. */
+export const refreshSnippets = () => showSnippets(request);
+
 /** @type {NodeListOf<HTMLElement>} */
 const buttons = document.querySelectorAll('[role="tab"]');
 makeTabs([...buttons], ({ id }) => {
@@ -239,4 +262,4 @@ makeTabs([...buttons], ({ id }) => {
 $("copy-snippet").addEventListener("click", () =>
   copy($("snippet").textContent ?? "", $("copy-snippet")),
 );
-onLanguageChange(() => showSnippets(request));
+onLanguageChange(refreshSnippets);

@@ -184,7 +184,7 @@ export function showTray() {
   const empty = tray.length === 0;
   const tooManyPhotos = tray.length > MAX_PHOTOS;
   $("tray").hidden = empty;
-  $("example").hidden = !empty;
+  $("examples").hidden = !empty;
   $("clear").hidden = empty || busy;
   const nothing = empty && !$("urls").value.trim();
   $("send").setAttribute("aria-disabled", String(nothing || tooManyPhotos || busy));

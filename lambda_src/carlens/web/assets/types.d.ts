@@ -13,6 +13,8 @@ interface Elements {
   files: HTMLInputElement;
   key: HTMLInputElement;
   "key-panel": HTMLDetailsElement;
+  "known-search": HTMLInputElement;
+  known: HTMLDetailsElement;
   make: HTMLInputElement;
   model: HTMLInputElement;
   progress: HTMLProgressElement;
@@ -70,6 +72,13 @@ export interface SentRequest {
   parts?: Part[];
 }
 
+/** One of the levels that a vehicle is named at. */
+export interface Level {
+  name: string;
+  prob: number;
+  certain: boolean;
+}
+
 export interface Detection {
   x1: number;
   y1: number;
@@ -77,10 +86,12 @@ export interface Detection {
   y2: number;
   class_name: string;
   confidence: number;
+  display?: string;
+  certain?: boolean;
   pred?: string[];
   prob?: number[];
-  certain?: boolean;
-  make?: { name: string; prob: number } | null;
+  make?: Level | null;
+  model?: Level | null;
   reference?: { make: string; model: string } | null;
 }
 
@@ -107,11 +118,16 @@ export interface Model {
   name?: string;
   version?: string;
   limits?: string | string[];
+  classes?: string[];
+}
+
+export interface Classifier extends Model {
+  makes?: { name: string; models: string[] }[];
 }
 
 export interface Models {
   detector?: Model;
-  classifier?: Model | null;
+  classifier?: Classifier | null;
 }
 
 export interface Answer {
@@ -143,9 +159,12 @@ export interface NameMatch {
 // Results on the page
 
 export interface Naming {
-  how: "sure" | "likely" | "kind";
+  /** Whether the title is as much as can be known, or the kind of a vehicle that may have a name. */
+  how: "sure" | "kind";
   title: string;
   subtitle: string;
+  /** A name that is not certain, marked as a guess; empty if there is none. */
+  guess: string;
 }
 
 /** Where a tag is, in pixels of the screen. */

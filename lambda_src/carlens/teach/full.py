@@ -1,0 +1,301 @@
+"""FULL=yes: train the whole network on the photos, not only its last layer."""
+
+from __future__ import annotations
+
+import hashlib
+import textwrap
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import cv2
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from carlens.models.manifest import InputSpec
+from carlens.teach.arrays import Features
+from carlens.teach.base import Base
+from carlens.teach.calibration import Scored, probabilities
+from carlens.teach.errors import TeachError
+from carlens.teach.examples import Example, stack_features
+from carlens.teach.features import FeatureExtractor
+from carlens.teach.head import Head, fit_head
+from carlens.teach.heldout import Photos, score_held_out
+from carlens.teach.learned import Learned, Material
+from carlens.teach.network import Network
+from carlens.teach.progress import Bar, with_progress
+from carlens.teach.split import Split
+from carlens.teach.start import Start
+from carlens.teach.statistics import Statistics
+from carlens.teach.trainable import TrainableNetwork
+from carlens.teach.training import (
+    SMOOTHING,
+    Crops,
+    Epoch,
+    Pace,
+    Recipe,
+    Trainer,
+    to_tensor,
+    tune_allocator,
+)
+from carlens.teach.unknown import fit_rule_of_trained
+
+# Crops, in batches, that tell how the network's values are distributed.
+_TYPICAL = (8, 64)
+
+# Of the largest feature: what rounding to 16 bits and another library may change.
+_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Job:
+    """How and where to train.
+
+    Attributes
+    ----------
+    epochs : int or None
+        None for a number that suits the photos.
+    folder : Path
+        For checkpoints.
+    stream : TextIO
+        For the estimate and the progress.
+    """
+
+    epochs: int | None
+    folder: Path
+    stream: TextIO
+
+
+def fine_tune(material: Material, split: Split, start: Start, job: Job) -> Learned:
+    """Train the network and its last layer, and measure them on the photos held out.
+
+    Parameters
+    ----------
+    material : Material
+        Of examples with crops, whose classes stand alone.
+    split : Split
+    start : Start
+    job : Job
+
+    Raises
+    ------
+    TeachError
+        The classifier to start from cannot be trained, or a checkpoint is damaged.
+    OSError
+        A checkpoint cannot be written.
+    """
+    cv2.setNumThreads(1)
+    tune_allocator()
+    examples, labels = material.examples, material.labels
+    crops, held_out = (_load(examples, part) for part in (split.train, split.held_out))
+    owners, answers = labels[split.train], labels[split.held_out]
+    recipe = Recipe.for_photos(len(crops), job.epochs)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(
+        _trainable(examples, crops, start),
+        _linear(_first_head(stack_features(examples), labels, split, material.base)),
+        start.classifier.manifest.input,
+        recipe,
+        torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+        job.folder / f"{_key(crops, owners, recipe, start)}.pt",
+    )
+    if trainer.done < recipe.epochs:
+        pace = trainer.pace(crops, owners)
+        progress = _Progress(trainer, pace, recipe, start, (len(crops), len(held_out)), job.stream)
+        trainer.train(crops, owners, (held_out, answers), progress.epoch, progress.step)
+
+    network = start.network.with_body(trainer.average[0].to_onnx())
+    last = trainer.average[2]
+    head = Head(*(each.cpu().numpy().astype(np.float64) for each in (last.weight, last.bias)))
+    print("Measuring the trained network", file=job.stream, flush=True)
+    features = _features(examples, network, start, job.stream)
+    tested = features[split.held_out, 0]
+    scores = head.scores(tested)
+    learned = Statistics.of(features[split.train], owners, len(head.bias))
+    rule = fit_rule_of_trained(learned, tested, scores)
+    photos = Photos(answers, material.kinds[split.held_out], split.folds)
+    others = None
+    if material.others:
+        strange = _features(material.others, network, start, job.stream)[:, 0]
+        kinds = np.array([each.kind for each in material.others], np.str_)
+        logits = head.scores(strange)
+        others = Scored(logits, rule.scores(strange, logits), kinds)
+    return Learned(
+        network=network,
+        head=head,
+        rule=rule,
+        statistics=Statistics.of(features, labels, len(head.bias)),
+        photos=score_held_out(scores, tested, rule, photos, material.classes),
+        others=others,
+        method=f"all layers trained with PyTorch for {recipe.epochs} epochs (FULL=yes)",
+        protocol=_protocol(split, marked=examples[0].photo.held_out is not None),
+    )
+
+
+def _load(examples: Sequence[Example], places: NDArray[np.intp]) -> Crops:
+    return np.stack([_crop(examples[place]) for place in places])
+
+
+def _crop(example: Example) -> NDArray[np.uint8]:
+    if example.crop is None:
+        raise ValueError(f"the crop of {example.photo.path} was not kept")
+    return np.asarray(np.load(example.crop), np.uint8)
+
+
+def _trainable(examples: Sequence[Example], crops: Crops, start: Start) -> TrainableNetwork:
+    """Make the network trainable, and check that it still gives the same features."""
+    manifest = start.classifier.manifest
+    spec = manifest.input
+    if spec.width != spec.height:
+        raise TeachError(
+            f"FULL=yes needs a classifier with a square input; {manifest.name} takes "
+            f"{spec.width} x {spec.height}."
+        )
+    network = TrainableNetwork(onnx.load_from_string(start.network.without_head()))
+    batches, size = _TYPICAL
+    chosen = np.random.default_rng(0).permutation(len(crops))[: batches * size]
+    network.normalize(
+        [
+            to_tensor(list(crops[part]), spec)
+            for part in np.array_split(chosen, -(-len(chosen) // size))
+        ]
+    )
+    check_features(network, examples[0], spec)
+    return network
+
+
+@torch.no_grad()
+def check_features(network: TrainableNetwork, example: Example, spec: InputSpec) -> None:
+    """Check that PyTorch computes the features that the ONNX file gave.
+
+    Raises
+    ------
+    TeachError
+        It does not, because the graph has an attribute that is not allowed for.
+    """
+    expected = example.features[0]
+    found = network.eval()(to_tensor([_crop(example)], spec))[0].numpy()
+    if not np.abs(found - expected).max() <= _TOLERANCE * np.abs(expected).max():
+        raise TeachError(
+            "FULL=yes cannot train this classifier: PyTorch computes other features than its ONNX "
+            "file. Teach it without FULL=yes."
+        )
+
+
+def _first_head(features: Features, labels: NDArray[np.intp], split: Split, base: Base) -> Head:
+    """Fit the quick head to the photos to train on, as a start that is better than a random one.
+
+    Its scores are scaled to the least loss that training starts with.
+    """
+    train, owners = features[split.train], labels[split.train]
+    head = fit_head(base.joined(train, owners))
+    scores = head.scores(train[:, 0])
+
+    def loss(temperature: float) -> float:
+        logs = np.log(np.maximum(probabilities(scores, temperature), 1e-30))
+        own = logs[np.arange(len(owners)), owners]
+        return -float(((1 - SMOOTHING) * own + SMOOTHING * logs.mean(axis=1)).mean())
+
+    temperature = min(np.geomspace(1, 1000, 31).tolist(), key=loss)
+    return Head(head.weights / temperature, head.bias / temperature)
+
+
+def _linear(head: Head) -> nn.Linear:
+    layer = nn.Linear(head.weights.shape[1], head.weights.shape[0])
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(head.weights))
+        layer.bias.copy_(torch.from_numpy(head.bias))
+    return layer
+
+
+def _key(crops: Crops, owners: NDArray[np.intp], recipe: Recipe, start: Start) -> str:
+    """Name a checkpoint after everything that it depends on."""
+    digest = hashlib.sha256(f"1 {recipe} {start.classifier.manifest.sha256}\n".encode())
+    digest.update(owners.astype(np.int64).tobytes())
+    digest.update(np.ascontiguousarray(crops).data)
+    return digest.hexdigest()[:16]
+
+
+def _features(
+    examples: Sequence[Example], network: Network, start: Start, stream: TextIO
+) -> Features:
+    """Run the network as it is shipped: by ONNX Runtime, with weights in 16 bits."""
+    extractor = FeatureExtractor(start.classifier.manifest, network, threads=start.config.threads)
+    return np.stack([extractor(_crop(example)) for example in with_progress(examples, stream)])
+
+
+def _protocol(split: Split, *, marked: bool) -> str:
+    chosen = "those that the CSV file marks" if marked else "the last fifth of each class"
+    text = (
+        f"{len(split.held_out)} photos were held out, {chosen}, and the network was trained on "
+        f"{len(split.train)} others. Near-duplicates and obvious series of one car were never on "
+        "both sides. The shipped file is the one that was measured. The held-out photos were "
+        "divided into five parts, and the probabilities of each part were calibrated on the other "
+        "parts."
+    )
+    return textwrap.fill(text, 100)
+
+
+class _Progress:
+    """Writes the estimate, the time left and a line per epoch."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        pace: Pace,
+        recipe: Recipe,
+        start: Start,
+        photos: tuple[int, int],
+        stream: TextIO,
+    ) -> None:
+        train, held_out = photos
+        sides = recipe.sides(start.classifier.manifest.input.height)
+        self._epochs = recipe.epochs
+        self._done = trainer.done
+        self._costs = [
+            recipe.steps(train) * pace.step.get(side, 0.0) + held_out * pace.crop for side in sides
+        ]
+        self._first = sum(self._costs[: self._done])
+        self._bar = Bar(stream)
+        self._started = time.monotonic()
+        if self._done:
+            self._bar.line(f"Continuing after epoch {self._done} of {self._epochs}.")
+        where = "GPU" if torch.cuda.is_available() else "CPU"
+        left = self._epochs - self._done
+        self._bar.line(
+            f"About {about(sum(self._costs) - self._first)} for {left} epoch{'s'[: left != 1]} on "
+            f"this {where}."
+        )
+
+    def step(self, done: int, steps: int) -> None:
+        cost = self._costs[self._done] * done / steps
+        self._show(sum(self._costs[: self._done]) + cost)
+
+    def epoch(self, epoch: Epoch) -> None:
+        self._bar.line(
+            f"Epoch {epoch.number} of {self._epochs}: loss {epoch.loss:.2f}, top-1 "
+            f"{epoch.top1:.1%} on the photos held out, {epoch.seconds:.0f} s"
+        )
+        self._done = epoch.number
+
+    def _show(self, done: float) -> None:
+        total = sum(self._costs)
+        elapsed = time.monotonic() - self._started
+        left = elapsed / (done - self._first) * (total - done)
+        self._bar.show(
+            done / total, f"epoch {self._done + 1} of {self._epochs}, about {about(left)} left"
+        )
+
+
+def about(seconds: float) -> str:
+    """Write a duration that is only estimated, such as `35 minutes`."""
+    if seconds < 90:
+        whole = max(1, round(seconds))
+        return f"{whole} second{'s'[: whole != 1]}"
+    minutes = seconds / 60
+    return f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
