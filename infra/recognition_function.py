@@ -60,6 +60,7 @@ def environment(settings: Settings, models: tuple[ModelFiles, ...], bucket: str)
     optional: dict[str, Any] = {
         "CARLENS_CLASSIFIER_HASH": classifier and classifier.content_hash,
         "CARLENS_APPLIES_TO": ",".join(settings.applies_to) or None,
+        "CARLENS_URLS": None if settings.urls else "no",
         "CARLENS_ALLOWED_HOSTS": ",".join(settings.allowed_hosts) or None,
         "CARLENS_CONFIDENCE": settings.confidence,
         "CARLENS_MIN_AREA": settings.min_area,

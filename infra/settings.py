@@ -126,6 +126,9 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     max_pictures: Annotated[int, whole(1, 1000)] = 32
     """Pictures allowed in one request."""
 
+    urls: Flag = True
+    """Whether pictures may be named by URL."""
+
     allowed_hosts: Hosts = ()
     """Private hosts that picture URLs may point to, as name or name:port."""
 

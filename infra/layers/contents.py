@@ -121,6 +121,6 @@ LAYERS = (
         ),
         ("recognition",),
     ),
-    Layer("http", ("multipart", "pybase64"), _ANY_PACKAGE, ("recognition", "catalog")),
+    Layer("http", ("pybase64",), _ANY_PACKAGE, ("recognition", "catalog")),
     Layer("catalog", ("rapidfuzz",), _ANY_PACKAGE, ("catalog",)),
 )

@@ -13,6 +13,8 @@ from carlens.ranges import T, read_number
 # The classifier of a deployment that only detects.
 NO_CLASSIFIER = "none"
 
+_FLAGS = {"yes": True, "true": True, "no": False, "false": False}
+
 
 def default_models(package: Path) -> Path:
     """Return the folder with the models that come with Carlens.
@@ -42,6 +44,8 @@ class Config:
         Threads that a model run may use: the function's vCPUs.
     cors_origins : tuple of str
         Origins whose pages may call the API; `("*",)` for any.
+    urls : bool
+        Whether pictures may be named by URL.
     allowed_hosts : frozenset of str
         Private hosts that picture URLs may name, each `name` or `name:port`.
     max_pictures : int
@@ -69,6 +73,7 @@ class Config:
     applies_to: tuple[str, ...] = ()
     threads: int = 1
     cors_origins: tuple[str, ...] = ("*",)
+    urls: bool = True
     allowed_hosts: frozenset[str] = frozenset()
     max_pictures: int = 32
     max_bytes: int = 20 * 1024 * 1024
@@ -107,6 +112,7 @@ class Config:
             applies_to=_names(text("APPLIES_TO", "")),
             threads=number("THREADS", int, 1, 64, min(os.cpu_count() or 1, 6)),
             cors_origins=_origins(text("CORS_ORIGINS", "*")),
+            urls=_flag(env, "URLS", cls.urls),
             allowed_hosts=frozenset(h.lower() for h in _names(text("ALLOWED_HOSTS", ""))),
             max_pictures=number("MAX_PICTURES", int, 1, 1000, cls.max_pictures),
             max_bytes=number("MAX_BYTES", int, 1, 10**9, cls.max_bytes),
@@ -132,6 +138,15 @@ def _origins(text: str) -> tuple[str, ...]:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _flag(env: Mapping[str, str], name: str, default: bool) -> bool:
+    text = env.get(f"CARLENS_{name}")
+    if not text:
+        return default
+    if text.lower() not in _FLAGS:
+        raise ValueError(f"CARLENS_{name} is {text!r}; it must be yes or no.")
+    return _FLAGS[text.lower()]
 
 
 def _number(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,41 @@ class Deadline:
     def has_passed(self) -> bool:
         """Return whether no time is left."""
         return self.seconds_left() <= 0
+
+
+class SharedTime:
+    """Seconds that several threads share: they pass while at least one thread uses them.
+
+    Parameters
+    ----------
+    seconds : float
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+        self._users = 0
+        self._since = 0.0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def __call__(self) -> Iterator[float]:
+        """Use the time in the body of a `with` statement, which gets the seconds left."""
+        with self._lock:
+            self._count()
+            self._users += 1
+            left = self._left
+        try:
+            yield left
+        finally:
+            with self._lock:
+                self._count()
+                self._users -= 1
+
+    def _count(self) -> None:
+        now = time.monotonic()
+        if self._users:
+            self._left -= now - self._since
+        self._since = now
 
 
 class Stopwatch:

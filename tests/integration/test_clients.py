@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import requests
 from playwright.sync_api import Browser
 from requests_toolbelt import MultipartEncoder
 
-from tests.forms import Part, expected
+from tests.forms import GIF, Part, expected
 from tests.integration.clients import CLIENTS, TIMEOUT, ClientContext, curl, run_node
 from tests.integration.test_answers import PASSAT_CAR, SKODA_CAR, assert_near, nearest
 from tests.support import PASSAT, SKODA, photo
@@ -288,3 +289,19 @@ def test_chromium_reuses_its_connection(api: str, browser: Browser) -> None:
     page.close()
 
     assert timing == [0, 0]
+
+
+def test_a_form_may_be_compressed_and_json_is_refused_as_on_aws(api: str) -> None:
+    request = requests.Request("POST", f"{api}/shape", files=[("image", ("a.gif", GIF))]).prepare()
+    assert isinstance(request.body, bytes)
+    form = {"Content-Type": request.headers["Content-Type"], "Content-Encoding": "gzip"}
+    listed = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+
+    read = requests.post(f"{api}/shape", gzip.compress(request.body), headers=form, timeout=60)
+    refused = requests.post(
+        f"{api}/shape", gzip.compress(b'{"images": []}'), headers=listed, timeout=60
+    )
+
+    assert (read.status_code, read.json()) == (200, [[1, 1, 3]])
+    assert refused.status_code == 415
+    assert "uncompressed" in refused.json()["error"]["message"]

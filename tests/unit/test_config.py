@@ -12,6 +12,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
 
     assert config.detector == "ssdlite-mobilenet-v2-coco"
     assert config.cors_origins == ("*",)
+    assert config.urls is True
     assert config.allowed_hosts == frozenset()
     assert config.confidence is None
     assert config.threads >= 1
@@ -26,6 +27,7 @@ def test_every_setting_is_read() -> None:
             "CARLENS_APPLIES_TO": "car, license plate",
             "CARLENS_THREADS": "3",
             "CARLENS_CORS_ORIGINS": "https://a.example, https://b.example",
+            "CARLENS_URLS": "no",
             "CARLENS_ALLOWED_HOSTS": "Pictures.Intranet,localhost:8080",
             "CARLENS_MAX_PICTURES": "4",
             "CARLENS_MAX_BYTES": "5",
@@ -47,6 +49,7 @@ def test_every_setting_is_read() -> None:
         applies_to=("car", "license plate"),
         threads=3,
         cors_origins=("https://a.example", "https://b.example"),
+        urls=False,
         allowed_hosts=frozenset({"pictures.intranet", "localhost:8080"}),
         max_pictures=4,
         max_bytes=5,
@@ -67,6 +70,7 @@ def test_every_setting_is_read() -> None:
         ("THREADS", "0"),
         ("THREADS", "two"),
         ("MAX_PICTURES", "-1"),
+        ("URLS", "maybe"),
         ("CONFIDENCE", "1.5"),
         ("CONFIDENCE", "nan"),
         ("SLICES", "4"),
@@ -76,3 +80,10 @@ def test_every_setting_is_read() -> None:
 def test_an_invalid_value_is_refused_with_the_name_of_its_variable(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"CARLENS_{name} is '{value}'"):
         Config.from_env({f"CARLENS_{name}": value})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("yes", True), ("True", True), ("NO", False), ("false", False), ("", True)]
+)
+def test_urls_are_turned_on_or_off(text: str, value: bool) -> None:
+    assert Config.from_env({"CARLENS_URLS": text}).urls is value

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
 from carlens import timing
-from carlens.timing import Deadline, Stopwatch
+from carlens.timing import Deadline, SharedTime, Stopwatch
 from tests.fakes import FakeClock
 
 
@@ -19,6 +21,29 @@ def test_a_deadline_passes_when_no_time_is_left(monkeypatch: pytest.MonkeyPatch)
     assert deadline.has_passed()
     clock.now = 4.0
     assert deadline.seconds_left() == -1.5
+
+
+def test_shared_time_passes_once_for_all_that_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    monkeypatch.setattr(timing, "time", clock)
+    shared = SharedTime(10)
+
+    # Given two overlapping uses, from 0 to 3 and from 2 to 5
+    with ExitStack() as second:
+        with shared() as left:
+            assert left == 10
+            clock.now = 2
+            assert second.enter_context(shared()) == 8
+            clock.now = 3
+        clock.now = 5
+
+    # Then five seconds have passed, and none while nobody uses it
+    clock.now = 60
+    with shared() as left:
+        assert left == 5
+        clock.now = 65.5
+    with shared() as left:
+        assert left == -0.5
 
 
 def test_a_stopwatch_adds_up_each_stage_and_the_total() -> None:

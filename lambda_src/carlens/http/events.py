@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from carlens.aws.metrics import RequestStats
+from carlens.compression import is_compressed
 from carlens.errors import BadRequest, MalformedBody
-from carlens.http.bodies import media_type, strict_base64
+from carlens.http.bodies import decompress_body, media_type, strict_base64
 
 # A stage, or the base path of a custom domain, which may have several levels. Without the quotes
 # that a base path may contain and without `..`, because the prefix is written into the page.
@@ -42,7 +43,7 @@ class Request:
     path_parameters : Mapping
         The decoded value of each `{name}` in the route's path, if the gateway gives it.
     body : bytes
-        As the client sent it.
+        As the client sent it, but decompressed.
     """
 
     method: str
@@ -100,8 +101,10 @@ def read_request(event: object) -> Request:
     BadRequest
         Not such an event. A caller of the function itself may send any JSON.
     MalformedBody
-        The body is flagged as base64 but is not, or it is multipart text that neither starts
-        with its boundary nor is base64.
+        The body is flagged as base64 but is not, it is multipart text that neither starts with
+        its boundary nor is base64, or it cannot be decompressed.
+    PayloadTooLarge, UnsupportedMediaType
+        The body is compressed, and too large or in a way that is not supported.
     """
     if not isinstance(event, Mapping):
         raise BadRequest(_NOT_AN_EVENT)
@@ -118,7 +121,7 @@ def read_request(event: object) -> Request:
             headers=headers,
             query=_query(event),
             path_parameters={name: str(value) for name, value in parameters.items()},
-            body=_body(event, headers.get("content-type", "")),
+            body=_body(event, headers),
         )
     except (AttributeError, TypeError) as error:  # a member has another type
         raise BadRequest(_NOT_AN_EVENT) from error
@@ -170,7 +173,14 @@ def _prefix(event: Mapping[str, Any], path: str, resource: str) -> str:
     return prefix if _PREFIX.fullmatch(prefix) else ""
 
 
-def _body(event: Mapping[str, Any], content_type: str) -> bytes:
+def _body(event: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
+    encoding = headers.get("content-encoding", "")
+    if not is_compressed(encoding):
+        return _plain_body(event, headers.get("content-type", ""))
+    return decompress_body(_plain_body(event, ""), encoding)
+
+
+def _plain_body(event: Mapping[str, Any], content_type: str) -> bytes:
     body = event.get("body") or b""
     if not isinstance(body, str | bytes):
         raise TypeError("body")

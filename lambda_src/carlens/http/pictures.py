@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from carlens.errors import (
     InvalidBase64,
     MalformedBody,
     NoPictures,
+    NotAnImage,
     PictureError,
     TooManyPictures,
     UnsupportedMediaType,
 )
-from carlens.http.bodies import media_type, read_json, strict_base64
+from carlens.http.bodies import media_type, read_base64, read_json
 from carlens.http.events import Request
-from carlens.http.multipart import read_form
+from carlens.http.multipart import FormField, read_form
 from carlens.inputs.sources import PictureSource
 
 _MAX_NAME = 256
+
+_PICTURE_IN_DATA_URL = re.compile(
+    rb"\s*+data:(?:image/[^,;]{1,80}|[^,]{0,200};\s*base64)[^,]{0,80},", re.I
+)
+# How pictures begin in base64: PNG, JPEG, GIF, WebP, BMP, TIFF, HEIC and AVIF.
+_PICTURE_IN_BASE64 = re.compile(
+    rb"\s*+(?:iVBORw0KGgo|/9j/|R0lGOD|UklGR|Qk[0-3]|SUkqA|TU0AK|AAAA..Z0eX)[A-Za-z0-9+/\s]"
+)
 
 _ACCEPTED = "multipart/form-data, application/json, image/* or application/octet-stream"
 
@@ -65,22 +76,35 @@ def _sources(body: bytes, kind: str, content_type: str) -> Iterator[PictureSourc
     if kind == "application/json":
         return _from_json(body)
     if kind.startswith("image/") or kind == "application/octet-stream":
-        return iter([PictureSource("body", None, body)])
+        return iter([PictureSource("body", None, _unwrap(body, "The body"))])
     raise UnsupportedMediaType(f"Content-Type {kind[:80]!r} is not supported; send {_ACCEPTED}.")
 
 
 def _from_multipart(body: bytes, content_type: str) -> Iterator[PictureSource]:
-    for field in read_form(body, content_type):
-        # Browsers send an empty part without a name for a file input that was left empty.
-        if field.name == "image" and (field.content or field.filename):
-            yield PictureSource("image", _name(field.filename), field.content)
-        elif field.name == "url" and field.content.strip():
-            yield _from_url(field.content.decode("utf-8", "replace").strip(), "url")
+    for number, field in enumerate(read_form(body, content_type), 1):
+        if source := _from_field(field, number):
+            yield source
+
+
+def _from_field(field: FormField, number: int) -> PictureSource | None:
+    if field.name == "url":
+        url = field.content.decode("utf-8", "replace").strip()
+        return _from_url(url, "url") if url else None
+    is_file = field.filename or field.content_type.startswith("image/")
+    if field.name == "image" or (not field.name and is_file):
+        # Browsers send an empty part without a file name for a file input that was left empty.
+        if field.content or field.filename:
+            return PictureSource("image", _name(field.filename), _unwrap(field.content, "image"))
+        return None
+    if field.name or not field.content:
+        return None
+    problem = f"Part {number} of the form has no name; name it 'image' or 'url'."
+    return PictureSource("image", None, NotAnImage(problem))
 
 
 def _from_url(url: str, where: str) -> PictureSource:
     if _is_data_url(url):
-        return _from_base64(url, None, where)
+        return PictureSource("image", None, _read_data_url(url, where))
     bare = url.partition("?")[0].partition("#")[0]
     scheme, separator, rest = bare.partition("://")
     authority, slash, path = rest.partition("/")
@@ -111,19 +135,37 @@ def _from_item(item: Any, where: str) -> PictureSource:
         raise MalformedBody(f"{where}: 'url', 'data' and 'name' must be strings.")
     if "url" in item:
         return _from_url(source.strip(), f"{where}.url")
-    return _from_base64(source, name, f"{where}.data")
+    read = _read_data_url if _is_data_url(source) else _read_base64
+    return PictureSource("image", _name(name), read(source, f"{where}.data"))
 
 
 def _is_data_url(url: str) -> bool:
     return url[:5].lower() == "data:"
 
 
-def _from_base64(text: str, name: str | None, where: str) -> PictureSource:
-    content: bytes | PictureError
+def _read_data_url(url: str, where: str) -> bytes | PictureError:
+    media, comma, data = url.partition("#")[0].partition(",")
+    if not comma:
+        return InvalidBase64(f"{where} is a data URL without a comma; send the complete URL.")
+    content = unquote_to_bytes(data.encode("utf-8", "replace"))
+    if media.replace(" ", "").lower().endswith(";base64"):
+        return _read_base64(content, where)
+    return _unwrap_base64(content, where)
+
+
+def _read_base64(text: str | bytes, where: str) -> bytes | PictureError:
     try:
-        content = strict_base64(text.partition(",")[2] if _is_data_url(text) else text)
+        return read_base64(text)
     except ValueError:
-        content = InvalidBase64(
-            f"{where} is not valid base64; send it without line breaks or spaces."
-        )
-    return PictureSource("image", _name(name), content)
+        return InvalidBase64(f"{where} is not valid base64; send standard base64 with padding.")
+
+
+def _unwrap(content: bytes, where: str) -> bytes | PictureError:
+    """Return the picture that a file holds as base64 or as a data URL, or the file itself."""
+    if _PICTURE_IN_DATA_URL.match(content):
+        return _read_data_url(content.decode("latin-1").strip(), where)
+    return _unwrap_base64(content, where)
+
+
+def _unwrap_base64(content: bytes, where: str) -> bytes | PictureError:
+    return _read_base64(content, where) if _PICTURE_IN_BASE64.match(content) else content

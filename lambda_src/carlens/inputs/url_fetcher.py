@@ -21,6 +21,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from carlens import __version__
+from carlens.compression import TooLarge, UnknownCompression, decompress
 from carlens.errors import UrlFailed
 from carlens.inputs.url_policy import Target, check_addresses, parse_url
 
@@ -31,11 +32,12 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
-_MAX_REDIRECTS = 3
+_MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Web pages and messages. Other types may be a wrong guess of the server, so the bytes decide.
 _NOT_AN_IMAGE = re.compile(r"(?!image/)(text/(html|css)|.*[/+](json|xml|javascript))")
-_COMPRESSED = frozenset({"gzip", "x-gzip", "compress", "x-compress", "deflate", "br", "zstd"})
+_SUCCESS = frozenset({200, 203, 206})
+_FULL_RANGE = re.compile(r"bytes\s+0-(\d{1,12})/(\d{1,12})", re.I | re.A)
 _CHUNK = 64 * 1024
 _REQUEST = (
     "GET {path} HTTP/1.1\r\nHost: {authority}\r\n"
@@ -117,7 +119,7 @@ def fetch(
     Returns
     -------
     bytes
-        The body, 1 to `max_bytes` long.
+        The body, decompressed, 1 to `max_bytes` long.
 
     Raises
     ------
@@ -182,6 +184,9 @@ def _get(
         reader = _Reader(sock, deadline, 2 * max_bytes + _CHUNK)
         with HTTPResponse(reader) as response:  # type: ignore[arg-type]  # uses only makefile
             response.begin()
+            while 101 < response.status < 200:  # http.client itself skips only 100
+                response.headers = None  # type: ignore[assignment]  # so that it reads the next
+                response.begin()
             location = response.headers.get("Location")
             if response.status in _REDIRECTS and location:
                 # http.client decodes headers as Latin-1; servers send UTF-8.
@@ -265,13 +270,38 @@ def _read_body(response: HTTPResponse, max_bytes: int) -> bytes:
         raise UrlFailed(
             "The server closed the connection before the image was complete; try again."
         )
-    if not body:
+    if response.status == 206:
+        _check_range(response, len(body))
+    image = _decompress(bytes(body), response, max_bytes)
+    if not image:
         raise UrlFailed("The server sent an empty file; check the URL.")
-    return bytes(body)
+    return image
+
+
+def _check_range(response: HTTPResponse, size: int) -> None:
+    found = _FULL_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+    if not found or not int(found[1]) + 1 == int(found[2]) == size:
+        raise UrlFailed("The server sent only a part of the image (status 206); check the URL.")
+
+
+def _decompress(body: bytes, response: HTTPResponse, max_bytes: int) -> bytes:
+    # Some servers compress although `Accept-Encoding: identity` asks them not to.
+    encoding = ",".join(response.headers.get_all("Content-Encoding", []))
+    try:
+        return decompress(body, encoding, max_bytes)
+    except TooLarge as error:
+        raise _too_large() from error
+    except UnknownCompression as error:
+        raise UrlFailed(
+            f"The server compresses the image with {error.args[0]}; use the URL of an "
+            "uncompressed file."
+        ) from error
+    except ValueError as error:
+        raise UrlFailed("The server sent damaged gzip data; check the URL.") from error
 
 
 def _check_headers(response: HTTPResponse) -> None:
-    if response.status != 200:
+    if response.status not in _SUCCESS:
         raise UrlFailed(
             f"The server answered with status {response.status} instead of 200; check the URL."
         )
@@ -280,9 +310,6 @@ def _check_headers(response: HTTPResponse) -> None:
         raise UrlFailed(
             f"Not an image: the server sent {kind[:60]}; use the URL of the image itself."
         )
-    encodings = response.headers.get("Content-Encoding", "").lower().split(",")
-    if _COMPRESSED.intersection(map(str.strip, encodings)):
-        raise UrlFailed("The server compresses the image; use the URL of an uncompressed file.")
 
 
 def _timed_out() -> UrlFailed:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from carlens.config import Config
-from carlens.errors import DeadlineExceeded, UrlFailed
+from carlens.errors import DeadlineExceeded, UrlFailed, UrlRefused
 from carlens.inputs.sources import PictureSource, Reader, open_sources
-from carlens.timing import Deadline
+from carlens.timing import Deadline, SharedTime
 
+# Shared by the URLs of a request, so that slow servers cannot hold the function for longer.
 _FETCH_SECONDS = 10.0
 
 
@@ -17,21 +18,30 @@ def open_within(
     sources: Sequence[PictureSource], config: Config, deadline: Deadline
 ) -> AbstractContextManager[Iterator[Reader]]:
     """Provide a reader for each picture, in order; see `carlens.inputs.sources.open_sources`."""
-    return open_sources(sources, lambda url: _fetch(url, config, deadline))
+    shared = SharedTime(_FETCH_SECONDS)
+    return open_sources(sources, lambda url: _fetch(url, config, deadline, shared))
 
 
-def _fetch(url: str, config: Config, deadline: Deadline) -> bytes:
+def _fetch(url: str, config: Config, deadline: Deadline, shared: SharedTime) -> bytes:
+    if not config.urls:
+        raise UrlRefused("This deployment fetches no URLs; upload the picture instead.")
     from carlens.inputs import url_fetcher  # only requests with a URL pay for the import
 
     if deadline.has_passed():
         raise DeadlineExceeded("The request ran out of time before this URL was fetched.")
     try:
-        return url_fetcher.fetch(
-            url,
-            max_bytes=config.max_bytes,
-            timeout=min(_FETCH_SECONDS, deadline.seconds_left()),
-            allowed_hosts=config.allowed_hosts,
-        )
+        with shared() as seconds:
+            if seconds <= 0:
+                raise UrlFailed(
+                    f"The URLs of this request took {_FETCH_SECONDS:.0f} seconds together, the "
+                    "limit; send fewer, or upload the picture."
+                )
+            return url_fetcher.fetch(
+                url,
+                max_bytes=config.max_bytes,
+                timeout=min(seconds, deadline.seconds_left()),
+                allowed_hosts=config.allowed_hosts,
+            )
     except UrlFailed as error:
         if not deadline.has_passed():
             raise

@@ -15,7 +15,14 @@ import pytest
 
 from carlens import timing
 from carlens.config import Config
-from carlens.errors import CarlensError, MalformedBody, NoPictures, TooManyPictures, UrlFailed
+from carlens.errors import (
+    CarlensError,
+    MalformedBody,
+    NoPictures,
+    NotAnImage,
+    TooManyPictures,
+    UrlFailed,
+)
 from carlens.http.events import Request, read_request
 from carlens.http.image_routes import respond
 from carlens.http.pictures import read_pictures
@@ -129,12 +136,14 @@ def test_a_nested_form_is_the_content_of_its_part() -> None:
     assert read(body) == [PictureSource("image", "a", inner)]
 
 
-def test_a_binary_header_is_refused_with_a_plain_message() -> None:
-    found = outcome(b"--xyz\r\nContent-Disposition: \xff\xfe\r\n\r\ndata\r\n--xyz--\r\n")
+def test_a_binary_header_fails_its_part_with_a_plain_message() -> None:
+    body = b"--xyz\r\nContent-Disposition: \xff\xfe\r\n\r\ndata\r\n" + PART + b"--xyz--\r\n"
 
-    assert isinstance(found, MalformedBody)
-    assert "\\x" not in found.message
-    assert "Error" not in found.message
+    failed, good = read(body)
+
+    assert isinstance(failed.content, NotAnImage)
+    assert failed.content.message == "Part 1 of the form has no name; name it 'image' or 'url'."
+    assert good == PictureSource("image", "a", b"data")
 
 
 def test_parts_after_the_closing_boundary_are_ignored() -> None:
@@ -148,10 +157,13 @@ def test_a_truncated_form_is_refused() -> None:
     body = PART + part(b"\xff\0\r\n") + b"--xyz--\r\n"
     assert len(read(body)) == 2
 
-    # Then every prefix is refused, except the one that lacks only the final line break
+    # Then every prefix is refused, except those that end with a whole boundary line
     for length in range(1, len(body) - 2):
-        with pytest.raises((MalformedBody, NoPictures)):
-            read(body[:length])
+        if body[:length].rstrip().endswith(b"\r\n--xyz"):
+            assert read(body[:length])
+        else:
+            with pytest.raises((MalformedBody, NoPictures)):
+                read(body[:length])
 
 
 @pytest.mark.parametrize(
@@ -180,7 +192,7 @@ def test_a_million_pictures_are_refused() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    ["####", "QUI", "QUJ=D", "QU JD", "QUJD\n", "====", "=", "QUJD=", "é", "\ud800", "QUJ-_w==", "data:,", "data:", "Q" * 99_997],
+    ["####", "QUI", "QUJ=D", "QU JD", "QUJD\nQUI", "====", "=", "QUJD=", "é", "\ud800", "QUJ-_w==", "data:,", "data:", "Q" * 99_997],
 )  # fmt: skip
 def test_invalid_base64_fails_only_its_picture(data: str) -> None:
     body = json.dumps({"images": [{"data": data}, {"data": "QUJD"}]}).encode()
@@ -472,6 +484,68 @@ def test_urls_that_take_too_long_leave_time_for_the_response(
     assert 1 <= len(allowed) <= 8
     assert all(0 < seconds <= 0.5 for seconds in allowed)
     assert {image["error"]["code"] for image in answer["images"]} == {"deadline_exceeded"}
+
+
+def test_the_urls_of_a_request_share_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given servers that take four seconds each, and all the time that they get once it is less
+    clock, turn = FakeClock(), threading.Lock()
+    allowed: list[float] = []
+
+    def fetch(url: str, *, timeout: float, **_: Any) -> bytes:
+        with turn:
+            allowed.append(timeout)
+            clock.now += min(4.0, 10.0 - clock.now)
+        raise UrlFailed("too slow")
+
+    monkeypatch.setattr(timing, "time", clock)
+    monkeypatch.setattr(remote, "fetch", fetch)
+
+    status, answer = call(urls_event(32, query={"format": "detailed"}), FakeApp().app)
+
+    # Then no fetch starts after ten seconds, and every picture reports it
+    assert status == 200
+    assert 1 <= len(allowed) <= 10
+    assert all(0 < seconds <= 10.0 for seconds in allowed)
+    assert clock.now == 10.0
+    errors = [image["error"] for image in answer["images"]]
+    assert {error["code"] for error in errors} == {"url_failed"}
+    assert errors[31]["message"].startswith("The URLs of this request took 10 seconds together")
+
+
+def test_time_between_fetches_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given pictures that take longer to process than all fetches may take
+    clock = FakeClock()
+    monkeypatch.setattr(timing, "time", clock)
+    monkeypatch.setattr(remote, "fetch", lambda url, **_: PICTURE)
+
+    def process(data: bytes, limits: Limits) -> Any:
+        clock.now += 0.8
+        return real(data, limits)
+
+    real = decoder.read_shape
+    monkeypatch.setattr("carlens.services.measure.read_shape", process)
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, aws_request_id="id")
+
+    status, answer = call(urls_event(32), FakeApp().app, context)
+
+    assert (status, answer) == (200, [[32, 64, 3]] * 32)
+
+
+def test_urls_that_are_turned_off_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(url: str, **_: Any) -> bytes:
+        raise AssertionError(url)
+
+    monkeypatch.setattr(remote, "fetch", fetch)
+    data = "data:image/png;base64," + base64.b64encode(PICTURE).decode()
+    fields = [("url", "https://example.com/a.png"), ("image", ("a", PICTURE)), ("url", data)]
+    given = multipart_event("/shape", fields, query={"format": "detailed"})
+
+    status, answer = call(given, FakeApp(urls=False).app)
+
+    assert status == 200
+    refused, *others = [image["error"] for image in answer["images"]]
+    assert (refused["code"], others) == ("url_refused", [None, None])
+    assert "upload the picture" in refused["message"]
 
 
 def test_unflagged_base64_is_decoded_strictly() -> None:

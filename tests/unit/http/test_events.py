@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
+import zlib
 
 import pytest
 
-from carlens.errors import MalformedBody
+from carlens.errors import CarlensError, MalformedBody, PayloadTooLarge, UnsupportedMediaType
 from carlens.http.bodies import media_type, strict_base64
 from carlens.http.events import Response, read_request, write_response
 from tests.support import event, golden
@@ -140,6 +142,55 @@ def test_junk_in_base64_is_refused(junk: str, flag: bool) -> None:
 
     with pytest.raises(MalformedBody, match="base64"):
         read_request(given)
+
+
+@pytest.mark.parametrize("content_type", [MULTIPART, "application/json"])
+@pytest.mark.parametrize(
+    ("encoding", "sent"),
+    [
+        ("gzip", gzip.compress(FORM)),
+        ("GZIP", gzip.compress(FORM)),
+        ("deflate", zlib.compress(FORM)),
+        ("utf-8", FORM),
+        ("", FORM),
+    ],
+)
+def test_a_compressed_body_is_decompressed(encoding: str, sent: bytes, content_type: str) -> None:
+    headers = {"Content-Type": content_type, "Content-Encoding": encoding}
+
+    for body in (
+        {"body": base64.b64encode(sent).decode(), "isBase64Encoded": True},
+        {"body": sent, "isBase64Encoded": False},
+    ):
+        assert read_request({"headers": headers, **body}).body == FORM
+
+
+GARBLED = gzip.compress(FORM).decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "error", "message"),
+    [
+        ("br", FORM, UnsupportedMediaType, "'br' is not supported; use gzip, or none"),
+        ("gzip", gzip.compress(bytes(10_485_761)), PayloadTooLarge, "10,485,760 bytes"),
+        ("gzip", gzip.compress(FORM)[:-9], MalformedBody, "cannot be decompressed"),
+        ("gzip", FORM, MalformedBody, "cannot be decompressed"),
+        ("gzip", GARBLED, UnsupportedMediaType, "send this one uncompressed"),
+    ],
+)
+def test_a_compressed_body_that_cannot_be_read_is_refused(
+    encoding: str, body: bytes | str, error: type[CarlensError], message: str
+) -> None:
+    given = {"headers": {"Content-Type": MULTIPART, "Content-Encoding": encoding}, "body": body}
+
+    with pytest.raises(error, match=message):
+        read_request(given)
+
+
+def test_a_compressed_body_may_have_as_many_bytes_as_another() -> None:
+    given = {"headers": {"Content-Encoding": "gzip"}, "body": gzip.compress(bytes(10_485_760))}
+
+    assert len(read_request(given).body) == 10_485_760
 
 
 def test_strict_base64_agrees_with_the_standard_library() -> None:

@@ -46,6 +46,7 @@ EVERYTHING = {
     "min_area": "0.002",
     "slices": "1",
     "max_pictures": "8",
+    "urls": "false",
     "allowed_hosts": "photos.internal:8080",
     "cors_origins": "https://a.example,https://b.example",
     "throttle_rate": "7",
@@ -455,6 +456,7 @@ def test_the_environment_is_what_the_runtime_reads(everything: Stage) -> None:
     assert (config.confidence, config.min_area, config.slices) == (0.3, 0.002, 1)
     assert config.threads == settings.threads == 2
     assert config.cors_origins == ("https://a.example", "https://b.example")
+    assert config.urls is False
     assert config.allowed_hosts == {"photos.internal:8080"}
     assert config.max_pictures == 8
     assert config.version == __version__

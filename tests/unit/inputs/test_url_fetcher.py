@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
+import zlib
 from contextlib import suppress
 
 import pytest
@@ -13,6 +15,8 @@ from hypothesis import strategies as st
 from carlens.errors import UrlFailed, UrlRefused
 from carlens.inputs.url_fetcher import Transport, fetch
 from tests.unit.inputs.net import INSIDE, PICTURE, PUBLIC, Net, answer, redirect
+
+GZIPPED = gzip.compress(PICTURE)
 
 # --- resolving and connecting ---
 
@@ -217,8 +221,8 @@ def test_a_redirect_is_checked_like_the_first_url(net: Net, location: str) -> No
     assert "secret" not in caught.value.message
 
 
-def test_three_redirects_are_followed(net: Net) -> None:
-    net.answers = [redirect("/b"), redirect("/c"), redirect("/d"), answer()]
+def test_five_redirects_are_followed(net: Net) -> None:
+    net.answers = [*(redirect(f"/{step}") for step in "bcdef"), answer()]
 
     assert net.fetch("http://photos.example/a") == PICTURE
 
@@ -226,9 +230,9 @@ def test_three_redirects_are_followed(net: Net) -> None:
 def test_a_redirect_loop_ends(net: Net) -> None:
     net.answers = [redirect("/")] * 10
 
-    with pytest.raises(UrlFailed, match="redirects more than 3 times"):
+    with pytest.raises(UrlFailed, match="redirects more than 5 times"):
         net.fetch("http://photos.example/")
-    assert len(net.dialed) == 4
+    assert len(net.dialed) == 6
 
 
 # --- answers ---
@@ -263,7 +267,21 @@ def test_the_complete_body_is_returned(net: Net, headers: list[str]) -> None:
         (answer(404), "404"),
         (answer(401), "401"),
         (answer(500), "500"),
-        (answer(206), "206"),
+        (answer(206), "part of the image"),
+        *[
+            (answer(206, f"Content-Range: {given}"), "part of the image")
+            for given in [
+                "bytes 0-11/13",
+                "bytes 1-12/13",
+                "bytes 0-12/14",
+                "bytes 0-12/*",
+                "bytes */13",
+                "13",
+            ]
+        ],
+        (answer(206, "Content-Type: multipart/byteranges; boundary=x"), "part of the image"),
+        (answer(101, "Upgrade: websocket"), "101"),
+        (answer(201), "201"),
         (answer(302), "302"),  # without a Location
         (answer(304), "304"),
         (answer(204, body=b""), "204"),
@@ -272,19 +290,27 @@ def test_the_complete_body_is_returned(net: Net, headers: list[str]) -> None:
         (answer(200, "Content-Type: x/" + "y" * 500 + "+json"), "sent x/y{58};"),
         (answer(200, "Content-Type: application/rss+xml"), "rss"),
         *[
-            (answer(200, f"Content-Encoding: {encoding}"), "compresses the image; use the URL")
+            (
+                answer(200, f"Content-Encoding: {encoding}"),
+                "compresses the image with [a-z-]+; use the URL",
+            )
             for encoding in [
-                "gzip",
-                "x-gzip",
-                "GZIP",
                 "compress",
                 "x-compress",
-                "deflate",
-                "br",
+                "BR",
                 "zstd",
+                "br, gzip",
             ]
         ],
         (answer(200, "Content-Encoding: br, identity"), "compresses"),
+        (answer(200, "Content-Encoding: gzip"), "damaged gzip data"),
+        (
+            answer(200, "Content-Encoding: gzip", body=gzip.compress(PICTURE)[:-1]),
+            "damaged gzip data",
+        ),
+        (answer(200, "Content-Encoding: gzip", body=gzip.compress(b"")), "empty"),
+        (answer(200, "Content-Encoding: gzip", body=gzip.compress(b"x" * 101)), "too large"),
+        (answer(200, "Content-Encoding: deflate", body=zlib.compress(b"x" * 10_000)), "too large"),
         (answer(body=b""), "empty"),
         (answer(body=b"", length=False), "empty"),
         (answer(200, "Content-Length: 101", length=False), "too large"),
@@ -301,6 +327,8 @@ def test_the_complete_body_is_returned(net: Net, headers: list[str]) -> None:
         (answer(200, *["X: y"] * 200), "does not speak HTTP"),
         (answer(200, "X: " + "y" * 66_000), "too large"),
         (b"HTTP/1.1 100 Continue\r\n\r\n" * 3000, "too large"),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" * 3000, "too large"),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n", "does not answer"),
         (b"", "does not answer"),
         (b"HTTP/1.1", "does not speak HTTP"),
         (b"\xff\xd8\xff\xe0 no HTTP", "does not speak HTTP"),
@@ -315,19 +343,64 @@ def test_any_other_answer_fails(net: Net, sent: bytes, message: str) -> None:
     assert "secret" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        answer(203),
+        answer(206, "Content-Range: bytes 0-11/12"),
+        answer(206, "content-range: Bytes 0-11/12 "),
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n" + answer(),
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n" * 3 + answer(),
+        b"HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\n" + answer(length=False),
+        *[
+            answer(200, f"Content-Encoding: {name}", body=sent)
+            for name, sent in [
+                ("gzip", gzip.compress(PICTURE)),
+                ("X-GZip", gzip.compress(PICTURE) + b"\0" * 9),
+                ("gzip", gzip.compress(PICTURE[:4]) + gzip.compress(PICTURE[4:])),
+                ("deflate", zlib.compress(PICTURE)),
+                ("deflate", zlib.compress(PICTURE)[2:-4]),
+                ("gzip, deflate", zlib.compress(gzip.compress(PICTURE))),
+                ("gzip, identity", gzip.compress(PICTURE)),
+            ]
+        ],
+        answer(206, f"Content-Range: bytes 0-{len(GZIPPED) - 1}/{len(GZIPPED)}", "Content-Encoding: gzip", body=GZIPPED),
+    ],
+)  # fmt: skip
+def test_an_unusual_success_is_read(net: Net, sent: bytes) -> None:
+    net.answers = [sent]
+
+    assert net.fetch("http://photos.example/", max_bytes=60) == PICTURE
+
+
+def test_an_early_answer_before_a_redirect_is_skipped(net: Net) -> None:
+    net.answers = [b"HTTP/1.1 103 Early Hints\r\n\r\n" + redirect("/b"), answer()]
+
+    assert net.fetch("http://photos.example/") == PICTURE
+
+
 # --- any answer ---
 
 
 @settings(deadline=None)
 @given(
-    head=st.sampled_from([b"", b"HTTP/1.1 200\r\n", answer(), answer(length=False)]),
+    head=st.sampled_from(
+        [
+            b"",
+            b"HTTP/1.1 200\r\n",
+            b"HTTP/1.1 103\r\n\r\n",
+            answer(),
+            answer(length=False),
+            answer(200, "Content-Encoding: gzip"),
+        ]
+    ),
     cut=st.integers(0, 80),
     tail=st.binary(),
 )
 def test_any_answer_gives_a_body_or_an_error(head: bytes, cut: int, tail: bytes) -> None:
     net = Net()
     net.names = {"photos.example": [PUBLIC]}
-    net.answers = [head[:cut] + tail] * 4
+    net.answers = [head[:cut] + tail] * 6
 
     with suppress(UrlRefused, UrlFailed):
         assert 1 <= len(net.fetch("http://photos.example/", max_bytes=50)) <= 50
