@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from carlens.errors import NotAnImage, PictureError, PictureTooLarge, UnsupportedImage
-from carlens.images import jpeg, opencv_decoder, webp
+from carlens.images import jpeg, jpeg_decoder, opencv_decoder, webp
 from carlens.images.header import BrokenHeader, Header
-from carlens.images.jpeg import JpegHeader
 from carlens.images.probe import ImageFormat, describe_unsupported, identify
-from carlens.images.types import ImageShape, Limits, Pixels
+from carlens.images.types import DAMAGED, ImageShape, Limits, Pixels
 
 _SUPPORTED = "JPEG, PNG, WebP, GIF, BMP or TIFF"
 
@@ -71,7 +70,7 @@ def read_pixels(data: bytes, limits: Limits) -> Pixels:
     except BrokenHeader as error:
         raise _unreadable(error) from error
     except Exception as error:  # decoders raise anything on hostile bytes
-        raise NotAnImage(opencv_decoder.DAMAGED) from error
+        raise NotAnImage(DAMAGED) from error
     return opencv_decoder.make_upright(pixels, opened.header.orientation)
 
 
@@ -98,7 +97,7 @@ def _open(data: bytes, limits: Limits) -> _Opened:
 def _read_header(data: bytes, kind: ImageFormat) -> _Opened:
     if kind is ImageFormat.JPEG:
         jpeg_header = jpeg.read_header(data)
-        return _Opened(jpeg_header, partial(_decode_jpeg, data, jpeg_header))
+        return _Opened(jpeg_header, partial(jpeg_decoder.decode, data, jpeg_header))
     if kind is ImageFormat.WEBP:
         header = webp.read_header(data)
         decode = _decode_transparent_webp if header.channels == 4 else opencv_decoder.decode_rgb
@@ -121,18 +120,6 @@ def _check_size(header: Header, limits: Limits) -> None:
             f"The image is {width} x {height}; the limits are {limits.max_pixels:,} pixels "
             f"and {limits.max_side:,} pixels a side. Scale it down first."
         )
-
-
-def _decode_jpeg(data: bytes, header: JpegHeader) -> Pixels:
-    jpeg.check_scans(data, header.first_scan)
-    # OpenCV silently fills the missing rows of an incomplete JPEG with gray.
-    if not jpeg.has_end_marker(data, header.first_scan):
-        raise NotAnImage("The JPEG ends before its last row; send the complete file.")
-    if header.channels == 4:
-        from carlens.images import pillow_decoder
-
-        return pillow_decoder.decode(pillow_decoder.open_jpeg(data, header.first_scan))
-    return opencv_decoder.decode_rgb(data)
 
 
 def _decode_transparent_webp(data: bytes) -> Pixels:

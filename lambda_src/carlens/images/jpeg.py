@@ -1,6 +1,6 @@
-"""JPEG headers, read and cleaned without decoding.
+"""JPEG segments, read and cleaned without decoding.
 
-Pillow's reader can take minutes and gigabytes for a crafted header.
+Decoders can take minutes and gigabytes for a crafted header.
 
 Source: ITU T.81, annex B.
 """
@@ -27,10 +27,18 @@ _MAX_SCANS = 64
 # A marker after anything that decoders skip: padding, stuffed bytes and restart markers.
 _MARKER = re.compile(rb"(?:[^\xff]++|\xff++[\x00\xd0-\xd7])*+\xff++([^\x00\xd0-\xd7\xff])")
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # without DHT, JPG, DAC
-_TEM, _END, _SCAN = 0x01, 0xD9, 0xDA
-_APP1, _APP14, _COMMENT = 0xE1, 0xEE, 0xFE
+_SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC3, 0xC9, 0xCB})
+_TEM, _START, _END, _SCAN = 0x01, 0xD8, 0xD9, 0xDA
+_APP0, _APP1, _APP14, _COMMENT = 0xE0, 0xE1, 0xEE, 0xFE
 # Adobe's APP14 stays: it declares the color transform.
 _METADATA = {*range(0xE0, 0xF0), _COMMENT} - {_APP14}
+_JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
+# Another picture, or the end of this one.
+_AFTER_PIXELS = {_START, _END, *_FRAMES}
+END_MARKER = b"\xff\xd9"
+_RESTART = re.compile(rb"\xff([\xd0-\xd7])")
+# Zeros in the scans, in bytes. Encoders write so many only in flat pictures.
+_HOLE, _LARGE_HOLE = 32, 512
 
 
 @dataclass(frozen=True)
@@ -41,9 +49,12 @@ class JpegHeader(Header):
     ----------
     first_scan : int
         Offset in bytes of the first scan's marker.
+    one_scan : bool
+        Whether the first scan contains all pixels.
     """
 
     first_scan: int = 0
+    one_scan: bool = True
 
 
 class _Segment(NamedTuple):
@@ -62,31 +73,88 @@ def read_header(data: bytes) -> JpegHeader:
     ------
     BrokenHeader
     """
-    frame, orientation = None, None
+    frame, orientation, sequential = None, None, True
     for marker, begin, start, end in islice(_segments(data), _MAX_SEGMENTS):
         if marker == _SCAN:
             if frame is None:
                 break
             height, width, channels = frame
-            return JpegHeader(width, height, channels, orientation or 1, begin)
+            one_scan = sequential and data[start : start + 1] == bytes((channels,))
+            return JpegHeader(width, height, channels, orientation or 1, begin, one_scan)
         if marker in _FRAMES and frame is None:
             frame = struct.unpack_from(">HHB", data[start:end].ljust(6), 1)
+            sequential = marker in _SEQUENTIAL
         elif marker == _APP1 and orientation is None and data.startswith(b"Exif\0\0", start):
             # A long block continues in other segments; its directory is in the first.
             orientation = read_orientation(data[start:end])
     raise BrokenHeader(f"the JPEG has no image data within {_MAX_SEGMENTS:,} segments")
 
 
-def strip_metadata(data: bytes, first_scan: int) -> bytes:
-    """Return a JPEG without its metadata and comments; its colors stay the same."""
-    segments = takewhile(lambda segment: segment.begin < first_scan, _segments(data))
-    kept = [data[s.begin : s.end] for s in segments if s.marker not in _METADATA]
-    return b"".join((data[:2], *kept, data[first_scan:]))
+def rebuild(data: bytes, header: JpegHeader, pixels: bytes) -> bytes:
+    """Return a JPEG of its first segments without metadata and comments, and of scan data.
+
+    Its colors stay the same.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    header : JpegHeader
+    pixels : bytes
+        What follows the segments: the first scan, and whatever else the new file should have.
+    """
+    segments = takewhile(lambda segment: segment.begin < header.first_scan, _segments(data))
+    kept = [_kept(data, segment) for segment in segments]
+    return b"".join((data[:2], *kept, pixels))
 
 
-def has_end_marker(data: bytes, first_scan: int) -> bool:
-    """Return whether an end-of-image marker follows the first scan."""
-    return data.rfind(b"\xff\xd9", first_scan) > 0
+def _kept(data: bytes, segment: _Segment) -> bytes:
+    if segment.marker == _APP0 and data.startswith(b"JFIF\0", segment.start):
+        return _JFIF  # it declares the colors as YCbCr
+    return b"" if segment.marker in _METADATA else data[segment.begin : segment.end]
+
+
+def end_of_scans(data: bytes, header: JpegHeader) -> int:
+    """Return the offset of the first byte that cannot belong to the pixels.
+
+    That is the end marker, the marker of anything else that follows, or the end of the file.
+    """
+    at, marker = header.first_scan, _SCAN
+    while marker not in _AFTER_PIXELS:
+        try:
+            segment = _segment(data, at, len(data))
+        except BrokenHeader:
+            break
+        components = data[segment.start]
+        if marker == _SCAN and segment.end - segment.start != 4 + 2 * components:
+            break  # bytes that only look like a scan
+        found = _MARKER.match(data, segment.end)
+        if found is None:
+            return len(data)
+        at, marker = found.start(1) - 1, data[found.start(1)]
+        if header.one_scan:
+            break
+    return at
+
+
+def has_end_marker(data: bytes, end: int) -> bool:
+    """Return whether the scans of a JPEG, which end at the offset, have an end marker."""
+    return data.startswith(END_MARKER, end)
+
+
+def find_damage(data: bytes, header: JpegHeader, end: int) -> int:
+    """Return the offset of a hole or of a restart marker out of order in the scans, or -1.
+
+    Source: T.81, E.1.4: restart markers count from 0 to 7, again and again.
+    """
+    # A file without an end may still be whole up to there, and have zeros where it is flat.
+    hole = bytes(_HOLE if has_end_marker(data, end) else _LARGE_HOLE)
+    at = data.find(hole, header.first_scan, end)
+    if at >= 0 or not header.one_scan:
+        return at
+    restarts = enumerate(_RESTART.finditer(data, header.first_scan, end))
+    # The last bytes before the marker belong to the rows before it.
+    return next((r.start() - 2 for count, r in restarts if r[1][0] != 0xD0 + count % 8), -1)
 
 
 def check_scans(data: bytes, first_scan: int) -> None:
@@ -122,7 +190,8 @@ def _segment(data: bytes, at: int, padding: int = _MAX_PADDING) -> _Segment:
     marker, start = data[found.start(1)], found.end()
     if marker == _TEM:  # has no length
         return _Segment(marker, start - 2, start, start)
-    length = int.from_bytes(data[start : start + 2], "big")
-    if length < 2 or start + length > len(data):
+    # The length includes its own two bytes; decoders read 0 and 1, which some tools write, as 2.
+    length = max(2, int.from_bytes(data[start : start + 2], "big"))
+    if start + length > len(data):
         raise BrokenHeader("a JPEG segment is cut off")
     return _Segment(marker, start - 2, start + 2, start + length)

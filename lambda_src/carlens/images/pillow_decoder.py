@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from carlens.errors import UnsupportedImage
-from carlens.images import gif, jpeg, png, tiff
+from carlens.images import gif, png, tiff
 from carlens.images.header import Header
 from carlens.images.probe import ImageFormat
 from carlens.images.types import Pixels
@@ -52,10 +52,23 @@ def open_image(data: bytes, kind: ImageFormat) -> tuple[Header, Image.Image]:
     return Header(*image.size, len(image.getbands()), orientation), image
 
 
-def open_jpeg(data: bytes, first_scan: int) -> Image.Image:
-    """Open a JPEG without its metadata."""
-    bare = jpeg.strip_metadata(data, first_scan)
-    return Image.open(io.BytesIO(bare), formats=(ImageFormat.JPEG.value,))
+def open_bare_jpeg(data: bytes) -> Image.Image:
+    """Open a JPEG that has no metadata, which Pillow reads at any price."""
+    return Image.open(io.BytesIO(data), formats=(ImageFormat.JPEG.value,))
+
+
+def inverted_cmyk_to_rgb(pixels: Pixels) -> Pixels:
+    """Convert CMYK pixels as JPEG files have them, shape (height, width, 4) and 255 for no ink.
+
+    Returns
+    -------
+    uint8 array of shape (height, width, 3)
+    """
+    height, width = pixels.shape[:2]
+    rgb = np.empty((height, width, 3), np.uint8)
+    for rows in _strips(height, width):
+        rgb[rows] = np.asarray(Image.fromarray(~pixels[rows], "CMYK").convert("RGB"))
+    return rgb
 
 
 def is_run_length_bmp(image: Image.Image) -> bool:
