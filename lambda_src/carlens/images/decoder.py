@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from carlens.errors import NotAnImage, PictureError, PictureTooLarge, UnsupportedImage
-from carlens.images import jpeg, jpeg_decoder, opencv_decoder, webp
+from carlens.images import bmp, jpeg, jpeg_decoder, opencv_decoder, webp
+from carlens.images.bmp import BmpHeader
 from carlens.images.header import BrokenHeader, Header
 from carlens.images.probe import ImageFormat, describe_unsupported, identify
 from carlens.images.types import DAMAGED, ImageShape, Limits, Pixels
@@ -86,6 +87,8 @@ def _open(data: bytes, limits: Limits) -> _Opened:
         raise _unrecognized(data)
     try:
         opened = _read_header(data, kind)
+    except PictureError:
+        raise
     except BrokenHeader as error:
         raise _unreadable(error) from error
     except Exception as error:  # header readers raise anything on hostile bytes
@@ -98,6 +101,9 @@ def _read_header(data: bytes, kind: ImageFormat) -> _Opened:
     if kind is ImageFormat.JPEG:
         jpeg_header = jpeg.read_header(data)
         return _Opened(jpeg_header, partial(jpeg_decoder.decode, data, jpeg_header))
+    if kind is ImageFormat.BMP:
+        bmp_header = bmp.read_header(data)
+        return _Opened(bmp_header, partial(_decode_bmp, data, bmp_header))
     if kind is ImageFormat.WEBP:
         header = webp.read_header(data)
         decode = _decode_transparent_webp if header.channels == 4 else opencv_decoder.decode_rgb
@@ -106,8 +112,6 @@ def _read_header(data: bytes, kind: ImageFormat) -> _Opened:
     from carlens.images import pillow_decoder  # only the formats that need it pay for its import
 
     header, image = pillow_decoder.open_image(data, kind)
-    if pillow_decoder.is_run_length_bmp(image):
-        return _Opened(header, partial(opencv_decoder.decode_rgb, data))
     return _Opened(header, partial(pillow_decoder.decode, image))
 
 
@@ -120,6 +124,15 @@ def _check_size(header: Header, limits: Limits) -> None:
             f"The image is {width} x {height}; the limits are {limits.max_pixels:,} pixels "
             f"and {limits.max_side:,} pixels a side. Scale it down first."
         )
+
+
+def _decode_bmp(data: bytes, header: BmpHeader) -> Pixels:
+    pixels = bmp.decode(data, header)
+    if header.channels == 4:
+        from carlens.images import pillow_decoder
+
+        return pillow_decoder.over_white(pixels)
+    return pixels
 
 
 def _decode_transparent_webp(data: bytes) -> Pixels:

@@ -17,7 +17,6 @@ from carlens.images.header import Header
 from carlens.images.probe import ImageFormat
 from carlens.images.types import Pixels
 
-_BMP_RUN_LENGTH = (1, 2)  # BI_RLE8, BI_RLE4
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
 _WHITE_IS_ZERO = 0
 
@@ -26,7 +25,7 @@ _STRIP_PIXELS = 1 << 20
 
 
 def open_image(data: bytes, kind: ImageFormat) -> tuple[Header, Image.Image]:
-    """Read the header of a PNG, GIF, BMP or TIFF.
+    """Read the header of a PNG, GIF or TIFF.
 
     Returns
     -------
@@ -69,11 +68,6 @@ def inverted_cmyk_to_rgb(pixels: Pixels) -> Pixels:
     for rows in _strips(height, width):
         rgb[rows] = np.asarray(Image.fromarray(~pixels[rows], "CMYK").convert("RGB"))
     return rgb
-
-
-def is_run_length_bmp(image: Image.Image) -> bool:
-    """Return whether an image is a run-length encoded BMP, which Pillow decodes in Python."""
-    return image.format == "BMP" and image.info.get("compression") in _BMP_RUN_LENGTH
 
 
 def over_white(pixels: Pixels) -> Pixels:
