@@ -252,7 +252,7 @@ def _look_up(indices: _Array, header: BmpHeader) -> Pixels:
     table = np.zeros((256, 3), np.uint8)
     bgr = np.frombuffer(header.palette, np.uint8).reshape(-1, 3)
     table[: len(bgr)] = bgr[:, ::-1]
-    return as_pixels(table[indices])
+    return as_pixels(cv2.applyColorMap(np.ascontiguousarray(indices), table[:, None]))
 
 
 @dataclass(frozen=True)

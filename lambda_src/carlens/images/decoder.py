@@ -111,8 +111,7 @@ def _read_header(data: bytes, kind: ImageFormat) -> _Opened:
 
     from carlens.images import pillow_decoder  # only the formats that need it pay for its import
 
-    header, image = pillow_decoder.open_image(data, kind)
-    return _Opened(header, partial(pillow_decoder.decode, image))
+    return _Opened(*pillow_decoder.open_image(data, kind))
 
 
 def _check_size(header: Header, limits: Limits) -> None:

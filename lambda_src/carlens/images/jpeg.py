@@ -36,6 +36,7 @@ _JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
 # Another picture, or the end of this one.
 _AFTER_PIXELS = {_START, _END, *_FRAMES}
 END_MARKER = b"\xff\xd9"
+_COEFFICIENTS = 64
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 # Zeros in the scans, in bytes. Encoders write so many only in flat pictures.
 _HOLE, _LARGE_HOLE = 32, 512
@@ -114,27 +115,57 @@ def _kept(data: bytes, segment: _Segment) -> bytes:
     return b"" if segment.marker in _METADATA else data[segment.begin : segment.end]
 
 
-def end_of_scans(data: bytes, header: JpegHeader) -> int:
-    """Return the offset of the first byte that cannot belong to the pixels.
+@dataclass(frozen=True)
+class Scans:
+    """The scans of a JPEG.
 
-    That is the end marker, the marker of anything else that follows, or the end of the file.
+    Attributes
+    ----------
+    end : int
+        Offset of the first byte that cannot belong to the pixels: the end marker, the marker of
+        anything else that follows, or the end of the file.
+    complete : bool
+        Whether there is a scan for each bit of each coefficient.
     """
-    at, marker = header.first_scan, _SCAN
+
+    end: int
+    complete: bool
+
+
+def find_scans(data: bytes, header: JpegHeader) -> Scans:
+    """Find the scans of a JPEG."""
+    at, marker, covered = header.first_scan, _SCAN, set[tuple[int, int]]()
     while marker not in _AFTER_PIXELS:
         try:
             segment = _segment(data, at, len(data))
         except BrokenHeader:
             break
-        components = data[segment.start]
-        if marker == _SCAN and segment.end - segment.start != 4 + 2 * components:
-            break  # bytes that only look like a scan
+        if marker == _SCAN:
+            coefficients = _scan_coefficients(data[segment.start : segment.end])
+            if coefficients is None:
+                break  # bytes that only look like a scan
+            covered |= coefficients
         found = _MARKER.match(data, segment.end)
-        if found is None:
-            return len(data)
-        at, marker = found.start(1) - 1, data[found.start(1)]
+        at, marker = (len(data), _END) if found is None else (found.start(1) - 1, found[1][0])
         if header.one_scan:
             break
-    return at
+    complete = header.one_scan or len(covered) == _COEFFICIENTS * header.channels
+    return Scans(at, complete)
+
+
+def _scan_coefficients(payload: bytes) -> set[tuple[int, int]] | None:
+    """Return the component and index of each coefficient that a scan completes.
+
+    None if it is not the header of a scan. Source: T.81, B.2.3.
+    """
+    count = payload[0] if payload else 0
+    if not 1 <= count <= 4 or len(payload) != 4 + 2 * count:
+        return None
+    first, last, bits = payload[-3:]
+    if bits & 15:  # the low bits follow in another scan
+        return set()
+    components = payload[1:-3:2]
+    return {(each, index) for each in components for index in range(first, min(last, 63) + 1)}
 
 
 def has_end_marker(data: bytes, end: int) -> bool:

@@ -71,7 +71,8 @@ def _decode(data: bytes, header: JpegHeader, *, strict: bool = True) -> Pixels:
 
 def _decode_imperfect(data: bytes, header: JpegHeader) -> Pixels:
     """Decode a JPEG that libjpeg warns about or refuses."""
-    end = jpeg.end_of_scans(data, header)
+    found = jpeg.find_scans(data, header)
+    end, ended = found.end, jpeg.has_end_marker(data, found.end)
 
     def rebuilt(scans_end: int, noise: bytes = b"") -> bytes:
         scans = (data[header.first_scan : scans_end], noise, END_MARKER)
@@ -82,19 +83,23 @@ def _decode_imperfect(data: bytes, header: JpegHeader) -> Pixels:
         return _decode(bare, header)  # only the metadata or the end was unusual
     except ValueError as error:
         warning = str(error)
-    if bare.count(b"\xff\xda") > _MAX_SCANS_TO_SEARCH:
-        raise NotAnImage(DAMAGED)
     decode = _decode_with_pillow if _UNUSUAL in warning else _decode_leniently
+    if bare.count(b"\xff\xda") > _MAX_SCANS_TO_SEARCH:
+        if _CORRUPT in warning:
+            raise NotAnImage(DAMAGED)
+        return decode(bare, header)
     damage = jpeg.find_damage(data, header, end)
     stop = end if damage < 0 else damage
     pixels = decode(rebuilt(stop), header)
     # The rows that change with what follows the scans are not in the scans.
     row, lost = _find_difference(pixels, decode(rebuilt(stop, _NOISE), header))
-    few = lost <= min(_ROW_OF_BLOCKS, _MAX_LOST_SHARE * header.height)
+    if _ENDS_EARLY in warning:  # the noise may happen to agree with the last block
+        lost = max(lost, _ROW_OF_BLOCKS**2 / header.width)
+    few = lost <= min(_ROW_OF_BLOCKS, _MAX_LOST_SHARE * header.height) and found.complete
     if few and (damage < 0 or not lost) and not _is_damage(warning, data, end, header):
         return pixels
     where = f"row {min(row + 1, header.height):,} of {header.height:,}"
-    if jpeg.has_end_marker(data, end):
+    if ended:
         raise NotAnImage(f"The JPEG is damaged; decoding stopped at {where}. Send the original.")
     raise NotAnImage(f"The JPEG ends at {where}; send the complete file.")
 
@@ -133,9 +138,13 @@ def _find_difference(one: Pixels, other: Pixels) -> tuple[int, float]:
         strip = slice(top, top + _STRIP_ROWS)
         if not np.array_equal(one[strip], other[strip]):
             rows = (one[strip] != other[strip]).any(axis=(1, 2))
-            # Smooth colors reach into the row above a block, whose rows are multiples of 8.
-            first = -(-(top + int(rows.argmax())) // 8) * 8
+            first = _block(top + int(rows.argmax()))
             band = slice(first, first + _ROW_OF_BLOCKS)
-            column = int((one[band] != other[band]).any(axis=(0, 2)).argmax())
+            column = _block(int((one[band] != other[band]).any(axis=(0, 2)).argmax()))
             return first, height - first - one[band].shape[0] * column / width
     return height, 0
+
+
+def _block(pixel: int) -> int:
+    """Return where the block of a pixel begins; smooth colors reach one pixel out of it."""
+    return (pixel + 1) // 8 * 8
