@@ -1,7 +1,7 @@
 """Decode images to upright RGB pixels, within limits.
 
-The limits are checked against the header, before any pixel is decoded. OpenCV decodes JPEG and
-WebP, two and ten times as fast as Pillow. Pillow decodes nearly everything else, and CMYK.
+The limits are checked against the header, before any pixel is decoded. simplejpeg decodes JPEG
+and OpenCV decodes WebP, two and ten times as fast as Pillow; Pillow decodes most other formats.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from carlens.images.header import BrokenHeader, Header
 from carlens.images.probe import ImageFormat, describe_unsupported, identify
 from carlens.images.types import DAMAGED, ImageShape, Limits, Pixels
 
-_SUPPORTED = "JPEG, PNG, WebP, GIF, BMP or TIFF"
+_SUPPORTED = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF"
+
+_HEIF = (ImageFormat.HEIC, ImageFormat.AVIF)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def read_pixels(data: bytes, limits: Limits) -> Pixels:
     Parameters
     ----------
     data : bytes
-        A JPEG, PNG, WebP, GIF (first frame), BMP or TIFF (first page) file.
+        A JPEG, PNG, WebP, GIF (first frame), BMP, TIFF (first page), HEIC or AVIF file.
     limits : Limits
         Checked against the header, before pixels are decoded.
 
@@ -92,6 +94,8 @@ def _open(data: bytes, limits: Limits) -> _Opened:
     except BrokenHeader as error:
         raise _unreadable(error) from error
     except Exception as error:  # header readers raise anything on hostile bytes
+        if kind in _HEIF:
+            raise NotAnImage(DAMAGED) from error
         raise _unrecognized(data) from error
     _check_size(opened.header, limits)
     return opened
@@ -108,6 +112,11 @@ def _read_header(data: bytes, kind: ImageFormat) -> _Opened:
         header = webp.read_header(data)
         decode = _decode_transparent_webp if header.channels == 4 else opencv_decoder.decode_rgb
         return _Opened(header, partial(decode, data))
+    if kind in _HEIF:
+        from carlens.images import heif_decoder
+
+        read = heif_decoder.open_heic if kind is ImageFormat.HEIC else heif_decoder.open_avif
+        return _Opened(*read(data))
 
     from carlens.images import pillow_decoder  # only the formats that need it pay for its import
 

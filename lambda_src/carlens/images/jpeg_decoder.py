@@ -78,9 +78,11 @@ def _decode_imperfect(data: bytes, header: JpegHeader) -> Pixels:
         scans = (data[header.first_scan : scans_end], noise, END_MARKER)
         return jpeg.rebuild(data, header, b"".join(scans))
 
-    bare = rebuilt(end)
+    bare, warning = rebuilt(end), ""
     try:
-        return _decode(bare, header)  # only the metadata or the end was unusual
+        pixels = _decode(bare, header)
+        if ended or found.complete:
+            return pixels  # only the metadata or the end was unusual
     except ValueError as error:
         warning = str(error)
     decode = _decode_with_pillow if _UNUSUAL in warning else _decode_leniently
@@ -95,8 +97,9 @@ def _decode_imperfect(data: bytes, header: JpegHeader) -> Pixels:
     row, lost = _find_difference(pixels, decode(rebuilt(stop, _NOISE), header))
     if _ENDS_EARLY in warning:  # the noise may happen to agree with the last block
         lost = max(lost, _ROW_OF_BLOCKS**2 / header.width)
-    few = lost <= min(_ROW_OF_BLOCKS, _MAX_LOST_SHARE * header.height) and found.complete
-    if few and (damage < 0 or not lost) and not _is_damage(warning, data, end, header):
+    few = lost <= min(_ROW_OF_BLOCKS, _MAX_LOST_SHARE * header.height)
+    complete = ended or found.complete
+    if few and complete and (damage < 0 or not lost) and not _is_damage(warning, data, end, header):
         return pixels
     where = f"row {min(row + 1, header.height):,} of {header.height:,}"
     if ended:
