@@ -28,7 +28,7 @@ _MAX_SCANS = 64
 _MARKER = re.compile(rb"(?:[^\xff]++|\xff++[\x00\xd0-\xd7])*+\xff++([^\x00\xd0-\xd7\xff])")
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # without DHT, JPG, DAC
 _SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC3, 0xC9, 0xCB})
-_TEM, _START, _END, _SCAN = 0x01, 0xD8, 0xD9, 0xDA
+_TEM, _START, _END, _SCAN, _RESTART_INTERVAL = 0x01, 0xD8, 0xD9, 0xDA, 0xDD
 _APP0, _APP1, _APP14, _COMMENT = 0xE0, 0xE1, 0xEE, 0xFE
 # Adobe's APP14 stays: it declares the color transform.
 _METADATA = {*range(0xE0, 0xF0), _COMMENT} - {_APP14}
@@ -52,10 +52,13 @@ class JpegHeader(Header):
         Offset in bytes of the first scan's marker.
     one_scan : bool
         Whether the first scan contains all pixels.
+    restarts : bool
+        Whether the scans have restart markers.
     """
 
     first_scan: int = 0
     one_scan: bool = True
+    restarts: bool = False
 
 
 class _Segment(NamedTuple):
@@ -74,17 +77,19 @@ def read_header(data: bytes) -> JpegHeader:
     ------
     BrokenHeader
     """
-    frame, orientation, sequential = None, None, True
+    frame, orientation, sequential, restarts = None, None, True, False
     for marker, begin, start, end in islice(_segments(data), _MAX_SEGMENTS):
         if marker == _SCAN:
             if frame is None:
                 break
             height, width, channels = frame
             one_scan = sequential and data[start : start + 1] == bytes((channels,))
-            return JpegHeader(width, height, channels, orientation or 1, begin, one_scan)
+            return JpegHeader(width, height, channels, orientation or 1, begin, one_scan, restarts)
         if marker in _FRAMES and frame is None:
             frame = struct.unpack_from(">HHB", data[start:end].ljust(6), 1)
             sequential = marker in _SEQUENTIAL
+        elif marker == _RESTART_INTERVAL:
+            restarts = data[start:end] > b"\0\0"
         elif marker == _APP1 and orientation is None and data.startswith(b"Exif\0\0", start):
             # A long block continues in other segments; its directory is in the first.
             orientation = read_orientation(data[start:end])
@@ -174,7 +179,7 @@ def has_end_marker(data: bytes, end: int) -> bool:
 
 
 def find_damage(data: bytes, header: JpegHeader, end: int) -> int:
-    """Return the offset of a hole or of a restart marker out of order in the scans, or -1.
+    """Return the offset of a hole or of an unexpected restart marker in the scans, or -1.
 
     Source: T.81, E.1.4: restart markers count from 0 to 7, again and again.
     """
@@ -183,9 +188,10 @@ def find_damage(data: bytes, header: JpegHeader, end: int) -> int:
     at = data.find(hole, header.first_scan, end)
     if at >= 0 or not header.one_scan:
         return at
-    restarts = enumerate(_RESTART.finditer(data, header.first_scan, end))
-    # The last bytes before the marker belong to the rows before it.
-    return next((r.start() - 2 for count, r in restarts if r[1][0] != 0xD0 + count % 8), -1)
+    for count, found in enumerate(_RESTART.finditer(data, header.first_scan, end)):
+        if not header.restarts or found[1][0] != 0xD0 + count % 8:
+            return found.start() - 2  # the last bytes of the rows before it
+    return -1
 
 
 def check_scans(data: bytes, first_scan: int) -> None:
