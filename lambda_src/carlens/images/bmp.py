@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from carlens.errors import NotAnImage, UnsupportedImage
 from carlens.images.header import BrokenHeader, Header
-from carlens.images.types import Pixels, as_pixels
+from carlens.images.types import Pixels
 
 _FILE_HEADER = 14
 _OS2_1, _OS2_2, _WINDOWS = 12, 64, 40
@@ -178,20 +178,17 @@ def decode(data: bytes, header: BmpHeader) -> Pixels:
         The file ends before its last row.
     """
     if header.run_length:
-        pixels = _decode_runs(data, header)
-    elif header.masks:
-        pixels = _decode_masks(_rows(data, header), header)
-    elif header.bits == 24:
-        width = header.width
-        bgr = _rows(data, header)[:, : 3 * width].reshape(header.height, width, 3)
-        pixels = as_pixels(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
-    else:
-        pixels = _decode_indices(_rows(data, header), header)
-    return pixels if header.top_down else np.ascontiguousarray(pixels[::-1])
+        return _decode_runs(data, header)
+    rows = _rows(data, header)
+    if header.masks:
+        return _decode_masks(rows, header)
+    if header.bits == 24:
+        return _from_bgr(rows[:, : 3 * header.width].reshape(header.height, -1, 3), header)
+    return _look_up(_indices(rows, header), header)
 
 
 def _rows(data: bytes, header: BmpHeader) -> _Array:
-    """Return the bytes of each row, as in the file."""
+    """Return the bytes of each row, the top row first."""
     used, height = (header.width * header.bits + 7) // 8, header.height
     stride = (used + 3) // 4 * 4
     complete = (len(data) - header.start + stride - used) // stride
@@ -200,7 +197,11 @@ def _rows(data: bytes, header: BmpHeader) -> _Array:
     stored = np.frombuffer(data, np.uint8, offset=header.start)[: stride * height]
     if stored.size < stride * height:  # without the padding of the last row
         stored = np.append(stored, np.zeros(stride * height - stored.size, np.uint8))
-    return stored.reshape(height, stride)
+    return _upright(stored.reshape(height, stride), header)
+
+
+def _upright(rows: _Array, header: BmpHeader) -> _Array:
+    return rows if header.top_down else rows[::-1]
 
 
 def _ends_at(row: int, height: int) -> NotAnImage:
@@ -237,22 +238,36 @@ def _channel(values: _Array, mask: int) -> _Array:
     return (found >> values.dtype.type(most.bit_length() - 8)).astype(np.uint8)
 
 
-def _decode_indices(rows: _Array, header: BmpHeader) -> Pixels:
+def _from_bgr(bgr: _Array, header: BmpHeader) -> Pixels:
+    pixels = np.empty((header.height, header.width, 3), np.uint8)
+    for strip in _strips(header):
+        cv2.cvtColor(np.ascontiguousarray(bgr[strip]), cv2.COLOR_BGR2RGB, dst=pixels[strip])
+    return pixels
+
+
+def _indices(rows: _Array, header: BmpHeader) -> _Array:
+    """Return the index of each pixel in the palette."""
     if header.bits == 8:
-        return _look_up(rows[:, : header.width], header)
+        return rows[:, : header.width]
     shifts = np.arange(8 - header.bits, -1, -header.bits, dtype=np.uint8)
     mask = np.uint8((1 << header.bits) - 1)
     used = -(-header.width * header.bits // 8)
     parts = (rows[:, :used, None] >> shifts) & mask
-    return _look_up(parts.reshape(header.height, -1)[:, : header.width], header)
+    return parts.reshape(header.height, -1)[:, : header.width]
 
 
-def _look_up(indices: _Array, header: BmpHeader) -> Pixels:
-    """Replace indices by the colors of the palette; others are black."""
-    table = np.zeros((256, 3), np.uint8)
-    bgr = np.frombuffer(header.palette, np.uint8).reshape(-1, 3)
-    table[: len(bgr)] = bgr[:, ::-1]
-    return as_pixels(cv2.applyColorMap(np.ascontiguousarray(indices), table[:, None]))
+def _look_up(indices: _Array, header: BmpHeader, written: _Array | None = None) -> Pixels:
+    """Replace indices by the colors of the palette; others, and what is not written, are black."""
+    table = np.zeros((256, 1, 3), np.uint8)
+    bgr = np.frombuffer(header.palette, np.uint8).reshape(-1, 1, 3)
+    table[: len(bgr)] = bgr[..., ::-1]
+    pixels = np.empty((header.height, header.width, 3), np.uint8)
+    for strip in _strips(header):
+        colors = cv2.applyColorMap(np.ascontiguousarray(indices[strip]), table)
+        if written is not None:
+            colors = cv2.copyTo(colors, np.ascontiguousarray(written[strip]))
+        pixels[strip] = colors
+    return pixels
 
 
 @dataclass(frozen=True)
@@ -305,11 +320,11 @@ def _decode_runs(data: bytes, header: BmpHeader) -> Pixels:
         values = np.where(odd, spread(pair & 15), spread(pair >> 4))
     _copy_literals(runs, literals, values, header.bits)
     if header.bits == 24:
-        return np.ascontiguousarray(values.reshape(*shape, 3)[..., ::-1])
-    pixels = _look_up(values.reshape(shape), header)
+        return _from_bgr(_upright(values.reshape(*shape, 3), header), header)
+    written = None
     if counts[::2].any():
-        pixels[~spread(np.ones(ends.size, bool)).reshape(shape)] = 0
-    return pixels
+        written = _upright(spread(np.ones(ends.size, np.uint8)).reshape(shape), header)
+    return _look_up(_upright(values.reshape(shape), header), header, written)
 
 
 def _copy_literals(runs: _Runs, literals: _Array, values: _Array, bits: int) -> None:

@@ -23,7 +23,7 @@ _MAX_LOST_SHARE = 0.1
 # Encoders pad to a multiple of a few bytes, or with equal bytes; webcams leave a few behind.
 _MAX_SURPLUS = 64
 # Files with more scans are not decoded again to find out where they end.
-_MAX_SCANS_TO_SEARCH = 16
+_MAX_SCANS_TO_SEARCH = 24
 _STRIP_ROWS = 256
 
 # Texts of libjpeg and TurboJPEG.
