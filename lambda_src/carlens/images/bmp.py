@@ -132,7 +132,7 @@ def _check_kind(size: int, compression: int, bits: int) -> bool:
     if compression in (_JPEG, _PNG) and not os2:
         kind = "JPEG" if compression == _JPEG else "PNG"
         raise UnsupportedImage(f"A {kind} inside a BMP is not supported; send the {kind} itself.")
-    if os2 and compression in (_HUFFMAN, _RLE24) or bits not in _BITS.get(compression, ()):
+    if (os2 and compression in (_HUFFMAN, _RLE24)) or bits not in _BITS.get(compression, ()):
         raise UnsupportedImage(
             f"A BMP with {bits} bits a pixel and compression {compression} is not supported; "
             "save the image as PNG."
@@ -140,9 +140,7 @@ def _check_kind(size: int, compression: int, bits: int) -> bool:
     return compression in (_RLE8, _RLE4)
 
 
-def _read_masks(
-    data: bytes, size: int, compression: int, bits: int
-) -> tuple[tuple[int, ...], int]:
+def _read_masks(data: bytes, size: int, compression: int, bits: int) -> tuple[tuple[int, ...], int]:
     """Return the masks, and the offset of the palette."""
     behind = _FILE_HEADER + size
     if bits not in _DEFAULT_MASKS:
@@ -229,13 +227,14 @@ def _channel(values: _Array, mask: int) -> _Array:
         return np.zeros_like(values, np.uint8)
     shift = (mask & -mask).bit_length() - 1
     most = mask >> shift
-    found = (values & values.dtype.type(mask)) >> values.dtype.type(shift)
+    found: _Array = (values & values.dtype.type(mask)) >> values.dtype.type(shift)
     if most == 255:
         return found.astype(np.uint8)
     if most < 255:
-        scale = (np.arange(most + 1) * 255 + most // 2) // most
-        return scale.astype(np.uint8)[found]
-    return (found >> values.dtype.type(most.bit_length() - 8)).astype(np.uint8)
+        scale: _Array = ((np.arange(most + 1) * 255 + most // 2) // most).astype(np.uint8)
+        return scale[found]
+    found >>= values.dtype.type(most.bit_length() - 8)
+    return found.astype(np.uint8)
 
 
 def _from_bgr(bgr: _Array, header: BmpHeader) -> Pixels:
@@ -329,7 +328,7 @@ def _decode_runs(data: bytes, header: BmpHeader) -> Pixels:
 
 def _copy_literals(runs: _Runs, literals: _Array, values: _Array, bits: int) -> None:
     """Copy the pixels that have their own values to their places."""
-    source, target = memoryview(literals), memoryview(values.reshape(-1))
+    source, target = literals.data, values.reshape(-1).data
     values_in_byte, size = (2, 1) if bits == 4 else (1, bits // 8)
     which = runs.literal
     starts, counts = runs.start[which] * size, runs.count[which] * size
@@ -376,7 +375,7 @@ def _find_codes(first: _Array, second: _Array, bits: int) -> tuple[_Array, bool]
     words = np.where(second > 2, literal_words, np.where(second == 2, 2, 1))
     words = np.where(first > 0, 2 if bits == 24 else 1, words)
     words[(first == 0) & (second == 1)] = size + 1
-    behind = memoryview(np.arange(size) + words)
+    behind = (np.arange(size) + words).data
     codes, at = array("q"), 0
     while at < size:
         codes.append(at)

@@ -12,7 +12,7 @@ from PIL import Image
 from carlens.errors import UnsupportedImage
 from carlens.images import heif, pillow_decoder
 from carlens.images.header import Header
-from carlens.images.types import Pixels
+from carlens.images.types import Pixels, as_pixels
 
 try:
     import pi_heif
@@ -50,16 +50,17 @@ def open_heic(data: bytes) -> tuple[Header, Callable[[], Pixels]]:
             "HEIC images are not supported on this machine: install pi-heif, or send JPEG."
         )
     image = pi_heif.open_heif(data, convert_hdr_to_8bit=True)
-    header = Header(*image.size, len(image.mode))
+    width, height = image.size
+    header = Header(width, height, len(image.mode))
     return header, partial(_decode_heic, image, header, data)
 
 
 def _decode_heic(image: pi_heif.HeifFile, header: Header, data: bytes) -> Pixels:
     heif.check(data)
-    pixels = np.asarray(image).reshape(header.height, header.width, header.channels)
+    pixels: Pixels = np.asarray(image).reshape(header.height, header.width, header.channels)
     if image.mode == "RGBa":  # the colors are multiplied by alpha already
         rgb, alpha = pixels[..., :3], pixels[..., 3:]
-        return rgb + np.minimum(255 - alpha, 255 - rgb)
+        return as_pixels(rgb + np.minimum(255 - alpha, 255 - rgb))
     if image.has_alpha:
         return pillow_decoder.over_white(pixels)
     return np.ascontiguousarray(np.broadcast_to(pixels, (header.height, header.width, 3)))

@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 from PIL import Image
+from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from carlens.errors import UnsupportedImage
@@ -57,7 +58,7 @@ def open_image(data: bytes, kind: ImageFormat) -> tuple[Header, Callable[[], Pix
     return header, partial(decode, image)
 
 
-def _open(data: bytes, kind: ImageFormat) -> Image.Image:
+def _open(data: bytes, kind: ImageFormat) -> ImageFile:
     with _unrestricted():
         return Image.open(io.BytesIO(data), formats=(kind.value,))
 

@@ -31,9 +31,7 @@ _SIGNATURES = (
 
 _GENERAL_BRANDS = frozenset({b"mif1", b"msf1", b"miaf"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
-_HEIC_BRANDS = frozenset(
-    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
-)
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 
 # Signatures at the start of the file or after a 4-byte length.
 _UNSUPPORTED = {

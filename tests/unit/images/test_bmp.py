@@ -19,7 +19,7 @@ PIXELS = bytes((10, 20, 30, 128, 40, 50, 60, 0, 70, 80, 90, 255, 1, 2, 3, 4))
 BGRA = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
 
 
-def file_of(
+def file_of(  # noqa: PLR0913 - each is a field of the header
     bits: int,
     pixels: bytes = PIXELS,
     *,
@@ -138,7 +138,9 @@ def test_other_kinds_are_refused_by_name(data: bytes, named: str) -> None:
         read_pixels(data, LIMITS)
 
 
-@pytest.mark.parametrize("data", [file_of(24)[:40], file_of(24).replace(b"\x28\0\0\0", b"\x29\0\0\0"), b"BM"])
+@pytest.mark.parametrize(
+    "data", [file_of(24)[:40], file_of(24).replace(b"\x28\0\0\0", b"\x29\0\0\0"), b"BM"]
+)
 def test_a_broken_header_is_refused(data: bytes) -> None:
     with pytest.raises(BrokenHeader):
         bmp.read_header(data)
@@ -182,7 +184,9 @@ def test_run_length_codes_are_read_and_clipped(runs: bytes, expected: list[list[
     assert pixels[..., 0].tolist() == expected
 
 
-@pytest.mark.parametrize("runs", [b"", b"\4", b"\4\x10\0\0", b"\4\x10\0\0\0\4\1\2", b"\4\x10\0\0\3\1"])
+@pytest.mark.parametrize(
+    "runs", [b"", b"\4", b"\4\x10\0\0", b"\4\x10\0\0\0\4\1\2", b"\4\x10\0\0\3\1"]
+)
 def test_run_length_codes_that_end_early_are_refused(runs: bytes) -> None:
     with pytest.raises(NotAnImage, match=r"ends at row \d of 2"):
         read_pixels(hostile.bmp_of_runs(4, 2, runs), LIMITS)

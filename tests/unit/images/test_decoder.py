@@ -247,8 +247,11 @@ def test_an_image_exactly_at_the_limits_is_read(file_format: str) -> None:
     ("data", "message"),
     [
         (b"", "The image is empty; send the contents of the file."),
-        (b"hello", "Not an image that Carlens can decode; send JPEG, PNG, WebP, GIF, "
-            "BMP, TIFF, HEIC or AVIF."),
+        (
+            b"hello",
+            "Not an image that Carlens can decode; send JPEG, PNG, WebP, GIF, "
+            "BMP, TIFF, HEIC or AVIF.",
+        ),
         (
             encode(BLOCKS, "PNG")[:-60],
             "The image is damaged or incomplete; send the complete file.",

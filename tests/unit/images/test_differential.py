@@ -15,7 +15,7 @@ from tests.generated_pictures import generate, generate_avif
 def read_with_pillow(data: bytes) -> Pixels | None:
     """Read a picture over white, with nothing but Pillow."""
     try:
-        image = Image.open(io.BytesIO(data))
+        image: Image.Image = Image.open(io.BytesIO(data))
         image.load()
     except (OSError, ValueError, SyntaxError):
         return None

@@ -179,7 +179,7 @@ def test_a_machine_without_pi_heif_says_what_to_send(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(heif_decoder, "pi_heif", None)
 
-    with pytest.raises(UnsupportedImage, match="HEIC .* install pi-heif, or send JPEG"):
+    with pytest.raises(UnsupportedImage, match=r"HEIC .* install pi-heif, or send JPEG"):
         read_pixels(heic(), LIMITS)
 
 

@@ -141,7 +141,9 @@ def test_a_jfif_segment_is_replaced_by_a_plain_one(rest: bytes) -> None:
 def scan(*components: int, first: int = 0, last: int = 63, bits: int = 0) -> bytes:
     """Build a scan of components, each with tables 0."""
     chosen = b"".join(bytes((each, 0)) for each in components)
-    return jpeg_segment(0xDA, bytes((len(components),)) + chosen + bytes((first, last, bits))) + b"x"
+    return (
+        jpeg_segment(0xDA, bytes((len(components),)) + chosen + bytes((first, last, bits))) + b"x"
+    )
 
 
 @pytest.mark.parametrize(
