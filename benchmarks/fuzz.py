@@ -195,6 +195,7 @@ def _heifs() -> list[bytes]:
         heif_files.heic(heif_files.box(b"irot", b"\1")),
         heif_files.heic(heif_files.box(b"imir", b"\1"), brand=b"mif1"),
         heif_files.heic(more=heif_files.tiles(4)),
+        heif_files.grid(2, 2),
         heif_files.heic(coded=heif_files.hevc_sps(64, 64) + heif_files.CODED),
     ]
     return heics + [each.data for each in generate_avif(seed=3, count=12)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import struct
+import zlib
+from dataclasses import dataclass
 
 # 64 x 64 pixels: the blocks of `color_blocks`, coded with x265 for Carlens.
 _CONFIGURATION = base64.b85decode(
@@ -69,6 +71,78 @@ def heic(
         )
 
     return head + items(len(head) + len(items(0)) + 8) + box(b"mdat", coded)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A coded square.
+
+    Attributes
+    ----------
+    side : int
+        In pixels.
+    configuration, coded : bytes
+        What the decoder gets.
+    """
+
+    side: int
+    configuration: bytes
+    coded: bytes
+
+
+BLOCKS = Tile(SIDE, _CONFIGURATION, CODED)
+# Flat gray, coded with x265 for Carlens.
+LARGE = Tile(
+    2000,
+    base64.b85decode(
+        b"0RwOV0058x00000mhb@l{rLC*01pFT0096PKmiN^|NjGU00093kN^M!00093mbwB!VE_RDEkXeS18@KU0|1Z!00RI3"
+        b"0|1tw1L%MsMV9JGDXwk;8Vm>k00RKX000932tZ;00RRU?0l{*xVn6"
+    ),
+    zlib.decompress(
+        base64.b85decode(
+            b"c-muN;L_A!T+exs@#EE%e!W~G>gVTLmAt&X+z&|I+?;lHwpq^24T@3m>es&o)&EsG?Rds!@<M}09y=yGC@C;-IxvVV"
+            b"VB}+9V5Sf;N-z3k#n{2XkkY{Lnt^)(<tBm<^QOrRj4=$n2dHBl1U+wPr>1cb@871jksK$eY$D@EDjO(qfyxH9G*CHG"
+            b"vZ-qx(=)1?$2y0q#&N%(s&T>rR5gyuiNzp+s>az;*SILEmRAg!4pcR+hq~EpA$5(rK~>`zMX73<F;z|Tq^fB%scPDN"
+            b"s+#tmnx-)sQPs36s+y)nRnzLIX_~MA05=#zUj"
+        )
+    ),
+)
+
+
+def grid(columns: int, rows: int, tile: Tile = BLOCKS) -> bytes:
+    """Build a HEIC file whose image consists of equal tiles, as those of phones do."""
+    width, height, count = tile.side * columns, tile.side * rows, columns * rows
+    layout = struct.pack(">BBBBII", 0, 1, rows - 1, columns - 1, width, height)
+    sizes = [struct.pack(">II", *size) for size in ((tile.side, tile.side), (width, height))]
+    properties = (box(b"hvcC", tile.configuration), *(full_box(b"ispe", each) for each in sizes))
+    uses = [struct.pack(">HBBB", item, 2, 0x81, 2) for item in range(1, count + 1)]
+    uses.append(struct.pack(">HBB", count + 1, 1, 3))
+    kinds = [b"hvc1"] * count + [b"grid"]
+    infos = [
+        full_box(b"infe", struct.pack(">HH4sB", index + 1, 0, kind, 0), version=2)
+        for index, kind in enumerate(kinds)
+    ]
+    references = struct.pack(f">HH{count}H", count + 1, count, *range(1, count + 1))
+    head = box(b"ftyp", b"heic", bytes(4), b"mif1", b"heic")
+
+    def items(start: int) -> bytes:
+        ends = [(start, len(tile.coded))] * count + [(start + len(tile.coded), len(layout))]
+        places = [struct.pack(">HHHII", i + 1, 0, 1, *end) for i, end in enumerate(ends)]
+        return full_box(
+            b"meta",
+            full_box(b"hdlr", bytes(4), b"pict", bytes(13)),
+            full_box(b"pitm", struct.pack(">H", count + 1)),
+            full_box(b"iloc", struct.pack(">BBH", 0x44, 0, count + 1), *places),
+            full_box(b"iinf", struct.pack(">H", count + 1), *infos),
+            full_box(b"iref", box(b"dimg", references)),
+            box(
+                b"iprp",
+                box(b"ipco", *properties),
+                full_box(b"ipma", struct.pack(">I", count + 1), *uses),
+            ),
+        )
+
+    return head + items(len(head) + len(items(0)) + 8) + box(b"mdat", tile.coded, layout)
 
 
 def tiles(count: int) -> bytes:

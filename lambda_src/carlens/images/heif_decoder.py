@@ -63,7 +63,8 @@ def _decode_heic(image: pi_heif.HeifFile, header: Header, data: bytes) -> Pixels
         return as_pixels(rgb + np.minimum(255 - alpha, 255 - rgb))
     if image.has_alpha:
         return pillow_decoder.over_white(pixels)
-    return np.ascontiguousarray(np.broadcast_to(pixels, (header.height, header.width, 3)))
+    # A copy, because the array does not keep the image's memory alive.
+    return np.array(np.broadcast_to(pixels, (header.height, header.width, 3)))
 
 
 def open_avif(data: bytes) -> tuple[Header, Callable[[], Pixels]]:

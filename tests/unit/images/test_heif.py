@@ -18,7 +18,7 @@ from carlens.images import heif
 from carlens.images.decoder import read_pixels, read_shape
 from carlens.images.header import BrokenHeader
 from carlens.images.types import ImageShape, Limits, Pixels
-from tests.heif_files import CODED, box, full_box, heic, hevc_sps, tiles
+from tests.heif_files import CODED, LARGE, box, full_box, grid, heic, hevc_sps, tiles
 from tests.support import color_blocks, encode
 
 pytest.importorskip("pi_heif", reason="pi-heif has no wheel for this platform")
@@ -56,6 +56,25 @@ def test_the_transformation_of_a_heic_is_applied(
     transform: bytes, turn: Callable[[Pixels], Pixels]
 ) -> None:
     assert close(read_pixels(heic(transform), LIMITS), turn(BLOCKS))
+
+
+def test_a_grid_of_tiles_is_read() -> None:
+    data = grid(3, 2)
+
+    assert read_shape(data, LIMITS) == ImageShape(128, 192, 3)
+    pixels = read_pixels(data, LIMITS)
+    for top in (0, 64):
+        for left in (0, 64, 128):
+            assert close(pixels[top : top + 64, left : left + 64], BLOCKS)
+
+
+def test_the_pixels_outlive_the_file() -> None:
+    # Given a picture of several megabytes, whose memory libheif returns to the system
+    pixels = read_pixels(grid(2, 1, LARGE), LIMITS)
+
+    assert pixels.flags.owndata
+    assert pixels.flags.c_contiguous
+    assert pixels.reshape(-1, 3).mean(axis=0).round().tolist() == [120, 130, 140]
 
 
 def avif(image: Image.Image | Pixels = BLOCKS, **options: Any) -> bytes:
