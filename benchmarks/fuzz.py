@@ -25,6 +25,8 @@ from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from carlens.compression import decompress
 from carlens.config import Config
 from carlens.errors import CarlensError
@@ -37,9 +39,10 @@ from carlens.images.decoder import read_pixels, read_shape
 from carlens.images.process import configure_process
 from carlens.images.types import Limits
 from carlens.services.catalog_app import CatalogApp
-from tests import hostile
+from tests import heif_files, hostile
 from tests.fakes import FakeApp
 from tests.forms import BODIES, captured
+from tests.generated_pictures import generate, generate_avif
 from tests.other_parsers import ODDITIES, make_form
 from tests.support import encode, golden
 from tests.unit.inputs.net import PUBLIC, Net, answer, redirect
@@ -200,8 +203,36 @@ def _pictures() -> list[bytes]:
     return [
         *(encode(blocks, kind, **options) for kind, options in formats),
         hostile.png(9, 9, hostile.PngType(16, 6)), hostile.png(9, 9, hostile.PngType(8, 3)),
-        hostile.jpeg_with_scans(16, 16, 12),
+        hostile.jpeg_with_scans(16, 16, 12), *_bitmaps()[::20], *_heifs()[::3],
     ]  # fmt: skip
+
+
+def _jpegs() -> list[bytes]:
+    kinds: list[dict[str, Any]] = [
+        {}, {"progressive": True}, {"optimize": True},
+        {"subsampling": "4:4:4"}, {"restart_marker_blocks": 1},
+    ]  # fmt: skip
+    image = Image.fromarray(hostile.BLOCKS)
+    files = [
+        encode(image.convert(mode), "JPEG", **o) for mode in ("RGB", "L", "CMYK") for o in kinds
+    ]
+    return files + [file[:-2] for file in files] + [files[0][:-2] + files[1]]
+
+
+def _bitmaps() -> list[bytes]:
+    return [each.data for each in generate(seed=3, count=400) if each.group.startswith("bmp")]
+
+
+def _heifs() -> list[bytes]:
+    heics = [
+        heif_files.heic(),
+        heif_files.heic(heif_files.box(b"irot", b"\1")),
+        heif_files.heic(heif_files.box(b"imir", b"\1"), brand=b"mif1"),
+        heif_files.heic(more=heif_files.tiles(4)),
+        heif_files.grid(2, 2),
+        heif_files.heic(coded=heif_files.hevc_sps(64, 64) + heif_files.CODED),
+    ]
+    return heics + [each.data for each in generate_avif(seed=3, count=12)]
 
 
 def _bodies() -> list[bytes]:
@@ -261,6 +292,9 @@ def _numbers() -> list[bytes]:
 
 TARGETS: dict[str, tuple[Target, Callable[[], list[bytes]]]] = {
     "pictures": (picture, _pictures),
+    "jpeg": (picture, _jpegs),
+    "bmp": (picture, _bitmaps),
+    "heif": (picture, _heifs),
     "bodies": (body, _bodies),
     "compressed": (compressed, _compressed),
     "urls": (url, _answers),

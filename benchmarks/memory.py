@@ -21,11 +21,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests import hostile
+from tests import heif_files, hostile
 from tests.support import event, multipart_event, real_app, serving_folder
 
 # 50 megapixels, the default limit.
 _WIDTH, _HEIGHT = 8000, 6250
+_ROW_OF_RUNS = b"\xfa\x40" * 32 + b"\0\0"
 _QUERY = {"confidence": "0", "max_objects": "300", "top_k": "20", "slices": "3"}
 
 
@@ -69,7 +70,11 @@ CASES: dict[str, Callable[[], bytes]] = {
     "TIFF, CMYK, rotated": lambda: _saved(
         "CMYK", "TIFF", compression="tiff_adobe_deflate", exif=_rotated()
     ),
-    "TIFF, 32 bits": lambda: _saved("I", "TIFF", compression="tiff_lzw"),
+    "JPEG, last bytes lost": lambda: _saved("RGB", "JPEG", subsampling=0)[:-6],
+    "BMP, run-length encoded": lambda: hostile.bmp_of_runs(_WIDTH, _HEIGHT, _ROW_OF_RUNS * _HEIGHT),
+    "HEIC, tiles": lambda: heif_files.grid(4, 3, heif_files.LARGE),
+    "AVIF": lambda: _saved("RGB", "AVIF", speed=10),
+    "AVIF, transparent, rotated": lambda: _saved("RGBA", "AVIF", speed=10, exif=_rotated()),
     "TIFF, JPEG": lambda: _saved("RGB", "TIFF", compression="jpeg"),
 }  # fmt: skip
 URLS = "32 pictures of 20 MB behind URLs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import gzip
 import http.server
 import io
 import json
@@ -102,6 +103,11 @@ def multipart_event(path: str, fields: Fields, **more: Any) -> dict[str, Any]:
 def photo(path: Path = SKODA, name: str | None = None) -> tuple[str, bytes, str]:
     """Return a photo as a form file: name, content and media type."""
     return (name or path.name, path.read_bytes(), "application/octet-stream")
+
+
+def gzipped(data: bytes) -> bytes:
+    """Compress without the time, so that the names of parametrized tests do not change."""
+    return gzip.compress(data, mtime=0)
 
 
 def encode(image: Image.Image | Pixels, file_format: str, **options: Any) -> bytes:

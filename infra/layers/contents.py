@@ -106,7 +106,7 @@ LAYERS = (
     ),
     Layer(
         "base",
-        ("idna", "numpy", "pillow", "pyyaml"),
+        ("idna", "numpy", "pi-heif", "pillow", "pyyaml", "simplejpeg"),
         (
             *_ANY_PACKAGE,
             Prune("numpy/*/include/*", "for compiling against numpy"),
@@ -115,8 +115,6 @@ LAYERS = (
             Prune("numpy/_core/_simd.*.so", "only numpy's tests import it"),
             Prune("numpy/_core/*_tests.*.so", "only numpy's tests import them"),
             Prune("numpy/random/_examples/*", "examples"),
-            Prune("PIL/_avif.*.so", "Carlens does not read AVIF"),
-            Prune("pillow.libs/libavif-*", "Carlens does not read AVIF"),
             Prune("PIL/_imagingtk.*.so", "needs a screen"),
         ),
         ("recognition",),

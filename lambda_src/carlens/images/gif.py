@@ -1,9 +1,11 @@
-"""Strip GIF files of blocks that the first frame does not need.
+"""Strip GIF files of blocks that the first frame does not need, and locate that frame.
 
 Source: Graphics Interchange Format, version 89a.
 """
 
 from __future__ import annotations
+
+import struct
 
 from carlens.images.header import BrokenHeader
 
@@ -41,6 +43,15 @@ def strip_extensions(data: bytes) -> bytes:
     except IndexError as error:
         raise BrokenHeader("the GIF ends before its first frame") from error
     raise BrokenHeader(f"the GIF has no frame within {_MAX_BLOCKS:,} blocks")
+
+
+def frame_box(stripped: bytes) -> tuple[slice, slice]:
+    """Return the rows and columns of the first frame of a GIF without extensions."""
+    at = _palette_end(stripped)
+    if stripped[at] == _EXTENSION:
+        at = _extension_end(stripped, at)
+    left, top, width, height = struct.unpack_from("<4H", stripped, at + 1)
+    return slice(top, top + height), slice(left, left + width)
 
 
 def _palette_end(data: bytes) -> int:

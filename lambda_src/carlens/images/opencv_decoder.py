@@ -6,9 +6,7 @@ import cv2
 import numpy as np
 
 from carlens.errors import NotAnImage
-from carlens.images.types import Pixels, as_pixels
-
-DAMAGED = "The image is damaged or incomplete; send the complete file."
+from carlens.images.types import DAMAGED, Pixels, as_pixels
 
 _RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 from PIL import Image
+from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from carlens.errors import UnsupportedImage
-from carlens.images import gif, jpeg, png, tiff
+from carlens.images import gif, png, tiff
 from carlens.images.header import Header
 from carlens.images.probe import ImageFormat
 from carlens.images.types import Pixels
 
-_BMP_RUN_LENGTH = (1, 2)  # BI_RLE8, BI_RLE4
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
 _WHITE_IS_ZERO = 0
 
@@ -25,18 +26,19 @@ _WHITE_IS_ZERO = 0
 _STRIP_PIXELS = 1 << 20
 
 
-def open_image(data: bytes, kind: ImageFormat) -> tuple[Header, Image.Image]:
-    """Read the header of a PNG, GIF, BMP or TIFF.
+def open_image(data: bytes, kind: ImageFormat) -> tuple[Header, Callable[[], Pixels]]:
+    """Read the header of a PNG, GIF or TIFF.
 
     Returns
     -------
     header : Header
-    image : PIL.Image.Image
-        For `decode`; close it if it is not decoded.
+    decode : callable
+        Decodes the pixels as `decode` does, once.
 
     Raises
     ------
     BrokenHeader
+    UnsupportedImage
     Exception
         Whatever Pillow raises for a damaged file.
     """
@@ -47,20 +49,86 @@ def open_image(data: bytes, kind: ImageFormat) -> tuple[Header, Image.Image]:
         data, orientation = png.strip_metadata(data)
     elif kind is ImageFormat.TIFF:
         tiff.check_directory(data)
+    image = _open(data, kind)
+    header = Header(*image.size, len(image.getbands()), orientation)
+    if kind is ImageFormat.GIF:
+        return header, partial(_decode_frame, image, gif.frame_box(data))
+    if kind is ImageFormat.PNG and "transparency" in image.info:
+        return header, partial(_decode_transparent_png, image, data)
+    return header, partial(decode, image)
+
+
+def _open(data: bytes, kind: ImageFormat) -> ImageFile:
     with _unrestricted():
-        image = Image.open(io.BytesIO(data), formats=(kind.value,))
-    return Header(*image.size, len(image.getbands()), orientation), image
+        return Image.open(io.BytesIO(data), formats=(kind.value,))
 
 
-def open_jpeg(data: bytes, first_scan: int) -> Image.Image:
-    """Open a JPEG without its metadata."""
-    bare = jpeg.strip_metadata(data, first_scan)
-    return Image.open(io.BytesIO(bare), formats=(ImageFormat.JPEG.value,))
+def _decode_frame(image: Image.Image, box: tuple[slice, slice]) -> Pixels:
+    """Decode a GIF; what its first frame does not cover is transparent."""
+    pixels = decode(image)
+    covered = pixels[box]
+    if covered.shape == pixels.shape:
+        return pixels
+    white = np.full_like(pixels, 255)
+    white[box] = covered
+    return white
 
 
-def is_run_length_bmp(image: Image.Image) -> bool:
-    """Return whether an image is a run-length encoded BMP, which Pillow decodes in Python."""
-    return image.format == "BMP" and image.info.get("compression") in _BMP_RUN_LENGTH
+def _decode_transparent_png(image: Image.Image, data: bytes) -> Pixels:
+    """Decode a PNG with a transparent color or palette.
+
+    Pillow compares scaled gray values and the high bytes of 16-bit colors with the color in the
+    file, whose further bits do not count (ISO/IEC 15948, 11.3.2.1).
+    """
+    depth = png.bit_depth(data)
+    most = (1 << depth) - 1
+    color = image.info["transparency"]
+    if image.mode in ("1", "L"):
+        image.info["transparency"] = (color & most) * 255 // most
+    elif image.mode.startswith("I"):
+        return decode(image, transparent=color)
+    elif image.mode == "RGB" and depth == 16:
+        return _decode_transparent_rgb16(image, data, color)
+    elif image.mode == "RGB":
+        image.info["transparency"] = tuple(value & most for value in color)
+    return decode(image)
+
+
+def _decode_transparent_rgb16(
+    image: Image.Image, data: bytes, color: tuple[int, int, int]
+) -> Pixels:
+    del image.info["transparency"]
+    pixels = decode(image)
+    # Read in the other byte order, the low bytes are the high ones.
+    low_bytes = _open(data, ImageFormat.PNG)
+    del low_bytes.info["transparency"]
+    low_bytes.tile = [tile._replace(args="RGB;16L") for tile in low_bytes.tile]
+    low = decode(low_bytes)
+    high_color = np.array([value >> 8 for value in color], np.uint8)
+    low_color = np.array([value & 255 for value in color], np.uint8)
+    for rows in _strips(*pixels.shape[:2]):
+        equal = ((pixels[rows] == high_color) & (low[rows] == low_color)).all(axis=2)
+        pixels[rows][equal] = 255
+    return pixels
+
+
+def open_bare_jpeg(data: bytes) -> Image.Image:
+    """Open a JPEG that has no metadata, which Pillow reads at any price."""
+    return Image.open(io.BytesIO(data), formats=(ImageFormat.JPEG.value,))
+
+
+def inverted_cmyk_to_rgb(pixels: Pixels) -> Pixels:
+    """Convert CMYK pixels as JPEG files have them, shape (height, width, 4) and 255 for no ink.
+
+    Returns
+    -------
+    uint8 array of shape (height, width, 3)
+    """
+    height, width = pixels.shape[:2]
+    rgb = np.empty((height, width, 3), np.uint8)
+    for rows in _strips(height, width):
+        rgb[rows] = np.asarray(Image.fromarray(~pixels[rows], "CMYK").convert("RGB"))
+    return rgb
 
 
 def over_white(pixels: Pixels) -> Pixels:
@@ -77,8 +145,14 @@ def over_white(pixels: Pixels) -> Pixels:
     return flat
 
 
-def decode(image: Image.Image) -> Pixels:
+def decode(image: Image.Image, transparent: int | None = None) -> Pixels:
     """Decode an image to RGB over white, and close it.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+    transparent : int, optional
+        The transparent value of an image with integer pixels.
 
     Returns
     -------
@@ -103,6 +177,8 @@ def decode(image: Image.Image) -> Pixels:
         for rows in _strips(height, width):
             strip = image.crop((0, rows.start, width, rows.stop))
             pixels[rows] = np.asarray(_scaled(strip, *scale) if scale else _to_rgb(strip))
+            if transparent is not None:
+                pixels[rows][np.asarray(strip) == transparent] = 255
     return pixels
 
 

@@ -35,3 +35,8 @@ def strip_metadata(data: bytes) -> tuple[bytes, int]:
             return b"".join(kept), orientation or 1
         at = end
     raise BrokenHeader(f"the PNG has more than {_MAX_CHUNKS:,} chunks")
+
+
+def bit_depth(data: bytes) -> int:
+    """Return the bits of each sample of a PNG."""
+    return data[24]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from carlens.images.heif import brands
+
 
 class ImageFormat(Enum):
     """A format that Carlens decodes; the value is Pillow's name for it."""
@@ -14,6 +16,8 @@ class ImageFormat(Enum):
     GIF = "GIF"
     BMP = "BMP"
     TIFF = "TIFF"
+    HEIC = "HEIF"
+    AVIF = "AVIF"
 
 
 _SIGNATURES = (
@@ -25,12 +29,14 @@ _SIGNATURES = (
     (b"MM", ImageFormat.TIFF),
 )
 
+_GENERAL_BRANDS = frozenset({b"mif1", b"msf1", b"miaf"})
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+
 # Signatures at the start of the file or after a 4-byte length.
 _UNSUPPORTED = {
-    b"ftypavi": "an AVIF image",
-    b"ftyphe": "a HEIC image",
-    b"ftypmif1": "a HEIC or AVIF image",
-    b"ftypmsf1": "a HEIC or AVIF image",
+    b"ftypmif1": "a HEIF image of another kind than HEIC and AVIF",
+    b"ftypmsf1": "a HEIF image of another kind than HEIC and AVIF",
     b"ftyp": "a video",
     b"\xff\x0a": "a JPEG XL image",
     b"JXL ": "a JPEG XL image",
@@ -47,7 +53,18 @@ def identify(data: bytes) -> ImageFormat | None:
     """Return the format of a file, or None if Carlens does not decode it."""
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return ImageFormat.WEBP
+    if data[4:8] == b"ftyp":
+        return _identify_brand(data)
     return next((kind for start, kind in _SIGNATURES if data.startswith(start)), None)
+
+
+def _identify_brand(data: bytes) -> ImageFormat | None:
+    """Return the format of a HEIF file: its own brand decides, or for a general one the others."""
+    own, found = data[8:12], brands(data)
+    candidates = found if own in _GENERAL_BRANDS else {own}
+    if candidates & _AVIF_BRANDS:
+        return ImageFormat.AVIF
+    return ImageFormat.HEIC if candidates & _HEIC_BRANDS else None
 
 
 def describe_unsupported(data: bytes) -> str | None:

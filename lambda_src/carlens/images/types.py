@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 # Shape (height, width, 3): RGB, upright.
 Pixels = NDArray[np.uint8]
 
+DAMAGED = "The image is damaged or incomplete; send the complete file."
+
 
 def as_pixels(array: object) -> Pixels:
     """Narrow the type of an array that OpenCV declares only as numeric."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from carlens.http.pictures import read_pictures
 from carlens.images.decoder import read_shape
 from carlens.images.types import Limits
 from carlens.inputs.sources import PictureSource
+from tests.support import gzipped
 from tests.unit.inputs.net import PUBLIC, Net
 
 FOLDERS = [folder / "shared" / "cases" for folder in Path(__file__).parents]
@@ -88,7 +88,7 @@ def test_the_answer_of_a_server_is_read(name: str) -> None:
     head, end, _ = (CASES / f"url_{name}.response.txt").read_bytes().rpartition(b"\r\n\r\n")
     net = Net()
     net.names = {"photos.example": [PUBLIC]}
-    net.answers = [head + end + (gzip.compress(picture) if b"gzip" in head else picture)]
+    net.answers = [head + end + (gzipped(picture) if b"gzip" in head else picture)]
 
     found = net.fetch("http://photos.example/")
     net.close()

@@ -198,8 +198,6 @@ def test_data_that_is_not_an_image_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "kind"),
     [
-        (b"\0\0\0\x18ftypheic", "a HEIC image"),
-        (b"\0\0\0\x20ftypavif", "an AVIF image"),
         (b"\0\0\0\x20ftypisom", "a video"),
         (b"\0\0\0\x0cJXL \r\n", "a JPEG XL image"),
         (b"\0\0\0\x0cjP  \r\n", "a JPEG 2000 image"),
@@ -230,11 +228,11 @@ def test_a_truncated_jpeg_with_a_thumbnail_is_refused() -> None:
 
 @pytest.mark.parametrize("padding", [bytes(4000), b"\xff\xe0\0\4ab", b"\xff\xd0"])
 def test_a_truncated_jpeg_with_padding_is_refused(padding: bytes) -> None:
-    # Given an interrupted download to a preallocated file; OpenCV decodes the padding
+    # Given an interrupted download to a preallocated file
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     data = encode(noise, "JPEG")
 
-    with pytest.raises(NotAnImage, match="ends before its last row; send the complete file"):
+    with pytest.raises(NotAnImage, match=r"JPEG ends at row \d+ of 64; send the complete file"):
         read_pixels(data[: len(data) // 2] + padding, LIMITS)
 
 
@@ -249,13 +247,17 @@ def test_an_image_exactly_at_the_limits_is_read(file_format: str) -> None:
     ("data", "message"),
     [
         (b"", "The image is empty; send the contents of the file."),
-        (b"hello", "Not an image that Carlens can decode; send JPEG, PNG, WebP, GIF, BMP or TIFF."),
+        (
+            b"hello",
+            "Not an image that Carlens can decode; send JPEG, PNG, WebP, GIF, "
+            "BMP, TIFF, HEIC or AVIF.",
+        ),
         (
             encode(BLOCKS, "PNG")[:-60],
             "The image is damaged or incomplete; send the complete file.",
         ),
         (
-            b"\xff\xd8\xff\xe0\0\0",
+            b"\xff\xd8\xff\xe0\0\4",
             "The image cannot be read: a JPEG segment is cut off; "
             "re-save the image and send the complete file.",
         ),

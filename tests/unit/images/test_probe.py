@@ -5,12 +5,36 @@ from __future__ import annotations
 import pytest
 
 from carlens.images.probe import ImageFormat, describe_unsupported, identify
+from tests.heif_files import box
 from tests.support import color_blocks, encode
 
 
-@pytest.mark.parametrize("kind", ImageFormat)
+@pytest.mark.parametrize("kind", [kind for kind in ImageFormat if kind is not ImageFormat.HEIC])
 def test_a_format_is_identified(kind: ImageFormat) -> None:
     assert identify(encode(color_blocks(), kind.value)) is kind
+
+
+@pytest.mark.parametrize(
+    ("brands", "kind"),
+    [
+        ([b"heic"], ImageFormat.HEIC),
+        ([b"hevx", b"mif1"], ImageFormat.HEIC),
+        ([b"mif1", b"heic"], ImageFormat.HEIC),
+        ([b"msf1", b"mif1", b"hevc"], ImageFormat.HEIC),
+        ([b"avif"], ImageFormat.AVIF),
+        ([b"avis", b"heic"], ImageFormat.AVIF),
+        ([b"mif1", b"heic", b"avif"], ImageFormat.AVIF),
+        ([b"mif1", b"jpeg"], None),
+        ([b"isom", b"avif"], None),
+    ],
+)
+def test_the_brand_of_a_file_gives_its_format(
+    brands: list[bytes], kind: ImageFormat | None
+) -> None:
+    data = box(b"ftyp", brands[0], bytes(4), *brands[1:])
+
+    assert identify(data) is kind
+    assert identify(data + box(b"free", b"avif")) is kind
 
 
 @pytest.mark.parametrize("data", [b"II", b"MM", b"BM", b"GIF8", b"\x89PNG", b"\xff\xd8"])
@@ -29,12 +53,8 @@ def test_anything_else_is_not_identified(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("signature", "description"),
     [
-        (b"ftypavif", "an AVIF image"),
-        (b"ftypavis", "an AVIF image"),
-        (b"ftypheic", "a HEIC image"),
-        (b"ftyphevc", "a HEIC image"),
-        (b"ftypmif1", "a HEIC or AVIF image"),
-        (b"ftypmsf1", "a HEIC or AVIF image"),
+        (b"ftypmif1", "a HEIF image of another kind than HEIC and AVIF"),
+        (b"ftypmsf1", "a HEIF image of another kind than HEIC and AVIF"),
         (b"ftypisom", "a video"),
         (b"\xff\x0a", "a JPEG XL image"),
         (b"JXL ", "a JPEG XL image"),

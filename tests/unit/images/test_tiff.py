@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from carlens.errors import UnsupportedImage
 from carlens.images.header import BrokenHeader
 from carlens.images.tiff import Entry, check_directory, read_directory, read_orientation
 from tests.hostile import exif, tiff, tiff_tags
@@ -120,7 +121,7 @@ def test_a_directory_may_have_256_tags() -> None:
     tags = [(index, "byte", 1, 1) for index in range(2000, 2256)]
 
     check_directory(tiff(tags))
-    with pytest.raises(BrokenHeader, match="more than 256 tags"):
+    with pytest.raises(UnsupportedImage, match="more than 256 tags"):
         check_directory(tiff([*tags, (3000, "byte", 1, 1)]))
 
 
@@ -149,3 +150,43 @@ def test_a_tile_may_have_16_777_216_pixels() -> None:
             check_directory(tiled(width, length))
     with pytest.raises(BrokenHeader, match="more than 16,777,216 pixels"):
         check_directory(tiff([(322, "long", 1, (1 << 24) + 1)]))
+
+
+@pytest.mark.parametrize(
+    ("tags", "named"),
+    [
+        ([(258, "short", 1, 32)], "32-bit"),
+        ([(258, "short", 1, 64)], "64-bit"),
+        ([(258, "short", 1, 32), (339, "short", 1, 3)], "floating-point"),
+        ([(258, "short", 1, 16), (339, "short", 1, 3)], "floating-point"),
+        ([(258, "short", 1, 8), (339, "short", 1, 2)], "signed"),
+        ([(258, "short", 1, 16), (339, "short", 1, 2)], "signed"),
+        ([(339, "short", 1, 5)], "complex"),
+        ([(339, "short", 1, 6)], "complex"),
+    ],
+)
+def test_pixels_that_are_not_unsigned_or_have_many_bits_are_refused_by_name(
+    tags: list[tuple[int, str, int, int]], named: str
+) -> None:
+    with pytest.raises(UnsupportedImage, match=f"A TIFF with {named} pixels .* 8 or 16 bits"):
+        check_directory(tiff(tags))
+
+
+@pytest.mark.parametrize(("kind", "named"), [(1, ""), (4, ""), (2, "signed"), (3, "floating")])
+@pytest.mark.parametrize("order", "<>")
+def test_the_values_of_several_channels_are_read(order: str, kind: int, named: str) -> None:
+    # Given one value for each of three channels, after the directory
+    values = struct.pack(f"{order}3H", 1, 1, kind)
+    start = struct.pack(f"{order}I", 20 + 2 + 12)
+    data = classic(order, (339, SHORT, 3, start)) + values
+
+    if named:
+        with pytest.raises(UnsupportedImage, match=named):
+            check_directory(data)
+    else:
+        check_directory(data)
+
+
+def test_values_outside_the_file_are_refused() -> None:
+    with pytest.raises(BrokenHeader, match="cut off"):
+        check_directory(classic("<", (339, SHORT, 3, b"\xff\xff\0\0")))

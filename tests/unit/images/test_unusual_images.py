@@ -163,3 +163,68 @@ def test_a_tiled_tiff_is_read() -> None:
     )  # fmt: skip
 
     assert read(data)[:, :, 0].tobytes() == rest
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize(
+    ("depth", "color", "samples", "transparent"),
+    [
+        (1, 0, [[0], [1]], [1]),
+        (2, 0, [[1], [2]], [2]),
+        (4, 0, [[7], [8]], [8]),
+        (8, 0, [[7], [200]], [200]),
+        (16, 0, [[0x1234], [0x1235]], [0x1235]),
+        (8, 2, [[1, 2, 3], [1, 2, 4]], [1, 2, 4]),
+        # Only the low bytes differ
+        (16, 2, [[0x101, 0x202, 0x303], [0x101, 0x202, 0x304]], [0x101, 0x202, 0x304]),
+        # The bits of the transparent color beyond the depth do not count
+        (2, 0, [[1], [2]], [0xFF02]),
+        (8, 2, [[1, 2, 3], [1, 2, 4]], [0x701, 0x702, 0x704]),
+    ],
+)
+def test_exactly_the_transparent_color_of_a_png_is_white(
+    depth: int, color: int, samples: list[list[int]], transparent: list[int], interlaced: bool
+) -> None:
+    # Given one pixel of each sample, in a row each
+    bits = depth * len(samples[0])
+    rows = b"".join(
+        b"\0" + (_packed(sample, depth) << (-bits % 8)).to_bytes((bits + 7) // 8, "big")
+        for sample in samples
+    )
+    before = png_chunk(b"tRNS", np.array(transparent, ">u2").tobytes())
+    kind = hostile.PngType(depth, color, interlaced)
+
+    found = read(hostile.png(1, 2, kind, before=before, rows=rows))
+
+    assert found[1].tolist() == [[255, 255, 255]]
+    scale = 255 / ((1 << depth) - 1)
+    assert np.abs(found[0, 0] - np.array(samples[0]) * scale).max() <= 1
+
+
+def _packed(sample: list[int], depth: int) -> int:
+    value = 0
+    for channel in sample:
+        value = value << depth | channel
+    return value
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+@pytest.mark.parametrize("background", [0, 1])
+def test_what_the_first_frame_of_a_gif_leaves_uncovered_is_white(
+    background: int, transparent: bool
+) -> None:
+    # Given a frame of 4 x 4 pixels at an offset on a screen of 9 x 8
+    image = Image.new("P", (4, 4), 1)
+    image.putpalette([10, 20, 30, 200, 30, 40])
+    options = {"transparency": 0} if transparent else {}
+    data = encode(image, "GIF", **options)
+    at = data.index(struct.pack("<B4H", 0x2C, 0, 0, 4, 4))
+    screen = struct.pack("<HHBB", 9, 8, data[10], background)
+    data = data[:6] + screen + data[12:at] + struct.pack("<B4H", 0x2C, 3, 2, 4, 4) + data[at + 9 :]
+
+    found = read(data)
+
+    assert found.shape == (8, 9, 3)
+    assert (found[2:6, 3:7] == (200, 30, 40)).all()
+    found[2:6, 3:7] = 255
+    assert (found == 255).all()

@@ -22,7 +22,7 @@ export const MESSAGES = {
   "A car it does not know": "Une voiture qu’il ne connaît pas",
   "Photos: Davis E. King (Boost Software License), ankandrew (MIT License)":
     "Photos : Davis E. King (Boost Software License), ankandrew (licence MIT)",
-  "JPEG, PNG, WebP, GIF, BMP or TIFF": "JPEG, PNG, WebP, GIF, BMP ou TIFF",
+  "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF": "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC ou AVIF",
   "Or photo URLs, one per line": "Ou des URL de photos, une par ligne",
   "Add URLs": "Ajouter les URL",
   "Photos to send, in this order": "Photos à envoyer, dans cet ordre",
@@ -260,7 +260,7 @@ export const MESSAGES = {
  */
 export const ERROR_MESSAGES = {
   not_an_image: "Vérifiez le fichier : ce n’est pas une image, ou il est endommagé.",
-  unsupported_image: "Envoyez du JPEG, PNG, WebP, GIF, BMP ou TIFF.",
+  unsupported_image: "Envoyez du JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC ou AVIF.",
   picture_too_large: "Réduisez la photo : 1600 pixels de large suffisent.",
   invalid_base64: "Renvoyez la photo.",
   url_refused: "Carlens ne lit jamais cette URL. Envoyez la photo elle-même.",
