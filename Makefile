@@ -163,10 +163,12 @@ $(VENV)/.full: $(VENV)/.teach
 		$(PY) -m pip install --disable-pip-version-check '$(TORCH)'
 	@touch $@
 
-# A part of requirements.txt: the project's own dependencies, in the versions locked there.
+# A part of requirements.txt: the project's own dependencies, in the versions locked there, and
+# the command $(VENV)/bin/carlens, which runs the code of this folder.
 $(VENV)/.serve: $(VENV)/bin/uv pyproject.toml requirements.txt
 	@echo "Installing Carlens into $(VENV)"
-	@$(INSTALL) -r pyproject.toml -c requirements.txt
+	@$(INSTALL) -r pyproject.toml --extra cli -c requirements.txt
+	@$(INSTALL) --no-deps --editable .
 	@touch $@
 
 $(VENV)/bin/uv:

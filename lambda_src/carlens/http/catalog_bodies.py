@@ -114,16 +114,16 @@ def write_csv(file: CsvFile, matches: Iterable[Match], *, french: bool, top_k: i
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=file.delimiter, lineterminator="\r\n")
     if file.header:
-        writer.writerow([*_plain(file.first_row, width), *added])
+        writer.writerow([*plain_cells(file.first_row, width), *added])
     for (_, sent), match in zip(file.rows, matches, strict=True):
         found = [match.make, match.model, str(match.score)]
         for entry, score in match.alternatives:
             found += [entry.make, entry.model, str(score)]
-        writer.writerow([*_plain(sent, width), *_plain(found, len(added))])
+        writer.writerow([*plain_cells(sent, width), *plain_cells(found, len(added))])
     return buffer.getvalue()
 
 
-def _plain(cells: Sequence[str], width: int) -> list[str]:
+def plain_cells(cells: Sequence[str], width: int) -> list[str]:
     """Return `width` cells, none of which is a formula."""
     # Most cells start with a letter or digit, which is found faster than the pattern fails.
     plain = [

@@ -1,0 +1,136 @@
+"""The commands and their options. What they do is imported when they run, so that help is quick."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from carlens import __version__
+from carlens.cli.errors import Stopped, WrongUsage
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Find the vehicles in photos and name their make and model.",
+)
+
+
+class _Operation(StrEnum):
+    """What is looked for."""
+
+    predict = "predict"
+    object_detection = "object_detection"
+
+
+_Workers = Annotated[
+    int | None,
+    typer.Option(min=1, max=256, help="Worker processes; the default is one for each core."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def carlens(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    """Find the vehicles in photos and name their make and model."""
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def predict(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FOLDER|FILE|GLOB...", help="Photos. A folder includes its subfolders."
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The file to write: .jsonl, .csv or .json (COCO). A file of an interrupted run is "
+            "continued. Without it, lines go to standard output."
+        ),
+    ] = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="Recognize on this computer, without a server.")
+    ] = False,
+    operation: Annotated[
+        _Operation, typer.Option(help="Vehicles with their names, or objects of all classes.")
+    ] = _Operation.predict,
+    confidence: Annotated[
+        float | None, typer.Option(min=0, max=1, help="The least confidence of an object.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="The classes to find, separated by commas.")
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, max=20, help="Names for each vehicle.")
+    ] = None,
+    max_objects: Annotated[
+        int | None, typer.Option(min=1, max=300, help="Objects for each photo.")
+    ] = None,
+    slices: Annotated[
+        int | None,
+        typer.Option(min=1, max=3, help="Tiles per side, for small vehicles in large photos."),
+    ] = None,
+    annotate: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where to write photos with boxes and names."),
+    ] = None,
+    workers: _Workers = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try again the photos that failed before.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only errors.")] = False,
+) -> None:
+    """Recognize photos, and write one line for each.
+
+    Exit status: 0; 1 if photos failed; 2 for wrong usage.
+    """
+    with _errors():
+        from carlens.cli.local_service import local_service
+        from carlens.cli.predict import Job, predict
+        from carlens.cli.task import Task
+
+        if not local:
+            raise WrongUsage("Say where to recognize: --local.")
+        options = {
+            "confidence": confidence,
+            "classes": classes,
+            "top_k": top_k,
+            "max_objects": max_objects,
+            "slices": slices,
+        }
+        given = {name: str(value) for name, value in options.items() if value is not None}
+        job = Job(
+            inputs=tuple(inputs),
+            task=Task(operation.value, given),
+            out=out,
+            annotate=annotate,
+            retry_failed=retry_failed,
+            quiet=quiet,
+        )
+        status = predict(job, local_service(job, workers))
+    raise typer.Exit(status)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turn the errors of the command into messages and exit statuses."""
+    try:
+        yield
+    except WrongUsage as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
+    except Stopped as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
