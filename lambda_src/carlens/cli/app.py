@@ -31,7 +31,7 @@ class _Operation(StrEnum):
 
 _Workers = Annotated[
     int | None,
-    typer.Option(min=1, max=256, help="Worker processes; the default is one for each core."),
+    typer.Option(min=1, max=64, help="Worker processes; the default is one for each core."),
 ]
 
 
@@ -121,6 +121,49 @@ def predict(
         )
         status = predict(job, local_service(job, workers))
     raise typer.Exit(status)
+
+
+@app.command()
+def names(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.csv", help="A file with makes and models.", exists=True)
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; without it, standard output.")
+    ] = None,
+    table: Annotated[str, typer.Option(help="The catalog table to match to.")] = "europe",
+    top_k: Annotated[int, typer.Option(min=1, max=20, help="Matches for each row.")] = 1,
+) -> None:
+    """Match the makes and models of a CSV file to the catalog."""
+    with _errors():
+        from carlens.cli.names import match_file, match_here
+
+        match_file(file, out, top_k, match_here(table, top_k))
+
+
+@app.command()
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything, as JSON.")] = False,
+) -> None:
+    """List the models on this computer; a star marks those in use."""
+    with _errors():
+        from carlens.cli import models
+
+        found, used = models.models_here()
+        print(models.as_json(found) if as_json else models.as_table(found, used))
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free port.")] = 8000,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    workers: _Workers = None,
+) -> None:
+    """Serve the API and its page on this computer."""
+    from carlens.local.__main__ import main
+
+    count = [] if workers is None else ["--workers", str(workers)]
+    main(["--port", str(port), "--host", host, *count])
 
 
 @contextmanager

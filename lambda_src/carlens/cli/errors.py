@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carlens.errors import PictureError
+from dataclasses import dataclass
 
 
 class WrongUsage(Exception):
@@ -13,13 +13,16 @@ class Stopped(Exception):
     """The run cannot go on; the exit status is 1."""
 
 
-class FileUnreadable(PictureError):
-    """The file of a picture cannot be read."""
+@dataclass(frozen=True)
+class Problem:
+    """Why a picture failed before it was recognized.
 
-    code = "file_unreadable"
+    Attributes
+    ----------
+    code : str
+        A code of the API, or `file_unreadable`.
+    message : str
+    """
 
-
-class WorkerCrashed(PictureError):
-    """A picture ended the process that was reading it."""
-
-    code = "internal_error"
+    code: str
+    message: str

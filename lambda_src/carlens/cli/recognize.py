@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from carlens.cli.errors import FileUnreadable, WrongUsage
+from carlens.cli.errors import Problem, WrongUsage
 from carlens.cli.task import Task
 from carlens.config import NO_CLASSIFIER, Config
-from carlens.errors import InvalidParameter, PictureError, PictureTooLarge
+from carlens.errors import InvalidParameter, PictureTooLarge
 from carlens.http.query import read_parameters
 from carlens.http.serializers import image_json, model_versions_json, objects_json, vehicles_json
 from carlens.images.process import configure_process
@@ -67,7 +67,7 @@ class Recognizer:
             manifests["classifier"] = self._bundle.classifier.manifest
         return model_versions_json(manifests)
 
-    def entry(self, name: str, content: bytes | PictureError) -> Json:
+    def entry(self, name: str, content: bytes) -> Json:
         """Return the detailed form of a picture.
 
         Each picture is recognized on its own, so that its result does not depend on others.
@@ -75,8 +75,8 @@ class Recognizer:
         Parameters
         ----------
         name : str
-        content : bytes or PictureError
-            The file, or why it cannot be read.
+        content : bytes
+            The file.
         """
         source = PictureSource("image", name, content)
         [result] = analyze(
@@ -103,13 +103,14 @@ class Recognizer:
             raise WrongUsage(error.message) from error
 
 
-def read_file(path: str, max_bytes: int) -> bytes | PictureError:
+def read_file(path: str, max_bytes: int) -> bytes | Problem:
     """Read a picture, or return why it cannot be read; one that is too large is not read."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - a name may be of bytes that are not UTF-8
             size = os.fstat(file.fileno()).st_size
             if size > max_bytes:
-                return PictureTooLarge(f"The image has {size:,} bytes; the limit is {max_bytes:,}.")
+                message = f"The image has {size:,} bytes; the limit is {max_bytes:,}."
+                return Problem(PictureTooLarge.code, message)
             return file.read()
     except OSError as error:
-        return FileUnreadable(f"The file cannot be read: {error.strerror}.")
+        return Problem("file_unreadable", f"The file cannot be read: {error.strerror}.")

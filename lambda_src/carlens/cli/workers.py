@@ -17,11 +17,11 @@ from queue import Queue
 from types import TracebackType
 from typing import Any, Self
 
-from carlens.cli.errors import Stopped, WorkerCrashed, WrongUsage
+from carlens.cli.errors import Problem, Stopped, WrongUsage
 from carlens.cli.pictures import Picture
 from carlens.cli.task import Task
 from carlens.config import Config
-from carlens.errors import PictureError
+from carlens.errors import InternalError
 from carlens.result_lines import result_line
 
 # A worker has one picture in work and one that it reads meanwhile.
@@ -62,7 +62,7 @@ class _Failed:
     error: Exception
 
 
-def failure(name: str, error: PictureError) -> Answer:
+def failure(name: str, problem: Problem) -> Answer:
     """Return the result of a picture that failed before it was recognized."""
     entry: dict[str, Any] = {
         "field": "image",
@@ -70,7 +70,7 @@ def failure(name: str, error: PictureError) -> Answer:
         "width": None,
         "height": None,
         "objects": [],
-        "error": {"code": error.code, "message": error.message},
+        "error": {"code": problem.code, "message": problem.message},
     }
     return Answer(name, result_line(entry), failed=True)
 
@@ -240,10 +240,8 @@ def _next(again: deque[Picture], following: Iterator[Picture]) -> Picture | None
 
 
 def _crashed(picture: Picture, status: str) -> Answer:
-    error = WorkerCrashed(
-        f"The process that read this picture ended ({status}); it may lack memory."
-    )
-    return failure(picture.name, error)
+    message = f"The process that read this picture ended ({status}); it may lack memory."
+    return failure(picture.name, Problem(InternalError.code, message))
 
 
 def _work(connection: Connection, config: Config, task: Task, annotate: Path | None) -> None:
@@ -258,7 +256,7 @@ def _work(connection: Connection, config: Config, task: Task, annotate: Path | N
         connection.send(_Failed(error))
         return
     connection.send(_Ready(recognizer.models))
-    waiting: Queue[tuple[Picture, Any]] = Queue(maxsize=1)
+    waiting: Queue[tuple[Picture, bytes | Problem]] = Queue(maxsize=1)
 
     def read() -> None:
         while True:
@@ -271,8 +269,11 @@ def _work(connection: Connection, config: Config, task: Task, annotate: Path | N
     threading.Thread(target=read, daemon=True).start()
     while True:
         picture, content = waiting.get()
+        if isinstance(content, Problem):
+            connection.send(failure(picture.name, content))
+            continue
         entry = recognizer.entry(picture.name, content)
-        if annotate is not None and isinstance(content, bytes):
+        if annotate is not None:
             from carlens.cli.annotate import annotate_picture  # few runs need it
 
             try:
@@ -280,5 +281,5 @@ def _work(connection: Connection, config: Config, task: Task, annotate: Path | N
             except OSError as error:
                 connection.send(_Failed(Stopped(f"{annotate} cannot be written: {error}.")))
                 return
-        answer = Answer(picture.name, result_line(entry), failed=entry["error"] is not None)
-        connection.send(answer)
+        failed = entry["error"] is not None
+        connection.send(Answer(picture.name, result_line(entry), failed))

@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 
-from carlens.cli.errors import Stopped, WrongUsage
+from carlens.cli.errors import Problem, Stopped, WrongUsage
 from carlens.cli.pictures import Picture
 from carlens.cli.predict import Job, predict
 from carlens.cli.task import Task
 from carlens.cli.workers import Answer, failure
-from carlens.errors import NotAnImage
 from carlens.result_lines import result_line
 
 TASK = Task("predict", {})
@@ -42,7 +41,7 @@ class Service:
 
 def answer(name: str) -> Answer:
     if "bad" in name:
-        return failure(name, NotAnImage("Not an image."))
+        return failure(name, Problem("not_an_image", "Not an image."))
     entry = {"field": "image", "name": name, "width": 4, "height": 3, "objects": []}
     return Answer(name, result_line({**entry, "error": None}), failed=False)
 
