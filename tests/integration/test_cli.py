@@ -18,7 +18,9 @@ from PIL import Image
 from tests.integration.test_answers import SKODA_CAR, assert_near
 from tests.support import PASSAT, SKODA
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "lambda_src")}
+ROOT = Path(__file__).parents[2]
+CODE = (str(ROOT / "lambda_src"), str(ROOT / "clients" / "python"))
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(CODE)}
 # Fast, and for small pictures as good.
 QUICK = ("--local", "--slices", "1", "--workers", "2")
 
@@ -98,7 +100,7 @@ def test_a_line_is_the_entry_of_the_detailed_form(tmp_path: Path) -> None:
     )
     assert list(skoda) == ["field", "name", "width", "height", "objects", "error"]
     assert (skoda["name"], passat["name"]) == (str(SKODA), str(PASSAT))
-    [car] = skoda["objects"]
+    car = skoda["objects"][0]
     assert_near((car["x1"], car["y1"], car["x2"], car["y2"]), SKODA_CAR)
     assert list(car["make"]) == ["name", "prob", "certain"]
 
