@@ -96,7 +96,8 @@ def measure(pictures: Sequence[Picture], size: int | None, connection: Connectio
         with_workers(size, pictures, theirs)
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     peak = max(resource.getrusage(kind).ru_maxrss for kind in kinds) / 1024
-    connection.send(Run(len(pictures), *ours.recv(), peak))
+    seconds, cpu = ours.recv()
+    connection.send(Run(len(pictures), seconds, cpu, peak))
 
 
 def run(pictures: Sequence[Picture], size: int | None) -> Run:

@@ -11,10 +11,12 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
+from tests.integration.serving import wait_until
 from tests.integration.test_answers import SKODA_CAR, assert_near
 from tests.support import PASSAT, SKODA
 
@@ -207,6 +209,76 @@ def test_ctrl_c_stops_the_run_and_its_workers(photos: Path, tmp_path: Path) -> N
     assert process.returncode == 130
     assert "Run the same command to continue" in err
     assert "Traceback" not in err
+
+
+def test_an_api_gives_the_lines_that_this_computer_gives(
+    api: str, photos: Path, undisturbed: list[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "results.jsonl"
+
+    carlens("predict", photos, "--api", api, "--slices", "1", "--out", out, status=1)
+
+    ours, theirs = map(by_name, (undisturbed, lines(out)))
+    assert ours.keys() == theirs.keys()
+    for name, entry in ours.items():
+        assert theirs[name]["error"] == entry["error"]
+        assert list(theirs[name]) == list(entry)
+        assert len(theirs[name]["objects"]) == len(entry["objects"])
+
+
+def test_a_run_with_an_api_that_is_killed_continues(api: str, photos: Path, tmp_path: Path) -> None:
+    command = ("predict", photos, "--api", api, "--slices", "1", "--workers", "1", "--out")
+    undisturbed, out = tmp_path / "undisturbed.jsonl", tmp_path / "results.jsonl"
+    carlens(*command, undisturbed, status=1)
+
+    with start(*command, out) as process:
+        wait_until(lambda: bool(lines(out)) or process.poll() is not None, lambda: "no lines")
+        process.kill()
+        process.communicate()
+    carlens(*command, out, status=1)
+
+    assert sorted(lines(out)) == sorted(lines(undisturbed))
+
+
+def test_a_photo_that_is_too_large_for_an_api_is_scaled_down(api: str, tmp_path: Path) -> None:
+    # Given a photo of more bytes than a request may have
+    large = tmp_path / "large.png"
+    with Image.open(SKODA) as image:
+        noise = Image.effect_noise((3000, 1917), 30).convert("RGB")
+        Image.blend(image.convert("RGB").resize(noise.size), noise, 0.2).save(large)
+    assert large.stat().st_size > 10_000_000
+
+    out, _ = carlens("predict", large, "--api", api, "--quiet")
+
+    entry = json.loads(out)
+    assert (entry["width"], entry["height"], entry["error"]) == (3000, 1917, None)
+    car = entry["objects"][0]
+    scale = 3000 / 518
+    assert_near(tuple(round(car[side] / scale) for side in ("x1", "y1", "x2", "y2")), SKODA_CAR)
+
+
+def test_models_and_names_of_an_api(api: str, tmp_path: Path) -> None:
+    file = tmp_path / "cars.csv"
+    file.write_text("make,model\nreneau,clioRT\n")
+
+    listed, _ = carlens("models", "--api", api)
+    matched, _ = carlens("names", file, "--api", api, "--top-k", "2")
+    here, _ = carlens("names", file, "--top-k", "2")
+
+    assert listed.count("*") == 2
+    assert matched == here
+    _, err = carlens("names", file, "--api", api, "--table", "mars", status=2)
+    assert "the tables are europe" in err
+
+
+def test_an_api_that_is_not_there_is_status_1() -> None:
+    _, err = carlens("models", "--api", "http://127.0.0.1:9", status=1)
+
+    assert err.startswith("Error: http://127.0.0.1:9/models could not be reached")
+
+
+def by_name(found: list[str]) -> dict[str, dict[str, Any]]:
+    return {entry["name"]: entry for entry in map(json.loads, found)}
 
 
 def test_formats_and_annotated_pictures(tmp_path: Path) -> None:

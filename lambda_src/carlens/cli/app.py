@@ -7,12 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from carlens import __version__
 from carlens.cli.errors import Stopped, WrongUsage
+
+if TYPE_CHECKING:
+    from carlens.cli.predict import Job, OpenService
+
+# At the same time, with an API.
+_REQUESTS = 4
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,6 +38,14 @@ class _Operation(StrEnum):
 _Workers = Annotated[
     int | None,
     typer.Option(min=1, max=64, help="Worker processes; the default is one for each core."),
+]
+_Api = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="CARLENS_API",
+        help="The address of an API. Its key is read from CARLENS_API_KEY.",
+    ),
 ]
 
 
@@ -60,6 +74,7 @@ def predict(
             "continued. Without it, lines go to standard output."
         ),
     ] = None,
+    api: _Api = None,
     local: Annotated[
         bool, typer.Option("--local", help="Recognize on this computer, without a server.")
     ] = False,
@@ -86,7 +101,15 @@ def predict(
         Path | None,
         typer.Option(metavar="FOLDER", help="Where to write photos with boxes and names."),
     ] = None,
-    workers: _Workers = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=64,
+            help="Worker processes, by default one for each core; or with --api requests at the "
+            "same time, by default 4.",
+        ),
+    ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try again the photos that failed before.")
     ] = False,
@@ -97,12 +120,9 @@ def predict(
     Exit status: 0; 1 if photos failed; 2 for wrong usage.
     """
     with _errors():
-        from carlens.cli.local_service import local_service
         from carlens.cli.predict import Job, predict
         from carlens.cli.task import Task
 
-        if not local:
-            raise WrongUsage("Say where to recognize: --local.")
         options = {
             "confidence": confidence,
             "classes": classes,
@@ -119,7 +139,7 @@ def predict(
             retry_failed=retry_failed,
             quiet=quiet,
         )
-        status = predict(job, local_service(job, workers))
+        status = predict(job, _service(job, api, workers, local=local))
     raise typer.Exit(status)
 
 
@@ -131,25 +151,28 @@ def names(
     out: Annotated[
         Path | None, typer.Option(help="The file to write; without it, standard output.")
     ] = None,
+    api: _Api = None,
     table: Annotated[str, typer.Option(help="The catalog table to match to.")] = "europe",
     top_k: Annotated[int, typer.Option(min=1, max=20, help="Matches for each row.")] = 1,
 ) -> None:
     """Match the makes and models of a CSV file to the catalog."""
     with _errors():
-        from carlens.cli.names import match_file, match_here
+        from carlens.cli.names import match_file, match_here, match_there
 
-        match_file(file, out, top_k, match_here(table, top_k))
+        match = match_there(api, table, top_k) if api else match_here(table, top_k)
+        match_file(file, out, top_k, match)
 
 
 @app.command()
 def models(
+    api: _Api = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything, as JSON.")] = False,
 ) -> None:
-    """List the models on this computer; a star marks those in use."""
+    """List the models of an API or of this computer; a star marks those in use."""
     with _errors():
         from carlens.cli import models
 
-        found, used = models.models_here()
+        found, used = models.models_there(api) if api else models.models_here()
         print(models.as_json(found) if as_json else models.as_table(found, used))
 
 
@@ -164,6 +187,18 @@ def serve(
 
     count = [] if workers is None else ["--workers", str(workers)]
     main(["--port", str(port), "--host", host, *count])
+
+
+def _service(job: Job, api: str | None, workers: int | None, *, local: bool) -> OpenService:
+    if local:  # even if CARLENS_API is set
+        from carlens.cli.local_service import local_service
+
+        return local_service(job, workers)
+    if api is None:
+        raise WrongUsage("Name the address of an API, --api URL, or use this computer, --local.")
+    from carlens.cli.remote_service import remote_service
+
+    return remote_service(job, api, workers or _REQUESTS)
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,23 @@ def models_here() -> tuple[list[Json], set[str]]:
             if name in used:
                 raise WrongUsage(f"{error}.") from error
     return found, used
+
+
+def models_there(url: str) -> tuple[list[Json], set[str]]:
+    """Return the models of an API, all of which are in use.
+
+    Raises
+    ------
+    Stopped
+        The API cannot be reached, or refuses the request.
+    """
+    from carlens.cli.remote_service import api_errors
+    from carlens_client import Client
+
+    with api_errors(), Client(url, api_key=os.environ.get("CARLENS_API_KEY")) as client:
+        found = client.models()
+    models = [asdict(one) for one in (found.detector, found.classifier) if one is not None]
+    return list(models), {model["name"] for model in models}
 
 
 def as_json(models: Iterable[Json]) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from carlens.catalog.matcher import Match
+from carlens.catalog.tables import Entry
 from carlens.cli.errors import WrongUsage
 from carlens.cli.results_file import replace_file
 from carlens.config import Config
@@ -82,3 +85,27 @@ def match_here(table: str, top_k: int) -> MatchPairs:
     except (CarlensError, ValueError) as error:
         raise WrongUsage(str(error)) from error
     return lambda pairs: match_names(matcher, pairs, top_k, Deadline(math.inf))
+
+
+def match_there(url: str, table: str, top_k: int) -> MatchPairs:
+    """Return the matcher of a table of an API."""
+    from carlens.cli.remote_service import api_errors
+    from carlens_client import Client, NotFound
+
+    def match(pairs: Pairs) -> list[Match]:
+        with api_errors(), Client(url, api_key=os.environ.get("CARLENS_API_KEY")) as client:
+            try:
+                return list(map(_match, client.norm_rows(pairs, table=table, top_k=top_k)))
+            except NotFound as error:
+                names = ", ".join(client.tables())
+                raise WrongUsage(f"No table {table!r}; the tables are {names}.") from error
+
+    return match
+
+
+def _match(found: Any) -> Match:
+    """Return a match of the client as one of the catalog."""
+    alternatives = tuple((Entry(each.make, each.model), each.score) for each in found.alternatives)
+    return Match(
+        found.make, found.model, found.score_make, found.score_model, found.score, alternatives
+    )

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from carlens.cli.annotate_paths import annotated_path, may_write
+from carlens.cli.answers import Answer
 from carlens.cli.errors import Stopped, WrongUsage
 from carlens.cli.pictures import Found, Picture, find_pictures
 from carlens.cli.progress import Count, showing
 from carlens.cli.results_file import ResultsFile, StandardOutput, check_settings, kept_settings
 from carlens.cli.task import Task
-from carlens.cli.workers import Answer
 
 SUFFIXES = (".jsonl", ".csv", ".json")
 

@@ -17,6 +17,7 @@ from queue import Queue
 from types import TracebackType
 from typing import Any, Self
 
+from carlens.cli.answers import Answer, failure
 from carlens.cli.errors import Problem, Stopped, WrongUsage
 from carlens.cli.pictures import Picture
 from carlens.cli.task import Task
@@ -31,24 +32,6 @@ _ATTEMPTS = 2
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The result of a picture.
-
-    Attributes
-    ----------
-    name : str
-        That of the picture.
-    line : str
-        Its line in the results file.
-    failed : bool
-    """
-
-    name: str
-    line: str
-    failed: bool
-
-
-@dataclass(frozen=True)
 class _Ready:
     """A worker has loaded the models."""
 
@@ -60,19 +43,6 @@ class _Failed:
     """A worker cannot go on, and neither can the others."""
 
     error: Exception
-
-
-def failure(name: str, problem: Problem) -> Answer:
-    """Return the result of a picture that failed before it was recognized."""
-    entry: dict[str, Any] = {
-        "field": "image",
-        "name": name,
-        "width": None,
-        "height": None,
-        "objects": [],
-        "error": {"code": problem.code, "message": problem.message},
-    }
-    return Answer(name, result_line(entry), failed=True)
 
 
 class Workers:

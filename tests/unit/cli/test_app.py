@@ -93,4 +93,4 @@ def test_predict_says_where_it_can_run() -> None:
     result = run("predict", ".")
 
     assert result.exit_code == 2
-    assert "--local" in result.stderr
+    assert "--api URL, or use this computer, --local" in result.stderr

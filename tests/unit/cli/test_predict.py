@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from carlens.cli.answers import Answer, failure
 from carlens.cli.errors import Problem, Stopped, WrongUsage
 from carlens.cli.pictures import Picture
 from carlens.cli.predict import Job, predict
 from carlens.cli.task import Task
-from carlens.cli.workers import Answer, failure
 from carlens.result_lines import result_line
 
 TASK = Task("predict", {})
