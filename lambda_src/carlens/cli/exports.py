@@ -15,12 +15,14 @@ from carlens.http.catalog_bodies import plain_cells
 
 Entry = Mapping[str, Any]
 
+# The page's CSV has the same columns, and an index.
 COLUMNS = (
-    *("name", "width", "height", "class_name", "confidence", "x1", "y1", "x2", "y2"),
-    *("display", "certain", "make", "make_prob", "make_certain"),
-    *("model", "model_prob", "model_certain", "first_name", "first_prob"),
-    *("error", "message"),
+    *("picture", "width", "height", "x1", "y1", "x2", "y2", "class", "confidence"),
+    *("display", "certain", "make", "make_probability", "make_certain"),
+    *("model", "model_probability", "model_certain", "name", "probability", "error", "message"),
 )
+# Tells Excel that the file is UTF-8.
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 def export(results: Path, target: Path) -> None:
@@ -66,17 +68,13 @@ def as_csv(entries: Iterable[Entry]) -> Iterator[str]:
 
     A picture without objects, or that failed, has one row too.
     """
-    yield _csv_row(COLUMNS)
+    yield _BYTE_ORDER_MARK + _csv_row(COLUMNS)
     for entry in entries:
         error = entry["error"] or {}
-        picture = {
-            **{name: entry[name] for name in ("name", "width", "height")},
-            "error": error.get("code"),
-            "message": error.get("message"),
-        }
+        picture = (entry["name"], entry["width"], entry["height"])
         for found in entry["objects"] or [{}]:
-            row = {**found, **picture, **_names(found)}
-            yield _csv_row([row.get(column) for column in COLUMNS])
+            cells = (*picture, *_object_cells(found), error.get("code"), error.get("message"))
+            yield _csv_row(cells)
 
 
 def as_coco(entries: Iterable[Entry]) -> Iterator[str]:
@@ -119,15 +117,14 @@ class _Good:
         return (entry for entry in self._entries if entry["error"] is None)
 
 
-def _names(found: Entry) -> dict[str, Any]:
-    names: dict[str, Any] = {}
+def _object_cells(found: Entry) -> Iterator[Any]:
+    for name in ("x1", "y1", "x2", "y2", "class_name", "confidence", "display", "certain"):
+        yield found.get(name)
     for level in ("make", "model"):
         known = found.get(level) or {}
-        names[level] = known.get("name")
-        names[f"{level}_prob"], names[f"{level}_certain"] = known.get("prob"), known.get("certain")
-    names["first_name"] = next(iter(found.get("pred", ())), None)
-    names["first_prob"] = next(iter(found.get("prob", ())), None)
-    return names
+        yield from (known.get(name) for name in ("name", "prob", "certain"))
+    for name in ("pred", "prob"):
+        yield next(iter(found.get(name, ())), None)
 
 
 def _csv_row(cells: Iterable[Any]) -> str:

@@ -67,20 +67,21 @@ def exported(tmp_path: Path, suffix: str, *entries: dict[str, Any]) -> str:
 
 
 def rows(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text, newline="")))
+    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
 
 
 def test_csv_has_a_row_for_each_object(tmp_path: Path) -> None:
     text = exported(tmp_path, ".csv", entry("b.jpg", CAR, BUS), entry("a.jpg"))
 
     first, car, bus = rows(text)
+    assert text.startswith("\ufeffpicture,width")
     assert tuple(first) == COLUMNS
-    assert (first["name"], first["width"], first["class_name"]) == ("a.jpg", "200", "")
-    assert (car["name"], car["x2"], car["confidence"]) == ("b.jpg", "110", "0.9")
+    assert (first["picture"], first["width"], first["class"]) == ("a.jpg", "200", "")
+    assert (car["picture"], car["x2"], car["confidence"]) == ("b.jpg", "110", "0.9")
     assert (car["display"], car["certain"], car["make"]) == ("Škoda Citigo", "true", "Škoda")
-    assert (car["model_prob"], car["model_certain"]) == ("0.8", "true")
-    assert (car["first_name"], car["first_prob"]) == ("Škoda Citigo 2012", "0.8")
-    assert (bus["display"], bus["certain"], bus["make"], bus["first_name"]) == (
+    assert (car["model_probability"], car["model_certain"]) == ("0.8", "true")
+    assert (car["name"], car["probability"]) == ("Škoda Citigo 2012", "0.8")
+    assert (bus["display"], bus["certain"], bus["make"], bus["name"]) == (
         *("bus", "false"),
         *("", ""),
     )
@@ -89,14 +90,14 @@ def test_csv_has_a_row_for_each_object(tmp_path: Path) -> None:
 def test_csv_has_the_error_of_a_picture(tmp_path: Path) -> None:
     [row] = rows(exported(tmp_path, ".csv", entry("a.jpg", error="not_an_image")))
 
-    assert (row["name"], row["width"]) == ("a.jpg", "")
+    assert (row["picture"], row["width"]) == ("a.jpg", "")
     assert (row["error"], row["message"]) == ("not_an_image", "It is not.")
 
 
 def test_a_name_in_csv_is_not_a_formula(tmp_path: Path) -> None:
     [row] = rows(exported(tmp_path, ".csv", entry("=cmd()|a.jpg")))
 
-    assert row["name"] == "'=cmd()|a.jpg"
+    assert row["picture"] == "'=cmd()|a.jpg"
 
 
 def test_coco_has_images_annotations_and_categories(tmp_path: Path) -> None:

@@ -149,8 +149,8 @@ def test_csv_is_written_at_the_end_from_lines(job: Job, tmp_path: Path) -> None:
 
     assert run(as_csv) == 0
 
-    with (tmp_path / "r.csv").open(newline="") as file:
-        assert [row["name"] for row in csv.DictReader(file)] == ["a.jpg", "b.jpg", "c.jpg"]
+    with (tmp_path / "r.csv").open(newline="", encoding="utf-8-sig") as file:
+        assert [row["picture"] for row in csv.DictReader(file)] == ["a.jpg", "b.jpg", "c.jpg"]
     assert len(lines(job)) == 3
 
 
