@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +20,7 @@ from PIL import Image
 
 from tests.integration.serving import wait_until
 from tests.integration.test_answers import SKODA_CAR, assert_near
-from tests.support import PASSAT, SKODA
+from tests.support import PASSAT, SKODA, missing
 
 ROOT = Path(__file__).parents[2]
 CODE = (str(ROOT / "lambda_src"), str(ROOT / "clients" / "python"))
@@ -323,3 +325,55 @@ def test_help_imports_neither_models_nor_rich() -> None:
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "typer" in imported
     assert not imported & {"numpy", "onnxruntime", "cv2", "PIL", "rich", "httpx", "yaml"}
+
+
+EXAMPLES = [
+    line.strip()
+    for line in (ROOT / "docs" / "cli.md").read_text("utf-8").splitlines()
+    if line.startswith("    ") and "carlens " in line
+]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with photos, a file of names and the command."""
+    folder = tmp_path_factory.mktemp("docs")
+    (folder / "photos" / "sub").mkdir(parents=True)
+    with Image.open(SKODA) as image:
+        image.convert("RGB").save(folder / "photos" / "a.jpg")
+        image.save(folder / "photos" / "sub" / "b.png")
+    (folder / "fleet.csv").write_text("make,model\nreneau,clioRT\n")
+    command = folder / "bin" / "carlens"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m carlens.cli "$@"\n')
+    command.chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_examples_of_the_documentation_work(example: str, workplace: Path, api: str) -> None:
+    if "jq" in example and shutil.which("jq") is None:
+        missing("jq is not installed")
+    path = f"{workplace / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    command = ["bash", "-o", "pipefail", "-c", example.replace("http://127.0.0.1:8000", api)]
+
+    done = subprocess.run(
+        command,
+        cwd=workplace,
+        env={**ENVIRONMENT, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    for name in re.findall(r"--(?:out|annotate) (\S+)", example):
+        written = workplace / name
+        assert any(written.iterdir()) if written.is_dir() else written.stat().st_size
+
+
+def test_the_documentation_has_examples() -> None:
+    commands = {word for example in EXAMPLES for word in re.findall(r"carlens (\w+)", example)}
+
+    assert {"predict", "names", "models"} <= commands
