@@ -13,7 +13,8 @@ INSTALL := $(UV) pip install --python $(PY)
 PYTEST := $(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 TORCH = $(shell sed -n 's/^full = .*"\(torch[^"]*\)".*/\1/p' pyproject.toml)
 SLOW_TESTS_NEED := torch $(VENV)/.sam node_modules/.ready build/tools/.localstack build/tools/.ready
-LOCK := $(UV) pip compile --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+LOCK := $(UV) pip compile --generate-hashes --no-emit-index-url --no-emit-package carlens-client \
+	--custom-compile-command "make lock" \
 	$(if $(UPGRADE),--upgrade)
 export PYTHONPATH := lambda_src
 # Python compiles what is imported, once. Compiling everything that is installed takes a minute.
@@ -84,8 +85,9 @@ destroy: $(VENV)/.ready node_modules/.ready ## Remove Carlens from AWS; for prod
 bench: build/bench/.ready ## Measure speed, memory and cost against a lower bound and other servers (15 minutes)
 	@build/bench/bin/python -m benchmarks.speed
 
-wheel: $(VENV)/.serve ## Build the package into dist/
+wheel: $(VENV)/.serve ## Build the package and the Python client into dist/
 	@$(UV) build --wheel --out-dir dist
+	@$(UV) build --wheel --out-dir dist clients/python
 	@ls -1 dist/*.whl
 
 # The first two locks serve Python 3.11 to 3.13 on any platform; the two for emulating AWS serve
@@ -163,10 +165,12 @@ $(VENV)/.full: $(VENV)/.teach
 		$(PY) -m pip install --disable-pip-version-check '$(TORCH)'
 	@touch $@
 
-# A part of requirements.txt: the project's own dependencies, in the versions locked there.
-$(VENV)/.serve: $(VENV)/bin/uv pyproject.toml requirements.txt
+# A part of requirements.txt: the project's own dependencies, in the versions locked there. The
+# Python client and the command $(VENV)/bin/carlens are installed from their source, editable.
+$(VENV)/.serve: $(VENV)/bin/uv pyproject.toml clients/python/pyproject.toml requirements.txt
 	@echo "Installing Carlens into $(VENV)"
-	@$(INSTALL) -r pyproject.toml -c requirements.txt
+	@$(INSTALL) -r pyproject.toml --extra cli --editable clients/python -c requirements.txt
+	@$(INSTALL) --no-deps --editable .
 	@touch $@
 
 $(VENV)/bin/uv:

@@ -107,14 +107,16 @@ def test_its_metadata_has_the_version_the_license_and_the_extras(wheel: Path) ->
     assert metadata["Version"] == carlens.__version__
     assert metadata["License-Expression"] == "Apache-2.0"
     assert licenses == {f"{folder}/licenses/LICENSE", f"{folder}/licenses/NOTICE"}
-    assert set(metadata.get_all("Provides-Extra", [])) == {"aws", "dev", "full", "teach"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"aws", "cli", "dev", "full", "teach"}
 
 
-def test_the_wheel_installs_no_module_outside_the_package(python: Path) -> None:
+def test_the_wheel_installs_the_command_and_no_module_outside_the_package(python: Path) -> None:
     listing = "import importlib.metadata as m; print(*m.files('carlens'), sep='\\n')"
 
-    files = run(python, "-I", "-c", listing).split()
+    files = set(run(python, "-I", "-c", listing).split())
 
+    assert "../../../bin/carlens" in files
+    files.remove("../../../bin/carlens")
     assert {name.split("/")[0] for name in files} == {
         "carlens",
         f"carlens-{carlens.__version__}.dist-info",

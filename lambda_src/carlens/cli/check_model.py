@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
+from carlens.cli.drawing import draw_boxes
 from carlens.config import Config, default_models
 from carlens.errors import PictureError
 from carlens.images.decoder import read_pixels
@@ -31,7 +32,6 @@ from carlens.vision.detector import Detection, DetectOptions, Detector
 _PACKAGE = Path(__file__).resolve().parents[1]
 _EXAMPLE = _PACKAGE / "web" / "assets" / "unknown.webp"
 _PICTURES = Path("build", "check")
-_COLOR = (255, 0, 80)
 
 # The first bytes of files that are taken for models.
 _KINDS = {
@@ -240,16 +240,13 @@ def _options(manifest: Manifest) -> DetectOptions:
 
 
 def _draw(pixels: Pixels, objects: Sequence[Detection]) -> Image.Image:
-    image = Image.fromarray(pixels)
-    draw = ImageDraw.Draw(image)
-    line = max(1, max(image.size) // 300)
-    for one in objects:
-        draw.rectangle((one.x1, one.y1, one.x2, one.y2), outline=_COLOR, width=line)
-        text = f"{one.class_name} {one.confidence:.2f}"
-        at = (one.x1 + 2 * line, one.y1 + 2 * line)
-        draw.rectangle(draw.textbbox(at, text), fill=_COLOR)
-        draw.text(at, text, fill=(255, 255, 255))
-    return image
+    return draw_boxes(
+        pixels,
+        [
+            ((one.x1, one.y1, one.x2, one.y2), f"{one.class_name} {one.confidence:.2f}")
+            for one in objects
+        ],
+    )
 
 
 def _limits() -> Limits:

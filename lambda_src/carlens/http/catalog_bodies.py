@@ -74,9 +74,9 @@ def read_rows(request: Request) -> Rows:
     content_type = request.headers.get("content-type", "")
     kind = media_type(content_type)
     if kind == "multipart/form-data":
-        rows = _from_csv(_file_of(request.body, content_type))
+        rows = read_csv_rows(_file_of(request.body, content_type))
     elif kind in _CSV_TYPES:
-        rows = _from_csv(request.body)
+        rows = read_csv_rows(request.body)
     elif kind == "application/json":
         rows = _from_json(request.body)
     else:
@@ -114,16 +114,16 @@ def write_csv(file: CsvFile, matches: Iterable[Match], *, french: bool, top_k: i
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=file.delimiter, lineterminator="\r\n")
     if file.header:
-        writer.writerow([*_plain(file.first_row, width), *added])
+        writer.writerow([*plain_cells(file.first_row, width), *added])
     for (_, sent), match in zip(file.rows, matches, strict=True):
         found = [match.make, match.model, str(match.score)]
         for entry, score in match.alternatives:
             found += [entry.make, entry.model, str(score)]
-        writer.writerow([*_plain(sent, width), *_plain(found, len(added))])
+        writer.writerow([*plain_cells(sent, width), *plain_cells(found, len(added))])
     return buffer.getvalue()
 
 
-def _plain(cells: Sequence[str], width: int) -> list[str]:
+def plain_cells(cells: Sequence[str], width: int) -> list[str]:
     """Return `width` cells, none of which is a formula."""
     # Most cells start with a letter or digit, which is found faster than the pattern fails.
     plain = [
@@ -176,13 +176,22 @@ def _file_of(body: bytes, content_type: str) -> bytes:
     return files[0].content
 
 
-def _from_csv(data: bytes) -> Rows:
+def read_csv_rows(data: bytes, max_rows: int = MAX_ROWS) -> Rows:
+    """Read the rows of a CSV file.
+
+    Raises
+    ------
+    MalformedBody
+        The data are not CSV, or their columns are not understood.
+    TooManyRows
+        There are more than `max_rows` rows.
+    """
     try:
-        file = read_csv(data, MAX_ROWS)
+        file = read_csv(data, max_rows)
     except ValueError as error:
         raise MalformedBody(str(error)) from error
-    if len(file.rows) > MAX_ROWS:
-        raise _too_many_rows()
+    if len(file.rows) > max_rows:
+        raise _too_many_rows(max_rows)
     header = file.header
     make, model = header.columns(len(file.first_row)) if header else _unnamed_columns(file)
     pairs = [(_cell(cells, make), _cell(cells, model)) for _, cells in file.rows]
@@ -219,7 +228,7 @@ def _from_json(body: bytes) -> Rows:
     if not isinstance(items, list):
         raise MalformedBody('The JSON body must be a list: [{"make": …, "model": …}, …].')
     if len(items) > MAX_ROWS:
-        raise _too_many_rows()
+        raise _too_many_rows(MAX_ROWS)
     named = (item for item in items if isinstance(item, dict))
     french = in_french(next(named, {}))
     pairs: list[tuple[str, str]] = []
@@ -252,7 +261,7 @@ def _pair(item: Any) -> tuple[str, str] | None:
     return make, model
 
 
-def _too_many_rows() -> TooManyRows:
+def _too_many_rows(max_rows: int) -> TooManyRows:
     return TooManyRows(
-        f"The request has more than {MAX_ROWS:,} rows; split it into several requests."
+        f"The request has more than {max_rows:,} rows; split it into several requests."
     )

@@ -13,8 +13,16 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MIB = 1 << 20
 
 
-def configure_process() -> None:
-    """Set the options of OpenCV, Pillow and glibc; entry points call it once at start."""
+def configure_process(*, threads: int | None = None) -> None:
+    """Set the options of OpenCV, Pillow and glibc; entry points call it once at start.
+
+    Parameters
+    ----------
+    threads : int or None
+        Threads that OpenCV may use; None for one for each CPU.
+    """
+    if threads is not None:
+        cv2.setNumThreads(threads)
     # What decoders report about a client's file goes to the client, not into the log.
     cv2.setLogLevel(0)
     logging.getLogger("PIL").setLevel(logging.CRITICAL)

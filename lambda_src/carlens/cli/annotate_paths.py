@@ -1,0 +1,46 @@
+"""Where pictures with bounding boxes are written."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from carlens.cli.errors import WrongUsage
+
+# By suffix, Pillow's name of the format. Other pictures are written as JPEG.
+FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
+
+
+def annotated_path(folder: Path, name: str) -> Path:
+    """Return where a picture is written, which is always in `folder`.
+
+    The name keeps its suffix if that is one of JPEG, PNG or WebP, and gets `.jpg` if not.
+    """
+    path = PurePosixPath(name)
+    parts = ["_" if part == ".." else part for part in path.parts if part != path.anchor]
+    suffix = "" if path.suffix.lower() in FORMATS else ".jpg"
+    return folder.joinpath(*parts[:-1], f"{parts[-1]}{suffix}")
+
+
+def may_write(folder: Path, root: Path, *, before: str | None) -> None:
+    """Make sure that annotated pictures replace no other files.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are written.
+    root : Path
+        What the names of the pictures are relative to.
+    before : str or None
+        The folder that the run before wrote to.
+
+    Raises
+    ------
+    WrongUsage
+        They might replace others.
+    """
+    if folder.resolve() == root:
+        raise WrongUsage(f"--annotate {folder} would replace the pictures; name another folder.")
+    if folder.exists() and not folder.is_dir():
+        raise WrongUsage(f"--annotate {folder} is not a folder.")
+    if str(folder.resolve()) != before and folder.is_dir() and any(folder.iterdir()):
+        raise WrongUsage(f"--annotate {folder} has files already; name an empty or new folder.")

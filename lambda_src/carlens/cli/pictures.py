@@ -1,0 +1,175 @@
+"""Find the pictures that a command line names."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from carlens.cli.errors import WrongUsage
+
+# What a folder is searched for. A file that is named on the command line may have any suffix.
+SUFFIXES = frozenset(
+    (
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib"),
+        *(".tif", ".tiff", ".heic", ".heif", ".hif", ".avif"),
+    )
+)
+
+_FolderId = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture to recognize.
+
+    Attributes
+    ----------
+    name : str
+        As it stands in the results: the path as given, or relative to the only folder given.
+    path : str
+        Where the file is.
+    """
+
+    name: str
+    path: str
+
+
+@dataclass
+class Found:
+    """The pictures of a command line.
+
+    Attributes
+    ----------
+    root : Path
+        What the names are relative to.
+    pictures : list of Picture
+        Each name once.
+    ignored : int
+        The number of other files in the folders.
+    unreadable : list of str
+        The folders that cannot be read, with the reason.
+    """
+
+    root: Path
+    pictures: list[Picture] = field(default_factory=list)
+    ignored: int = 0
+    unreadable: list[str] = field(default_factory=list)
+
+
+def find_pictures(inputs: Sequence[str], *, leave_out: Path | None = None) -> Found:
+    """Find the pictures in files, folders and globs.
+
+    A folder is searched with its subfolders and links, but without hidden files. Each folder is
+    read once, so that links in a circle end.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        As given on the command line.
+    leave_out : Path or None
+        A folder to skip.
+
+    Raises
+    ------
+    WrongUsage
+        An input does not exist, or cannot be read.
+    """
+    paths = [path for given in inputs for path in _expand(given)]
+    only_folder = len(paths) == 1 and Path(paths[0]).is_dir()
+    found = Found(Path(paths[0]).resolve() if only_folder else Path.cwd())
+    names: set[str] = set()
+    for path in paths:
+        prefix = PurePosixPath("" if only_folder else path)
+        relatives = _walk(path, found, leave_out) if Path(path).is_dir() else ("",)
+        for relative in relatives:
+            name = printable(str(prefix / relative))
+            if name not in names:
+                names.add(name)
+                found.pictures.append(Picture(name, os.path.join(path, relative).rstrip("/")))
+    return found
+
+
+def printable(name: str) -> str:
+    """Return a file name as Unicode, in which a byte that is not UTF-8 is an escape."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _expand(given: str) -> list[str]:
+    """Return the paths that an input names, in alphabetical order."""
+    if given.startswith("s3://"):
+        raise WrongUsage(f"{given}: pictures in S3 need a batch job; see docs/batch.md.")
+    path = Path(given)
+    try:
+        if path.is_dir():
+            os.scandir(path).close()
+        elif path.exists() and not path.is_file():
+            raise WrongUsage(f"{given} is neither a file nor a folder.")
+        elif not path.exists() and not path.is_symlink():
+            if not glob.has_magic(given):
+                raise WrongUsage(f"{given} does not exist.")
+            if not (matches := sorted(glob.glob(given, recursive=True))):
+                raise WrongUsage(f"No file matches {given}.")
+            return matches
+    except OSError as error:
+        raise WrongUsage(f"{given} cannot be read: {error.strerror}.") from error
+    return [given]
+
+
+def _walk(root: str, found: Found, leave_out: Path | None) -> Iterator[str]:
+    """Yield the pictures of a folder, relative to it; count and note the rest in `found`."""
+    seen: set[_FolderId] = set()
+    if leave_out is not None and leave_out.is_dir():
+        seen.add(_folder_id(leave_out))
+    # Linked folders come last: what is in a folder and linked has the name in the folder.
+    folders, linked = deque([""]), deque[str]()
+    while folders or linked:
+        relative = (folders or linked).popleft()
+        folder = os.path.join(root, relative)
+        try:
+            folder_id = _folder_id(folder)
+            if folder_id in seen:
+                continue
+            seen.add(folder_id)
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            found.unreadable.append(f"{printable(folder)}: {error.strerror}")
+            continue
+        for entry in _visible(entries):
+            name = f"{relative}/{entry.name}" if relative else entry.name
+            if _is_folder(entry):
+                (linked if entry.is_symlink() else folders).append(name)
+            elif _is_picture(entry):
+                yield name
+            else:
+                found.ignored += 1
+
+
+def _folder_id(folder: str | Path) -> _FolderId:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
+
+
+def _visible(entries: Iterable[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
+    return (entry for entry in entries if not entry.name.startswith("."))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _is_picture(entry: os.DirEntry[str]) -> bool:
+    """Return whether a file is taken; a broken link is, so that it is reported."""
+    if os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
+        return False
+    try:
+        return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
+    except OSError:
+        return True
