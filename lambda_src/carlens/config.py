@@ -61,6 +61,10 @@ class Config:
         built-in tables and take precedence over them. Empty for none.
     metrics : str
         The CloudWatch namespace of the logged metrics; empty to log none.
+    results : str
+        The bucket that batch jobs write to.
+    plan_photos : int
+        Photos after which a batch job continues its plan in another round.
     version : str
         The version that `/health` reports.
     """
@@ -84,6 +88,8 @@ class Config:
     slices: int | None = None
     tables: str = ""
     metrics: str = ""
+    results: str = ""
+    plan_photos: int = 5_000_000
     version: str = __version__
 
     @classmethod
@@ -123,6 +129,8 @@ class Config:
             slices=_number(env, "SLICES", int, 1, 3),
             tables=text("TABLES", cls.tables),
             metrics=text("METRICS", cls.metrics),
+            results=text("RESULTS", cls.results),
+            plan_photos=number("PLAN_PHOTOS", int, 1, 10**9, cls.plan_photos),
             version=text("VERSION", cls.version),
         )
 

@@ -170,6 +170,18 @@ class UrlFailed(PictureError):
     code = "url_failed"
 
 
+class KeyRefused(PictureError):
+    """The picture with this key must not be read, or cannot be read now."""
+
+    code = "key_refused"
+
+
+class KeyNotFound(PictureError):
+    """There is no picture with this key."""
+
+    code = "key_not_found"
+
+
 class DeadlineExceeded(PictureError):
     """The request ran out of time before this picture was processed."""
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class StorageError(Exception):
@@ -16,6 +20,29 @@ class FileMissing(StorageError):
 
 class FileTooLarge(StorageError):
     """The file has more bytes than the caller allows."""
+
+
+class FileArchived(StorageError):
+    """The file must be restored before it can be read."""
+
+
+class AccessDenied(StorageError):
+    """The storage does not exist, or the function may not read it; trying again does not help."""
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A file in a listing.
+
+    Attributes
+    ----------
+    key : str
+    modified : datetime
+        When it was last written.
+    """
+
+    key: str
+    modified: datetime
 
 
 class Storage(Protocol):

@@ -282,6 +282,8 @@ const FAILURE_TITLES = {
   invalid_base64: "This photo arrived damaged",
   url_refused: "This URL is not allowed",
   url_failed: "This URL could not be fetched",
+  key_refused: "This key is not accepted",
+  key_not_found: "There is no photo with this key",
   deadline_exceeded: "Time ran out before this photo",
 };
 
