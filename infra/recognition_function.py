@@ -7,7 +7,8 @@ from typing import Any
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.api_function import ApiFunction, FunctionProps, SharedProps
+from infra.api_function import ApiFunction
+from infra.function import FunctionProps, SharedProps
 from infra.model_folder import ModelFiles
 from infra.model_stack import MODELS, grant_on_folder
 from infra.settings import Settings
