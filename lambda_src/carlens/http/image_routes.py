@@ -16,7 +16,9 @@ from carlens.http.pictures import read_pictures
 from carlens.http.query import read_parameters, wants_detailed
 from carlens.http.serializers import (
     detailed_json,
+    features_json,
     image_json,
+    limits_json,
     measurement_json,
     model_json,
     objects_json,
@@ -70,9 +72,14 @@ def health(request: Request, context: RequestContext) -> Response:
         "detector": config.detector,
         "classifier": config.classifier if names_vehicles else None,
     }
-    return Response.of_json(
-        {"status": status, "version": config.version, "models": models}, status=http
-    )
+    document = {
+        "status": status,
+        "version": config.version,
+        "models": models,
+        "limits": limits_json(config),
+        "features": features_json(config),
+    }
+    return Response.of_json(document, status=http)
 
 
 def models(request: Request, context: RequestContext) -> Response:
