@@ -14,6 +14,10 @@ class FileMissing(StorageError):
     """There is no such file."""
 
 
+class FileForbidden(StorageError):
+    """The file may not be read. S3 says the same of a missing file if it may not be listed."""
+
+
 class FileTooLarge(StorageError):
     """The file has more bytes than the caller allows."""
 
@@ -44,6 +48,8 @@ class Storage(Protocol):
         ------
         FileMissing
             There is no such file.
+        FileForbidden
+            It may not be read, or there is no such file.
         FileTooLarge
             The file has more than `max_bytes` bytes.
         StorageError

@@ -5,11 +5,13 @@ Time-outs are short: either a client waits, or Lambda's init phase, which lasts 
 
 from __future__ import annotations
 
+import threading
 from contextlib import closing
-from functools import cached_property
 from typing import Any
 
-from carlens.storage import FileMissing, StorageError, check_size
+from carlens.storage import FileForbidden, FileMissing, StorageError, check_size
+
+_ERRORS = {"NoSuchKey": FileMissing, "AccessDenied": FileForbidden}
 
 
 class S3Storage:
@@ -29,7 +31,8 @@ class S3Storage:
         self._bucket, _, prefix = address.removeprefix("s3://").partition("/")
         self._prefix = f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
         self._read_timeout = read_timeout
-        self._given = client
+        self._made = client
+        self._lock = threading.Lock()
 
     def names(self) -> list[str]:
         """List the names of the objects directly below the prefix."""
@@ -54,15 +57,19 @@ class S3Storage:
         except StorageError:
             raise
         except Exception as error:  # botocore and urllib3 share no base class for their errors
-            kind = FileMissing if _error_code(error) == "NoSuchKey" else StorageError
+            kind = _ERRORS.get(_error_code(error), StorageError)
             raise kind(f"cannot read {address}: {error}") from error
 
     def _address(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"
 
-    @cached_property
+    @property
     def _client(self) -> Any:
-        return self._given or make_client(self._read_timeout)
+        # Making a client is not thread-safe, and several threads may read the first files.
+        with self._lock:
+            if self._made is None:
+                self._made = make_client(self._read_timeout)
+            return self._made
 
 
 def make_client(read_timeout: float) -> Any:

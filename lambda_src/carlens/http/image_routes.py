@@ -59,6 +59,13 @@ def size(request: Request, context: RequestContext) -> Response:
     return _measure(request, context, lambda found: found.size)
 
 
+def uploads(request: Request, context: RequestContext) -> Response:
+    """Give out forms with which a client uploads pictures."""
+    from carlens.http.uploads import give_uploads  # only this route pays for the import
+
+    return give_uploads(request, context.app.config)
+
+
 def health(request: Request, context: RequestContext) -> Response:
     """Report whether the function can answer requests."""
     config = context.app.config
@@ -104,7 +111,7 @@ def page(request: Request, context: RequestContext) -> Response:
 
     headers = {
         "Content-Type": "text/html; charset=utf-8",
-        "Content-Security-Policy": web.CONTENT_SECURITY_POLICY,
+        "Content-Security-Policy": web.content_security_policy(context.app.config.uploads_url),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -134,6 +141,7 @@ ROUTES: dispatch.Routes[RecognitionApp] = {
     "/predict": {"POST": predict},
     "/shape": {"POST": shape},
     "/size": {"POST": size},
+    "/uploads": {"POST": uploads},
 }
 
 

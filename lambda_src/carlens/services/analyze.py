@@ -48,7 +48,7 @@ def analyze(
         One for each picture, in order.
     """
     models = app.models()
-    with open_within(sources, app.config, deadline) as readers:
+    with open_within(sources, app, deadline) as readers:
         return process_images(
             (_decoder(reader, app.limits, watch) for reader in readers),
             Pipeline(
