@@ -20,6 +20,9 @@ LABEL = "Parts"
 # parts are completed, and Finish names those that are missing.
 TOLERATED_FAILURES = 10
 
+# The storage would answer the same again.
+_NO_STORAGE = ("BucketMissing", "FileForbidden")
+
 _JOB = {"name.$": "$.name", "input.$": "$.input"}
 _BACKOFF = {"BackoffRate": 2, "MaxDelaySeconds": 60, "JitterStrategy": "FULL"}
 
@@ -67,14 +70,14 @@ def batch_definition(arns: BatchArns, *, concurrency: int) -> dict[str, Any]:
     plan = {
         "Type": "Task",
         "Resource": arns.plan,
-        "Retry": [_never("InvalidInput", "NoPhotos", "AccessDenied"), _retry("States.ALL", 3)],
+        "Retry": [_never("InvalidInput", "NoPhotos", *_NO_STORAGE), _retry("States.ALL", 3)],
         "Next": "Parts",
     }
     process = {
         "Type": "Task",
         "Resource": arns.worker,
         "Retry": [
-            _never("InvalidInput", "PartOutOfTime", "AccessDenied"),
+            _never("InvalidInput", "PartOutOfTime", *_NO_STORAGE),
             # Other jobs use the reserved concurrency; they take minutes.
             _retry("Lambda.TooManyRequestsException", 20),
             _retry("States.ALL", 4),

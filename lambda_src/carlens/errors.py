@@ -171,13 +171,13 @@ class UrlFailed(PictureError):
 
 
 class KeyRefused(PictureError):
-    """The picture with this key must not be read, or cannot be read now."""
+    """The key is not one that this deployment gave out."""
 
     code = "key_refused"
 
 
 class KeyNotFound(PictureError):
-    """There is no picture with this key."""
+    """Nothing can be read under the key."""
 
     code = "key_not_found"
 

@@ -18,6 +18,10 @@ class FileMissing(StorageError):
     """There is no such file."""
 
 
+class FileForbidden(StorageError):
+    """The file may not be read. S3 says the same of a missing file if it may not be listed."""
+
+
 class FileTooLarge(StorageError):
     """The file has more bytes than the caller allows."""
 
@@ -26,8 +30,8 @@ class FileArchived(StorageError):
     """The file must be restored before it can be read."""
 
 
-class AccessDenied(StorageError):
-    """The storage does not exist, or the function may not read it; trying again does not help."""
+class BucketMissing(StorageError):
+    """There is no such bucket."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ class Storage(Protocol):
         ------
         FileMissing
             There is no such file.
+        FileForbidden
+            It may not be read, or there is no such file.
         FileTooLarge
             The file has more than `max_bytes` bytes.
         StorageError

@@ -5,14 +5,16 @@ Time-outs are short: either a client waits, or Lambda's init phase, which lasts 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from functools import cache, cached_property
+from functools import cache
 from typing import IO, Any
 
 from carlens.storage import (
-    AccessDenied,
+    BucketMissing,
     FileArchived,
+    FileForbidden,
     FileMissing,
     ListedFile,
     StorageError,
@@ -20,10 +22,10 @@ from carlens.storage import (
 )
 
 # Other codes are temporary, or unknown.
-_KINDS = {
-    "AccessDenied": AccessDenied,
+_ERRORS = {
+    "AccessDenied": FileForbidden,
     "InvalidObjectState": FileArchived,
-    "NoSuchBucket": AccessDenied,
+    "NoSuchBucket": BucketMissing,
     "NoSuchKey": FileMissing,
 }
 
@@ -45,7 +47,8 @@ class S3Storage:
         self._bucket, _, prefix = address.removeprefix("s3://").partition("/")
         self._prefix = f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
         self._read_timeout = read_timeout
-        self._given = client
+        self._made = client
+        self._lock = threading.Lock()
 
     def names(self) -> list[str]:
         """List the names of the objects directly below the prefix."""
@@ -64,7 +67,7 @@ class S3Storage:
 
         Raises
         ------
-        AccessDenied
+        BucketMissing, FileForbidden
             There is no such bucket, or the function may not list it.
         StorageError
             They cannot be listed for another reason.
@@ -112,15 +115,19 @@ class S3Storage:
             raise self._error("write", key, error) from error
 
     def _error(self, action: str, key: str, error: Exception) -> StorageError:
-        kind = _KINDS.get(_error_code(error), StorageError)
+        kind = _ERRORS.get(_error_code(error), StorageError)
         return kind(f"cannot {action} {self._address(key)}: {error}")
 
     def _address(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"
 
-    @cached_property
+    @property
     def _client(self) -> Any:
-        return self._given or make_client(self._read_timeout)
+        # Making a client is not thread-safe, and several threads may read the first files.
+        with self._lock:
+            if self._made is None:
+                self._made = make_client(self._read_timeout)
+            return self._made
 
 
 def bucket_opener(read_timeout: float) -> Callable[[str], S3Storage]:

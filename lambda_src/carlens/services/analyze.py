@@ -48,7 +48,7 @@ def analyze(
         One for each picture, in order.
     """
     pipeline = make_pipeline(app, parameters, named=named)
-    with open_within(sources, app.config, deadline) as readers:
+    with open_within(sources, app, deadline) as readers:
         return process_images(
             decoders(readers, app.limits, watch),
             pipeline,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +12,9 @@ import pytest
 
 from carlens.aws.s3 import S3Storage, bucket_opener, make_client
 from carlens.storage import (
-    AccessDenied,
+    BucketMissing,
     FileArchived,
+    FileForbidden,
     FileMissing,
     FileTooLarge,
     ListedFile,
@@ -107,15 +110,24 @@ def test_an_object_that_is_too_large_is_not_read() -> None:
     assert [body.closed for body in client.bodies] == [True]
 
 
-@pytest.mark.parametrize("failure", [ClientError("SlowDown"), ConnectionError("no route")])
-def test_a_failure_is_a_storage_error_that_may_be_temporary(failure: Exception) -> None:
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (ClientError("AccessDenied"), FileForbidden),
+        (ClientError("SlowDown"), StorageError),
+        (ConnectionError("no route"), StorageError),
+    ],
+)
+def test_a_failure_is_a_storage_error_that_may_be_temporary(
+    failure: Exception, kind: type[StorageError]
+) -> None:
     client = FakeClient(a__b__file=b"data")
     files = storage(client)
     client.fail = failure
 
     with pytest.raises(StorageError, match=r"cannot read s3://bucket/a/b/file") as caught:
         files.read("file", max_bytes=4)
-    assert type(caught.value) is StorageError
+    assert type(caught.value) is kind
     assert str(failure) in str(caught.value)
     with pytest.raises(StorageError, match=r"cannot list s3://bucket/a/b/: "):
         files.names()
@@ -127,8 +139,8 @@ def test_a_failure_is_a_storage_error_that_may_be_temporary(failure: Exception) 
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        ("AccessDenied", AccessDenied),
-        ("NoSuchBucket", AccessDenied),
+        ("AccessDenied", FileForbidden),
+        ("NoSuchBucket", BucketMissing),
         ("InvalidObjectState", FileArchived),
         ("NoSuchKey", FileMissing),
     ],
@@ -196,3 +208,20 @@ def test_a_client_tries_three_times_with_the_configured_timeouts(
 
     assert (config.connect_timeout, config.read_timeout) == (1, 2.5)
     assert config.retries["total_max_attempts"] == 3
+
+
+def test_threads_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[FakeClient] = []
+
+    def make(_: float) -> FakeClient:
+        time.sleep(0.01)
+        made.append(FakeClient(file=b"data"))
+        return made[-1]
+
+    monkeypatch.setattr("carlens.aws.s3.make_client", make)
+    shared = S3Storage("s3://bucket", read_timeout=1)
+
+    with ThreadPoolExecutor(8) as pool:
+        read = [pool.submit(shared.read, "file", max_bytes=4) for _ in range(8)]
+        assert [future.result() for future in read] == [b"data"] * 8
+    assert len(made) == 1

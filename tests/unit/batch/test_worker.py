@@ -13,7 +13,7 @@ from carlens.config import Config
 from carlens.images.types import Pixels
 from carlens.services.model_bundle import ModelBundle
 from carlens.services.recognition_app import RecognitionApp
-from carlens.storage import AccessDenied, FileArchived, StorageError
+from carlens.storage import FileArchived, FileForbidden, StorageError
 from carlens.timing import Deadline
 from carlens.vision.detector import Detection, DetectOptions
 from tests.fakes import REPOSITORY, FakeApp, FakeClock, FakeDetector
@@ -76,13 +76,14 @@ def test_a_bad_photo_is_a_line_with_its_error() -> None:
 
     # Then
     errors = [line["error"] and line["error"]["code"] for line in lines(results)]
-    assert errors == [None, "not_an_image", "key_not_found", "picture_too_large", "key_refused"]
+    assert errors == [None, "not_an_image", "key_not_found", "picture_too_large", "key_not_found"]
     assert [line["objects"] for line in lines(results)[1:]] == [[]] * 4
-    assert summary["failed"] == dict.fromkeys(sorted(errors[1:]), 1)
+    assert summary["failed"] == {"key_not_found": 2, "not_an_image": 1, "picture_too_large": 1}
+    assert lines(results)[4]["error"]["message"] == "The photo is archived; restore it first."
     assert summary["photos"] == 5
 
 
-@pytest.mark.parametrize("failure", [AccessDenied("no grant"), StorageError("slow down")])
+@pytest.mark.parametrize("failure", [FileForbidden("no grant"), StorageError("slow down")])
 def test_a_bucket_that_cannot_be_read_fails_the_part(failure: StorageError) -> None:
     photos, results = FakeBucket().add("a.png", content=PICTURE), FakeBucket()
     photos.failures["b.png"] = failure

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from carlens import storage
 from carlens.batch import errors
 from carlens.batch.keys import plan_key, results_prefix
 from carlens.batch.plan import Progress
@@ -64,11 +65,15 @@ def test_a_stage_has_batch_jobs_only_if_it_asks_for_them() -> None:
     assert "carlens-prod-batch" in synthesized("prod", **EVERYTHING).templates
 
 
-def test_batch_jobs_do_not_change_the_other_stacks() -> None:
-    switched_on = synthesized("dev", batch="true", photo_buckets="photos")
+def test_the_api_says_that_there_are_batch_jobs_and_its_roles_stay_the_same() -> None:
+    on, off = synthesized("dev", batch="true", photo_buckets="photos"), synthesized("dev")
 
-    assert switched_on.api == synthesized("dev").api
-    assert switched_on.models == synthesized("dev").models
+    assert on.models == off.models
+    assert of_type(on.api, "AWS::IAM::Role") == of_type(off.api, "AWS::IAM::Role")
+    ours, theirs = (
+        function(stage)["Properties"]["Environment"]["Variables"] for stage in (on, off)
+    )
+    assert ours == {**theirs, "CARLENS_BATCH": "yes"}
 
 
 def test_models_are_in_place_before_a_job_starts(everything: Stage) -> None:
@@ -135,7 +140,7 @@ def test_failures_are_retried_with_backoff_unless_they_would_repeat(
 ) -> None:
     states = definition["States"]
     process = states["Parts"]["ItemProcessor"]["States"]["Process"]
-    known = {*vars(errors), "AccessDenied"}
+    known = {*vars(errors), *vars(storage)}
     for task in (states["Plan"], process, states["Finish"]):
         never, *again = task["Retry"]
         assert never["MaxAttempts"] == 0
