@@ -91,7 +91,6 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
                 models=models,
                 bucket_name=model_stack.bucket_name,
             ),
-            termination_protection=settings.removal == "retain",
             **stack,
         )
         batch_stack.add_stack_dependency(model_stack)
