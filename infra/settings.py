@@ -85,10 +85,10 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     architecture: Annotated[Architecture, one_of(*get_args(Architecture))] = "x86_64"
     """Processor architecture of the functions; onnxruntime is tested on x86_64."""
 
-    memory: Annotated[int, whole(1024, 10_240)] = _MB_PER_VCPU
+    memory: Annotated[int, whole(1280, 10_240)] = _MB_PER_VCPU
     """Memory of the recognition function in MB; every 1,769 MB add one vCPU.
 
-    The most demanding request takes 860 MB (SECURITY.md).
+    The most demanding request takes 1,040 MB (SECURITY.md).
     """
 
     timeout: Annotated[int, whole(5, 29)] = 29

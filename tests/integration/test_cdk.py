@@ -108,5 +108,5 @@ def test_a_wrong_setting_is_reported_in_one_line(tmp_path: Path) -> None:
     run = synth(tmp_path / "out", "-c", "memory=64")
 
     assert run.returncode != 0
-    assert "carlens: memory is '64'; it must be a whole number from 1024 to 10240." in run.stderr
+    assert "carlens: memory is '64'; it must be a whole number from 1280 to 10240." in run.stderr
     assert "Traceback" not in run.stderr

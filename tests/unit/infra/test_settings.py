@@ -79,9 +79,9 @@ BAD: list[tuple[str, Any, str]] = [
     ("account", 123456789012, "12 digits"),
     ("region", "Paris", "eu-west-3"),
     ("architecture", "riscv", "x86_64, arm64"),
-    ("memory", 1023, "1024 to 10240"),
-    ("memory", "10241", "1024 to 10240"),
-    ("memory", 1024.5, "whole number"),
+    ("memory", 1279, "1280 to 10240"),
+    ("memory", "10241", "1280 to 10240"),
+    ("memory", 1280.5, "whole number"),
     ("memory", True, "whole number"),
     ("memory", "2 GB", "whole number"),
     ("memory", None, "whole number"),
@@ -205,7 +205,7 @@ def test_batch_jobs_come_with_the_buckets_that_they_may_read() -> None:
 
 
 def test_an_override_takes_precedence_over_the_block() -> None:
-    settings = Settings.from_context(context({"memory": 1024, "timeout": 20}, memory="2048"))
+    settings = Settings.from_context(context({"memory": 1280, "timeout": 20}, memory="2048"))
 
     assert (settings.memory, settings.timeout) == (2048, 20)
 
@@ -259,7 +259,7 @@ def test_a_domain_needs_its_certificate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("memory", "threads"), [(1024, 1), (1769, 1), (2048, 1), (3008, 2), (5307, 3), (10240, 6)]
+    ("memory", "threads"), [(1280, 1), (1769, 1), (2048, 1), (3008, 2), (5307, 3), (10240, 6)]
 )
 def test_threads_follow_the_vcpus_of_the_memory(memory: int, threads: int) -> None:
     assert Settings(stage="dev", memory=memory).threads == threads
@@ -270,7 +270,7 @@ def test_every_wrong_value_is_reported_on_its_own_line() -> None:
         Settings.from_context(context({"memory": 1}, waf="maybe"))
 
     assert str(refused.value).splitlines() == [
-        "memory is 1; it must be a whole number from 1024 to 10240.",
+        "memory is 1; it must be a whole number from 1280 to 10240.",
         "waf is 'maybe'; it must be true or false.",
     ]
 
