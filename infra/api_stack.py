@@ -11,8 +11,9 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.api_function import ApiFunction, SharedProps
+from infra.api_function import ApiFunction
 from infra.catalog_function import CatalogFunction
+from infra.function import SharedProps
 from infra.layer_versions import LayerVersions
 from infra.layers import FunctionName, LayerBuild
 from infra.model_folder import ModelFiles

@@ -10,6 +10,7 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
 from infra.api_stack import ApiStack, ApiStackProps
+from infra.batch_stack import BatchStack, BatchStackProps
 from infra.contract import load_contract
 from infra.layers import CODE, FunctionName, build_layers, stage_code
 from infra.model_folder import stage_models
@@ -57,6 +58,11 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
         **stack,
     )
     functions: tuple[FunctionName, ...] = get_args(FunctionName)
+    code = stage_code()
+    layers = {
+        function: build_layers(settings.architecture, function, bundle=bundle)
+        for function in functions
+    }
     api_stack = ApiStack(
         app,
         f"carlens-{settings.stage}-api",
@@ -64,11 +70,8 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
         props=ApiStackProps(
             settings=settings,
             contract=contract,
-            code=stage_code(),
-            layers={
-                function: build_layers(settings.architecture, function, bundle=bundle)
-                for function in functions
-            },
+            code=code,
+            layers=layers,
             models=models,
             bucket_name=model_stack.bucket_name,
         ),
@@ -76,5 +79,20 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
     )
     # The models must be in the bucket before a new version of a function starts.
     api_stack.add_stack_dependency(model_stack)
+    if settings.batch:
+        batch_stack = BatchStack(
+            app,
+            f"carlens-{settings.stage}-batch",
+            description=f"Carlens {version}: batch jobs.",
+            props=BatchStackProps(
+                settings=settings,
+                code=code,
+                layers=layers,
+                models=models,
+                bucket_name=model_stack.bucket_name,
+            ),
+            **stack,
+        )
+        batch_stack.add_stack_dependency(model_stack)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app

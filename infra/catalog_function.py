@@ -6,7 +6,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.api_function import ApiFunction, FunctionProps, SharedProps
+from infra.api_function import ApiFunction
+from infra.function import FunctionProps, SharedProps
 from infra.model_stack import TABLES, grant_on_folder
 
 

@@ -13,9 +13,9 @@ from aws_cdk.aws_logs import LogGroup
 from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct
 
-from infra.logs import log_group, removal_policy
+from infra.buckets import access_log_bucket, private_bucket
+from infra.logs import log_group
 from infra.model_folder import ModelFiles
-from infra.nag import acknowledge
 from infra.roles import lambda_role
 from infra.settings import Settings
 
@@ -74,36 +74,12 @@ class ModelStack(Stack):
         )
 
     def _bucket(self) -> s3.Bucket:
-        removal = removal_policy(self._settings)
-        # S3's own keys are enough: the models are not secret, and a customer-managed key costs a
-        # monthly fee and needs another permission.
-        shared: dict[str, Any] = {
-            "encryption": s3.BucketEncryption.S3_MANAGED,
-            "enforce_ssl": True,
-            "minimum_tls_version": 1.2,
-            "block_public_access": s3.BlockPublicAccess.BLOCK_ALL,
-            "object_ownership": s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            "removal_policy": removal,
-            "auto_delete_objects": self._settings.removal == "destroy",
-        }
-        access_logs = s3.Bucket(
-            self,
-            "AccessLogs",
-            lifecycle_rules=[
-                s3.LifecycleRule(expiration=Duration.days(self._settings.log_retention))
-            ],
-            **shared,
-        )
-        acknowledge(
-            access_logs,
-            {"AwsSolutions-S1": "It holds the access log; logging access to it would never end."},
-        )
-        return s3.Bucket(
+        return private_bucket(
             self,
             "Models",
+            settings=self._settings,
             versioned=True,
-            server_access_logs_bucket=access_logs,
-            server_access_logs_prefix="models/",
+            access_logs=access_log_bucket(self, settings=self._settings),
             lifecycle_rules=[
                 s3.LifecycleRule(
                     noncurrent_version_expiration=Duration.days(90),
@@ -111,7 +87,6 @@ class ModelStack(Stack):
                     abort_incomplete_multipart_upload_after=Duration.days(7),
                 )
             ],
-            **shared,
         )
 
     def _copy_models(self, models: Sequence[ModelFiles]) -> None:

@@ -14,7 +14,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from infra.api_function import METRICS_NAMESPACE, ApiFunction
+from infra.api_function import ApiFunction
+from infra.function import METRICS_NAMESPACE
 from infra.layers import FunctionName
 from infra.settings import Settings
 

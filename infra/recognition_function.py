@@ -7,7 +7,8 @@ from typing import Any
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.api_function import ApiFunction, FunctionProps, SharedProps
+from infra.api_function import ApiFunction
+from infra.function import FunctionProps, SharedProps
 from infra.model_folder import ModelFiles
 from infra.model_stack import MODELS, grant_on_folder
 from infra.settings import Settings
@@ -62,6 +63,7 @@ def environment(settings: Settings, models: tuple[ModelFiles, ...], bucket: str)
         "CARLENS_APPLIES_TO": ",".join(settings.applies_to) or None,
         "CARLENS_URLS": None if settings.urls else "no",
         "CARLENS_ALLOWED_HOSTS": ",".join(settings.allowed_hosts) or None,
+        "CARLENS_BATCH": "yes" if settings.batch else None,
         "CARLENS_CONFIDENCE": settings.confidence,
         "CARLENS_MIN_AREA": settings.min_area,
         "CARLENS_SLICES": settings.slices,

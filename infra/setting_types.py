@@ -127,6 +127,11 @@ CertificateArn = Annotated[
         "the ARN of an ACM certificate in the region of the API",
     ),
 ]
+_Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+Buckets = Annotated[
+    tuple[_Bucket, ...],
+    Rule("a list of S3 buckets, by name", BeforeValidator(_split)),
+]
 ModelName = Annotated[str, text(r"[a-z0-9][a-z0-9._-]{0,63}", "the name of a folder in models/")]
 _Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+(:\d{1,5})?$")]
 Hosts = Annotated[

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from infra.setting_types import (
     Account,
+    Buckets,
     CertificateArn,
     Classes,
     Domain,
@@ -132,6 +133,15 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     allowed_hosts: Hosts = ()
     """Private hosts that picture URLs may point to, as name or name:port."""
 
+    batch: Flag = False
+    """Whether the stage runs batch jobs over buckets of photos, in a stack of its own."""
+
+    photo_buckets: Buckets = ()
+    """Buckets that batch jobs may list and read."""
+
+    batch_concurrency: Annotated[int, whole(1, 10_000)] = 200
+    """Parts that batch jobs process at once; reserved from the account's concurrency."""
+
     cors_origins: Origins = ("*",)
     """Origins whose pages may call the API; `*` for all."""
 
@@ -180,6 +190,12 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
         if self.monthly_quota is not None and not self.api_key:
             raise SettingError.of(
                 "monthly_quota", self.monthly_quota, "left out unless api_key is true"
+            )
+        if self.batch and not self.photo_buckets:
+            raise SettingError.of("batch", self.batch, "set together with photo_buckets")
+        if self.photo_buckets and not self.batch:
+            raise SettingError.of(
+                "photo_buckets", self.photo_buckets, "left out unless batch is true"
             )
         return self
 

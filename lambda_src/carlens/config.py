@@ -13,6 +13,9 @@ from carlens.ranges import T, read_number
 # The classifier of a deployment that only detects.
 NO_CLASSIFIER = "none"
 
+# API Gateway hands a function 6 MB of event, base64 included: about 4.5 MB of form.
+REQUEST_BYTES = 4_500_000
+
 _FLAGS = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -59,8 +62,18 @@ class Config:
     tables : str
         A folder or `s3://bucket/prefix` with catalog tables `<name>.csv`. They are added to the
         built-in tables and take precedence over them. Empty for none.
+    uploads : str
+        Where uploaded pictures are: `s3://bucket`, or a folder. Empty if there are no uploads.
+    uploads_url : str
+        Where clients send uploads: a URL, or a path of this server.
+    batch : bool
+        Whether batch jobs are deployed next to the API.
     metrics : str
         The CloudWatch namespace of the logged metrics; empty to log none.
+    results : str
+        The bucket that batch jobs write to.
+    plan_photos : int
+        Photos after which a batch job continues its plan in another round.
     version : str
         The version that `/health` reports.
     """
@@ -83,7 +96,12 @@ class Config:
     min_area: float | None = None
     slices: int | None = None
     tables: str = ""
+    uploads: str = ""
+    uploads_url: str = ""
+    batch: bool = False
     metrics: str = ""
+    results: str = ""
+    plan_photos: int = 5_000_000
     version: str = __version__
 
     @classmethod
@@ -122,7 +140,12 @@ class Config:
             min_area=_number(env, "MIN_AREA", float, 0.0, 1.0),
             slices=_number(env, "SLICES", int, 1, 3),
             tables=text("TABLES", cls.tables),
+            uploads=text("UPLOADS", cls.uploads),
+            uploads_url=text("UPLOADS_URL", cls.uploads_url),
+            batch=_flag(env, "BATCH", cls.batch),
             metrics=text("METRICS", cls.metrics),
+            results=text("RESULTS", cls.results),
+            plan_photos=number("PLAN_PHOTOS", int, 1, 10**9, cls.plan_photos),
             version=text("VERSION", cls.version),
         )
 

@@ -170,6 +170,18 @@ class UrlFailed(PictureError):
     code = "url_failed"
 
 
+class KeyRefused(PictureError):
+    """The key is not one that this deployment gave out."""
+
+    code = "key_refused"
+
+
+class KeyNotFound(PictureError):
+    """Nothing can be read under the key."""
+
+    code = "key_not_found"
+
+
 class DeadlineExceeded(PictureError):
     """The request ran out of time before this picture was processed."""
 

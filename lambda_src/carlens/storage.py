@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class StorageError(Exception):
@@ -14,8 +18,35 @@ class FileMissing(StorageError):
     """There is no such file."""
 
 
+class FileForbidden(StorageError):
+    """The file may not be read. S3 says the same of a missing file if it may not be listed."""
+
+
 class FileTooLarge(StorageError):
     """The file has more bytes than the caller allows."""
+
+
+class FileArchived(StorageError):
+    """The file must be restored before it can be read."""
+
+
+class BucketMissing(StorageError):
+    """There is no such bucket."""
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A file in a listing.
+
+    Attributes
+    ----------
+    key : str
+    modified : datetime
+        When it was last written.
+    """
+
+    key: str
+    modified: datetime
 
 
 class Storage(Protocol):
@@ -44,6 +75,8 @@ class Storage(Protocol):
         ------
         FileMissing
             There is no such file.
+        FileForbidden
+            It may not be read, or there is no such file.
         FileTooLarge
             The file has more than `max_bytes` bytes.
         StorageError

@@ -30,6 +30,15 @@ def cdk() -> None:
         missing("Node is not installed")
 
 
+# With batch jobs, there is a third stack.
+STACKS = {"dev": ("models", "api"), "prod": ("models", "api", "batch")}
+BATCH = ("-c", "batch=true", "-c", "photo_buckets=photos")
+
+
+def settings(stage: str) -> tuple[str, ...]:
+    return ("-c", f"stage={stage}", *(BATCH if "batch" in STACKS[stage] else ()))
+
+
 def synth(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
     bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.run(
@@ -52,7 +61,7 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="module", params=["dev", "prod"])
+@pytest.fixture(scope="module", params=list(STACKS))
 def stage(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -65,25 +74,23 @@ def synthesized(stage: str) -> Iterator[Path]:
     # Not `tmp_path`, which pytest keeps: the layers take half a gigabyte.
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "cdk.out")
-        run = synth(out, "-c", f"stage={stage}", *slow)
+        run = synth(out, *settings(stage), *slow)
         assert run.returncode == 0, run.stderr
         yield out
 
 
 def test_a_second_synth_is_the_same_byte_for_byte(synthesized: Path, stage: str) -> None:
     again = synthesized.with_name("again")
-    run = synth(again, "-c", f"stage={stage}")
+    run = synth(again, *settings(stage))
 
     assert run.returncode == 0, run.stderr
     one, two = contents(synthesized), contents(again)
-    assert {f"carlens-{stage}-models.template.json", f"carlens-{stage}-api.template.json"} <= set(
-        one
-    )
+    assert {f"carlens-{stage}-{name}.template.json" for name in STACKS[stage]} <= set(one)
     assert one == two
 
 
-def test_cfn_lint_accepts_the_templates(synthesized: Path) -> None:
-    assert len(list(synthesized.glob("*.template.json"))) == 2
+def test_cfn_lint_accepts_the_templates(synthesized: Path, stage: str) -> None:
+    assert len(list(synthesized.glob("*.template.json"))) == len(STACKS[stage])
 
     lint = subprocess.run(
         [Path(sys.executable).with_name("cfn-lint"), "--config-file", ROOT / ".cfnlintrc.yaml"],

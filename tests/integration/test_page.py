@@ -1962,7 +1962,7 @@ def test_it_is_ready_soon_on_a_slow_phone(api: str, browser: Browser) -> None:
     assert loaded["ready"] < 3000
     assert loaded["bytes"] < 130_000
     assert sorted(loaded["names"]) == sorted(
-        ["models", "page.css"]
+        ["health", "models", "page.css"]
         + [f"{name}.js" for name in ("main", "client", "dom", "french", "i18n")]
         + [f"{name}.js" for name in ("names", "snippets", "status", "tray")]
     )

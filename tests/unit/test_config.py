@@ -37,6 +37,9 @@ def test_every_setting_is_read() -> None:
             "CARLENS_MIN_AREA": "0.5",
             "CARLENS_SLICES": "3",
             "CARLENS_TABLES": "s3://bucket/tables",
+            "CARLENS_UPLOADS": "s3://uploads",
+            "CARLENS_UPLOADS_URL": "https://uploads.example/",
+            "CARLENS_BATCH": "yes",
             "CARLENS_METRICS": "Carlens",
             "CARLENS_VERSION": "9",
         }
@@ -59,6 +62,9 @@ def test_every_setting_is_read() -> None:
         min_area=0.5,
         slices=3,
         tables="s3://bucket/tables",
+        uploads="s3://uploads",
+        uploads_url="https://uploads.example/",
+        batch=True,
         metrics="Carlens",
         version="9",
     )

@@ -5,11 +5,29 @@ Time-outs are short: either a client waits, or Lambda's init phase, which lasts 
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from functools import cached_property
-from typing import Any
+from functools import cache
+from typing import IO, Any
 
-from carlens.storage import FileMissing, StorageError, check_size
+from carlens.storage import (
+    BucketMissing,
+    FileArchived,
+    FileForbidden,
+    FileMissing,
+    ListedFile,
+    StorageError,
+    check_size,
+)
+
+# Other codes are temporary, or unknown.
+_ERRORS = {
+    "AccessDenied": FileForbidden,
+    "InvalidObjectState": FileArchived,
+    "NoSuchBucket": BucketMissing,
+    "NoSuchKey": FileMissing,
+}
 
 
 class S3Storage:
@@ -29,40 +47,93 @@ class S3Storage:
         self._bucket, _, prefix = address.removeprefix("s3://").partition("/")
         self._prefix = f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
         self._read_timeout = read_timeout
-        self._given = client
+        self._made = client
+        self._lock = threading.Lock()
 
     def names(self) -> list[str]:
         """List the names of the objects directly below the prefix."""
+        names = (file.key for file in self.files())
+        return sorted(name for name in names if name and "/" not in name)
+
+    def files(self, prefix: str = "", after: str = "") -> Iterator[ListedFile]:
+        """List the objects at any depth, in the order of the bytes of their keys.
+
+        Parameters
+        ----------
+        prefix : str
+            How their keys start.
+        after : str
+            List only keys after this one.
+
+        Raises
+        ------
+        BucketMissing, FileForbidden
+            There is no such bucket, or the function may not list it.
+        StorageError
+            They cannot be listed for another reason.
+        """
+        start = {"StartAfter": self._prefix + after} if after else {}
         try:
             pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=self._prefix
+                Bucket=self._bucket, Prefix=self._prefix + prefix, **start
             )
-            keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+            for page in pages:
+                for found in page.get("Contents", ()):
+                    key = found["Key"].removeprefix(self._prefix)
+                    yield ListedFile(key, found["LastModified"])
         except Exception as error:  # botocore and urllib3 share no base class for their errors
-            raise StorageError(f"cannot list {self._address('')}: {error}") from error
-        names = (key.removeprefix(self._prefix) for key in keys)
-        return sorted(name for name in names if name and "/" not in name)
+            raise self._error("list", prefix, error) from error
 
     def read(self, key: str, *, max_bytes: int) -> bytes:
         """Read an object; see `Storage.read`."""
-        address = self._address(key)
         try:
             found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
             with closing(found["Body"]) as body:
-                check_size(address, found["ContentLength"], max_bytes)
+                check_size(self._address(key), found["ContentLength"], max_bytes)
                 return bytes(body.read())
         except StorageError:
             raise
         except Exception as error:  # botocore and urllib3 share no base class for their errors
-            kind = FileMissing if _error_code(error) == "NoSuchKey" else StorageError
-            raise kind(f"cannot read {address}: {error}") from error
+            raise self._error("read", key, error) from error
+
+    def write(self, key: str, content: bytes | IO[bytes], content_type: str) -> None:
+        """Write an object: all of it, or nothing.
+
+        Raises
+        ------
+        StorageError
+            It cannot be written.
+        """
+        try:
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=self._prefix + key,
+                Body=content,
+                ContentType=content_type,
+            )
+        except Exception as error:  # botocore and urllib3 share no base class for their errors
+            raise self._error("write", key, error) from error
+
+    def _error(self, action: str, key: str, error: Exception) -> StorageError:
+        kind = _ERRORS.get(_error_code(error), StorageError)
+        return kind(f"cannot {action} {self._address(key)}: {error}")
 
     def _address(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"
 
-    @cached_property
+    @property
     def _client(self) -> Any:
-        return self._given or make_client(self._read_timeout)
+        # Making a client is not thread-safe, and several threads may read the first files.
+        with self._lock:
+            if self._made is None:
+                self._made = make_client(self._read_timeout)
+            return self._made
+
+
+def bucket_opener(read_timeout: float) -> Callable[[str], S3Storage]:
+    """Return a function that opens a bucket by its name; all share one client, made when used."""
+    client = cache(lambda: make_client(read_timeout))
+    return lambda bucket: S3Storage(f"s3://{bucket}", read_timeout=read_timeout, client=client())
 
 
 def make_client(read_timeout: float) -> Any:

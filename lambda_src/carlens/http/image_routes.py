@@ -16,7 +16,9 @@ from carlens.http.pictures import read_pictures
 from carlens.http.query import read_parameters, wants_detailed
 from carlens.http.serializers import (
     detailed_json,
+    features_json,
     image_json,
+    limits_json,
     measurement_json,
     model_json,
     objects_json,
@@ -57,6 +59,13 @@ def size(request: Request, context: RequestContext) -> Response:
     return _measure(request, context, lambda found: found.size)
 
 
+def uploads(request: Request, context: RequestContext) -> Response:
+    """Give out forms with which a client uploads pictures."""
+    from carlens.http.uploads import give_uploads  # only this route pays for the import
+
+    return give_uploads(request, context.app.config)
+
+
 def health(request: Request, context: RequestContext) -> Response:
     """Report whether the function can answer requests."""
     config = context.app.config
@@ -70,9 +79,14 @@ def health(request: Request, context: RequestContext) -> Response:
         "detector": config.detector,
         "classifier": config.classifier if names_vehicles else None,
     }
-    return Response.of_json(
-        {"status": status, "version": config.version, "models": models}, status=http
-    )
+    document = {
+        "status": status,
+        "version": config.version,
+        "models": models,
+        "limits": limits_json(config),
+        "features": features_json(config),
+    }
+    return Response.of_json(document, status=http)
 
 
 def models(request: Request, context: RequestContext) -> Response:
@@ -97,7 +111,7 @@ def page(request: Request, context: RequestContext) -> Response:
 
     headers = {
         "Content-Type": "text/html; charset=utf-8",
-        "Content-Security-Policy": web.CONTENT_SECURITY_POLICY,
+        "Content-Security-Policy": web.content_security_policy(context.app.config.uploads_url),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -127,6 +141,7 @@ ROUTES: dispatch.Routes[RecognitionApp] = {
     "/predict": {"POST": predict},
     "/shape": {"POST": shape},
     "/size": {"POST": size},
+    "/uploads": {"POST": uploads},
 }
 
 

@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from carlens.errors import (
     InvalidBase64,
+    KeyRefused,
     MalformedBody,
     NoPictures,
     NotAnImage,
@@ -20,8 +21,11 @@ from carlens.http.bodies import media_type, read_base64, read_json
 from carlens.http.events import Request
 from carlens.http.multipart import FormField, read_form
 from carlens.inputs.sources import PictureSource
+from carlens.inputs.upload_keys import is_key
 
 _MAX_NAME = 256
+# What an item of a JSON body may have.
+_KINDS = frozenset({"url", "data", "key"})
 
 _PICTURE_IN_DATA_URL = re.compile(
     rb"\s*+data:(?:image/[^,;]{1,80}|[^,]{0,200};\s*base64)[^,]{0,80},", re.I
@@ -41,7 +45,7 @@ def read_pictures(request: Request, *, max_pictures: int) -> list[PictureSource]
     ----------
     request : Request
         Its body is multipart/form-data with fields `image` and `url`, JSON
-        `{"images": [{"url"} | {"data", "name"}]}`, or one raw picture.
+        `{"images": [{"url"} | {"data", "name"} | {"key", "name"}]}`, or one raw picture.
     max_pictures : int
         The most pictures that a request may carry.
 
@@ -121,22 +125,33 @@ def _from_json(body: bytes) -> Iterator[PictureSource]:
     document = read_json(body)
     items = document.get("images") if isinstance(document, dict) else None
     if not isinstance(items, list):
-        raise MalformedBody('The JSON body must be {"images": [{"url": …} or {"data": …}]}.')
+        raise MalformedBody(
+            'The JSON body must be {"images": [{"url": …}, {"data": …} or {"key": …}]}.'
+        )
     for index, item in enumerate(items):
         yield _from_item(item, f"images[{index}]")
 
 
 def _from_item(item: Any, where: str) -> PictureSource:
-    if not isinstance(item, dict) or ("url" in item) == ("data" in item):
-        raise MalformedBody(f"{where} must have either 'url' or 'data'.")
-    source = item.get("url", item.get("data"))
-    name = item.get("name")
+    kinds = _KINDS.intersection(item) if isinstance(item, dict) else ()
+    if len(kinds) != 1:
+        raise MalformedBody(f"{where} must have one of 'url', 'data' and 'key'.")
+    [kind] = kinds
+    source, name = item[kind], item.get("name")
     if not isinstance(source, str) or not isinstance(name, str | None):
-        raise MalformedBody(f"{where}: 'url', 'data' and 'name' must be strings.")
-    if "url" in item:
+        raise MalformedBody(f"{where}: 'url', 'data', 'key' and 'name' must be strings.")
+    if kind == "url":
         return _from_url(source.strip(), f"{where}.url")
+    if kind == "key":
+        return PictureSource("key", _name(name or source), _read_key(source, f"{where}.key"))
     read = _read_data_url if _is_data_url(source) else _read_base64
     return PictureSource("image", _name(name), read(source, f"{where}.data"))
+
+
+def _read_key(key: str, where: str) -> str | PictureError:
+    if is_key(key):
+        return key
+    return KeyRefused(f"{where} is not the key of an upload; take keys from POST /uploads.")
 
 
 def _is_data_url(url: str) -> bool:

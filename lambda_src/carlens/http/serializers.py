@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from carlens.config import REQUEST_BYTES, Config
 from carlens.errors import PictureError
 from carlens.inputs.sources import PictureSource
 from carlens.models.manifest import Manifest
@@ -93,6 +94,26 @@ def model_json(manifest: Manifest) -> Json:
         **taught,
         "thresholds": thresholds,
         "input": {"width": manifest.input.width, "height": manifest.input.height},
+    }
+
+
+def limits_json(config: Config) -> Json:
+    """Return what a request may contain, for `GET /health`."""
+    return {
+        "picture_bytes": config.max_bytes,
+        "picture_pixels": config.max_pixels,
+        "pictures": config.max_pictures,
+        "request_bytes": REQUEST_BYTES,
+    }
+
+
+def features_json(config: Config) -> Json:
+    """Return which optional features are on, for `GET /health`."""
+    return {
+        "uploads": bool(config.uploads),
+        "urls": config.urls,
+        "anonymize": False,
+        "batch": config.batch,
     }
 
 

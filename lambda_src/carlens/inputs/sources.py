@@ -12,7 +12,7 @@ from typing import Literal
 
 from carlens.errors import PictureError
 
-SourceField = Literal["image", "url", "body"]
+SourceField = Literal["image", "url", "body", "key"]
 
 # Each fetched picture waits in memory, so this bounds the memory of a request.
 _FETCHES_AHEAD = 8
@@ -25,11 +25,11 @@ class PictureSource:
     Attributes
     ----------
     field : str
-        How it was sent: form field `image` or `url`, or the raw `body`.
+        How it was sent: form field `image` or `url`, the raw `body`, or the `key` of an upload.
     name : str or None
-        The client's file name, or the URL without its query and credentials.
+        The client's file name, the URL without its query and credentials, or the key.
     content : bytes, str or PictureError
-        The encoded picture, the URL to fetch, or the reason why there is neither.
+        The encoded picture, the URL or key to fetch, or the reason why there is neither.
     """
 
     field: SourceField
@@ -37,14 +37,15 @@ class PictureSource:
     content: bytes | str | PictureError
 
 
-Fetch = Callable[[str], bytes]
+# Gets the field and the content of a source whose content is a text.
+Fetch = Callable[[SourceField, str], bytes]
 # Returns the encoded picture, or raises the PictureError that fails it.
 Reader = Callable[[], bytes]
 
 
 @contextmanager
 def open_sources(sources: Sequence[PictureSource], fetch: Fetch) -> Iterator[Iterator[Reader]]:
-    """Provide a reader for each picture, in order, while the next few URLs are fetched.
+    """Provide a reader for each picture, in order, while the next few are fetched.
 
     A reader must be called before the next one is taken. A fetched picture is released when
     the next reader is taken.
@@ -53,9 +54,9 @@ def open_sources(sources: Sequence[PictureSource], fetch: Fetch) -> Iterator[Ite
     ----------
     sources : sequence of PictureSource
     fetch : callable
-        Downloads a URL, or raises a PictureError. Called in background threads.
+        Reads a URL or a key, or raises a PictureError. Called in background threads.
     """
-    pool = ThreadPoolExecutor(_FETCHES_AHEAD)  # starts no thread before the first URL
+    pool = ThreadPoolExecutor(_FETCHES_AHEAD)  # starts no thread before the first fetch
     try:
         yield _readers(sources, fetch, pool)
     finally:
@@ -66,8 +67,11 @@ def open_sources(sources: Sequence[PictureSource], fetch: Fetch) -> Iterator[Ite
 def _readers(
     sources: Sequence[PictureSource], fetch: Fetch, pool: ThreadPoolExecutor
 ) -> Iterator[Reader]:
-    urls = (source.content for source in sources if isinstance(source.content, str))
-    started = (pool.submit(fetch, url) for url in urls)
+    started = (
+        pool.submit(fetch, source.field, source.content)
+        for source in sources
+        if isinstance(source.content, str)
+    )
     fetches = deque(islice(started, _FETCHES_AHEAD))
     for source in sources:
         if isinstance(source.content, str):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from carlens.config import Config
 from carlens.errors import PictureError
@@ -15,7 +15,7 @@ from carlens.services.reading import open_within
 from carlens.services.recognition_app import RecognitionApp
 from carlens.timing import Deadline, Stopwatch
 from carlens.vision.detector import DetectOptions
-from carlens.vision.pipeline import ImageResult, Pipeline, process_images
+from carlens.vision.pipeline import Decode, ImageResult, Pipeline, process_images
 
 STAGES = ("read", "decode", "detect", "classify")
 
@@ -47,21 +47,32 @@ def analyze(
     list of ImageResult or PictureError
         One for each picture, in order.
     """
-    models = app.models()
-    with open_within(sources, app.config, deadline) as readers:
+    pipeline = make_pipeline(app, parameters, named=named)
+    with open_within(sources, app, deadline) as readers:
         return process_images(
-            (_decoder(reader, app.limits, watch) for reader in readers),
-            Pipeline(
-                models.detector,
-                _detect_options(parameters, app.config, models.detector.manifest.thresholds),
-                models.classifier if named else None,
-                models.applies_to,
-                parameters.top_k,
-            ),
+            decoders(readers, app.limits, watch),
+            pipeline,
             out_of_time=deadline.has_passed,
             watch=watch,
             decode_ahead=app.config.threads > 1 and len(sources) > 1,
         )
+
+
+def make_pipeline(app: RecognitionApp, parameters: Parameters, *, named: bool) -> Pipeline:
+    """Choose the models to run and their options; see `analyze`."""
+    models = app.models()
+    return Pipeline(
+        models.detector,
+        _detect_options(parameters, app.config, models.detector.manifest.thresholds),
+        models.classifier if named else None,
+        models.applies_to,
+        parameters.top_k,
+    )
+
+
+def decoders(readers: Iterable[Reader], limits: Limits, watch: Stopwatch) -> Iterator[Decode]:
+    """Return a function for each reader that reads and decodes its picture, in order."""
+    return (_decoder(reader, limits, watch) for reader in readers)
 
 
 def _decoder(reader: Reader, limits: Limits, watch: Stopwatch) -> Callable[[], Pixels]:

@@ -36,7 +36,7 @@ def measure(
     sources: Sequence[PictureSource], app: RecognitionApp, deadline: Deadline
 ) -> list[Measurement]:
     """Measure each picture, in order."""
-    with open_within(sources, app.config, deadline) as readers:
+    with open_within(sources, app, deadline) as readers:
         return [_measurement(reader, app.limits) for reader in readers]
 
 

@@ -2,24 +2,60 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from carlens.config import Config
-from carlens.errors import DeadlineExceeded, UrlFailed, UrlRefused
-from carlens.inputs.sources import PictureSource, Reader, open_sources
+from carlens.errors import (
+    DeadlineExceeded,
+    KeyNotFound,
+    KeyRefused,
+    PictureTooLarge,
+    UrlFailed,
+    UrlRefused,
+)
+from carlens.inputs.sources import PictureSource, Reader, SourceField, open_sources
+from carlens.services.recognition_app import RecognitionApp
+from carlens.storage import FileForbidden, FileMissing, FileTooLarge, Storage, StorageError
 from carlens.timing import Deadline, SharedTime
+
+log = logging.getLogger("carlens")
 
 # Shared by the URLs of a request, so that slow servers cannot hold the function for longer.
 _FETCH_SECONDS = 10.0
 
 
 def open_within(
-    sources: Sequence[PictureSource], config: Config, deadline: Deadline
+    sources: Sequence[PictureSource], app: RecognitionApp, deadline: Deadline
 ) -> AbstractContextManager[Iterator[Reader]]:
     """Provide a reader for each picture, in order; see `carlens.inputs.sources.open_sources`."""
-    shared = SharedTime(_FETCH_SECONDS)
-    return open_sources(sources, lambda url: _fetch(url, config, deadline, shared))
+    config, uploads, shared = app.config, app.uploads, SharedTime(_FETCH_SECONDS)
+
+    def fetch(field: SourceField, address: str) -> bytes:
+        if field == "key":
+            return _read_upload(address, uploads, config.max_bytes, deadline)
+        return _fetch(address, config, deadline, shared)
+
+    return open_sources(sources, fetch)
+
+
+def _read_upload(key: str, uploads: Storage | None, max_bytes: int, deadline: Deadline) -> bytes:
+    if uploads is None:
+        raise KeyRefused("This deployment has no uploads; send the picture itself.")
+    if deadline.has_passed():
+        raise DeadlineExceeded("The request ran out of time before this upload was read.")
+    try:
+        return uploads.read(key, max_bytes=max_bytes)
+    except FileTooLarge as error:
+        message = f"The upload has more than {max_bytes:,} bytes; scale the picture down."
+        raise PictureTooLarge(message) from error
+    except (FileMissing, FileForbidden) as error:
+        message = "Nothing was uploaded under this key, or it expired; upload the picture again."
+        raise KeyNotFound(message) from error
+    except StorageError as error:
+        log.error("an upload cannot be read: %s", error)
+        raise KeyNotFound("The upload cannot be read now; try again.") from error
 
 
 def _fetch(url: str, config: Config, deadline: Deadline, shared: SharedTime) -> bytes:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 
 from carlens.config import Config
 from carlens.errors import ModelsUnavailable
 from carlens.images.types import Limits
 from carlens.models.manifest import ModelError
 from carlens.services.model_bundle import ModelBundle
+from carlens.services.storage import open_storage
+from carlens.storage import Storage
 
 log = logging.getLogger("carlens")
+
+# For the next bytes of an upload. The bucket is near, and tried three times.
+_UPLOAD_SECONDS = 5.0
 
 
 class RecognitionApp:
@@ -32,6 +38,12 @@ class RecognitionApp:
         self.limits = Limits(config.max_bytes, config.max_pixels, config.max_side)
         self._load = load
         self._models: ModelBundle | None = None
+
+    @cached_property
+    def uploads(self) -> Storage | None:
+        """Where uploaded pictures are; connected at the first one. None if there are no uploads."""
+        address = self.config.uploads
+        return open_storage(address, read_timeout=_UPLOAD_SECONDS) if address else None
 
     def warm_up(self) -> None:
         """Load the models before the first request. A failure is logged, not raised."""

@@ -28,18 +28,7 @@ _PREFIX = re.compile(r"(?:/(?!\.+(?:/|\Z))[A-Za-z0-9_.~$!*()+-]{1,128}){0,8}/?")
 
 _VERSION = re.compile(r"[0-9a-f]{16}")
 
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "img-src blob: data: https: http:",
-        "connect-src 'self'",
-        "base-uri 'self'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-    )
-)
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(?=/|\Z)")
 
 
 @dataclass(frozen=True)
@@ -51,6 +40,29 @@ class Asset:
 
     content_type: str
     text: str
+
+
+def content_security_policy(uploads_url: str = "") -> str:
+    """Return the policy of the page.
+
+    Parameters
+    ----------
+    uploads_url : str
+        Where the page sends uploads: a URL, a path of this server, or empty.
+    """
+    bucket = _ORIGIN.match(uploads_url)
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "img-src blob: data: https: http:",
+            f"connect-src 'self' {bucket[0]}" if bucket else "connect-src 'self'",
+            "base-uri 'self'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+        )
+    )
 
 
 def page(prefix: str) -> str:

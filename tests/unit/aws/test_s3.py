@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import io
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from carlens.aws.s3 import S3Storage, make_client
-from carlens.storage import FileMissing, FileTooLarge, StorageError
+from carlens.aws.s3 import S3Storage, bucket_opener, make_client
+from carlens.storage import (
+    BucketMissing,
+    FileArchived,
+    FileForbidden,
+    FileMissing,
+    FileTooLarge,
+    ListedFile,
+    StorageError,
+)
+
+NOW = datetime(2026, 11, 28, 18, tzinfo=UTC)
 
 
 class ClientError(Exception):
@@ -40,12 +53,18 @@ class FakeClient:
         assert name == "list_objects_v2"
         return self
 
-    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:
+    def paginate(self, *, Bucket: str, Prefix: str, StartAfter: str = "") -> list[dict[str, Any]]:
         assert Bucket == "bucket"
         if self.fail is not None:
             raise self.fail
-        keys = [key for key in self.objects if key.startswith(Prefix)]
-        return [*({"Contents": [{"Key": key}]} for key in keys), {}]
+        keys = [key for key in self.objects if key.startswith(Prefix) and key > StartAfter]
+        return [*({"Contents": [{"Key": key, "LastModified": NOW}]} for key in keys), {}]
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:
+        assert (Bucket, ContentType) == ("bucket", "text/plain")
+        if self.fail is not None:
+            raise self.fail
+        self.objects[Key] = Body
 
 
 def storage(client: FakeClient, address: str = "s3://bucket/a/b") -> S3Storage:
@@ -91,21 +110,87 @@ def test_an_object_that_is_too_large_is_not_read() -> None:
     assert [body.closed for body in client.bodies] == [True]
 
 
-@pytest.mark.parametrize("failure", [ClientError("AccessDenied"), ConnectionError("no route")])
-def test_a_failure_is_a_storage_error_that_may_be_temporary(failure: Exception) -> None:
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (ClientError("AccessDenied"), FileForbidden),
+        (ClientError("SlowDown"), StorageError),
+        (ConnectionError("no route"), StorageError),
+    ],
+)
+def test_a_failure_is_a_storage_error_that_may_be_temporary(
+    failure: Exception, kind: type[StorageError]
+) -> None:
     client = FakeClient(a__b__file=b"data")
     files = storage(client)
     client.fail = failure
 
     with pytest.raises(StorageError, match=r"cannot read s3://bucket/a/b/file") as caught:
         files.read("file", max_bytes=4)
-    assert type(caught.value) is StorageError
+    assert type(caught.value) is kind
     assert str(failure) in str(caught.value)
     with pytest.raises(StorageError, match=r"cannot list s3://bucket/a/b/: "):
         files.names()
 
     client.fail = None
     assert files.read("file", max_bytes=4) == b"data"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("AccessDenied", FileForbidden),
+        ("NoSuchBucket", BucketMissing),
+        ("InvalidObjectState", FileArchived),
+        ("NoSuchKey", FileMissing),
+    ],
+)
+def test_a_failure_that_is_not_temporary_has_its_own_error(
+    code: str, kind: type[StorageError]
+) -> None:
+    client = FakeClient()
+    client.fail = ClientError(code)
+
+    with pytest.raises(kind, match=f"cannot read s3://bucket/a/b/file: .*{code}"):
+        storage(client).read("file", max_bytes=4)
+
+
+def test_files_are_listed_at_any_depth_after_a_key() -> None:
+    client = FakeClient(a__b__1=b"", a__b__2=b"", a__b__c__3=b"", a__bb=b"")
+
+    assert list(storage(client).files(after="1")) == [
+        ListedFile("2", NOW),
+        ListedFile("c/3", NOW),
+    ]
+    assert [file.key for file in storage(client).files("c/")] == ["c/3"]
+
+
+def test_an_object_is_written_below_the_prefix() -> None:
+    client = FakeClient()
+    files = storage(client)
+
+    files.write("c/file", b"data", "text/plain")
+    client.fail = ClientError("SlowDown")
+
+    assert client.objects == {"a/b/c/file": b"data"}
+    with pytest.raises(StorageError, match="cannot write s3://bucket/a/b/c/file: "):
+        files.write("c/file", b"other", "text/plain")
+
+
+def test_buckets_are_opened_with_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[float] = []
+
+    def make(read_timeout: float) -> FakeClient:
+        made.append(read_timeout)
+        return FakeClient(file=b"data")
+
+    monkeypatch.setattr("carlens.aws.s3.make_client", make)
+    opener = bucket_opener(7)
+    assert made == []  # nothing is connected before it is used
+
+    assert opener("bucket").read("file", max_bytes=4) == b"data"
+    assert opener("bucket").names() == ["file"]
+    assert made == [7]
 
 
 def test_names_are_those_directly_below_the_prefix() -> None:
@@ -123,3 +208,20 @@ def test_a_client_tries_three_times_with_the_configured_timeouts(
 
     assert (config.connect_timeout, config.read_timeout) == (1, 2.5)
     assert config.retries["total_max_attempts"] == 3
+
+
+def test_threads_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[FakeClient] = []
+
+    def make(_: float) -> FakeClient:
+        time.sleep(0.01)
+        made.append(FakeClient(file=b"data"))
+        return made[-1]
+
+    monkeypatch.setattr("carlens.aws.s3.make_client", make)
+    shared = S3Storage("s3://bucket", read_timeout=1)
+
+    with ThreadPoolExecutor(8) as pool:
+        read = [pool.submit(shared.read, "file", max_bytes=4) for _ in range(8)]
+        assert [future.result() for future in read] == [b"data"] * 8
+    assert len(made) == 1

@@ -564,7 +564,27 @@ def test_health_has_the_version_and_the_names_of_the_models() -> None:
         "status": "ok",
         "version": "9.8.7",
         "models": {"detector": Config.detector, "classifier": Config.classifier},
+        "limits": {
+            "picture_bytes": 20 * 2**20,
+            "picture_pixels": 50_000_000,
+            "pictures": 32,
+            "request_bytes": 4_500_000,
+        },
+        "features": {"uploads": False, "urls": True, "anonymize": False, "batch": False},
     }
+
+
+def test_health_has_the_limits_and_features_of_the_settings() -> None:
+    carlens = FakeApp(
+        max_bytes=1, max_pixels=2, max_pictures=3, uploads="s3://bucket", urls=False, batch=True
+    )
+
+    _, answer = carlens.send(event("GET", "/health"))
+
+    assert (
+        answer["limits"].items() >= {"picture_bytes": 1, "picture_pixels": 2, "pictures": 3}.items()
+    )
+    assert answer["features"].items() >= {"uploads": True, "urls": False, "batch": True}.items()
 
 
 def test_the_served_contract_has_the_contents_of_the_file(carlens: FakeApp) -> None:

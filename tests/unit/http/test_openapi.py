@@ -16,7 +16,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 from carlens import errors
 from carlens.catalog import headings, normalize
 from carlens.config import Config
-from carlens.http import catalog_bodies, catalog_routes, image_routes
+from carlens.http import catalog_bodies, catalog_routes, image_routes, uploads
 from carlens.http.cors import SECURITY_HEADERS
 from carlens.http.statuses import status_of
 from tests.fakes import FakeApp
@@ -41,6 +41,7 @@ STATUSES = {
     "POST /object_detection": SEND,
     "POST /shape": SEND,
     "POST /size": SEND,
+    "POST /uploads": SEND,
     "GET /norm": READ,
     "GET /norm/{table}": READ | {"400"},
     "POST /norm/{table}": SEND,
@@ -248,6 +249,9 @@ def test_the_description_lists_the_headings_that_are_recognized() -> None:
 def test_length_limits_are_those_of_the_code() -> None:
     for name in ("NameList", "PairList"):
         assert SCHEMAS[name]["maxItems"] == catalog_bodies.MAX_ROWS
+    order = SCHEMAS["UploadOrder"]["properties"]
+    assert order["count"]["maximum"] == uploads.MAX_COUNT
+    assert order["content_type"]["enum"] == [*uploads.CONTENT_TYPES, None]
     for name in ("Make", "Model", "Marque", "Modele"):
         schema = CONTRACT["components"]["parameters"][name]["schema"]
         assert schema["maxLength"] == normalize.MAX_CHARS
@@ -281,7 +285,7 @@ def test_binary_bodies_are_binary_media_types() -> None:
 
 def test_every_post_declares_its_request_body() -> None:
     for name, operation in OPERATIONS.items():
-        kind = "Rows" if "norm" in name else "Pictures"
+        kind = {"POST /uploads": "Uploads", "POST /norm/{table}": "Rows"}.get(name, "Pictures")
         body = {"$ref": f"#/components/requestBodies/{kind}"}
         assert operation.get("requestBody") == (body if name.startswith("POST") else None)
 

@@ -49,6 +49,9 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("allowed_hosts", "photos, photos:8080", ("photos", "photos:8080")),
     ("allowed_hosts", ["10.0.0.7"], ("10.0.0.7",)),
     ("allowed_hosts", "", ()),
+    ("batch", "false", False),
+    ("photo_buckets", "", ()),
+    ("batch_concurrency", "50", 50),
     ("cors_origins", "*", ("*",)),
     (
         "cors_origins",
@@ -102,6 +105,12 @@ BAD: list[tuple[str, Any, str]] = [
     ("urls", "off", "true or false"),
     ("allowed_hosts", "http://photos", "name:port"),
     ("allowed_hosts", [8080], "name:port"),
+    ("batch", "on", "true or false"),
+    ("batch", True, "set together with photo_buckets"),
+    ("photo_buckets", "Photos", "list of S3 buckets"),
+    ("photo_buckets", "s3://photos", "list of S3 buckets"),
+    ("photo_buckets", "photos", "left out unless batch is true"),
+    ("batch_concurrency", 0, "1 to 10000"),
     ("cors_origins", "", "* or a list"),
     ("cors_origins", "example.com", "https://www.example.com"),
     ("cors_origins", "https://a.fr/", "https://www.example.com"),
@@ -186,6 +195,13 @@ def test_production_keeps_its_models_and_rolls_out_gradually() -> None:
 
     assert (prod.removal, prod.snap_start) == ("retain", True)
     assert prod.rollout != "AllAtOnce"
+
+
+def test_batch_jobs_come_with_the_buckets_that_they_may_read() -> None:
+    settings = Settings.from_context(context(batch="true", photo_buckets="photos, archive.2025"))
+
+    assert (settings.batch, settings.photo_buckets) == (True, ("photos", "archive.2025"))
+    assert settings.batch_concurrency == 200
 
 
 def test_an_override_takes_precedence_over_the_block() -> None:

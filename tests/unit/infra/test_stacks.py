@@ -48,6 +48,9 @@ EVERYTHING = {
     "max_pictures": "8",
     "urls": "false",
     "allowed_hosts": "photos.internal:8080",
+    "batch": "true",
+    "photo_buckets": "photos,archive.2025",
+    "batch_concurrency": "50",
     "cors_origins": "https://a.example,https://b.example",
     "throttle_rate": "7",
     "throttle_burst": "9",
@@ -73,7 +76,7 @@ class Stage:
         self.directory = Path(self._assembly.directory)
         self.stacks = {
             name: self._assembly.get_stack_by_name(f"carlens-{stage}-{name}")
-            for name in ("models", "api")
+            for name in ("models", "api", *(["batch"] if self.settings.batch else []))
         }
         self.models: dict[str, Any] = self.stacks["models"].template
         self.api: dict[str, Any] = self.stacks["api"].template
@@ -231,7 +234,7 @@ def test_a_wrong_setting_stops_the_synth() -> None:
 
 
 def test_cdk_nag_checks_every_stack() -> None:
-    app = build_app(CONTEXT, bundle=False)
+    app = build_app({**CONTEXT, "batch": "true", "photo_buckets": "photos"}, bundle=False)
     for stack in app.node.children:
         if isinstance(stack, cdk.Stack):
             s3.Bucket(stack, "Careless")
@@ -240,7 +243,7 @@ def test_cdk_nag_checks_every_stack() -> None:
         app.synth()
 
     report = Path(str(failed.value).rpartition(": ")[2]).read_text("utf-8")
-    for name in ("models", "api"):
+    for name in ("models", "api", "batch"):
         assert f"carlens-dev-{name}/Careless" in report
     assert "AwsSolutions-S10" in report
 

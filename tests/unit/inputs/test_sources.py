@@ -25,27 +25,36 @@ def outcomes(readers: Iterator[Reader]) -> list[bytes | str]:
 
 
 def test_every_kind_of_source_is_read_in_order() -> None:
-    # Given a file, a URL, a picture that could not be decoded from the body, and another URL
+    # Given a file, a URL, a picture that could not be decoded from the body, another URL and a key
     sources = [
         PictureSource("image", "a", b"file"),
         url(1),
         PictureSource("image", None, InvalidBase64("no")),
         url(2),
+        PictureSource("key", None, "uploads/1"),
     ]
 
-    def fetch(address: str) -> bytes:
+    def fetch(field: str, address: str) -> bytes:
+        if field == "key":
+            return b"uploaded"
         if address.endswith("2"):
             raise UrlFailed("gone")
         return address.encode()
 
     with open_sources(sources, fetch) as readers:
-        assert outcomes(readers) == [b"file", b"https://a/1", "invalid_base64", "url_failed"]
+        assert outcomes(readers) == [
+            b"file",
+            b"https://a/1",
+            "invalid_base64",
+            "url_failed",
+            b"uploaded",
+        ]
 
 
 def test_files_alone_start_no_thread() -> None:
     before = threading.active_count()
 
-    with open_sources([PictureSource("image", "a", b"a")] * 3, lambda _: b"") as readers:
+    with open_sources([PictureSource("image", "a", b"a")] * 3, lambda *_: b"") as readers:
         assert outcomes(readers) == [b"a"] * 3
         assert threading.active_count() == before
 
@@ -55,7 +64,7 @@ def test_at_most_eight_urls_are_fetched_ahead() -> None:
     started: list[str] = []
     eighth = threading.Event()
 
-    def fetch(address: str) -> bytes:
+    def fetch(field: str, address: str) -> bytes:
         started.append(address)
         if len(started) == 8:
             eighth.set()
@@ -78,7 +87,7 @@ def test_urls_that_nobody_reads_are_not_fetched() -> None:
     release = threading.Event()
     started: list[str] = []
 
-    def fetch(address: str) -> bytes:
+    def fetch(field: str, address: str) -> bytes:
         started.append(address)
         release.wait(30)
         return b""

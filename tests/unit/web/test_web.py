@@ -71,7 +71,8 @@ def _version() -> str:
 
 def test_policy_allows_nothing_that_the_page_does_not_need() -> None:
     directives = {
-        name: sources for name, *sources in map(str.split, web.CONTENT_SECURITY_POLICY.split("; "))
+        name: sources
+        for name, *sources in map(str.split, web.content_security_policy().split("; "))
     }
 
     assert directives == {
@@ -84,6 +85,25 @@ def test_policy_allows_nothing_that_the_page_does_not_need() -> None:
         "script-src": ["'self'"],
         "style-src": ["'self'"],
     }
+
+
+@pytest.mark.parametrize(
+    ("uploads_url", "allowed"),
+    [
+        (
+            "https://b.s3.eu-west-3.amazonaws.com/",
+            ["'self'", "https://b.s3.eu-west-3.amazonaws.com"],
+        ),
+        ("http://127.0.0.1:4566/bucket", ["'self'", "http://127.0.0.1:4566"]),
+        ("/uploads/store", ["'self'"]),
+        ("https://a.example;script-src", ["'self'"]),
+        ("https://a.example *", ["'self'"]),
+    ],
+)
+def test_policy_allows_the_bucket_for_uploads(uploads_url: str, allowed: list[str]) -> None:
+    policy = web.content_security_policy(uploads_url)
+
+    assert f"connect-src {' '.join(allowed)}" in policy.split("; ")
 
 
 def test_markup_has_no_inline_code_that_the_policy_would_block(document: _Document) -> None:
@@ -213,7 +233,7 @@ def test_the_page_itself_is_not_cached() -> None:
     answer = _get("/")
 
     assert answer["statusCode"] == 200
-    assert answer["headers"]["Content-Security-Policy"] == web.CONTENT_SECURITY_POLICY
+    assert answer["headers"]["Content-Security-Policy"] == web.content_security_policy()
     assert "Cache-Control" not in answer["headers"]
 
 

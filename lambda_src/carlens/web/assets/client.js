@@ -1,12 +1,29 @@
 // Requests to the API.
 
 /** @import { Values } from "./i18n.js" */
-/** @import { ApiErrorDetails, Mode } from "./types" */
+/** @import { ApiErrorDetails, Health, Limits, Mode } from "./types" */
 import { $ } from "./dom.js";
 
-// API Gateway hands a function 6 MB of event, base64 included: about 4.5 MB of form.
-export const MAX_BYTES = 4_500_000;
-export const MAX_PHOTOS = 32;
+/**
+ * What the API accepts. Until `useHealth` is called nothing is known, and the API alone decides.
+ *
+ * @type {Limits}
+ */
+export let limits = {
+  picture_bytes: Number.POSITIVE_INFINITY,
+  picture_pixels: Number.POSITIVE_INFINITY,
+  pictures: Number.POSITIVE_INFINITY,
+  request_bytes: Number.POSITIVE_INFINITY,
+};
+
+/** Whether the API takes uploads. */
+export let takesUploads = false;
+
+/** @param {Health} health */
+export function useHealth(health) {
+  limits = { ...limits, ...health.limits };
+  takesUploads = health.features?.uploads ?? false;
+}
 
 export const UNREACHABLE = "The server could not be reached. Check the connection and try again.";
 

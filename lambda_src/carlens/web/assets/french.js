@@ -189,6 +189,8 @@ export const MESSAGES = {
   "This photo arrived damaged": "Cette photo est arrivée endommagée",
   "This URL is not allowed": "Cette URL n’est pas autorisée",
   "This URL could not be fetched": "Cette URL n’a pas pu être lue",
+  "This upload is not accepted": "Cet envoi n’est pas accepté",
+  "This upload was not found": "Cet envoi est introuvable",
   "Time ran out before this photo": "Le temps a manqué avant cette photo",
   "This photo failed": "Cette photo a échoué",
   "The answer has no result for this photo.":
@@ -265,6 +267,8 @@ export const ERROR_MESSAGES = {
   invalid_base64: "Renvoyez la photo.",
   url_refused: "Carlens ne lit jamais cette URL. Envoyez la photo elle-même.",
   url_failed: "Vérifiez que l’URL s’ouvre dans un navigateur, puis réessayez.",
+  key_refused: "Cette API n’a pas donné cette clé. Renvoyez la photo.",
+  key_not_found: "La photo envoyée a expiré ou n’est pas arrivée. Renvoyez-la.",
   deadline_exceeded: "Renvoyez cette photo avec moins d’autres.",
   bad_request: "La requête est incompréhensible.",
   malformed_body: "Le corps de la requête ne correspond pas à son type.",

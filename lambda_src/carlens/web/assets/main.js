@@ -1,7 +1,7 @@
 // The entry point: views, languages, and the controls that add and send photos.
 
 /** @import { Models } from "./types" */
-import { keyHeaders, useDetector } from "./client.js";
+import { keyHeaders, useDetector, useHealth } from "./client.js";
 import { $ } from "./dom.js";
 import { MODEL_LIMITS } from "./french.js";
 import { labelDocument, language, onLanguageChange, plural, setLanguage, t } from "./i18n.js";
@@ -28,6 +28,18 @@ async function loadModels() {
   refreshSnippets();
   showModels(models ?? {});
   showCoverage();
+}
+
+/** Load the limits of the API. Without them, the API refuses what is too large. */
+async function loadHealth() {
+  try {
+    const response = await fetch("health");
+    useHealth(await response.json());
+  } catch {
+    return;
+  }
+  showTray();
+  refreshSnippets();
 }
 
 /** Show what the classifier names. Its limits are in French if the model comes with Carlens. */
@@ -175,6 +187,7 @@ addEventListener("hashchange", navigate);
 async function send() {
   try {
     const request = await import("./request.js");
+    await healthLoaded;
     await request.send();
   } catch (error) {
     showProblem(error);
@@ -274,4 +287,5 @@ function addDropped(dropped) {
 
 labelDocument();
 navigate();
+const healthLoaded = loadHealth();
 loadModels();

@@ -1,7 +1,7 @@
 // The names view: one name that is matched as it is typed, and whole files.
 
 /** @import { NameMatch } from "./types" */
-import { ApiError, apiFetch, MAX_BYTES, parseAnswer } from "./client.js";
+import { ApiError, apiFetch, limits, parseAnswer } from "./client.js";
 import { $, bar, download, make } from "./dom.js";
 import { bytes, fullName, onLanguageChange, t } from "./i18n.js";
 import { explain } from "./status.js";
@@ -140,10 +140,10 @@ async function matchFile(file) {
   fileMatch = current;
   showFile();
   try {
-    if (file.size > MAX_BYTES) {
+    if (file.size > limits.request_bytes) {
       throw new ApiError(
         "This file is larger than {max}. Split it and send the parts one at a time.",
-        { values: { max: bytes(MAX_BYTES) } },
+        { values: { max: bytes(limits.request_bytes) } },
       );
     }
     await loadTables();

@@ -1,14 +1,7 @@
 // Sending the photos in the tray, one request at a time.
 
 /** @import { Photo, SentRequest } from "./types" */
-import {
-  ApiError,
-  detectionPath,
-  keyHeaders,
-  MAX_PHOTOS,
-  parseAnswer,
-  UNREACHABLE,
-} from "./client.js";
+import { ApiError, detectionPath, keyHeaders, limits, parseAnswer, UNREACHABLE } from "./client.js";
 import { $ } from "./dom.js";
 import { bytes, t } from "./i18n.js";
 import { showAnswer } from "./results.js";
@@ -27,7 +20,7 @@ photoUsers.push(() => sending);
 export async function send() {
   if (running || !takeUrls()) return;
   if (!tray.length) return announce(() => t("Add a photo or a URL first."));
-  if (tray.length > MAX_PHOTOS) return announce(tooMany);
+  if (tray.length > limits.pictures) return announce(tooMany);
   running = new AbortController();
   const { signal } = running;
   begin();

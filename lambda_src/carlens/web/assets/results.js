@@ -282,6 +282,8 @@ const FAILURE_TITLES = {
   invalid_base64: "This photo arrived damaged",
   url_refused: "This URL is not allowed",
   url_failed: "This URL could not be fetched",
+  key_refused: "This upload is not accepted",
+  key_not_found: "This upload was not found",
   deadline_exceeded: "Time ran out before this photo",
 };
 

@@ -1,12 +1,11 @@
 // Scaling photos down in the browser, so that they fit into one request.
 
 /** @import { Part, Photo, Result, Scaled } from "./types" */
-import { ApiError, MAX_BYTES } from "./client.js";
+import { ApiError, limits } from "./client.js";
 import { sum } from "./dom.js";
 import { bytes, t } from "./i18n.js";
 import { announce } from "./status.js";
 
-const MAX_PIXELS = 50_000_000; // of one photo
 const MAX_SIDE = 20_000;
 const PART_BYTES = 300; // an upper bound for the headers of one form part
 const SIDES = [1600, 1280, 1024, 800, 640, 512, 400, 320]; // longest sides to try, in pixels
@@ -26,7 +25,7 @@ export async function fit(photos, signal) {
   /** @type {Part[]} */
   const parts = photos.map((photo) => ({ photo, blob: photo.file, scaled: null, stuck: false }));
   const files = /** @type {FilePart[]} */ (parts.filter((part) => part.blob));
-  const room = MAX_BYTES - sum(photos.map(({ name }) => PART_BYTES + 3 * name.length));
+  const room = limits.request_bytes - sum(photos.map(({ name }) => PART_BYTES + 3 * name.length));
   for (const part of files) {
     if (await isTooLarge(part.photo)) await shrink(part, SIDES[0]);
     signal.throwIfAborted();
@@ -87,7 +86,7 @@ function tooLarge(files) {
   if (!stuck) {
     return new ApiError(
       "These photos are larger than {max} even when scaled down. Send fewer at a time, or smaller ones.",
-      { values: { max: bytes(MAX_BYTES) } },
+      { values: { max: bytes(limits.request_bytes) } },
     );
   }
   return new ApiError(
@@ -108,7 +107,7 @@ async function isTooLarge({ source }) {
     image.onload = image.onerror = resolve;
   });
   const { naturalWidth: width, naturalHeight: height } = image;
-  return width * height > MAX_PIXELS || Math.max(width, height) > MAX_SIDE;
+  return width * height > limits.picture_pixels || Math.max(width, height) > MAX_SIDE;
 }
 
 /**

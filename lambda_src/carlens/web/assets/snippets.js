@@ -1,7 +1,7 @@
 // The last request as code that is ready to paste.
 
 /** @import { Message, Part, Photo, SentRequest } from "./types" */
-import { apiUrl, detectionPath, MAX_BYTES } from "./client.js";
+import { apiUrl, detectionPath, limits } from "./client.js";
 import { $, makeTabs } from "./dom.js";
 import { bytes, onLanguageChange, t } from "./i18n.js";
 import { copy } from "./status.js";
@@ -228,7 +228,7 @@ export function showSnippets(sent) {
   /** @type {Element} */ ($("snippet").firstElementChild).textContent = SNIPPETS[selected](sent);
   $("snippet").setAttribute("aria-labelledby", `tab-${selected}`);
   const packages = sent.parts?.some(sideOf) ? "requests pillow" : "requests";
-  const values = { max: bytes(MAX_BYTES), packages };
+  const values = { max: bytes(limits.request_bytes), packages };
   $("snippet-note").textContent = notesFor(sent)
     .map((note) => t(note, values))
     .join(" ");

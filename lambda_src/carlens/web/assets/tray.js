@@ -1,7 +1,7 @@
 // The tray: the photos to send, in order.
 
 /** @import { Message, Mode, Photo } from "./types" */
-import { MAX_BYTES, MAX_PHOTOS } from "./client.js";
+import { limits } from "./client.js";
 import { $, make, sum } from "./dom.js";
 import { bytes, onLanguageChange, plural, t } from "./i18n.js";
 import { announce } from "./status.js";
@@ -182,7 +182,7 @@ const SEND_LABELS = {
 export function showTray() {
   const size = sum(tray.map((photo) => photo.file?.size ?? 0));
   const empty = tray.length === 0;
-  const tooManyPhotos = tray.length > MAX_PHOTOS;
+  const tooManyPhotos = tray.length > limits.pictures;
   $("tray").hidden = empty;
   $("examples").hidden = !empty;
   $("clear").hidden = empty || busy;
@@ -190,19 +190,19 @@ export function showTray() {
   $("send").setAttribute("aria-disabled", String(nothing || tooManyPhotos || busy));
   const [none, one, many] = SEND_LABELS[mode()];
   $("send").textContent = empty ? t(none) : plural(tray.length, one, many);
-  $("size").hidden = !tooManyPhotos && size <= MAX_BYTES;
+  $("size").hidden = !tooManyPhotos && size <= limits.request_bytes;
   $("size").textContent = tooManyPhotos
     ? tooMany()
     : t("{size} in total. Large photos will be scaled down to fit into one request ({max}).", {
         size: bytes(size),
-        max: bytes(MAX_BYTES),
+        max: bytes(limits.request_bytes),
       });
 }
 
 export const tooMany = () =>
   t("A request takes at most {max} photos. Remove {n}.", {
-    max: MAX_PHOTOS,
-    n: tray.length - MAX_PHOTOS,
+    max: limits.pictures,
+    n: tray.length - limits.pictures,
   });
 
 /**

@@ -39,6 +39,20 @@ export type ElementOf<Tag extends string> = Tag extends `${infer Name}.${string}
 
 export type Mode = "predict" | "object_detection";
 
+/** What a request may contain. */
+export interface Limits {
+  picture_bytes: number;
+  picture_pixels: number;
+  pictures: number;
+  request_bytes: number;
+}
+
+/** The answer of `/health`. */
+export interface Health {
+  limits?: Partial<Limits>;
+  features?: { uploads?: boolean };
+}
+
 export interface Photo {
   id: number;
   name: string;

@@ -1,0 +1,201 @@
+"""Batch jobs on LocalStack: the deployed state machine, functions, layers and models."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.batch_jobs import (
+    PHOTOS,
+    PREFIX,
+    BatchStage,
+    deploy_batch,
+    photo_keys,
+    put_photos,
+)
+from tests.integration.localstack import running_localstack
+from tests.integration.tools import Tools, UnavailableError
+from tests.support import SKODA, missing
+
+pytestmark = pytest.mark.slow
+
+COUNT, SIZE = 60, 20
+JOB = {"bucket": PHOTOS, "prefix": PREFIX, "operation": "predict", "size": SIZE}
+PARTS = [f"part-{number:06}.jsonl" for number in range(COUNT // SIZE)]
+_WAIT_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def stage(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BatchStage]:
+    """The deployed stack, and 60 photos; needs `tools` to run functions."""
+    try:
+        with running_localstack() as cloud:
+            put_photos(cloud, COUNT)
+            yield deploy_batch(cloud, tmp_path_factory.mktemp("batch"))
+    except UnavailableError as error:
+        missing(str(error))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(stage: BatchStage) -> dict[str, bytes]:
+    """The results of a job that nothing disturbed."""
+    done = stage.run("undisturbed", **JOB)
+
+    assert (done.status, done.error) == ("SUCCEEDED", "")
+    assert done.output == {
+        "job": "undisturbed",
+        "photos": COUNT,
+        "parts": len(PARTS),
+        "results": f"s3://{stage.bucket}/results/job=undisturbed/",
+    }
+    [counts] = stage.map_runs(done.arn)
+    assert (counts["total"], counts["succeeded"]) == (len(PARTS), len(PARTS))
+    return stage.parts("undisturbed")
+
+
+def test_a_job_has_a_line_for_each_photo(stage: BatchStage, undisturbed: dict[str, bytes]) -> None:
+    lines = stage.lines("undisturbed")
+
+    assert list(undisturbed) == PARTS
+    assert [line["name"] for line in lines] == photo_keys(COUNT)
+    assert [line["name"] for line in lines if line["error"]] == []
+    for line in lines:
+        first = line["objects"][0]
+        assert (first["class_name"], len(first["pred"])) == ("car", 5)
+
+
+def test_several_rounds_and_a_killed_worker_give_the_same_bytes(
+    stage: BatchStage, undisturbed: dict[str, bytes]
+) -> None:
+    # Given a plan that ends after two parts
+    stage.configure("batch_plan", Environment={"CARLENS_PLAN_PHOTOS": str(SIZE * 2)})
+
+    # When the worker is killed once while the job runs
+    execution = stage.start("rounds", **JOB)
+    kill_worker(stage, "rounds")
+    done = stage.wait(execution)
+
+    # Then its part is tried again
+    assert (done.status, done.error) == ("SUCCEEDED", "")
+    assert [counts["total"] for counts in stage.map_runs(execution)] == [2, 1]
+    assert stage.parts("rounds") == undisturbed
+    stage.configure("batch_plan", Environment={"CARLENS_PLAN_PHOTOS": ""})
+
+
+def kill_worker(stage: BatchStage, job: str) -> None:
+    """Kill a worker of this LocalStack, once the plan of the job is written."""
+    end = time.monotonic() + _WAIT_SECONDS
+    s3 = stage.cloud.client("s3")
+    while not s3.list_objects_v2(Bucket=stage.bucket, Prefix=f"plans/{job}/").get("Contents"):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    while time.monotonic() < end:
+        for process in workers(stage):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+                return
+        time.sleep(0.05)
+    raise AssertionError("no worker is running")
+
+
+def workers(stage: BatchStage) -> list[int]:
+    """Return the IDs of the runtime processes of the worker, in this LocalStack alone."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (folder / "cmdline").read_bytes().split(b"\0")
+            here = str((folder / "cwd").readlink()).startswith(str(stage.cloud.log.parent))
+            if here and b"awslambdaric" in command and b"--runtime-api-address" not in command:
+                handler = command[command.index(b"awslambdaric") + 1]
+                if handler == b"carlens.functions.batch_worker.lambda_handler":
+                    found.append(int(folder.name))
+    return found
+
+
+def test_a_stopped_job_is_completed_by_processing_the_parts_of_its_plan(
+    stage: BatchStage, undisturbed: dict[str, bytes]
+) -> None:
+    # Given a job that was stopped when its first part was written
+    execution = stage.start("stopped", **JOB)
+    end = time.monotonic() + _WAIT_SECONDS
+    while not stage.parts("stopped") and time.monotonic() < end:
+        time.sleep(0.05)
+    states = stage.cloud.client("stepfunctions")
+    states.stop_execution(executionArn=execution)
+    assert stage.wait(execution).status == "ABORTED"
+
+    # When all parts of its plan are processed, those that were written too
+    s3 = stage.cloud.client("s3")
+    plan = s3.get_object(Bucket=stage.bucket, Key="plans/stopped/000000.json")["Body"].read()
+    given = [{**part, "name": "stopped", "input": JOB} for part in json.loads(plan)]
+    summaries = [invoke_worker(stage, part) for part in given]
+
+    # Then its results have the bytes of the undisturbed job
+    assert [summary["photos"] for summary in summaries] == [SIZE] * len(PARTS)
+    assert stage.parts("stopped") == undisturbed
+
+
+def invoke_worker(stage: BatchStage, event: dict[str, Any]) -> dict[str, Any]:
+    answer = stage.cloud.client("lambda").invoke(
+        FunctionName=stage.outputs["WorkerFunctionName"], Payload=json.dumps(event)
+    )
+    result: dict[str, Any] = json.load(answer["Payload"])
+    assert "FunctionError" not in answer, result
+    return result
+
+
+def test_a_bad_photo_is_a_line_with_its_error(stage: BatchStage) -> None:
+    s3 = stage.cloud.client("s3")
+    s3.put_object(Bucket=PHOTOS, Key="bad/a.png", Body=SKODA.read_bytes())
+    s3.put_object(Bucket=PHOTOS, Key="bad/b.jpg", Body=b"not a photo")
+
+    done = stage.run("bad", bucket=PHOTOS, prefix="bad/", operation="object_detection")
+
+    assert (done.status, done.error) == ("SUCCEEDED", "")
+    good, bad = stage.lines("bad")
+    assert (good["name"], good["error"]) == ("bad/a.png", None)
+    assert good["objects"][0]["class_name"] == "car"
+    assert (bad["name"], bad["objects"]) == ("bad/b.jpg", [])
+    assert bad["error"]["code"] == "not_an_image"
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "error", "message"),
+    [
+        ("empty", {"prefix": "2027/"}, "NoPhotos", "no photos under s3://photos/2027/"),
+        ("no-bucket", {"bucket": "photos-2"}, "BucketMissing", "cannot list s3://photos-2/2026/"),
+        ("wrong", {"options": {"top_k": 99}}, "InvalidInput", "top_k is '99'"),
+    ],
+)
+def test_a_job_that_cannot_run_fails_at_once_and_says_why(
+    stage: BatchStage, name: str, change: dict[str, Any], error: str, message: str
+) -> None:
+    done = stage.run(name, **{**JOB, **change})
+
+    assert (done.status, done.error) == ("FAILED", error)
+    assert message in json.loads(done.cause)["errorMessage"]
+    assert stage.map_runs(done.arn) == []
+
+
+def test_a_worker_that_runs_out_of_time_writes_nothing_and_its_parts_are_named(
+    stage: BatchStage,
+) -> None:
+    # Given a timeout that leaves no time besides the reserve
+    stage.configure("batch_worker", Timeout=10)
+
+    done = stage.run("late", **{**JOB, "prefix": f"{PREFIX}été 0000", "size": 5})
+
+    assert (done.status, done.error) == ("FAILED", "PartsMissing")
+    assert re.search(r"2 of 2 parts have no results: 0-1\.", json.loads(done.cause)["errorMessage"])
+    assert stage.parts("late") == {}
+    [counts] = stage.map_runs(done.arn)
+    assert (counts["total"], counts["failed"]) == (2, 2)
