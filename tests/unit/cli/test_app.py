@@ -94,3 +94,14 @@ def test_predict_says_where_it_can_run() -> None:
 
     assert result.exit_code == 2
     assert "--api URL, or use this computer, --local" in result.stderr
+
+
+def test_errors_of_an_api_are_status_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "cars.csv"
+    file.write_text("make,model\nreneau,clioRT\n")
+    monkeypatch.setenv("CARLENS_API", "no-address")
+
+    for command in (("models",), ("names", file), ("predict", file)):
+        result = run(*command)
+        assert result.exit_code == 1
+        assert "no-address" in result.stderr
