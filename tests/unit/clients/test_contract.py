@@ -223,7 +223,7 @@ def example(operation: str) -> Any:
     if "example" in media:
         return media["example"]
     named = media.get("examples", {})
-    chosen = named.get("detailed") or next(iter(named.values()), {"value": {}})
+    chosen: Any = named.get("detailed") or next(iter(named.values()), {"value": {}})
     return resolve(CONTRACT, chosen)["value"]
 
 
