@@ -309,7 +309,9 @@ export class Carlens {
       entries = parts.map((part) => refused(path, part, server));
     } else if (way === "upload") {
       const items = await this.#upload(parts, call.signal);
-      entries = await this.#recognize(path, items, (some) => ({ ...call, ...jsonOf(some) }));
+      const named = await this.#recognize(path, items, (some) => ({ ...call, ...jsonOf(some) }));
+      // A picture without a name is named after its key, which is a secret.
+      entries = named.map((entry, n) => ({ ...entry, name: parts[n].name }));
     } else {
       entries = await this.#recognize(path, parts, (some) => ({ ...call, body: formOf(some) }));
     }

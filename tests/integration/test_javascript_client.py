@@ -73,6 +73,43 @@ def test_more_pictures_than_a_request_takes(run: Run) -> None:
     assert [answer["index"] for answer in answers] == list(range(40))
 
 
+def test_large_pictures_are_uploaded(run: Run, large_photo: Path) -> None:
+    large, small = run(f"""
+        const large = new File([await openAsBlob({str(large_photo)!r})], "large.bmp");
+        return client.predict([large, await photo({SKODA.name!r})]);
+    """)
+
+    assert (large["name"], large["field"], large["width"]) == ("large.bmp", "key", 2850)
+    assert_near(scaled(nearest(large["objects"])), SKODA_CAR)
+    assert_near(nearest(small["objects"]), SKODA_CAR)
+
+
+def scaled(box: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a box of the large photo as one of the small photo."""
+    return tuple(round(edge * 518 / 2850) for edge in box)
+
+
+def test_a_page_uploads_large_pictures(
+    api: str, client_host: str, browser: Browser, large_photo: Path
+) -> None:
+    page = browser.new_page()
+    page.goto(f"http://{client_host}/")
+    page.evaluate("document.body.innerHTML = '<input type=file>'")
+    page.set_input_files("input", large_photo)
+
+    [answer] = page.evaluate(
+        """async (api) => {
+            const { Carlens } = await import("/carlens.js");
+            return new Carlens(api).predict(document.querySelector("input").files);
+        }""",
+        api,
+    )
+    page.close()
+
+    assert (answer["name"], answer["field"]) == ("large.bmp", "key")
+    assert_near(scaled(nearest(answer["objects"])), SKODA_CAR)
+
+
 def test_the_other_operations(run: Run) -> None:
     answer = run(f"""return {{
         shape: await client.shape(await photo({SKODA.name!r})),
