@@ -433,6 +433,20 @@ def test_a_server_without_models_is_unavailable_and_not_an_error(call: Call) -> 
     assert len(asked) == 1
 
 
+def test_a_client_closes_the_connections_that_it_has_opened() -> None:
+    async def main() -> None:
+        async with httpx.AsyncClient() as given, AsyncClient(API) as own:
+            await AsyncClient(API, http=given).aclose()
+            assert not given.is_closed
+        assert own._http.is_closed
+
+    asyncio.run(main())
+    with httpx.Client() as given, Client(API) as own:
+        Client(API, http=given).close()
+        assert not given.is_closed
+    assert own._http.is_closed
+
+
 # --- names ------------------------------------------------------------------------------------
 
 MATCH = {"make": "A", "model": "B", "score_make": 1, "score_model": 2, "score": 3, "future": 4}
