@@ -50,7 +50,7 @@ check: $(VENV)/.ready check-page ## Check lint, format, types, import rules, the
 	@$(VENV)/bin/lint-imports --no-logo
 	@$(VENV)/bin/pre-commit run --all-files
 
-check-page: node_modules/.ready ## Check the page's scripts: lint, format and types
+check-page: node_modules/.ready ## Check the page's scripts and the JavaScript client: lint, format and types
 	@node_modules/.bin/biome ci --error-on-warnings
 	@node_modules/.bin/tsc --project .
 

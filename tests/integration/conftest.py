@@ -6,7 +6,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import PIL.Image
 import pytest
+import requests
 from playwright.sync_api import Browser, sync_playwright
 
 from infra.layers.contents import ROOT
@@ -14,7 +16,7 @@ from tests.integration.clients import find_chromium
 from tests.integration.lambda_runtime import Image, lay_out
 from tests.integration.serving import running_server
 from tests.integration.tools import Tools, UnavailableError, find_tools
-from tests.support import PHOTOS, missing, serving_folder
+from tests.support import PHOTOS, SKODA, missing, serving_folder
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +31,17 @@ def api(photo_host: str) -> Iterator[str]:
     """Run the local API with the real models; the value is its URL."""
     with running_server(env={"CARLENS_ALLOWED_HOSTS": photo_host}) as url:
         yield url
+
+
+@pytest.fixture
+def large_photo(api: str, tmp_path: Path) -> Path:
+    """A photo of 15 MB, for a server that accepts uploads."""
+    if not requests.get(f"{api}/health", timeout=30).json().get("features", {}).get("uploads"):
+        pytest.skip("the server does not accept uploads")
+    path = tmp_path / "large.bmp"
+    with PIL.Image.open(SKODA) as photo:
+        photo.convert("RGB").resize((2850, 1821)).save(path)
+    return path
 
 
 # Not session-scoped: playwright keeps an event loop running, which blocks other tests.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,22 @@ def test_more_pictures_than_a_request_takes(api: str) -> None:
 
     assert [answer.bytes for answer in answers] == [SKODA.stat().st_size] * 40
     assert [answer.index for answer in answers] == list(range(40))
+
+
+def test_large_pictures_are_uploaded(api: str, large_photo: Path) -> None:
+    # Given a picture of 15 MB, and one that fits into a request
+    with Client(api) as client:
+        answers = client.predict([large_photo, SKODA, large_photo.read_bytes()])
+
+    assert large_photo.stat().st_size > 15_000_000
+    assert [answer.name for answer in answers] == [large_photo.name, SKODA.name, None]
+    assert [answer.field for answer in answers] == ["key", "image", "key"]
+    for answer in answers:
+        answer.raise_for_error()
+        assert answer.width
+        scale = 518 / answer.width
+        box = tuple(round(edge * scale) for edge in nearest(answer.raw["objects"]))
+        assert_near(box, SKODA_CAR)
 
 
 def test_measurements(api: str) -> None:

@@ -11,7 +11,7 @@ from tools.changelog import ROOT
 
 DOCUMENTS = [
     path
-    for pattern in ("*.md", ".github/*.md", "docs/**/*.md", "models/**/*.md")
+    for pattern in ("*.md", ".github/*.md", "clients/**/*.md", "docs/**/*.md", "models/**/*.md")
     for path in sorted(ROOT.glob(pattern))
 ]
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)

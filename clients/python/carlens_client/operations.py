@@ -210,6 +210,11 @@ class Api:
         elif batch.way is Way.UPLOAD:
             keys = yield from self._upload(batch.parts)
             entries = yield from self._recognize(path, query, keys, _as_json)
+            # A picture without a name is named after its key, which is a secret.
+            entries = [
+                {**entry, "name": part.name}
+                for entry, part in zip(entries, batch.parts, strict=True)
+            ]
         else:
             fields = yield Call(lambda: [_form_field(part) for part in batch.parts])
             entries = yield from self._recognize(path, query, fields, _as_form)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from carlens import __version__
-from carlens.cli.errors import Stopped, WrongUsage
+from carlens.cli import options
+from carlens.cli.batch_app import batch_app
+from carlens.cli.errors import WrongUsage
 
 if TYPE_CHECKING:
     from carlens.cli.predict import Job, OpenService
@@ -28,13 +26,6 @@ app = typer.Typer(
 )
 
 
-class _Operation(StrEnum):
-    """What is looked for."""
-
-    predict = "predict"
-    object_detection = "object_detection"
-
-
 _Workers = Annotated[
     int | None,
     typer.Option(min=1, max=64, help="Worker processes; the default is one for each core."),
@@ -47,6 +38,8 @@ _Api = Annotated[
         help="The address of an API. Its key is read from CARLENS_API_KEY.",
     ),
 ]
+
+app.add_typer(batch_app, name="batch")
 
 
 @app.callback(invoke_without_command=True)
@@ -78,25 +71,12 @@ def predict(
     local: Annotated[
         bool, typer.Option("--local", help="Recognize on this computer, without a server.")
     ] = False,
-    operation: Annotated[
-        _Operation, typer.Option(help="Vehicles with their names, or objects of all classes.")
-    ] = _Operation.predict,
-    confidence: Annotated[
-        float | None, typer.Option(min=0, max=1, help="The least confidence of an object.")
-    ] = None,
-    classes: Annotated[
-        str | None, typer.Option(help="The classes to find, separated by commas.")
-    ] = None,
-    top_k: Annotated[
-        int | None, typer.Option(min=1, max=20, help="Names for each vehicle.")
-    ] = None,
-    max_objects: Annotated[
-        int | None, typer.Option(min=1, max=300, help="Objects for each photo.")
-    ] = None,
-    slices: Annotated[
-        int | None,
-        typer.Option(min=1, max=3, help="Tiles per side, for small vehicles in large photos."),
-    ] = None,
+    operation: options.Operation = options.OperationName.predict,
+    confidence: options.Confidence = None,
+    classes: options.Classes = None,
+    top_k: options.TopK = None,
+    max_objects: options.MaxObjects = None,
+    slices: options.Slices = None,
     annotate: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Where to write photos with boxes and names."),
@@ -119,18 +99,17 @@ def predict(
 
     Exit status: 0; 1 if photos failed; 2 for wrong usage.
     """
-    with _errors():
+    with options.errors_shown():
         from carlens.cli.predict import Job, predict
         from carlens.cli.task import Task
 
-        options = {
-            "confidence": confidence,
-            "classes": classes,
-            "top_k": top_k,
-            "max_objects": max_objects,
-            "slices": slices,
-        }
-        given = {name: str(value) for name, value in options.items() if value is not None}
+        given = options.given(
+            confidence=confidence,
+            classes=classes,
+            top_k=top_k,
+            max_objects=max_objects,
+            slices=slices,
+        )
         job = Job(
             inputs=tuple(inputs),
             task=Task(operation.value, given),
@@ -156,7 +135,7 @@ def names(
     top_k: Annotated[int, typer.Option(min=1, max=20, help="Matches for each row.")] = 1,
 ) -> None:
     """Match the makes and models of a CSV file to the catalog."""
-    with _errors():
+    with options.errors_shown():
         from carlens.cli.names import match_file, match_here, match_there
 
         match = match_there(api, table, top_k) if api else match_here(table, top_k)
@@ -169,7 +148,7 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything, as JSON.")] = False,
 ) -> None:
     """List the models of an API or of this computer; a star marks those in use."""
-    with _errors():
+    with options.errors_shown():
         from carlens.cli import models
 
         found, used = models.models_there(api) if api else models.models_here()
@@ -199,16 +178,3 @@ def _service(job: Job, api: str | None, workers: int | None, *, local: bool) -> 
     from carlens.cli.remote_service import remote_service
 
     return remote_service(job, api, workers or _REQUESTS)
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Turn the errors of the command into messages and exit statuses."""
-    try:
-        yield
-    except WrongUsage as error:
-        print(f"Error: {error}", file=sys.stderr)
-        raise typer.Exit(2) from error
-    except Stopped as error:
-        print(f"Error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error

@@ -101,7 +101,7 @@ def printable(name: str) -> str:
 def _expand(given: str) -> list[str]:
     """Return the paths that an input names, in alphabetical order."""
     if given.startswith("s3://"):
-        raise WrongUsage(f"{given}: pictures in S3 need a batch job; see docs/batch.md.")
+        raise WrongUsage(f"{given} needs a batch job: carlens batch start {given}")
     path = Path(given)
     try:
         if path.is_dir():

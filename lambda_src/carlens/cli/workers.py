@@ -3,46 +3,28 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from queue import Queue
 from types import TracebackType
 from typing import Any, Self
 
 from carlens.cli.answers import Answer, failure
-from carlens.cli.errors import Problem, Stopped, WrongUsage
+from carlens.cli.errors import Problem, Stopped
 from carlens.cli.pictures import Picture
 from carlens.cli.task import Task
+from carlens.cli.worker import Failed, Ready, work
 from carlens.config import Config
 from carlens.errors import InternalError
-from carlens.result_lines import result_line
 
 # A worker has one picture in work and one that it reads meanwhile.
 _AHEAD = 2
 # A picture during which a worker ended may not be the reason, so it is tried again once.
 _ATTEMPTS = 2
-
-
-@dataclass(frozen=True)
-class _Ready:
-    """A worker has loaded the models."""
-
-    models: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class _Failed:
-    """A worker cannot go on, and neither can the others."""
-
-    error: Exception
 
 
 class Workers:
@@ -152,7 +134,7 @@ class _Worker:
         self.connection, theirs = context.Pipe()
         self.pictures: deque[Picture] = deque()
         self._process: SpawnProcess = context.Process(
-            target=_work, args=(theirs, config, task, annotate), daemon=True
+            target=work, args=(theirs, config, task, annotate), daemon=True
         )
         # Inherited: Ctrl-C is for the process that writes, which ends its workers.
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -166,9 +148,9 @@ class _Worker:
     def has_room(self) -> bool:
         return len(self.pictures) < _AHEAD
 
-    def wait_until_ready(self) -> _Ready:
+    def wait_until_ready(self) -> Ready:
         message = self._receive()
-        if not isinstance(message, _Ready):
+        if not isinstance(message, Ready):
             raise Stopped(f"A worker process cannot be started ({self.exit_status()}).")
         return message
 
@@ -200,7 +182,7 @@ class _Worker:
             message = self.connection.recv()
         except (EOFError, OSError):
             return None
-        if isinstance(message, _Failed):
+        if isinstance(message, Failed):
             raise message.error
         return message
 
@@ -212,44 +194,3 @@ def _next(again: deque[Picture], following: Iterator[Picture]) -> Picture | None
 def _crashed(picture: Picture, status: str) -> Answer:
     message = f"The process that read this picture ended ({status}); it may lack memory."
     return failure(picture.name, Problem(InternalError.code, message))
-
-
-def _work(connection: Connection, config: Config, task: Task, annotate: Path | None) -> None:
-    """Recognize the pictures that arrive until the connection ends; runs in a worker process."""
-    # Read by NumPy's libraries when they are imported.
-    os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    from carlens.cli.recognize import Recognizer, read_file
-
-    try:
-        recognizer = Recognizer(config, task)
-    except WrongUsage as error:
-        connection.send(_Failed(error))
-        return
-    connection.send(_Ready(recognizer.models))
-    waiting: Queue[tuple[Picture, bytes | Problem]] = Queue(maxsize=1)
-
-    def read() -> None:
-        while True:
-            try:
-                picture = connection.recv()
-            except (EOFError, OSError):
-                os._exit(0)  # nobody waits for the picture in work
-            waiting.put((picture, read_file(picture.path, recognizer.limits.max_bytes)))
-
-    threading.Thread(target=read, daemon=True).start()
-    while True:
-        picture, content = waiting.get()
-        if isinstance(content, Problem):
-            connection.send(failure(picture.name, content))
-            continue
-        entry = recognizer.entry(picture.name, content)
-        if annotate is not None:
-            from carlens.cli.annotate import annotate_picture  # few runs need it
-
-            try:
-                annotate_picture(content, entry, annotate, recognizer.limits)
-            except OSError as error:
-                connection.send(_Failed(Stopped(f"{annotate} cannot be written: {error}.")))
-                return
-        failed = entry["error"] is not None
-        connection.send(Answer(picture.name, result_line(entry), failed))

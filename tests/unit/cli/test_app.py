@@ -70,6 +70,21 @@ def test_a_wrong_setting_is_wrong_usage(
     assert "CARLENS_SLICES is '9'" in result.stderr
 
 
+def test_a_model_that_is_not_in_use_may_be_broken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for source in Path(Config.models).glob("*/model.json"):
+        (tmp_path / source.parent.name).symlink_to(source.parent)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "model.json").write_text("{")
+    monkeypatch.setenv("CARLENS_MODELS", str(tmp_path))
+
+    lines = run("models").stdout.splitlines()
+
+    assert len(lines) == 3
+    assert not any("broken" in line for line in lines)
+
+
 def test_names_matches_a_file(tmp_path: Path) -> None:
     file = tmp_path / "cars.csv"
     file.write_text("make,model\nreneau,clioRT\n")
@@ -94,3 +109,14 @@ def test_predict_says_where_it_can_run() -> None:
 
     assert result.exit_code == 2
     assert "--api URL, or use this computer, --local" in result.stderr
+
+
+def test_errors_of_an_api_are_status_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "cars.csv"
+    file.write_text("make,model\nreneau,clioRT\n")
+    monkeypatch.setenv("CARLENS_API", "no-address")
+
+    for command in (("models",), ("names", file), ("predict", file)):
+        result = run(*command)
+        assert result.exit_code == 1
+        assert "no-address" in result.stderr

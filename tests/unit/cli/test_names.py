@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from carlens.catalog.matcher import Match
+from carlens.catalog.tables import Entry
 from carlens.cli import names
 from carlens.cli.errors import WrongUsage
-from carlens.cli.names import Pairs, match_file, match_here
+from carlens.cli.names import Pairs, match_file, match_here, match_there
 
 Files = Callable[[str], Path]
 FRENCH = "marque;modele\r\nVW;Golf VII 1.6 TDI\r\nciroen;c4 picaso\r\n"
@@ -86,6 +89,33 @@ def test_the_file_itself_is_not_replaced(files: Files) -> None:
 def test_a_file_that_cannot_be_written_is_wrong_usage(files: Files, tmp_path: Path) -> None:
     with pytest.raises(WrongUsage, match="No such file"):
         match_file(files("make,model\nVW,Golf\n"), tmp_path / "no" / "x.csv", 1, nothing)
+
+
+def test_an_api_matches_names_as_this_computer_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {
+        "make": "Renault",
+        "model": "Clio",
+        "score_make": 67,
+        "score_model": 95,
+        "score": 84,
+        "alternatives": [{"make": "Renault", "model": "Captur", "score": 50}],
+    }
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"tables": ["europe"]})
+        if request.url.path == "/norm/mars":
+            return httpx.Response(404, json={"error": {"code": "not_found", "message": "No."}})
+        return httpx.Response(200, json=[answer] * len(json.loads(request.content)))
+
+    transport = httpx.MockTransport(serve)
+    client = httpx.Client
+    monkeypatch.setattr(httpx, "Client", lambda: client(transport=transport))
+
+    [match] = match_there("https://api.test", "europe", 2)([("reneau", "clioRT")])
+    assert match == Match("Renault", "Clio", 67, 95, 84, ((Entry("Renault", "Captur"), 50),))
+    with pytest.raises(WrongUsage, match="the tables are europe"):
+        match_there("https://api.test", "mars", 1)([("a", "b")])
 
 
 def test_an_unknown_table_is_wrong_usage() -> None:

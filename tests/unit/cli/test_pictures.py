@@ -83,7 +83,7 @@ def test_a_file_may_have_the_characters_of_a_glob(home: Path) -> None:
     [
         ("missing", "does not exist"),
         ("missing/*.jpg", "No file matches"),
-        ("s3://photos/2024", "docs/batch.md"),
+        ("s3://photos/2024", "carlens batch start s3://photos/2024"),
         ("pipe", "neither a file nor a folder"),
     ],
 )

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from carlens.cli import remote_service
 from carlens.cli.errors import Stopped, WrongUsage
 from carlens.cli.models import models_here
 from carlens.cli.pictures import Picture
@@ -236,3 +237,45 @@ def test_a_small_picture_keeps_its_result() -> None:
     assert enlarge(failed, small) == failed
     with pytest.raises(NotAnImage):
         shrink(b"", 10**6, 10**6)
+
+
+def test_an_api_that_is_not_there_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_service, "_RETRIES", 0)
+    open_service = remote_service.remote_service(
+        Job((), Task("predict", {})), "http://127.0.0.1:9", 1
+    )
+
+    with pytest.raises(Stopped, match="could not be reached"), open_service(1):
+        pass
+
+
+def test_annotated_pictures_are_written_here(tmp_path: Path) -> None:
+    small = photo(tmp_path, 300, 200)
+    job = Job((), Task("object_detection", {}), annotate=tmp_path / "drawn")
+    with httpx.Client(transport=httpx.MockTransport(Server())) as http:
+        list(RemoteService(Client("https://api.test", http=http), job).recognize([small]))
+
+    with Image.open(tmp_path / "drawn" / small.name) as image:
+        assert image.size == (300, 200)
+
+
+def test_a_scaled_down_picture_that_the_server_cannot_bear_fails_alone(tmp_path: Path) -> None:
+    large = photo(tmp_path, 3000, 1500)
+    answers = [None, error(500, "internal_error")]
+    server = Server(lambda contents: answers.pop(0), limits={"request_bytes": 10**8})
+
+    [entry] = recognize(server, [large])
+
+    assert entry["error"]["code"] == "internal_error"
+
+
+def test_many_pictures_that_are_too_large_are_not_kept_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given room for one picture that waits, and a small picture after a large one
+    monkeypatch.setattr(remote_service, "_MAX_WAITING", 1)
+    large, small = photo(tmp_path, 3000, 1500), picture(tmp_path, "small.jpg", b"small")
+
+    entries = list(recognize(Server(limits={"request_bytes": 10**8}), [large, small]))
+
+    assert [entry["name"] for entry in entries] == [large.name, small.name]

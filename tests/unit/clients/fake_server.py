@@ -122,6 +122,6 @@ def read(request: httpx.Request) -> list[tuple[str, str | None]]:
     """Return what stands for each picture, its content, URL or key, and its name."""
     if request.headers["content-type"] == "application/json":
         images = json.loads(request.content)["images"]
-        return [(image["key"], image.get("name")) for image in images]
+        return [(image["key"], image.get("name", image["key"])) for image in images]
     fields = list(read_form(request.content, request.headers["content-type"]))
     return [(each.content.decode(), each.filename or None) for each in fields]

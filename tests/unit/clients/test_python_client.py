@@ -282,7 +282,7 @@ def test_large_pictures_are_uploaded(call: Call) -> None:
 
     # Then only the large ones are, and their keys are sent in order
     assert labels(answers) == ["a", "uploads/0", "uploads/1", "d"]
-    assert answers[1].name == "l.webp"
+    assert [answer.name for answer in answers] == [None, "l.webp", None, None]
     assert server.stored == {"uploads/0": LARGE, "uploads/1": LARGE}
     # And the store does not get the API key
     uploads = [each for each in server.requests if str(each.url) == STORE]
@@ -431,6 +431,20 @@ def test_a_server_without_models_is_unavailable_and_not_an_error(call: Call) -> 
 
     assert call(unavailable, "health").status == "unavailable"
     assert len(asked) == 1
+
+
+def test_a_client_closes_the_connections_that_it_has_opened() -> None:
+    async def main() -> None:
+        async with httpx.AsyncClient() as given, AsyncClient(API) as own:
+            await AsyncClient(API, http=given).aclose()
+            assert not given.is_closed
+        assert own._http.is_closed
+
+    asyncio.run(main())
+    with httpx.Client() as given, Client(API) as own:
+        Client(API, http=given).close()
+        assert not given.is_closed
+    assert own._http.is_closed
 
 
 # --- names ------------------------------------------------------------------------------------

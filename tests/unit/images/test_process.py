@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
 
 from carlens.images.process import configure_process, keep_freed_memory
@@ -54,6 +55,17 @@ def test_pillow_logs_nothing_once_the_process_is_configured() -> None:
         assert not logger.isEnabledFor(logging.ERROR)
     finally:
         logger.setLevel(level)
+
+
+def test_the_threads_of_opencv_can_be_limited() -> None:
+    threads = cv2.getNumThreads()
+    try:
+        configure_process()
+        assert cv2.getNumThreads() == threads
+        configure_process(threads=1)
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(threads)
 
 
 @pytest.mark.parametrize(
