@@ -20,7 +20,7 @@ from tests.support import PASSAT, SKODA
 PHOTOS = "photos"
 PREFIX = "2026/"
 _STACKS = ("carlens-dev-models", "carlens-dev-batch")
-_ACCENTED = 60
+_PAGE = 1000
 _JOB_SECONDS = 600
 # LocalStack starts a process for each part that is processed at once.
 _CONCURRENCY = 2
@@ -138,13 +138,9 @@ class BatchStage:
 
 def photo_keys(count: int) -> list[str]:
     """Return the keys that `put_photos` writes, in the order of S3."""
-    # LocalStack cannot continue a listing after a key that is not ASCII, so the few such keys,
-    # which come last, are all on the last page.
-    keys = [
-        f"{PREFIX}{'été' if i < _ACCENTED else 'photo'} {i:05}{(SKODA, PASSAT)[i % 2].suffix}"
-        for i in range(count)
-    ]
-    return sorted(keys, key=str.encode)
+    # LocalStack loses keys that are not ASCII beyond the first page of a listing.
+    word = "été" if count < _PAGE else "photo"
+    return [f"{PREFIX}{word} {i:05}{(SKODA, PASSAT)[i % 2].suffix}" for i in range(count)]
 
 
 def put_photos(cloud: LocalStack, count: int) -> None:
