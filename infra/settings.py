@@ -133,15 +133,6 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     allowed_hosts: Hosts = ()
     """Private hosts that picture URLs may point to, as name or name:port."""
 
-    batch: Flag = False
-    """Whether the stage runs batch jobs over buckets of photos, in a stack of its own."""
-
-    photo_buckets: Buckets = ()
-    """Buckets that batch jobs may list and read."""
-
-    batch_concurrency: Annotated[int, whole(1, 10_000)] = 200
-    """Parts that batch jobs process at once; reserved from the account's concurrency."""
-
     cors_origins: Origins = ("*",)
     """Origins whose pages may call the API; `*` for all."""
 
@@ -168,6 +159,15 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
 
     certificate_arn: OrNone[CertificateArn] = None
     """Certificate of the custom domain."""
+
+    batch: Flag = False
+    """Whether the stage runs batch jobs over buckets of photos, in a stack of its own."""
+
+    photo_buckets: Buckets = ()
+    """Buckets that batch jobs may list and read."""
+
+    batch_concurrency: Annotated[int, whole(1, 10_000)] = 200
+    """Parts that batch jobs process at once; reserved from the account's concurrency."""
 
     rollout: Annotated[Rollout, one_of(*get_args(Rollout))] = "AllAtOnce"
     """How CodeDeploy shifts the alias to a new version."""

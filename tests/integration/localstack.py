@@ -243,6 +243,10 @@ def copy_project(folder: Path, cloud: LocalStack, settings: Sequence[str] = ()) 
         shutil.copy(ROOT / part, folder)
     for part in ("infra", "lambda_src", "models"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    # The CDK zips the layers only once for all projects.
+    (ROOT / "build" / "assets").mkdir(exist_ok=True)
+    (folder / "cdk.out").mkdir()
+    (folder / "cdk.out" / ".cache").symlink_to(ROOT / "build" / "assets")
     (folder / "build").mkdir()
     (folder / "build" / "layers").symlink_to(ROOT / "build" / "layers")
     return Project(folder, cloud, tuple(settings))

@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
+from carlens.aws.s3 import S3Storage
 from carlens.config import Config
 from carlens.services.recognition_app import RecognitionApp
 from infra.layers.contents import ROOT
@@ -347,3 +348,18 @@ def test_the_function_survives_interrupted_downloads(
     assert all("cannot read s3://" in reason for reason in reasons)
     assert found.body == expected
     assert len(function.init_seconds()) == 1
+
+
+def test_a_listing_of_several_pages_has_every_key_and_continues_after_any(server: S3Server) -> None:
+    # Given more keys than a page has, of which half are not ASCII
+    client = server.client()
+    keys = sorted(
+        (f"list/{'été' if i % 2 else 'photo'} {i:04}" for i in range(1100)), key=str.encode
+    )
+    for key in keys:
+        client.put_object(Bucket=BUCKET, Key=key, Body=b"")
+    bucket = S3Storage(f"s3://{BUCKET}", read_timeout=10, client=client)
+
+    assert [file.key for file in bucket.files("list/")] == keys
+    for index in (0, 549, 550, 1098):
+        assert [file.key for file in bucket.files("list/", keys[index])] == keys[index + 1 :]
