@@ -308,7 +308,7 @@ def test_production_keeps_its_buckets_and_dev_deletes_them(everything: Stage) ->
     for _, bucket, _ in buckets(everything):
         assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
     dev = synthesized("dev", uploads="true")
-    emptied = []
+    emptied: list[dict[str, Any]] = []
     for ours, theirs in ((everything.models, dev.models), (everything.api, dev.api)):
         assert not of_type(ours, "Custom::S3AutoDeleteObjects")
         emptied += of_type(theirs, "Custom::S3AutoDeleteObjects").values()
