@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import io
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -14,10 +13,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import httpx
-import numpy as np
 import pytest
 from aiohttp import web
-from PIL import Image
 
 from carlens.config import Config
 from carlens.local.gateway import Gateway
@@ -25,7 +22,7 @@ from carlens.local.server import Server
 from carlens.local.upload_store import STORE_PATH, UploadStore
 from carlens.services.offer_uploads import SECRET_VARIABLE, OfferedUpload, offer_uploads
 from tests.integration.serving import start_server
-from tests.support import PASSAT, encode
+from tests.support import PASSAT, photo_of_15_mb
 
 SECRET = "a secret"  # noqa: S105 - of the test
 Send = Callable[..., Awaitable[httpx.Response]]
@@ -245,13 +242,7 @@ def test_uploads_are_kept_for_a_day_and_the_oldest_make_room(tmp_path: Path) -> 
 
 @pytest.fixture(scope="module")
 def large_photo() -> bytes:
-    """A photo of 15 MB with a car, far over what one request takes."""
-    photo = Image.open(io.BytesIO(PASSAT.read_bytes())).convert("RGB").resize((2600, 1950))
-    noise = np.random.default_rng(0).integers(-12, 13, (1950, 2600, 3))
-    pixels = np.clip(np.asarray(photo).astype(int) + noise, 0, 255).astype(np.uint8)
-    data = encode(Image.fromarray(pixels), "PNG", compress_level=1)
-    assert 10_485_760 < len(data) < 20 * 2**20
-    return data
+    return photo_of_15_mb()
 
 
 @pytest.fixture(scope="module")
@@ -293,7 +284,7 @@ def test_a_photo_of_15_mb_is_uploaded_and_recognized(
         answer = client.post(f"{url}/predict?format=detailed", json={"images": images}).json()
     first, second = answer["images"]
     assert (second["field"], second["name"]) == ("key", "large.png")
-    assert (second["width"], second["height"]) == (2600, 1950)
+    assert (second["width"], second["height"]) == (3000, 2250)
     assert second["objects"][0]["class_name"] == first["objects"][0]["class_name"] == "car"
     [store] = folder.glob("carlens-uploads-*")
     assert (store / offer["key"]).stat().st_size == len(large_photo)
