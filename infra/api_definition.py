@@ -17,6 +17,9 @@ _FUNCTION = "x-carlens-function"
 # Browsers opening the page and health checks cannot send a key.
 KEYLESS = frozenset({"/", "/assets/{version}/{name}", "/health", "/openapi.json"})
 
+# Gives out forms for uploads.
+UPLOADS = "/uploads"
+
 _RESPONSES = "x-amazon-apigateway-gateway-responses"
 _ORIGIN = "Access-Control-Allow-Origin"
 _PREFLIGHT_SECONDS = 600
@@ -28,6 +31,7 @@ def api_definition(
     function_uris: Mapping[str, str],
     cors_origins: Sequence[str],
     api_key: bool,
+    uploads_key: bool = False,
 ) -> Document:
     """Make the OpenAPI document that API Gateway imports.
 
@@ -49,6 +53,8 @@ def api_definition(
         `*`, or the origins that may call.
     api_key : bool
         Whether routes other than `KEYLESS` require an API key.
+    uploads_key : bool
+        Whether `UPLOADS` requires an API key in any case.
 
     Returns
     -------
@@ -70,7 +76,8 @@ def api_definition(
                 cors_origins,
                 forward=_forward(
                     function_uris[item.get(_FUNCTION, "recognition")],
-                    needs_key=api_key and path not in KEYLESS,
+                    needs_key=(api_key and path not in KEYLESS)
+                    or (uploads_key and path == UPLOADS),
                 ),
             )
             for path, item in contract["paths"].items()
@@ -83,7 +90,7 @@ def api_definition(
     }
     for response in definition[_RESPONSES].values():
         response["responseParameters"][f"gatewayresponse.header.{_ORIGIN}"] = _origin(cors_origins)
-    if api_key:
+    if api_key or uploads_key:
         definition["x-amazon-apigateway-api-key-source"] = "HEADER"
         definition["components"] = {
             "securitySchemes": {"api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}}

@@ -22,6 +22,7 @@ from infra.recognition_function import RecognitionFunction
 from infra.rest_api import RestApi
 from infra.rollout import GradualRollout
 from infra.settings import Settings
+from infra.upload_bucket import UploadBucket
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,8 @@ class ApiStack(Stack):
             code=props.code,
             layers=layers.by_function,
         )
-        recognition = RecognitionFunction(self, shared=shared, models=props.models)
+        uploads = UploadBucket(self, "Uploads", settings=settings) if settings.uploads else None
+        recognition = RecognitionFunction(self, shared=shared, models=props.models, uploads=uploads)
         catalog = CatalogFunction(self, shared=shared)
         functions: list[ApiFunction] = [recognition, catalog]
         api = RestApi(self, "Rest", settings=settings, contract=props.contract, functions=functions)

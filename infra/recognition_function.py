@@ -12,13 +12,19 @@ from infra.function import FunctionProps, SharedProps
 from infra.model_folder import ModelFiles
 from infra.model_stack import MODELS, grant_on_folder
 from infra.settings import Settings
+from infra.upload_bucket import UploadBucket
 
 
 class RecognitionFunction(ApiFunction):
     """The function behind the picture routes and the page."""
 
     def __init__(
-        self, scope: Construct, *, shared: SharedProps, models: tuple[ModelFiles, ...]
+        self,
+        scope: Construct,
+        *,
+        shared: SharedProps,
+        models: tuple[ModelFiles, ...],
+        uploads: UploadBucket | None,
     ) -> None:
         settings, bucket = shared.settings, shared.bucket
         super().__init__(
@@ -29,16 +35,21 @@ class RecognitionFunction(ApiFunction):
                 description="Finds vehicles in pictures and recognizes their make and model.",
                 handler="handler.lambda_handler",
                 memory=settings.memory,
-                environment=environment(settings, models, bucket.bucket_name),
+                environment={
+                    **environment(settings, models, bucket.bucket_name),
+                    **(uploads.environment if uploads else {}),
+                },
                 allow={
                     "ReadModels": iam.PolicyStatement(
                         actions=["s3:GetObject"], resources=[bucket.arn_for_objects(f"{MODELS}/*")]
-                    )
+                    ),
+                    **(uploads.allow if uploads else {}),
                 },
                 nag_reasons={
                     grant_on_folder(settings, MODELS): (
                         "All models, including those of older versions, which a rollback needs."
-                    )
+                    ),
+                    **(uploads.nag_reasons if uploads else {}),
                 },
             ),
         )

@@ -12,7 +12,7 @@ from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.api_definition import api_definition
+from infra.api_definition import UPLOADS, api_definition
 from infra.api_function import ApiFunction
 from infra.firewall import Firewall
 from infra.logs import log_group
@@ -66,7 +66,7 @@ class RestApi(Construct):
                 principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
                 source_arn=self._api.arn_for_execute_api("*", "/*", settings.stage),
             )
-        if settings.api_key:
+        if settings.api_key or settings.keyed_uploads:
             self._add_key()
         if settings.waf:
             Firewall(self, "Firewall", settings=settings, stage_arn=self.stage.stage_arn)
@@ -88,8 +88,19 @@ class RestApi(Construct):
             },
             cors_origins=settings.cors_origins,
             api_key=settings.api_key,
+            uploads_key=settings.keyed_uploads,
         )
         access_log = log_group(self, "AccessLog", settings=settings)
+        watched: dict[str, Any] = {
+            "logging_level": apigateway.MethodLoggingLevel.ERROR,
+            "data_trace_enabled": False,
+            "metrics_enabled": True,
+        }
+        own_throttle = apigateway.MethodDeploymentOptions(
+            throttling_rate_limit=settings.uploads_rate,
+            throttling_burst_limit=settings.uploads_burst,
+            **watched,  # the settings of a method replace all those of the stage
+        )
         api = apigateway.SpecRestApi(
             self,
             "Api",
@@ -108,10 +119,9 @@ class RestApi(Construct):
                 throttling_burst_limit=settings.throttle_burst,
                 access_log_destination=apigateway.LogGroupLogDestination(access_log),
                 access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG)),
-                logging_level=apigateway.MethodLoggingLevel.ERROR,
-                data_trace_enabled=False,
-                metrics_enabled=True,
+                method_options={f"{UPLOADS}/POST": own_throttle} if settings.uploads else None,
                 tracing_enabled=True,
+                **watched,
             ),
         )
         # Otherwise API Gateway creates this group, without a retention.

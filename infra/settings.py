@@ -133,6 +133,18 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     allowed_hosts: Hosts = ()
     """Private hosts that picture URLs may point to, as name or name:port."""
 
+    uploads: Flag = False
+    """Whether pictures can be uploaded to a bucket before a request."""
+
+    uploads_key: Flag = True
+    """Whether `POST /uploads` needs an API key, even if `api_key` is false."""
+
+    uploads_rate: Annotated[int, whole(1, 10_000)] = 5
+    """Requests per second to `POST /uploads`, over all callers; each gives at most 32 forms."""
+
+    uploads_burst: Annotated[int, whole(1, 5_000)] = 10
+    """Size of a burst of requests to `POST /uploads`, over all callers."""
+
     cors_origins: Origins = ("*",)
     """Origins whose pages may call the API; `*` for all."""
 
@@ -224,6 +236,11 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
             return cls(stage=stage, **{**block, **overrides})
         except ValidationError as error:
             raise SettingError("\n".join(map(_describe, error.errors()))) from None
+
+    @property
+    def keyed_uploads(self) -> bool:
+        """Whether there are uploads that need an API key."""
+        return self.uploads and self.uploads_key
 
     @property
     def threads(self) -> int:

@@ -24,10 +24,12 @@ REGION = "eu-west-3"
 
 _START_SECONDS = 40.0
 
-# The function has the same permissions as its role on AWS.
+# The function and the uploader have the same permissions as the function's role on AWS, except that
+# SeaweedFS grants forms on a whole bucket only.
 _ACTIONS = {
     "owner": ["Admin", "Read", "Write", "List"],
     "function": [f"Read:{BUCKET}/models/*"],
+    "uploader": ["Read:carlens-uploads/uploads/*", "Write:carlens-uploads"],
     "stranger": ["Read:another-bucket"],
 }
 

@@ -23,18 +23,19 @@ from playwright.sync_api import Browser, Download, FilePayload, Page, Route, exp
 
 from tests.integration.serving import running_server
 from tests.integration.test_answers import PASSAT_CAR, SKODA_CAR, TOLERANCE, assert_near
-from tests.support import PASSAT, SKODA, encode, missing
+from tests.support import PASSAT, SKODA, encode, missing, photo_of_15_mb
 
 KEY = "a-key-for-this-test"
 
 
 @contextmanager
 def visit(
-    browser: Browser, address: str, *, failing: bool = False, **options: Any
+    browser: Browser, address: str, *, failing: bool = False, uploads: bool = True, **options: Any
 ) -> Iterator[Page]:
     """Open the page and require its console to stay silent.
 
-    `failing` allows the lines that the browser itself logs for a failed request.
+    `failing` allows the lines that the browser itself logs for a failed request. Without `uploads`
+    the page takes the server for one that has none.
     """
     complaints: list[str] = []
     context = browser.new_context(**{"locale": "en-US", "reduced_motion": "reduce", **options})
@@ -42,6 +43,8 @@ def visit(
     page = context.new_page()
     page.on("console", lambda m: complaints.append(m.text) if m.type in _LOUD else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
+    if not uploads:
+        page.add_init_script(_HIDE_UPLOADS)
     page.goto(address)
     try:
         yield page
@@ -50,6 +53,15 @@ def visit(
     assert [c for c in complaints if not (failing and c.startswith(_OF_THE_BROWSER))] == []
 
 
+_HIDE_UPLOADS = """
+    const ask = window.fetch;
+    window.fetch = async (url, options) => {
+      const response = await ask(url, options);
+      if (url !== "health") return response;
+      const { features, ...rest } = await response.json();
+      return new Response(JSON.stringify({ ...rest, features: { ...features, uploads: false } }));
+    };
+"""
 _LOUD = ("error", "warning")
 _OF_THE_BROWSER = (
     "Failed to load resource",
@@ -502,7 +514,7 @@ def test_a_large_photo_is_scaled_down_in_the_browser_and_its_boxes_mapped_back(
     assert len(large) > 4_600_000
     upload: FilePayload = {"name": "large.jpg", "mimeType": "image/jpeg", "buffer": large}
 
-    with visit(browser, api) as page:
+    with visit(browser, api, uploads=False) as page:
         sent: list[int] = []
         page.on(
             "request",
@@ -547,6 +559,86 @@ def test_a_large_photo_is_scaled_down_in_the_browser_and_its_boxes_mapped_back(
             page.add_script_tag(type="module", content=javascript)
         [shown] = response.value.json()["images"]
     assert (shown["name"], shown["width"]) == ("large.jpg", answer["images"][0]["width"])
+
+
+@pytest.fixture(scope="module")
+def large_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photos") / "large.png"
+    path.write_bytes(photo_of_15_mb())
+    return path
+
+
+def test_photos_that_exceed_a_request_are_uploaded_as_they_are(
+    api: str, photo_host: str, browser: Browser, large_photo: Path
+) -> None:
+    with visit(browser, api) as page:
+        # Given a photo of 15 MB, a small one, and a URL
+        stored: list[int] = []
+        page.on(
+            "response",
+            lambda r: stored.append(r.status) if r.url.endswith("/uploads/store") else None,
+        )
+        page.set_input_files("#files", [large_photo, SKODA])
+        page.locator("#urls").fill(f"http://{photo_host}/{PASSAT.name}")
+        page.locator("#add").click()
+        expect(page.locator("#size")).to_contain_text("will be uploaded first")
+
+        # When they are sent
+        bars = page.evaluate_handle("""() => {
+            const seen = new Set();
+            new MutationObserver(() => {
+              for (const bar of document.querySelectorAll('#tray progress.upload'))
+                seen.add(bar.getAttribute('aria-label'));
+            }).observe(document.querySelector('#tray'), { childList: true, subtree: true });
+            return seen;
+        }""")
+        with page.expect_response(lambda r: "/predict" in r.url) as response:
+            page.locator("#send").click()
+        answer = response.value.json()
+
+        # Then both files were uploaded unchanged, each with a bar, and all are recognized in order
+        assert stored == [204, 204]
+        assert bars.evaluate("seen => [...seen].sort()") == [
+            "Upload of large.png",
+            f"Upload of {SKODA.name}",
+        ]
+        assert [image["field"] for image in answer["images"]] == ["key", "key", "url"]
+        assert [image["name"] for image in answer["images"][:2]] == ["large.png", SKODA.name]
+        assert (answer["images"][0]["width"], answer["images"][0]["height"]) == (3000, 2250)
+        assert answer["images"][0]["objects"][0]["class_name"] == "car"
+        expect(page.locator(".card")).to_have_count(3)
+        expect(page.locator("progress.upload")).to_have_count(0)
+        expect(page.locator("#snippet-note")).to_contain_text("Upload them first")
+
+
+def test_an_upload_that_is_refused_is_reported(
+    api: str, browser: Browser, large_photo: Path
+) -> None:
+    with visit(browser, api, failing=True) as page:
+        refused = "<Error><Code>EntityTooLarge</Code><Message>no</Message></Error>"
+        page.route(
+            "**/uploads/store",
+            lambda route: route.fulfill(status=400, body=refused, content_type="application/xml"),
+        )
+        page.set_input_files("#files", large_photo)
+        page.locator("#send").click()
+
+        expect(page.locator("#problem")).to_contain_text("The upload was refused (EntityTooLarge).")
+        expect(page.locator("progress.upload")).to_have_count(0)
+
+
+def test_an_upload_can_be_canceled(api: str, browser: Browser, large_photo: Path) -> None:
+    with visit(browser, api, failing=True) as page:
+        # Given an upload that takes long
+        page.route("**/uploads/store", lambda route: None)
+        page.set_input_files("#files", large_photo)
+        page.locator("#send").click()
+        expect(page.locator("progress.upload")).to_have_count(1)
+
+        page.locator("#cancel").click()
+
+        expect(page.locator("#status")).to_have_text("Canceled.")
+        expect(page.locator("progress.upload")).to_have_count(0)
 
 
 # Downloads and code -------------------------------------------------------------------------
@@ -782,7 +874,7 @@ def test_a_photo_that_fails_shows_the_reason_and_the_others_their_results(
 
 
 def test_a_file_that_cannot_be_scaled_is_named(api: str, browser: Browser) -> None:
-    with visit(browser, api) as page:
+    with visit(browser, api, uploads=False) as page:
         # Given a TIFF larger than the gateway accepts, which Chromium cannot read
         noise = np.random.default_rng(7).integers(0, 256, (1250, 1250, 3), np.uint8)
         scan = encode(noise, "TIFF")
@@ -797,7 +889,7 @@ def test_a_file_that_cannot_be_scaled_is_named(api: str, browser: Browser) -> No
 
 
 def test_only_as_many_photos_are_scaled_as_necessary(api: str, browser: Browser) -> None:
-    with visit(browser, api) as page:
+    with visit(browser, api, uploads=False) as page:
         # Given many photos of one size that are too large together
         noise = np.random.default_rng(7).integers(0, 256, (250, 250, 3), np.uint8)
         photo = encode(noise, "PNG")
@@ -975,7 +1067,7 @@ def test_on_a_slow_network_progress_is_shown_and_cancel_works(api: str, browser:
 
 
 def test_cancel_while_a_photo_is_scaled_sends_nothing(api: str, browser: Browser) -> None:
-    with visit(browser, api) as page:
+    with visit(browser, api, uploads=False) as page:
         # Given a photo too large to be sent, and a browser that scales slowly
         page.evaluate(
             """() => {

@@ -7,18 +7,23 @@ import asyncio
 import errno
 import os
 import re
+import secrets
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import yaml
 
+from carlens.config import Config
 from carlens.http.contract import contract_path
 from carlens.local.gateway import RECOGNITION, TIMEOUT, Gateway
 from carlens.local.server import print_line, serve
+from carlens.local.upload_store import STORE_PATH, UploadStore
 from carlens.local.workers import Pool, WorkerDied
 from carlens.ranges import T, read_number
+from carlens.services.offer_uploads import SECRET_VARIABLE
 
 # The folder that contains the package `carlens`.
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
@@ -40,8 +45,8 @@ def main(arguments: list[str] | None = None) -> None:
     except (OSError, ValueError) as error:
         sys.exit(str(error))
     try:
-        with listening:
-            asyncio.run(_run(options, gateway, handlers, listening))
+        with listening, tempfile.TemporaryDirectory(prefix="carlens-uploads-") as folder:
+            asyncio.run(_run(options, gateway, handlers, listening, Path(folder)))
     except WorkerDied:
         names = " or ".join(dict.fromkeys(handlers.values()))
         sys.exit(f"The handler {names} could not be loaded; see the error above.")
@@ -52,8 +57,19 @@ async def _run(
     gateway: Gateway,
     handlers: Mapping[str, str],
     listening: socket.socket,
+    uploads: Path,
 ) -> None:
     environment = _worker_environment(custom_handler=options.handler is not None)
+    store = None
+    # A bucket of the user's is used in place of the local store.
+    if not environment.get("CARLENS_UPLOADS"):
+        secret = secrets.token_hex(32)
+        store = UploadStore(uploads, secret, cors_origins=Config.from_env().cors_origins)
+        environment |= {
+            "CARLENS_UPLOADS": str(uploads),
+            "CARLENS_UPLOADS_URL": STORE_PATH,
+            SECRET_VARIABLE: secret,
+        }
     pools = {
         # The catalog responds within a millisecond, so one worker is enough.
         name: Pool(
@@ -64,7 +80,9 @@ async def _run(
     host, port = listening.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}{gateway.prefix}"
     workers = f"{options.workers} worker{'s' if options.workers > 1 else ''}"
-    await serve(gateway, pools, listening, lambda: print_line(f"Carlens is at {url} ({workers})"))
+    await serve(
+        gateway, pools, listening, lambda: print_line(f"Carlens is at {url} ({workers})"), store
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

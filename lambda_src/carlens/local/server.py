@@ -44,6 +44,7 @@ from carlens.local.proxy_integration import (
     to_event,
     to_response,
 )
+from carlens.local.upload_store import STORE_PATH, UploadStore
 from carlens.local.workers import Pool, WorkerFailed
 
 # How long open requests may continue when the server stops.
@@ -75,6 +76,8 @@ class Server:
         Called with one line for each request.
     body_timeout : float
         How many seconds to wait for the next bytes of a body.
+    store : UploadStore or None
+        Takes uploads, which are not bound by the gateway's limits.
     """
 
     def __init__(
@@ -83,11 +86,14 @@ class Server:
         functions: Mapping[str, Callable[[bytes], Awaitable[bytes]]],
         log: Callable[[str], None],
         body_timeout: float = _BODY_TIMEOUT,
+        store: UploadStore | None = None,
     ) -> None:
         self._gateway = gateway
         self._functions = functions
         self._log = log
         self._body_timeout = body_timeout
+        self._store = store
+        self._store_path = gateway.prefix + STORE_PATH
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Handle one request and log it."""
@@ -95,7 +101,11 @@ class Server:
         request_id = str(uuid.uuid4())
         detail = ""
         try:
-            response = await self._invoke(request, request_id)
+            if self._store and _target(request).partition("?")[0] == self._store_path:
+                await _let_continue(request)
+                response, detail = await self._store.answer(request)
+            else:
+                response = await self._invoke(request, request_id)
         except _Failed as failed:
             response = self._gateway.error_response(failed.error, request_id)
             detail = failed.detail
@@ -148,6 +158,7 @@ async def serve(
     pools: Mapping[str, Pool],
     listening: socket.socket,
     ready: Callable[[], None],
+    store: UploadStore | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
@@ -161,6 +172,8 @@ async def serve(
         The socket to accept connections from.
     ready : callable
         Called once, when all workers are ready.
+    store : UploadStore or None
+        Takes uploads.
 
     Raises
     ------
@@ -182,7 +195,12 @@ async def serve(
         starting.result()
         runner = web.ServerRunner(
             web.Server(
-                Server(gateway, {name: pool.invoke for name, pool in pools.items()}, print_line),
+                Server(
+                    gateway,
+                    {name: pool.invoke for name, pool in pools.items()},
+                    print_line,
+                    store=store,
+                ),
                 access_log=None,
                 auto_decompress=False,
                 logger=_logger(),
@@ -191,8 +209,11 @@ async def serve(
         )
         await runner.setup()
         await web.SockSite(runner, listening).start()
+        cleaning = asyncio.create_task(store.keep_clean()) if store else None
         ready()
         await stopping
+        if cleaning:
+            cleaning.cancel()
         await runner.cleanup()
 
 
@@ -206,14 +227,19 @@ def print_line(line: str) -> None:
         print(line, flush=True)
 
 
-async def _read_body(request: web.BaseRequest, timeout: float) -> bytes:
-    """Read the body up to the limit of the gateway."""
-    if (request.content_length or 0) > BODY_LIMIT:
-        raise _Failed(BODY_TOO_LARGE)
+async def _let_continue(request: web.BaseRequest) -> None:
+    """Ask for the body if the client waits for that."""
     expected = request.headers.get("Expect", "").lower() == "100-continue"
     if expected and request.version >= HttpVersion11:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
+
+
+async def _read_body(request: web.BaseRequest, timeout: float) -> bytes:
+    """Read the body up to the limit of the gateway."""
+    if (request.content_length or 0) > BODY_LIMIT:
+        raise _Failed(BODY_TOO_LARGE)
+    await _let_continue(request)
     body = bytearray()
     try:
         while chunk := await asyncio.wait_for(request.content.readany(), timeout):

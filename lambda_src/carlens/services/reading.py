@@ -54,7 +54,8 @@ def _read_upload(key: str, uploads: Storage | None, max_bytes: int, deadline: De
         message = "Nothing was uploaded under this key, or it expired; upload the picture again."
         raise KeyNotFound(message) from error
     except StorageError as error:
-        log.error("an upload cannot be read: %s", error)
+        # Whoever knows a key may use it, so the log does not contain any.
+        log.error("an upload cannot be read: %s", str(error).replace(key, "uploads/…"))
         raise KeyNotFound("The upload cannot be read now; try again.") from error
 
 

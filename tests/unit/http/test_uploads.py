@@ -232,11 +232,12 @@ def test_an_upload_that_cannot_be_used_fails_alone(failure: bytes | Exception, c
 
 
 def test_an_upload_that_cannot_be_read_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    app, _ = with_uploads({KEY: StorageError("cannot read: timed out")})
+    app, _ = with_uploads({KEY: StorageError(f"cannot read s3://bucket/{KEY}: timed out")})
 
     send_images(app, [{"key": KEY}])
 
-    assert "an upload cannot be read: cannot read: timed out" in caplog.text
+    assert "an upload cannot be read: cannot read s3://bucket/uploads/…: timed out" in caplog.text
+    assert KEY not in caplog.text
 
 
 @pytest.mark.parametrize("key", BAD_KEYS)

@@ -47,6 +47,9 @@ EVERYTHING = {
     "slices": "1",
     "max_pictures": "8",
     "urls": "false",
+    "uploads": "true",
+    "uploads_rate": "3",
+    "uploads_burst": "4",
     "allowed_hosts": "photos.internal:8080",
     "batch": "true",
     "photo_buckets": "photos,archive.2025",
@@ -258,14 +261,15 @@ def test_production_is_protected_against_deletion(dev: Stage, prod: Stage) -> No
 
 def buckets(stage: Stage) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """Yield each bucket: its logical ID, the resource, and its policy."""
-    policies = of_type(stage.models, "AWS::S3::BucketPolicy").values()
-    for name, bucket in of_type(stage.models, "AWS::S3::Bucket").items():
-        (policy,) = [p for p in policies if p["Properties"]["Bucket"] == {"Ref": name}]
-        yield name, bucket, policy["Properties"]["PolicyDocument"]
+    for template in (stage.models, stage.api):
+        policies = of_type(template, "AWS::S3::BucketPolicy").values()
+        for name, bucket in of_type(template, "AWS::S3::Bucket").items():
+            (policy,) = [p for p in policies if p["Properties"]["Bucket"] == {"Ref": name}]
+            yield name, bucket, policy["Properties"]["PolicyDocument"]
 
 
-def test_buckets_are_encrypted_and_closed_to_the_public(prod: Stage) -> None:
-    for _, bucket, _ in buckets(prod):
+def test_buckets_are_encrypted_and_closed_to_the_public(everything: Stage) -> None:
+    for _, bucket, _ in buckets(everything):
         properties = bucket["Properties"]
         assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
@@ -281,8 +285,8 @@ def test_buckets_are_encrypted_and_closed_to_the_public(prod: Stage) -> None:
         {"NumericLessThan": {"s3:TlsVersion": 1.2}},
     ],
 )
-def test_buckets_require_tls(prod: Stage, condition: dict[str, Any]) -> None:
-    for name, _, policy in buckets(prod):
+def test_buckets_require_tls(everything: Stage, condition: dict[str, Any]) -> None:
+    for name, _, policy in buckets(everything):
         (denied,) = [s for s in policy["Statement"] if s.get("Condition") == condition]
         assert denied["Effect"] == "Deny"
         assert denied["Action"] == "s3:*"
@@ -303,16 +307,88 @@ def test_the_model_bucket_is_versioned_logged_and_cleaned(prod: Stage) -> None:
     assert "ExpirationInDays" not in rule  # the current version never expires
 
 
-def test_production_keeps_its_buckets_and_dev_deletes_them(dev: Stage, prod: Stage) -> None:
-    for _, bucket, _ in buckets(prod):
+def test_production_keeps_its_buckets_and_dev_deletes_them(everything: Stage) -> None:
+    for _, bucket, _ in buckets(everything):
         assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
-    assert not of_type(prod.models, "Custom::S3AutoDeleteObjects")
-
-    emptied = of_type(dev.models, "Custom::S3AutoDeleteObjects").values()
+    dev = synthesized("dev", uploads="true")
+    emptied: list[dict[str, Any]] = []
+    for ours, theirs in ((everything.models, dev.models), (everything.api, dev.api)):
+        assert not of_type(ours, "Custom::S3AutoDeleteObjects")
+        emptied += of_type(theirs, "Custom::S3AutoDeleteObjects").values()
     for name, bucket, _ in buckets(dev):
         assert bucket["DeletionPolicy"] == "Delete"
         # CloudFormation only deletes empty buckets.
         assert {"Ref": name} in [each["Properties"]["BucketName"] for each in emptied]
+
+
+# --- the upload bucket ------------------------------------------------------------------------
+
+
+def test_uploads_are_off_unless_a_stage_has_them(prod: Stage) -> None:
+    assert not of_type(prod.api, "AWS::S3::Bucket")
+    assert not {"CARLENS_UPLOADS", "CARLENS_UPLOADS_URL"} & variables(prod).keys()
+    (settings,) = only(prod.api, "AWS::ApiGateway::Stage")[1]["MethodSettings"]
+    assert settings["ResourcePath"] == "/*"
+
+
+def test_uploads_expire_after_a_day_and_so_do_aborted_ones(everything: Stage) -> None:
+    _, bucket = only(everything.api, "AWS::S3::Bucket")
+
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert rule == {
+        "Status": "Enabled",
+        "ExpirationInDays": 1,
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+    }
+    assert "VersioningConfiguration" not in bucket  # versions would outlive their day
+
+
+def test_only_pages_of_the_allowed_origins_may_upload(everything: Stage) -> None:
+    _, bucket = only(everything.api, "AWS::S3::Bucket")
+
+    (rule,) = bucket["CorsConfiguration"]["CorsRules"]
+    assert rule["AllowedMethods"] == ["POST"]
+    assert rule["AllowedOrigins"] == ["https://a.example", "https://b.example"]
+
+
+def test_the_function_knows_the_upload_bucket(everything: Stage) -> None:
+    name, _ = only(everything.api, "AWS::S3::Bucket")
+
+    config = Config.from_env(variables(everything))
+
+    assert config.uploads == f"s3://${{{name}}}"
+    assert config.uploads_url == f"https://${{{name}.RegionalDomainName}}/"
+
+
+def test_requests_for_uploads_are_throttled_on_their_own(everything: Stage) -> None:
+    _, stage = only(everything.api, "AWS::ApiGateway::Stage")
+
+    (settings,) = [s for s in stage["MethodSettings"] if s["ResourcePath"] != "/*"]
+    assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/~1uploads", "POST")
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (3, 4)
+    assert (settings["LoggingLevel"], settings["DataTraceEnabled"]) == ("ERROR", False)
+    assert settings["MetricsEnabled"] is True
+
+
+def test_uploads_need_a_key_even_if_nothing_else_does() -> None:
+    # Given prod, whose other routes need no key
+    stage = synthesized("prod", uploads="true")
+    paths = body(stage)["paths"]
+
+    # Then only this route needs one, also for other methods than POST, and there is a key
+    keyed = {path for path, item in paths.items() if any("security" in m for m in item.values())}
+    assert keyed == {"/uploads"}
+    assert paths["/uploads"]["post"]["security"] == [{"api_key": []}]
+    assert "security" not in paths["/uploads"]["options"]
+    assert "securitySchemes" in body(stage)["components"]
+    assert of_type(stage.api, "AWS::ApiGateway::ApiKey")
+
+
+def test_uploads_without_a_key_are_a_choice() -> None:
+    stage = synthesized("dev", uploads="true", uploads_key="false")
+
+    assert not of_type(stage.api, "AWS::ApiGateway::ApiKey")
+    assert "security" not in body(stage)["paths"]["/uploads"]["post"]
 
 
 def copied(stage: Stage) -> dict[str, dict[str, Any]]:
@@ -506,6 +582,7 @@ def test_thresholds_that_are_not_set_are_left_to_the_models(dev: Stage) -> None:
 BUCKET = "arn:${AWS::Partition}:s3:::${carlens-prod-model-bucket}"
 READ_MODELS = ("Allow", "s3:GetObject", f"{BUCKET}/models/*")
 READ_TABLES = ("Allow", "s3:GetObject", f"{BUCKET}/tables/*")
+UPLOADS = ("Allow", "s3:GetObject s3:PutObject", "${UploadsBucketC4B27CC7.Arn}/uploads/*")
 LIST_TABLES = ("Allow", "s3:ListBucket", BUCKET, '{"StringLike": {"s3:prefix": "tables/*"}}')
 
 
@@ -513,7 +590,7 @@ LIST_TABLES = ("Allow", "s3:ListBucket", BUCKET, '{"StringLike": {"s3:prefix": "
     ("name", "overrides", "reads"),
     [
         ("Recognition", {}, {READ_MODELS}),
-        ("Recognition", EVERYTHING, {READ_MODELS}),
+        ("Recognition", EVERYTHING, {READ_MODELS, UPLOADS}),
         ("Catalog", {}, set()),
         ("Catalog", EVERYTHING, {READ_TABLES, LIST_TABLES}),
     ],
@@ -738,7 +815,7 @@ def test_the_stage_throttles_logs_and_traces(everything: Stage) -> None:
     _, stage = only(everything.api, "AWS::ApiGateway::Stage")
     group, _ = named(everything.api, "AWS::Logs::LogGroup", "RestAccessLog")
 
-    (settings,) = stage["MethodSettings"]
+    settings, *_ = stage["MethodSettings"]
     assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
     assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (7, 9)
     assert settings["LoggingLevel"] == "ERROR"

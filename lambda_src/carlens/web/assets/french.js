@@ -118,6 +118,8 @@ export const MESSAGES = {
   "Find the objects in {n} photos": "Trouver les objets dans {n} photos",
   "{size} in total. Large photos will be scaled down to fit into one request ({max}).":
     "{size} au total. Les grandes photos seront réduites pour tenir dans une requête ({max}).",
+  "{size} in total. The photos will be uploaded first.":
+    "{size} au total. Les photos seront d’abord envoyées.",
   "Add a photo or a URL first.": "Ajoutez d’abord une photo ou une URL.",
   "Folders are not supported. Open the folder and drop its photos.":
     "Les dossiers ne sont pas pris en charge. Ouvrez le dossier et déposez ses photos.",
@@ -131,6 +133,10 @@ export const MESSAGES = {
   "A request takes at most {max} photos. Remove {n}.":
     "Une requête accepte au plus {max} photos. Retirez-en {n}.",
   "Sending…": "Envoi…",
+  "Uploading…": "Envoi des photos…",
+  "Upload of {name}": "Envoi de {name}",
+  "The upload was refused ({code}). Send the photos again.":
+    "L’envoi a été refusé ({code}). Renvoyez les photos.",
   "{sent} of {total}": "{sent} sur {total}",
   "Analyzing the photos…": "Analyse des photos…",
   "Canceled.": "Annulé.",
@@ -221,6 +227,8 @@ export const MESSAGES = {
   "Replace YOUR_API_KEY with your API key.": "Remplacez YOUR_API_KEY par votre clé d’API.",
   "These files exceed the request limit of {max} and would be refused (413). Scale them down first, as this page did.":
     "Ces fichiers dépassent la limite de {max} par requête et seraient refusés (413). Réduisez-les d’abord, comme l’a fait cette page.",
+  "These files exceed the request limit of {max} and would be refused (413). Upload them first, as this page did: see /uploads in the API view.":
+    "Ces fichiers dépassent la limite de {max} par requête et seraient refusés (413). Envoyez-les d’abord, comme l’a fait cette page : voyez /uploads dans la vue API.",
   "The code scales large files down, as this page did.":
     "Le code réduit les grands fichiers, comme l’a fait cette page.",
   "Requires pip install {packages}.": "Nécessite pip install {packages}.",

@@ -1,11 +1,11 @@
 // Sending the photos in the tray, one request at a time.
 
-/** @import { Photo, SentRequest } from "./types" */
+/** @import { Part, Photo, SentRequest } from "./types" */
 import { ApiError, detectionPath, keyHeaders, limits, parseAnswer, UNREACHABLE } from "./client.js";
 import { $ } from "./dom.js";
 import { bytes, t } from "./i18n.js";
 import { showAnswer } from "./results.js";
-import { fit, mapBack } from "./shrink.js";
+import { fit, fitsRequest, mapBack } from "./shrink.js";
 import { showSnippets } from "./snippets.js";
 import { announce, showProblem } from "./status.js";
 import { mode, photoUsers, releasePhotos, setBusy, takeUrls, tooMany, tray } from "./tray.js";
@@ -48,18 +48,36 @@ async function exchange(signal) {
   const sent = { mode: mode(), path: detectionPath(mode()), photos, headers: keyHeaders() };
   const parts = await fit(photos, signal);
   sent.parts = parts;
-  const form = new FormData();
-  for (const { photo, blob } of parts) {
-    if (blob) form.append("image", blob, photo.name);
-    else form.append("url", photo.source);
-  }
+  sent.uploaded = !fitsRequest(parts);
   const started = performance.now();
-  const { status, text } = await post(sent.path, form, sent.headers, signal);
+  const body = sent.uploaded ? await upload(parts, signal) : formOf(parts);
+  const { status, text } = await post(sent.path, body, sent.headers, signal);
   const elapsed = performance.now() - started;
   showSnippets(sent);
   const answer = parseAnswer(status, text, (value) => Array.isArray(value?.images));
   const results = parts.map(({ scaled }, i) => mapBack(answer.images[i], scaled));
   showAnswer({ mode: sent.mode, parts, results, elapsed, answer: { ...answer, images: results } });
+}
+
+/** @param {Part[]} parts */
+function formOf(parts) {
+  const form = new FormData();
+  for (const { photo, blob } of parts) {
+    if (blob) form.append("image", blob, photo.name);
+    else form.append("url", photo.source);
+  }
+  return form;
+}
+
+/**
+ * Upload the photos; the code for that is loaded with the first upload.
+ *
+ * @param {Part[]} parts
+ * @param {AbortSignal} signal
+ */
+async function upload(parts, signal) {
+  const uploads = await import("./uploads.js");
+  return uploads.uploadAll(parts, signal);
 }
 
 function begin() {
@@ -85,15 +103,15 @@ function end(message) {
 }
 
 /**
- * POST a form and show its progress, which `fetch` cannot report.
+ * POST a body and show its progress, which `fetch` cannot report.
  *
  * @param {string} path
- * @param {FormData} form
+ * @param {FormData | Blob} body
  * @param {Record<string, string>} headers
  * @param {AbortSignal} signal
  * @returns {Promise<{ status: number, text: string }>}
  */
-function post(path, form, headers, signal) {
+function post(path, body, headers, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", path);
@@ -109,7 +127,7 @@ function post(path, form, headers, signal) {
     request.onabort = () => reject(signal.reason);
     signal.addEventListener("abort", () => request.abort());
     announce(() => t("Sending…"));
-    request.send(form);
+    request.send(body);
   });
 }
 

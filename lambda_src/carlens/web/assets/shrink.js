@@ -1,7 +1,7 @@
 // Scaling photos down in the browser, so that they fit into one request.
 
 /** @import { Part, Photo, Result, Scaled } from "./types" */
-import { ApiError, limits } from "./client.js";
+import { ApiError, limits, takesUploads } from "./client.js";
 import { sum } from "./dom.js";
 import { bytes, t } from "./i18n.js";
 import { announce } from "./status.js";
@@ -13,8 +13,9 @@ const SIDES = [1600, 1280, 1024, 800, 640, 512, 400, 320]; // longest sides to t
 /** @typedef {Part & { photo: { file: File }, blob: Blob }} FilePart */
 
 /**
- * Choose what to send for each photo: the file as it is, or a smaller copy. Photos with too many
- * pixels are scaled down, and then the largest ones until the request is small enough.
+ * Choose what to send for each photo: the file as it is, or a smaller copy. Photos that are too
+ * large by themselves are scaled down, and then, unless they can be uploaded, the largest ones
+ * until the request is small enough.
  *
  * @param {Photo[]} photos
  * @param {AbortSignal} signal
@@ -25,11 +26,13 @@ export async function fit(photos, signal) {
   /** @type {Part[]} */
   const parts = photos.map((photo) => ({ photo, blob: photo.file, scaled: null, stuck: false }));
   const files = /** @type {FilePart[]} */ (parts.filter((part) => part.blob));
-  const room = limits.request_bytes - sum(photos.map(({ name }) => PART_BYTES + 3 * name.length));
+  const room = roomFor(photos);
   for (const part of files) {
     if (await isTooLarge(part.photo)) await shrink(part, SIDES[0]);
+    if (part.stuck && part.blob.size > limits.picture_bytes) throw tooLarge([part]);
     signal.throwIfAborted();
   }
+  if (takesUploads) return parts;
   let step = 0;
   while (step < SIDES.length && !(await shrinkUntilFits(files, SIDES[step], room, signal))) {
     step = nextStep(step, room / sizeOf(files));
@@ -37,6 +40,22 @@ export async function fit(photos, signal) {
   if (sizeOf(files) > room) throw tooLarge(files);
   return parts;
 }
+
+/**
+ * Return whether the photos fit into one request.
+ *
+ * @param {Part[]} parts
+ */
+export const fitsRequest = (parts) =>
+  sum(parts.map(({ blob }) => blob?.size ?? 0)) <= roomFor(parts.map(({ photo }) => photo));
+
+/**
+ * Return how many bytes of files a request takes.
+ *
+ * @param {Photo[]} photos
+ */
+const roomFor = (photos) =>
+  limits.request_bytes - sum(photos.map(({ name }) => PART_BYTES + 3 * name.length));
 
 /** @param {FilePart[]} files */
 const sizeOf = (files) => sum(files.map((part) => part.blob.size));
@@ -96,11 +115,13 @@ function tooLarge(files) {
 }
 
 /**
- * Return whether a photo has more pixels than the API takes, if this browser can tell.
+ * Return whether a photo has more bytes than the API takes, or more pixels, if this browser can
+ * tell.
  *
- * @param {Photo} photo
+ * @param {FilePart["photo"]} photo
  */
-async function isTooLarge({ source }) {
+async function isTooLarge({ source, file }) {
+  if (file.size > limits.picture_bytes) return true;
   const image = new Image();
   image.src = source;
   await new Promise((resolve) => {

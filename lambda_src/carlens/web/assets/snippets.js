@@ -213,6 +213,9 @@ const TOO_LARGE =
   "These files exceed the request limit of {max} and would be refused (413). Scale them down first, as this page did.";
 /** @type {Message} */
 const SCALED = "The code scales large files down, as this page did.";
+/** @type {Message} */
+const UPLOADED =
+  "These files exceed the request limit of {max} and would be refused (413). Upload them first, as this page did: see /uploads in the API view.";
 const SCALED_NOTES = { curl: TOO_LARGE, python: SCALED, javascript: SCALED, node: TOO_LARGE };
 
 /**
@@ -235,7 +238,7 @@ export function showSnippets(sent) {
 }
 
 /** @param {SentRequest} sent */
-function notesFor({ mode, headers, parts }) {
+function notesFor({ mode, headers, parts, uploaded }) {
   const notes = [...NOTES[selected]];
   if (mode === "predict")
     notes.push("Show people the field display: the name if it is certain, otherwise the kind.");
@@ -246,7 +249,8 @@ function notesFor({ mode, headers, parts }) {
         : "Set the environment variable CARLENS_API_KEY to your API key first.",
     );
   }
-  if (parts?.some(sideOf)) notes.push(SCALED_NOTES[selected]);
+  if (uploaded) notes.push(UPLOADED);
+  else if (parts?.some(sideOf)) notes.push(SCALED_NOTES[selected]);
   return notes;
 }
 

@@ -1,7 +1,7 @@
 // The tray: the photos to send, in order.
 
 /** @import { Message, Mode, Photo } from "./types" */
-import { limits } from "./client.js";
+import { limits, takesUploads } from "./client.js";
 import { $, make, sum } from "./dom.js";
 import { bytes, onLanguageChange, plural, t } from "./i18n.js";
 import { announce } from "./status.js";
@@ -179,6 +179,12 @@ const SEND_LABELS = {
   ],
 };
 
+/** @type {Message} */
+const WILL_SCALE =
+  "{size} in total. Large photos will be scaled down to fit into one request ({max}).";
+/** @type {Message} */
+const WILL_UPLOAD = "{size} in total. The photos will be uploaded first.";
+
 export function showTray() {
   const size = sum(tray.map((photo) => photo.file?.size ?? 0));
   const empty = tray.length === 0;
@@ -193,7 +199,7 @@ export function showTray() {
   $("size").hidden = !tooManyPhotos && size <= limits.request_bytes;
   $("size").textContent = tooManyPhotos
     ? tooMany()
-    : t("{size} in total. Large photos will be scaled down to fit into one request ({max}).", {
+    : t(takesUploads ? WILL_UPLOAD : WILL_SCALE, {
         size: bytes(size),
         max: bytes(limits.request_bytes),
       });

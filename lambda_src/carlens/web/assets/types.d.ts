@@ -84,6 +84,15 @@ export interface SentRequest {
   photos: Photo[];
   headers: Record<string, string>;
   parts?: Part[];
+  /** Whether the photos were uploaded before the request. */
+  uploaded?: boolean;
+}
+
+/** A form that takes one upload. */
+export interface UploadForm {
+  url: string;
+  fields: Record<string, string>;
+  key: string;
 }
 
 /** One of the levels that a vehicle is named at. */

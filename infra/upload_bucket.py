@@ -1,0 +1,89 @@
+"""The bucket for uploaded pictures."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.logs import removal_policy
+from infra.nag import acknowledge
+from infra.settings import Settings
+
+# The keys that lambda_src/carlens/inputs/upload_keys.py makes start with it.
+UPLOADS = "uploads"
+
+
+class UploadBucket(Construct):
+    """A bucket that only presigned forms write to, and only the recognition function reads.
+
+    It belongs to the stack of the API, because nothing in it is older than a day or two.
+
+    Attributes
+    ----------
+    environment : dict
+        The variables of the function that gives out forms and reads pictures.
+    allow : dict
+        The permissions of that function: a form has those of the role that signs it.
+    nag_reasons : dict
+        Reasons for what cdk-nag finds in `allow`.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
+        super().__init__(scope, construct_id)
+        bucket = self._bucket(settings)
+        objects = bucket.arn_for_objects(f"{UPLOADS}/*")
+        logical_id = Stack.of(self).get_logical_id(cast(s3.CfnBucket, bucket.node.default_child))
+        self.environment = {
+            "CARLENS_UPLOADS": f"s3://{bucket.bucket_name}",
+            "CARLENS_UPLOADS_URL": f"https://{bucket.bucket_regional_domain_name}/",
+        }
+        self.allow = {
+            "Uploads": iam.PolicyStatement(
+                actions=["s3:GetObject", "s3:PutObject"], resources=[objects]
+            )
+        }
+        self.nag_reasons = {
+            f"AwsSolutions-IAM5[Resource::<{logical_id}.Arn>/{UPLOADS}/*]": (
+                "All uploads: their keys are random, and none is known at deployment."
+            )
+        }
+
+    def _bucket(self, settings: Settings) -> s3.Bucket:
+        day = Duration.days(1)
+        bucket = s3.Bucket(
+            self,
+            "Bucket",
+            # S3's own keys: a form signed for a customer-managed key would need permissions on it.
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            removal_policy=removal_policy(settings),
+            auto_delete_objects=settings.removal == "destroy",
+            lifecycle_rules=[
+                s3.LifecycleRule(expiration=day, abort_incomplete_multipart_upload_after=day)
+            ],
+            cors=[
+                s3.CorsRule(
+                    allowed_methods=[s3.HttpMethods.POST],
+                    allowed_origins=list(settings.cors_origins),
+                    allowed_headers=["Content-Type"],
+                    max_age=600,
+                )
+            ],
+        )
+        acknowledge(
+            bucket,
+            {
+                "AwsSolutions-S1": (
+                    "An access log would contain the keys, which are capabilities; the log of the "
+                    "API has the requests."
+                )
+            },
+        )
+        return bucket
