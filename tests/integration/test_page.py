@@ -1436,6 +1436,19 @@ def test_each_route_has_an_address_and_the_guide_uses_this_servers_url(
         assert f"{api}/predict" in page.locator(".preface").inner_text()
 
 
+def test_urls_cannot_be_entered_where_the_api_does_not_take_them(browser: Browser) -> None:
+    for taken in ("yes", "no"):
+        with (
+            running_server(env={"CARLENS_URLS": taken}) as address,
+            visit(browser, address) as page,
+        ):
+            # Given an API with or without pictures by URL
+            features = page.request.get(f"{address}/health").json()["features"]
+            assert features["urls"] == (taken == "yes")
+            # Then the field is there or not
+            expect(page.locator("#urls")).to_be_visible(visible=features["urls"])
+
+
 def test_two_addresses_in_quick_succession_draw_the_contract_once(
     api: str, browser: Browser
 ) -> None:

@@ -64,10 +64,6 @@ OPERATIONS: dict[str, dict[str, Any]] = {
     if not method.startswith("x-") and f"{method.upper()} {path}" not in OF_THE_PAGE
 }
 
-needs_uploads = pytest.mark.skipif(
-    "POST /uploads" not in OPERATIONS, reason="the contract has no uploads"
-)
-
 # --- answers ----------------------------------------------------------------------------------
 
 
@@ -104,9 +100,7 @@ PYTHON = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=needs_uploads if n == "Health" else ()) for n in ANSWERS]
-)
+@pytest.mark.parametrize("name", ANSWERS)
 def test_answers_have_the_members_of_the_contract(name: str) -> None:
     contract = form_of_schema(CONTRACT, ANSWERS[name])
     javascript = TYPES.form({"Detection": "ObjectDetection"}.get(name, name))
@@ -123,7 +117,6 @@ def test_a_detector_has_the_members_of_the_contract() -> None:
     assert get_type_hints(Models).keys() == MODELS.keys()
 
 
-@needs_uploads
 def test_upload_forms_have_the_members_of_the_contract() -> None:
     contract = form_of_schema(CONTRACT, SCHEMAS["Upload"])
 
@@ -148,9 +141,7 @@ CODES: dict[str, tuple[type[StrEnum], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=needs_uploads if n == "PictureErrorCode" else ()) for n in CODES]
-)
+@pytest.mark.parametrize("name", CODES)
 def test_codes_are_those_of_the_contract(name: str) -> None:
     python, schema = CODES[name]
     contract = schema["properties"]["code"]["enum"]
@@ -237,7 +228,6 @@ def examples() -> dict[str, Any]:
     return {**found, "GET /health": HEALTH}
 
 
-@needs_uploads
 def test_the_python_client_has_every_operation_and_reads_its_example() -> None:
     # Given a server that answers with the examples of the contract
     known, sent = examples(), set()
@@ -268,7 +258,6 @@ def test_the_python_client_has_every_operation_and_reads_its_example() -> None:
     assert {each.replace("/norm/europe", "/norm/{table}") for each in sent} == OPERATIONS.keys()
 
 
-@needs_uploads
 def test_the_javascript_client_has_every_operation() -> None:
     if shutil.which("node") is None:
         missing("Node.js is not installed")

@@ -19,10 +19,14 @@ export let limits = {
 /** Whether the API takes uploads. */
 export let takesUploads = false;
 
+/** Whether the API takes photos by their URLs. */
+export let takesUrls = true;
+
 /** @param {Health} health */
 export function useHealth(health) {
   limits = { ...limits, ...health.limits };
   takesUploads = health.features?.uploads ?? false;
+  takesUrls = health.features?.urls ?? true;
 }
 
 export const UNREACHABLE = "The server could not be reached. Check the connection and try again.";

@@ -1,7 +1,7 @@
 // The entry point: views, languages, and the controls that add and send photos.
 
 /** @import { Models } from "./types" */
-import { keyHeaders, useDetector, useHealth } from "./client.js";
+import { keyHeaders, takesUrls, useDetector, useHealth } from "./client.js";
 import { $ } from "./dom.js";
 import { MODEL_LIMITS } from "./french.js";
 import { labelDocument, language, onLanguageChange, plural, setLanguage, t } from "./i18n.js";
@@ -38,6 +38,7 @@ async function loadHealth() {
   } catch {
     return;
   }
+  $("urls-field").hidden = !takesUrls;
   showTray();
   refreshSnippets();
 }

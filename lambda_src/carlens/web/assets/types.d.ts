@@ -50,7 +50,7 @@ export interface Limits {
 /** The answer of `/health`. */
 export interface Health {
   limits?: Partial<Limits>;
-  features?: { uploads?: boolean };
+  features?: { uploads?: boolean; urls?: boolean };
 }
 
 export interface Photo {
