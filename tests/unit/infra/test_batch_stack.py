@@ -187,7 +187,11 @@ def test_the_worker_has_the_code_layers_and_models_of_the_api(
         for each in (worker, api)
     )
     assert ours.keys() - theirs.keys() == {"CARLENS_RESULTS"}
-    assert theirs.keys() - ours.keys() == {"CARLENS_CORS_ORIGINS"}
+    assert theirs.keys() - ours.keys() == {
+        "CARLENS_CORS_ORIGINS",
+        "CARLENS_UPLOADS",
+        "CARLENS_UPLOADS_URL",
+    }
     assert {name: theirs[name] for name in ours if name in theirs} == {
         name: value for name, value in ours.items() if name in theirs
     }
