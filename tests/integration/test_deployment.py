@@ -214,6 +214,15 @@ def _is_cut_form(sent: RawRequest) -> bool:
 
 # How the responses of LocalStack differ from those of the local server, and why.
 KNOWN_ANSWERS: dict[str, Difference] = {
+    "uploads": Difference(
+        "body",
+        lambda sent, ours, theirs: (
+            sent.target == "/health"
+            and ours["features"]["uploads"]
+            and ours == {**theirs, "features": {**theirs["features"], "uploads": True}}
+        ),
+        "The local server takes uploads; the deployed stage does not have the setting.",
+    ),
     "preflight": Difference(
         r"header\.(x-content-type-options|strict-transport-security|referrer-policy)",
         lambda sent, ours, theirs: sent.method == "OPTIONS" and theirs == ABSENT,
