@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, sync_playwright
 from infra.layers.contents import ROOT
 from tests.integration.clients import find_chromium
 from tests.integration.lambda_runtime import Image, lay_out
+from tests.integration.localstack import LocalStack, running_localstack
 from tests.integration.serving import running_server
 from tests.integration.tools import Tools, UnavailableError, find_tools
 from tests.support import PHOTOS, SKODA, missing, serving_folder
@@ -74,3 +75,14 @@ def lambda_image(tools: Tools) -> Iterator[Image]:
     with tempfile.TemporaryDirectory(prefix="image-", dir=ROOT / "build") as folder:
         probe = Path(__file__).with_name("probe_handler.py")
         yield lay_out(Path(folder), tools.architecture, probe)
+
+
+# Not session-scoped: each module deploys to a LocalStack without resources.
+@pytest.fixture(scope="module")
+def cloud(tools: Tools) -> Iterator[LocalStack]:
+    """A running LocalStack; needs `tools` to run functions."""
+    try:
+        with running_localstack() as running:
+            yield running
+    except UnavailableError as error:
+        missing(str(error))

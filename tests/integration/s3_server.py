@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import tempfile
 import threading
 import time
 from collections import deque
@@ -154,6 +155,18 @@ class S3Server:
             region_name=REGION,
             config=Config(connect_timeout=1, read_timeout=10, retries={"total_max_attempts": 1}),
         )
+
+
+@contextmanager
+def running_s3_server(weed: Path) -> Iterator[S3Server]:
+    """Run a server with a folder of its own; stop it afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = S3Server(weed, Path(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 @dataclass(frozen=True)

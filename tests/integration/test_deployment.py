@@ -8,7 +8,6 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,12 +32,10 @@ from tests.integration.localstack import (
     Project,
     change_version,
     copy_project,
-    running_localstack,
 )
 from tests.integration.requests_table import REQUESTS, RawRequest, RawResponse, send
 from tests.integration.serving import ROOT, running_server
-from tests.integration.tools import Tools, UnavailableError
-from tests.support import PASSAT, SKODA, missing, photo
+from tests.support import PASSAT, SKODA, photo
 
 pytestmark = pytest.mark.slow
 
@@ -60,16 +57,6 @@ class Api:
 
     def send(self, request: RawRequest) -> RawResponse:
         return send(self.url, request, self.host)
-
-
-@pytest.fixture(scope="module")
-def cloud(tools: Tools) -> Iterator[LocalStack]:
-    """A running LocalStack; needs `tools` to run functions."""
-    try:
-        with running_localstack() as running:
-            yield running
-    except UnavailableError as error:
-        missing(str(error))
 
 
 @pytest.fixture(scope="module")

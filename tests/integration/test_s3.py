@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -23,7 +22,14 @@ from infra.model_folder import ModelFiles, stage_models
 from infra.settings import Settings
 from tests.conftest import Note
 from tests.integration.lambda_runtime import Image, running_function
-from tests.integration.s3_server import BUCKET, Fault, S3Server, Wire, credentials
+from tests.integration.s3_server import (
+    BUCKET,
+    Fault,
+    S3Server,
+    Wire,
+    credentials,
+    running_s3_server,
+)
 from tests.integration.tools import Tools
 from tests.support import PASSAT, call, event, multipart_event, photo
 
@@ -36,13 +42,8 @@ MIDDLE = 4_000_000
 
 @pytest.fixture(scope="module")
 def server(tools: Tools) -> Iterator[S3Server]:
-    with tempfile.TemporaryDirectory() as folder:
-        s3 = S3Server(tools.weed, Path(folder))
-        try:
-            s3.start()
-            yield s3
-        finally:
-            s3.stop()
+    with running_s3_server(tools.weed) as running:
+        yield running
 
 
 @pytest.fixture

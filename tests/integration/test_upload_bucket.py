@@ -6,11 +6,9 @@ LocalStack accepts a forged signature, so only SeaweedFS is asked about that.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -21,10 +19,10 @@ import pytest
 from carlens.inputs.upload_keys import new_key
 from carlens.services.offer_uploads import OfferedUpload, offer_uploads
 from tests.fakes import FakeApp
-from tests.integration.localstack import ACCOUNT, LocalStack, running_localstack
-from tests.integration.s3_server import REGION, S3Server, credentials
-from tests.integration.tools import Tools, UnavailableError
-from tests.support import color_blocks, encode, event, missing
+from tests.integration.localstack import ACCOUNT, LocalStack
+from tests.integration.s3_server import REGION, S3Server, credentials, running_s3_server
+from tests.integration.tools import Tools
+from tests.support import color_blocks, encode, event
 
 pytestmark = pytest.mark.slow
 
@@ -82,23 +80,9 @@ class Bucket:
 
 
 @pytest.fixture(scope="module")
-def cloud(tools: Tools) -> Iterator[LocalStack]:
-    try:
-        with running_localstack() as running:
-            yield running
-    except UnavailableError as error:
-        missing(str(error))
-
-
-@pytest.fixture(scope="module")
 def weed(tools: Tools) -> Iterator[S3Server]:
-    with tempfile.TemporaryDirectory() as folder:
-        server = S3Server(tools.weed, Path(folder))
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
+    with running_s3_server(tools.weed) as running:
+        yield running
 
 
 @pytest.fixture(scope="module", params=["localstack", "seaweedfs"])
