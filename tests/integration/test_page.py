@@ -611,6 +611,26 @@ def test_photos_that_exceed_a_request_are_uploaded_as_they_are(
         expect(page.locator("#snippet-note")).to_contain_text("Upload them first")
 
 
+def test_more_photos_than_one_request_gives_forms_for_are_uploaded(browser: Browser) -> None:
+    # Given a server that takes more pictures in a request than it gives forms at once
+    photos: list[FilePayload] = [
+        {"name": f"{i}.png", "mimeType": "image/png", "buffer": bytes(150_000)} for i in range(33)
+    ]
+    server = running_server("--workers", "1", env={"CARLENS_MAX_PICTURES": "40"})
+    with server as url, visit(browser, url) as page:
+        choose(page, *photos)
+        expect(page.locator("#size")).to_contain_text("will be uploaded first")
+
+        with page.expect_response(lambda r: "/predict" in r.url) as response:
+            page.locator("#send").click()
+
+        # Then all are in the answer, in order
+        images = response.value.json()["images"]
+        assert [image["field"] for image in images] == ["key"] * 33
+        assert [image["name"] for image in images] == [photo["name"] for photo in photos]
+        assert {image["error"]["code"] for image in images} == {"not_an_image"}
+
+
 def test_an_upload_that_is_refused_is_reported(
     api: str, browser: Browser, large_photo: Path
 ) -> None:

@@ -1,13 +1,13 @@
 // Sending the photos in the tray, one request at a time.
 
 /** @import { Part, Photo, SentRequest } from "./types" */
-import { ApiError, detectionPath, keyHeaders, limits, parseAnswer, UNREACHABLE } from "./client.js";
+import { detectionPath, keyHeaders, limits, parseAnswer, post } from "./client.js";
 import { $ } from "./dom.js";
-import { bytes, t } from "./i18n.js";
+import { t } from "./i18n.js";
 import { showAnswer } from "./results.js";
 import { fit, fitsRequest, mapBack } from "./shrink.js";
 import { showSnippets } from "./snippets.js";
-import { announce, showProblem } from "./status.js";
+import { announce, showProblem, showProgress } from "./status.js";
 import { mode, photoUsers, releasePhotos, setBusy, takeUrls, tooMany, tray } from "./tray.js";
 
 /** @type {AbortController | null} */
@@ -41,6 +41,12 @@ export async function send() {
   $("results").scrollIntoView();
 }
 
+/** @type {Parameters<typeof post>[3]} */
+const LISTENERS = {
+  onprogress: ({ loaded, total }) => showProgress(loaded, total),
+  onload: startClock,
+};
+
 /** @param {AbortSignal} signal */
 async function exchange(signal) {
   const photos = tray;
@@ -51,7 +57,8 @@ async function exchange(signal) {
   sent.uploaded = !fitsRequest(parts);
   const started = performance.now();
   const body = sent.uploaded ? await upload(parts, signal) : formOf(parts);
-  const { status, text } = await post(sent.path, body, sent.headers, signal);
+  announce(() => t("Sending…"));
+  const { status, text } = await post(sent.path, body, signal, LISTENERS, sent.headers);
   const elapsed = performance.now() - started;
   showSnippets(sent);
   const answer = parseAnswer(status, text, (value) => Array.isArray(value?.images));
@@ -100,35 +107,6 @@ function end(message) {
   $("progress").hidden = true;
   setBusy(false);
   announce(message);
-}
-
-/**
- * POST a body and show its progress, which `fetch` cannot report.
- *
- * @param {string} path
- * @param {FormData | Blob} body
- * @param {Record<string, string>} headers
- * @param {AbortSignal} signal
- * @returns {Promise<{ status: number, text: string }>}
- */
-function post(path, body, headers, signal) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("POST", path);
-    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-    request.upload.onprogress = ({ loaded, total }) => {
-      $("progress").max = total;
-      $("progress").value = loaded;
-      $("clock").textContent = t("{sent} of {total}", { sent: bytes(loaded), total: bytes(total) });
-    };
-    request.upload.onload = startClock;
-    request.onload = () => resolve({ status: request.status, text: request.responseText });
-    request.onerror = () => reject(new ApiError(UNREACHABLE));
-    request.onabort = () => reject(signal.reason);
-    signal.addEventListener("abort", () => request.abort());
-    announce(() => t("Sending…"));
-    request.send(body);
-  });
 }
 
 let clock = 0;

@@ -1,12 +1,14 @@
 // Uploading photos that are too large for one request, each with a form that the API gives out.
 
 /** @import { Part, UploadForm } from "./types" */
-import { ApiError, apiFetch, parseAnswer, UNREACHABLE } from "./client.js";
+import { ApiError, apiFetch, parseAnswer, post } from "./client.js";
 import { $, make, sum } from "./dom.js";
-import { bytes, t } from "./i18n.js";
-import { announce } from "./status.js";
+import { t } from "./i18n.js";
+import { announce, showProgress } from "./status.js";
 
 const AT_ONCE = 3;
+// Forms are valid for five minutes, in which so many photos can be uploaded.
+const FORMS_AT_ONCE = 8;
 
 /** @typedef {Part & { blob: Blob }} FilePart */
 
@@ -20,17 +22,28 @@ const AT_ONCE = 3;
 export async function uploadAll(parts, signal) {
   const files = /** @type {FilePart[]} */ (parts.filter((part) => part.blob));
   announce(() => t("Uploading…"));
-  const forms = await askForForms(files.length, signal);
   const bars = files.map(progressBar);
+  const total = sum(files.map(({ blob }) => blob.size));
+  /** @type {string[]} */
+  const keys = [];
   try {
-    await inParallel(files, (part, i) => sendForm(forms[i], part.blob, signal, bars[i]));
+    for (let first = 0; first < files.length; first += FORMS_AT_ONCE) {
+      const some = files.slice(first, first + FORMS_AT_ONCE);
+      const forms = await askForForms(some.length, signal);
+      await inParallel(some, ({ blob }, i) =>
+        sendForm(forms[i], blob, signal, (sent) => {
+          bars[first + i].value = sent;
+          showProgress(sum(bars.map(({ value }) => value)), total);
+        }),
+      );
+      keys.push(...forms.map(({ key }) => key));
+    }
   } finally {
     for (const bar of bars) bar.remove();
   }
-  const images = parts.map((part) => {
-    const i = files.indexOf(/** @type {FilePart} */ (part));
-    return i < 0 ? { url: part.photo.source } : { key: forms[i].key, name: part.photo.name };
-  });
+  const images = parts.map(({ photo, blob }) =>
+    blob ? { key: keys.shift(), name: photo.name } : { url: photo.source },
+  );
   return json({ images });
 }
 
@@ -75,29 +88,15 @@ function progressBar({ photo, blob }) {
   return bar;
 }
 
-/** Show the progress of all uploads together; photos may have left the tray meanwhile. */
-function showTotal() {
-  /** @type {HTMLProgressElement[]} */
-  const bars = [...document.querySelectorAll("progress.upload")].map(
-    (bar) => /** @type {any} */ (bar),
-  );
-  const total = sum(bars.map(({ max }) => max));
-  const sent = sum(bars.map(({ value }) => value));
-  $("progress").max = total;
-  $("progress").value = sent;
-  $("clock").textContent = t("{sent} of {total}", { sent: bytes(sent), total: bytes(total) });
-}
-
 /**
- * Send one photo and show its progress, which `fetch` cannot report.
+ * Send one photo.
  *
  * @param {UploadForm} form
  * @param {Blob} blob
  * @param {AbortSignal} signal
- * @param {HTMLProgressElement} bar
- * @returns {Promise<void>}
+ * @param {(sent: number) => void} onprogress Called with the bytes that are sent.
  */
-function sendForm({ url, fields }, blob, signal, bar) {
+async function sendForm({ url, fields }, blob, signal, onprogress) {
   const form = new FormData();
   // A browser that does not know a format gives its files no type; the bytes decide anyway.
   const type = blob.type.startsWith("image/") ? blob.type : "image/jpeg";
@@ -105,28 +104,19 @@ function sendForm({ url, fields }, blob, signal, bar) {
     form.append(name, value);
   }
   form.append("file", blob);
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const request = new XMLHttpRequest();
-    request.open("POST", url);
-    request.upload.onprogress = ({ loaded }) => {
-      bar.value = Math.min(loaded, bar.max); // the form is a little larger than the photo
-      showTotal();
-    };
-    request.onload = () => {
-      if (request.status < 300) resolve();
-      else reject(refusal(request));
-    };
-    request.onerror = () => reject(new ApiError(UNREACHABLE));
-    request.onabort = () => reject(signal.reason);
-    signal.addEventListener("abort", () => request.abort());
-    request.send(form);
+  const { status, text } = await post(url, form, signal, {
+    // The form is a little larger than the photo.
+    onprogress: ({ loaded }) => onprogress(Math.min(loaded, blob.size)),
   });
+  if (status >= 300) throw refusal(status, text);
 }
 
-/** @param {XMLHttpRequest} request */
-function refusal({ status, responseText }) {
-  const code = /<Code>(\w+)<\/Code>/.exec(responseText)?.[1] ?? "";
+/**
+ * @param {number} status
+ * @param {string} text
+ */
+function refusal(status, text) {
+  const code = /<Code>(\w+)<\/Code>/.exec(text)?.[1] ?? "";
   return new ApiError("The upload was refused ({code}). Send the photos again.", {
     status,
     values: { code: code || status },
