@@ -96,9 +96,11 @@ def check_columns(file: CsvFile, matches: Iterable[Match]) -> None:
     MalformedBody
         Nothing was found in them.
     """
+    if file.header:
+        return
     # With more than two columns, a make may have been found in the column of the model.
-    is_sure = any(len(cells) > 2 for _, cells in file.rows)
-    if not file.header and not any(match.model if is_sure else match.make for match in matches):
+    needs_model = any(len(cells) > 2 for _, cells in file.rows)
+    if not any(match.model if needs_model else match.make for match in matches):
         raise _unknown_columns(file, "No make or model was recognized")
 
 

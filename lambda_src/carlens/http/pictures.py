@@ -53,8 +53,10 @@ def read_pictures(request: Request, *, max_pictures: int) -> list[PictureSource]
     ------
     MalformedBody
         The body does not match its Content-Type.
-    NoPictures, TooManyPictures, UnsupportedMediaType
-        As their names say.
+    NoPictures, TooManyPictures
+        The request has no pictures, or more than `max_pictures`.
+    UnsupportedMediaType
+        The Content-Type is missing, or not one of those above.
     """
     content_type = request.headers.get("content-type", "")
     kind = media_type(content_type)

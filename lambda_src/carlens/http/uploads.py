@@ -31,8 +31,10 @@ def give_uploads(request: Request, config: Config) -> Response:
 
     Raises
     ------
-    MalformedBody, NotFound, UnsupportedMediaType
-        As their names say.
+    NotFound
+        This deployment has no uploads.
+    MalformedBody, UnsupportedMediaType
+        The body does not ask for a number of forms, or is not JSON.
     """
     if not config.uploads:
         raise NotFound("This deployment has no uploads; send the pictures themselves.")
