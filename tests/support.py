@@ -119,15 +119,6 @@ def encode(image: Image.Image | Pixels, file_format: str, **options: Any) -> byt
     return buffer.getvalue()
 
 
-def photo_of_15_mb() -> bytes:
-    """Return a photo of 3,000 x 2,250 pixels with a car: three times what one request takes."""
-    shown = np.asarray(Image.open(PASSAT).convert("RGB").resize((3000, 2250))).astype(np.int16)
-    noise = np.random.default_rng(0).integers(-16, 17, shown.shape, np.int16)
-    data = encode((shown + noise).clip(0, 255).astype(np.uint8), "PNG", compress_level=1)
-    assert 14_000_000 < len(data) < 16_000_000, len(data)
-    return data
-
-
 def call(event: Mapping[str, Any], app: RecognitionApp, context: Any = None) -> tuple[int, Any]:
     """Send an event to the app; return the status and the JSON of the response."""
     answer = respond(event, context, app)

@@ -33,10 +33,10 @@ def api(photo_host: str) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def large_photo(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def large_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A photo of 15 MB, which is too large for one request."""
-    path = tmp_path / "large.bmp"
+    path = tmp_path_factory.mktemp("photos") / "large.bmp"
     with PIL.Image.open(SKODA) as photo:
         photo.convert("RGB").resize((2850, 1821)).save(path)
     return path

@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, Download, FilePayload, Page, Route, exp
 
 from tests.integration.serving import running_server
 from tests.integration.test_answers import PASSAT_CAR, SKODA_CAR, TOLERANCE, assert_near
-from tests.support import PASSAT, SKODA, encode, missing, photo_of_15_mb
+from tests.support import PASSAT, SKODA, encode, missing
 
 KEY = "a-key-for-this-test"
 
@@ -561,13 +561,6 @@ def test_a_large_photo_is_scaled_down_in_the_browser_and_its_boxes_mapped_back(
     assert (shown["name"], shown["width"]) == ("large.jpg", answer["images"][0]["width"])
 
 
-@pytest.fixture(scope="module")
-def large_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("photos") / "large.png"
-    path.write_bytes(photo_of_15_mb())
-    return path
-
-
 def test_photos_that_exceed_a_request_are_uploaded_as_they_are(
     api: str, photo_host: str, browser: Browser, large_photo: Path
 ) -> None:
@@ -599,12 +592,12 @@ def test_photos_that_exceed_a_request_are_uploaded_as_they_are(
         # Then both files were uploaded unchanged, each with a bar, and all are recognized in order
         assert stored == [204, 204]
         assert bars.evaluate("seen => [...seen].sort()") == [
-            "Upload of large.png",
+            "Upload of large.bmp",
             f"Upload of {SKODA.name}",
         ]
         assert [image["field"] for image in answer["images"]] == ["key", "key", "url"]
-        assert [image["name"] for image in answer["images"][:2]] == ["large.png", SKODA.name]
-        assert (answer["images"][0]["width"], answer["images"][0]["height"]) == (3000, 2250)
+        assert [image["name"] for image in answer["images"][:2]] == ["large.bmp", SKODA.name]
+        assert (answer["images"][0]["width"], answer["images"][0]["height"]) == (2850, 1821)
         assert answer["images"][0]["objects"][0]["class_name"] == "car"
         expect(page.locator(".card")).to_have_count(3)
         expect(page.locator("progress.upload")).to_have_count(0)

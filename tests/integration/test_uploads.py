@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from carlens.local.server import Server
 from carlens.local.upload_store import STORE_PATH, UploadStore
 from carlens.services.offer_uploads import SECRET_VARIABLE, OfferedUpload, offer_uploads
 from tests.integration.serving import start_server
-from tests.support import PASSAT, photo_of_15_mb
+from tests.support import PASSAT
 
 SECRET = "a secret"  # noqa: S105 - of the test
 Send = Callable[..., Awaitable[httpx.Response]]
@@ -241,15 +242,8 @@ def test_uploads_are_kept_for_a_day_and_the_oldest_make_room(tmp_path: Path) -> 
 
 
 @pytest.fixture(scope="module")
-def large_photo() -> bytes:
-    return photo_of_15_mb()
-
-
-@pytest.fixture(scope="module")
 def staged() -> Iterator[tuple[str, Path]]:
     """A server below a stage, and the temporary folder that it uses."""
-    import tempfile
-
     with (
         tempfile.TemporaryDirectory() as folder,
         start_server("--workers", "1", "--stage", "dev", env={"TMPDIR": folder}) as server,
@@ -261,33 +255,33 @@ def staged() -> Iterator[tuple[str, Path]]:
 
 
 def test_a_photo_of_15_mb_is_uploaded_and_recognized(
-    staged: tuple[str, Path], large_photo: bytes
+    staged: tuple[str, Path], large_photo: Path
 ) -> None:
-    url, folder = staged
+    (url, folder), photo = staged, large_photo.read_bytes()
     with httpx.Client(timeout=60) as client:
         # Given what the server says of itself
         health = client.get(f"{url}/health").json()
         assert health["features"]["uploads"] is True
-        assert len(large_photo) > health["limits"]["request_bytes"]
+        assert len(photo) > health["limits"]["request_bytes"]
 
         # When the photo is uploaded with a form
-        asked = client.post(f"{url}/uploads", json={"count": 1, "content_type": "image/png"})
+        asked = client.post(f"{url}/uploads", json={"count": 1, "content_type": "image/bmp"})
         assert asked.status_code == 200, asked.text
         [offer] = asked.json()["uploads"]
         assert offer["url"] == f"{url}{STORE_PATH}"
-        sent = client.post(offer["url"], data=offer["fields"], files={"file": large_photo})
+        sent = client.post(offer["url"], data=offer["fields"], files={"file": photo})
         assert (sent.status_code, sent.text) == (204, "")
 
         # Then it is recognized by its key, among other pictures, in order
         small = base64.b64encode(PASSAT.read_bytes()).decode()
-        images = [{"data": small}, {"key": offer["key"], "name": "large.png"}]
+        images = [{"data": small}, {"key": offer["key"], "name": "large.bmp"}]
         answer = client.post(f"{url}/predict?format=detailed", json={"images": images}).json()
     first, second = answer["images"]
-    assert (second["field"], second["name"]) == ("key", "large.png")
-    assert (second["width"], second["height"]) == (3000, 2250)
+    assert (second["field"], second["name"]) == ("key", "large.bmp")
+    assert (second["width"], second["height"]) == (2850, 1821)
     assert second["objects"][0]["class_name"] == first["objects"][0]["class_name"] == "car"
     [store] = folder.glob("carlens-uploads-*")
-    assert (store / offer["key"]).stat().st_size == len(large_photo)
+    assert (store / offer["key"]).stat().st_size == len(photo)
 
 
 def test_the_local_server_refuses_a_forged_form(staged: tuple[str, Path]) -> None:
