@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
 
 from carlens.config import Config
 from carlens.errors import ModelsUnavailable
@@ -29,6 +28,11 @@ class RecognitionApp:
     config : Config
     load : callable
         Loads the models, or raises ModelError.
+
+    Attributes
+    ----------
+    uploads : Storage or None
+        Where uploaded pictures are; connected at the first one. None if there are no uploads.
     """
 
     def __init__(
@@ -36,14 +40,9 @@ class RecognitionApp:
     ) -> None:
         self.config = config
         self.limits = Limits(config.max_bytes, config.max_pixels, config.max_side)
+        self.uploads = _open_uploads(config.uploads)
         self._load = load
         self._models: ModelBundle | None = None
-
-    @cached_property
-    def uploads(self) -> Storage | None:
-        """Where uploaded pictures are; connected at the first one. None if there are no uploads."""
-        address = self.config.uploads
-        return open_storage(address, read_timeout=_UPLOAD_SECONDS) if address else None
 
     def warm_up(self) -> None:
         """Load the models before the first request. A failure is logged, not raised."""
@@ -85,3 +84,7 @@ class RecognitionApp:
                 "/object_detection is available."
             )
         return bundle
+
+
+def _open_uploads(address: str) -> Storage | None:
+    return open_storage(address, read_timeout=_UPLOAD_SECONDS) if address else None

@@ -178,7 +178,7 @@ def with_uploads(
     objects: dict[str, bytes | Exception], **settings: Any
 ) -> tuple[FakeApp, FakeUploads]:
     app, uploads = FakeApp(**{**UPLOADS, **settings}), FakeUploads(objects)
-    app.app.__dict__["uploads"] = uploads
+    app.app.uploads = uploads
     return app, uploads
 
 
