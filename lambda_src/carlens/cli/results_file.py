@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from carlens.cli.errors import Stopped, WrongUsage
+from carlens.cli.files import replace_file
 
 # Seconds of work that a power cut may cost. A killed process loses none.
 _SYNC_INTERVAL = 1.0
@@ -227,13 +228,6 @@ def _json(value: object) -> str:
 def settings_path(path: Path) -> Path:
     """Return where the settings of a results file are kept."""
     return path.with_suffix(".settings.json")
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file at once: a reader sees the old or the new content, but no part of it."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    part.replace(path)
 
 
 def _open_locked(path: Path) -> int:
