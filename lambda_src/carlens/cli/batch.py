@@ -131,11 +131,22 @@ class Jobs:
         ------
         WrongUsage
             The file exists, or the job has no results.
+        Stopped
+            The file cannot be written.
         """
+        try:
+            return self._write_results(name, out)
+        except OSError as error:
+            if error.errno is None:  # a connection: some errors of botocore are OSErrors as well
+                raise
+            raise Stopped(f"{out} cannot be written: {error.strerror}.") from error
+
+    def _write_results(self, name: str, out: Path) -> tuple[int, int]:
         lines = out.with_suffix(".jsonl")
         for path in (lines, out):
             if path.exists():
                 raise WrongUsage(f"{path} exists; use another --out.")
+        lines.parent.mkdir(parents=True, exist_ok=True)
         with replacing(lines) as part, part.open("wb") as file:
             for key in self._parts(name):
                 body = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"]
