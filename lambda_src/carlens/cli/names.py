@@ -64,7 +64,8 @@ def match_file(file: Path, out: Path | None, top_k: int, match: MatchPairs) -> N
     except CarlensError as error:
         raise WrongUsage(f"{file}: {error.message}") from error
     except OSError as error:
-        raise WrongUsage(f"{error.filename}: {error.strerror}.") from error
+        place = error.filename or out or "standard output"
+        raise WrongUsage(f"{place}: {error.strerror}.") from error
     found = sum(bool(one.model) for one in matches)
     print(f"{len(matches):,} rows, {found:,} with a model.", file=sys.stderr)
 
