@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -90,11 +89,11 @@ def match_here(table: str, top_k: int) -> MatchPairs:
 
 def match_there(url: str, table: str, top_k: int) -> MatchPairs:
     """Return the matcher of a table of an API."""
-    from carlens.cli.remote_service import api_errors
-    from carlens_client import Client, NotFound
+    from carlens.cli.remote_service import connected
+    from carlens_client import NotFound
 
     def match(pairs: Pairs) -> list[Match]:
-        with api_errors(), Client(url, api_key=os.environ.get("CARLENS_API_KEY")) as client:
+        with connected(url) as client:
             try:
                 return list(map(_match, client.norm_rows(pairs, table=table, top_k=top_k)))
             except NotFound as error:

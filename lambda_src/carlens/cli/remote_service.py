@@ -53,14 +53,18 @@ def remote_service(job: Job, url: str, requests: int) -> OpenService:
 
     @contextmanager
     def open_service(pictures: int) -> Iterator[RemoteService]:
-        key = os.environ.get("CARLENS_API_KEY") or None
-        with (
-            api_errors(),
-            Client(url, api_key=key, retries=_RETRIES, concurrency=requests) as client,
-        ):
+        with connected(url, retries=_RETRIES, concurrency=requests) as client:
             yield RemoteService(client, job)
 
     return open_service
+
+
+@contextmanager
+def connected(url: str, **settings: Any) -> Iterator[Client]:
+    """Yield a client with the key of the environment; its errors become those of the command."""
+    key = os.environ.get("CARLENS_API_KEY")
+    with api_errors(), Client(url, api_key=key, **settings) as client:
+        yield client
 
 
 @contextmanager
