@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -143,11 +143,11 @@ def check_out(out: Path | None) -> None:
         raise WrongUsage(f"--out {out} is a folder.")
 
 
-def _open_results(job: Job) -> ResultsFile | StandardOutput:
+def _open_results(job: Job) -> AbstractContextManager[ResultsFile | StandardOutput]:
     if job.out is None:
         if job.retry_failed:
             raise WrongUsage("--retry-failed needs --out.")
-        return StandardOutput()
+        return nullcontext(StandardOutput())
     return ResultsFile(job.out.with_suffix(".jsonl"), retry_failed=job.retry_failed)
 
 

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from carlens.cli.errors import Stopped, WrongUsage
@@ -64,12 +63,7 @@ class ResultsFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def append(self, name: str, line: str, *, failed: bool) -> None:
@@ -116,21 +110,10 @@ class ResultsFile:
 
 
 class StandardOutput:
-    """Results on standard output, which no later run continues. Use it in `with`."""
+    """Results on standard output, which no later run continues."""
 
     def __init__(self) -> None:
         self.failed: dict[str, bool] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        """Nothing to close."""
 
     def append(self, name: str, line: str, *, failed: bool) -> None:
         """Write the line of a picture.
