@@ -53,7 +53,7 @@ class ResultsFile:
                 _cut_torn_line(self._file)
                 if retry_failed:
                     self._remove_failed()
-                self.failed = {entry["name"]: is_failed(entry) for entry in self.entries()}
+                self.failed = {entry["name"]: is_failed(entry) for entry in read_entries(path)}
             except BaseException:
                 self.close()
                 raise
@@ -85,10 +85,6 @@ class ResultsFile:
             raise Stopped(f"{self.path} cannot be written: {error.strerror}.") from error
         self.failed[name] = failed
 
-    def entries(self) -> Iterator[Entry]:
-        """Read the lines, in order."""
-        return read_entries(self.path)
-
     def close(self) -> None:
         """Write everything to the disk, and let other runs use the file."""
         os.fsync(self._file)
@@ -99,7 +95,7 @@ class ResultsFile:
         file = _open_locked(rest)
         os.ftruncate(file, 0)
         with self.path.open("rb") as lines:
-            for line, entry in zip(lines, self.entries(), strict=True):
+            for line, entry in zip(lines, read_entries(self.path), strict=True):
                 if not is_failed(entry):
                     _write(file, line)
         os.fsync(file)
