@@ -14,8 +14,7 @@ import multiprocessing
 import os
 import resource
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from multiprocessing.connection import Connection
@@ -62,41 +61,41 @@ def cpu_seconds() -> float:
     return total / os.sysconf("SC_CLK_TCK")
 
 
-@contextmanager
-def timed(connection: Connection) -> Iterator[None]:
-    """Send the seconds and the CPU time of a block."""
+def seconds_of(work: Callable[[], None]) -> tuple[float, float]:
+    """Return the elapsed seconds and the CPU time of a call."""
     start, before = time.perf_counter(), cpu_seconds()
-    yield
-    connection.send((time.perf_counter() - start, cpu_seconds() - before))
+    work()
+    return time.perf_counter() - start, cpu_seconds() - before
 
 
-def alone(pictures: Sequence[Picture], connection: Connection) -> None:
-    """Recognize pictures in this process."""
+def alone(pictures: Sequence[Picture]) -> tuple[float, float]:
+    """Recognize pictures in this process, and return the seconds of it."""
     recognizer = Recognizer(Config.from_env(), _TASK)
-    with timed(connection):
+
+    def work() -> None:
         for picture in pictures:
             content = read_file(picture.path, recognizer.limits.max_bytes)
             assert isinstance(content, bytes), content
             recognizer.entry(picture.name, content)
 
+    return seconds_of(work)
 
-def with_workers(size: int, pictures: Sequence[Picture], connection: Connection) -> None:
-    """Recognize pictures as the command does."""
-    with Workers(size, Config.from_env(), _TASK) as workers, timed(connection):
-        count = sum(1 for _ in workers.recognize(pictures))
-    assert count == len(pictures)
+
+def with_workers(size: int, pictures: Sequence[Picture]) -> tuple[float, float]:
+    """Recognize pictures as the command does, and return the seconds of it."""
+    with Workers(size, Config.from_env(), _TASK) as workers:
+
+        def work() -> None:
+            assert sum(1 for _ in workers.recognize(pictures)) == len(pictures)
+
+        return seconds_of(work)
 
 
 def measure(pictures: Sequence[Picture], size: int | None, connection: Connection) -> None:
     """Run in this new process, so that its use of CPU and memory is that of the run."""
-    ours, theirs = multiprocessing.Pipe()
-    if size is None:
-        alone(pictures, theirs)
-    else:
-        with_workers(size, pictures, theirs)
+    seconds, cpu = alone(pictures) if size is None else with_workers(size, pictures)
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     peak = max(resource.getrusage(kind).ru_maxrss for kind in kinds) / 1024
-    seconds, cpu = ours.recv()
     connection.send(Run(len(pictures), seconds, cpu, peak))
 
 

@@ -107,7 +107,10 @@ export interface FoundObject {
   class_name: string;
   /** The confidence of the detector, 0..1. */
   confidence: number;
-  /** Not for people, who should see `display`. */
+  /**
+   * The class and the confidence, such as `car: 0.95`. From `/predict` it has the first name and its
+   * probability instead, certain or not; show `display` to people.
+   */
   label: string;
 }
 

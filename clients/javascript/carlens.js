@@ -672,7 +672,7 @@ const nextOf = (running) => /** @type {Promise<T>} */ (running.shift());
  */
 function oneForEach(answer, count, what) {
   if (Array.isArray(answer) && answer.length === count) return answer;
-  throw new UnexpectedAnswer(`The answer does not have an entry for each ${what}, of ${count}.`);
+  throw new UnexpectedAnswer(`The answer does not have an entry for each of ${count} ${what}s.`);
 }
 
 /** @param {Response} response */

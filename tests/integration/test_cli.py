@@ -277,12 +277,6 @@ def test_models_and_names_of_an_api(api: str, tmp_path: Path) -> None:
     assert "the tables are europe" in err
 
 
-def test_an_api_that_is_not_there_is_status_1() -> None:
-    _, err = carlens("models", "--api", "http://127.0.0.1:9", status=1)
-
-    assert err.startswith("Error: http://127.0.0.1:9/models could not be reached")
-
-
 def by_name(found: list[str]) -> dict[str, dict[str, Any]]:
     return {entry["name"]: entry for entry in map(json.loads, found)}
 

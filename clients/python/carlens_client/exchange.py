@@ -20,7 +20,8 @@ from carlens_client.errors import ApiError, ConnectionFailed, ErrorCode, Unexpec
 
 T = TypeVar("T")
 
-_RETRIED = frozenset({429, 503, 504})
+# What a later request may not meet.
+RETRIED = frozenset({429, 503, 504})
 _FIRST_PAUSE = 0.5
 _MAX_SHOWN = 300
 
@@ -57,7 +58,7 @@ def exchange(
     *,
     retries: int,
     max_wait: float,
-    retried: frozenset[int] = _RETRIED,
+    retried: frozenset[int] = RETRIED,
 ) -> Steps[httpx.Response]:
     """Send a request, again if it fails in a way that may pass.
 

@@ -34,6 +34,7 @@ from carlens_client.errors import (
     UploadFailed,
 )
 from carlens_client.exchange import (
+    RETRIED,
     Call,
     Send,
     Steps,
@@ -146,7 +147,7 @@ class Api:
         self, rows: Iterable[tuple[str, str]], table: str, top_k: int
     ) -> Steps[list[Match]]:
         """Match written makes and models, in as many requests as that takes."""
-        most, room = min(_MAX_ROWS, _MAX_ANSWERS // top_k), Limits().request_bytes
+        most, room = min(_MAX_ROWS, _MAX_ANSWERS // max(1, top_k)), Limits().request_bytes
         matches: list[Match] = []
         for chunk in chunks(map(list, rows), most, _json_bytes, room):
             options = {"params": {"top_k": top_k}, "json": chunk}
@@ -227,7 +228,7 @@ class Api:
         """Return the entries of pictures, if necessary in several requests."""
         is_one = len(items) == 1
         # A request of several pictures that took too long is not repeated, but split.
-        retried = frozenset({429, 503, 504} if is_one else {429, 503})
+        retried = RETRIED if is_one else RETRIED - {504}
         options = {"params": query, **body(items)}
         try:
             response = yield from self._send("POST", path, options, retried=retried)
@@ -284,13 +285,21 @@ class Api:
         return json_of((yield from self._send("GET", path, {"params": query or {}})))
 
     def _send(
-        self, method: str, path: str, options: Json | None = None, **how: frozenset[int]
+        self,
+        method: str,
+        path: str,
+        options: Json | None = None,
+        retried: frozenset[int] = RETRIED,
     ) -> Steps[httpx.Response]:
         given = dict(options or {})
         headers = given.pop("headers", {}) | ({"x-api-key": self.key} if self.key else {})
         given |= {"headers": headers, "timeout": self.timeout}
         request = Send(method, self.url.rstrip("/") + path, given)
-        return (yield from exchange(request, retries=self.retries, max_wait=self.max_wait, **how))
+        return (
+            yield from exchange(
+                request, retries=self.retries, max_wait=self.max_wait, retried=retried
+            )
+        )
 
 
 def _query(options: Mapping[str, Any]) -> Json:

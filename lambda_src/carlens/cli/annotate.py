@@ -9,7 +9,7 @@ from typing import Any
 
 from carlens.cli.annotate_paths import FORMATS, annotated_path
 from carlens.cli.drawing import draw_boxes
-from carlens.cli.results_file import replace_file
+from carlens.cli.files import replace_file
 from carlens.errors import PictureError
 from carlens.images.decoder import read_pixels
 from carlens.images.types import Limits

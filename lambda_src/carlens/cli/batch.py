@@ -12,6 +12,7 @@ from typing import Any
 
 from carlens.cli.errors import Stopped, WrongUsage
 from carlens.cli.exports import export
+from carlens.cli.files import replacing
 from carlens.cli.results_file import is_failed, read_entries
 from carlens.cli.task import Task
 
@@ -130,22 +131,29 @@ class Jobs:
         ------
         WrongUsage
             The file exists, or the job has no results.
+        Stopped
+            The file cannot be written.
         """
+        try:
+            return self._write_results(name, out)
+        except OSError as error:
+            if error.errno is None:  # a connection: some errors of botocore are OSErrors as well
+                raise
+            raise Stopped(f"{out} cannot be written: {error.strerror}.") from error
+
+    def _write_results(self, name: str, out: Path) -> tuple[int, int]:
         lines = out.with_suffix(".jsonl")
         for path in (lines, out):
             if path.exists():
                 raise WrongUsage(f"{path} exists; use another --out.")
-        part = lines.with_name(f".{lines.name}.part")
-        with part.open("wb") as file:
+        lines.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(lines) as part, part.open("wb") as file:
             for key in self._parts(name):
                 body = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"]
                 for chunk in body.iter_chunks(1 << 20):
                     file.write(chunk)
-            is_empty = not file.tell()
-        if is_empty:
-            part.unlink()
-            raise WrongUsage(f"The job {name} has no results.")
-        part.replace(lines)
+            if not file.tell():
+                raise WrongUsage(f"The job {name} has no results.")
         failed = [is_failed(entry) for entry in read_entries(lines)]
         if out != lines:
             export(lines, out)

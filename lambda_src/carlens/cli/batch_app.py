@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from carlens.cli import options
-from carlens.cli.errors import WrongUsage
 from carlens.cli.task import Task
 
 if TYPE_CHECKING:
@@ -107,10 +106,9 @@ def results(
     """Download the results of a job. Exit status 1 if photos failed."""
     with options.errors_shown():
         from carlens.cli.batch import jobs_of
-        from carlens.cli.predict import SUFFIXES
+        from carlens.cli.predict import check_out
 
-        if out.suffix.lower() not in SUFFIXES:
-            raise WrongUsage(f"--out {out} must end in .jsonl, .csv or, for COCO, .json.")
+        check_out(out)
         with jobs_of(stage) as jobs:
             photos, failed = jobs.results(job, out)
         print(f"{out}: {photos:,} pictures, {failed:,} failed.", file=sys.stderr)

@@ -26,3 +26,8 @@ class Problem:
 
     code: str
     message: str
+
+
+def unreadable(error: OSError) -> Problem:
+    """Return why a file cannot be read."""
+    return Problem("file_unreadable", f"The file cannot be read: {error.strerror}.")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from carlens import __version__
+from carlens.cli.files import replacing
 from carlens.cli.results_file import read_entries
 from carlens.http.catalog_bodies import plain_cells
 
@@ -36,11 +37,12 @@ def export(results: Path, target: Path) -> None:
     OSError
         It cannot be written.
     """
-    part = target.with_name(f".{target.name}.part")
-    with part.open("w", encoding="utf-8", newline="") as file:
+    with (
+        replacing(target) as part,
+        part.open("w", encoding="utf-8", newline="") as file,
+    ):
         for text in EXPORTS[target.suffix.lower()](_Sorted(results)):
             file.write(text)
-    part.replace(target)
 
 
 class _Sorted:

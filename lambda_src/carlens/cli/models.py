@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -56,10 +55,9 @@ def models_there(url: str) -> tuple[list[Json], set[str]]:
     Stopped
         The API cannot be reached, or refuses the request.
     """
-    from carlens.cli.remote_service import api_errors
-    from carlens_client import Client
+    from carlens.cli.remote_service import connected
 
-    with api_errors(), Client(url, api_key=os.environ.get("CARLENS_API_KEY")) as client:
+    with connected(url) as client:
         found = client.models()
     models = [asdict(one) for one in (found.detector, found.classifier) if one is not None]
     return list(models), {model["name"] for model in models}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from carlens.catalog.matcher import Match
 from carlens.catalog.tables import Entry
 from carlens.cli.errors import WrongUsage
-from carlens.cli.results_file import replace_file
+from carlens.cli.files import replace_file
 from carlens.config import Config
 from carlens.errors import CarlensError, TooManyRows
 from carlens.http.catalog_bodies import check_columns, read_csv_rows, write_csv
@@ -64,7 +63,8 @@ def match_file(file: Path, out: Path | None, top_k: int, match: MatchPairs) -> N
     except CarlensError as error:
         raise WrongUsage(f"{file}: {error.message}") from error
     except OSError as error:
-        raise WrongUsage(f"{error.filename}: {error.strerror}.") from error
+        place = error.filename or out or "standard output"
+        raise WrongUsage(f"{place}: {error.strerror}.") from error
     found = sum(bool(one.model) for one in matches)
     print(f"{len(matches):,} rows, {found:,} with a model.", file=sys.stderr)
 
@@ -89,11 +89,11 @@ def match_here(table: str, top_k: int) -> MatchPairs:
 
 def match_there(url: str, table: str, top_k: int) -> MatchPairs:
     """Return the matcher of a table of an API."""
-    from carlens.cli.remote_service import api_errors
-    from carlens_client import Client, NotFound
+    from carlens.cli.remote_service import connected
+    from carlens_client import NotFound
 
     def match(pairs: Pairs) -> list[Match]:
-        with api_errors(), Client(url, api_key=os.environ.get("CARLENS_API_KEY")) as client:
+        with connected(url) as client:
             try:
                 return list(map(_match, client.norm_rows(pairs, table=table, top_k=top_k)))
             except NotFound as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from carlens.cli.progress import Count, showing
 from carlens.cli.results_file import ResultsFile, StandardOutput, check_settings, kept_settings
 from carlens.cli.task import Task
 
-SUFFIXES = (".jsonl", ".csv", ".json")
+_SUFFIXES = (".jsonl", ".csv", ".json")
 
 # As a shell reports a program that Ctrl-C ended.
 _INTERRUPTED = 130
@@ -83,7 +83,7 @@ def predict(job: Job, open_service: OpenService) -> int:
     Stopped
         The job cannot go on; the next run continues it.
     """
-    _check_out(job.out)
+    check_out(job.out)
     found = find_pictures(job.inputs, leave_out=job.annotate)
     _warn(found)
     with _open_results(job) as results:
@@ -129,18 +129,25 @@ def _recognize(
             progress.update(count)
 
 
-def _check_out(out: Path | None) -> None:
-    if out is not None and out.suffix.lower() not in SUFFIXES:
+def check_out(out: Path | None) -> None:
+    """Make sure that results can have the name of a file.
+
+    Raises
+    ------
+    WrongUsage
+        It has another suffix, or is a folder.
+    """
+    if out is not None and out.suffix.lower() not in _SUFFIXES:
         raise WrongUsage(f"--out {out} must end in .jsonl, .csv or, for COCO, .json.")
     if out is not None and out.is_dir():
         raise WrongUsage(f"--out {out} is a folder.")
 
 
-def _open_results(job: Job) -> ResultsFile | StandardOutput:
+def _open_results(job: Job) -> AbstractContextManager[ResultsFile | StandardOutput]:
     if job.out is None:
         if job.retry_failed:
             raise WrongUsage("--retry-failed needs --out.")
-        return StandardOutput()
+        return nullcontext(StandardOutput())
     return ResultsFile(job.out.with_suffix(".jsonl"), retry_failed=job.retry_failed)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from carlens.cli.errors import Problem, WrongUsage
+from carlens.cli.errors import Problem, WrongUsage, unreadable
 from carlens.cli.task import Task
 from carlens.config import NO_CLASSIFIER, Config
 from carlens.errors import InvalidParameter, PictureTooLarge
@@ -113,4 +113,4 @@ def read_file(path: str, max_bytes: int) -> bytes | Problem:
                 return Problem(PictureTooLarge.code, message)
             return file.read()
     except OSError as error:
-        return Problem("file_unreadable", f"The file cannot be read: {error.strerror}.")
+        return unreadable(error)

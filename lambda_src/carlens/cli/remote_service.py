@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from carlens.cli.answers import Answer, failed_entry, failure
-from carlens.cli.errors import Problem, Stopped, WrongUsage
+from carlens.cli.errors import Problem, Stopped, WrongUsage, unreadable
 from carlens.cli.pictures import Picture
 from carlens.cli.predict import Job, OpenService
 from carlens.cli.shrink import Shrunk, enlarge, shrink
@@ -53,14 +53,18 @@ def remote_service(job: Job, url: str, requests: int) -> OpenService:
 
     @contextmanager
     def open_service(pictures: int) -> Iterator[RemoteService]:
-        key = os.environ.get("CARLENS_API_KEY") or None
-        with (
-            api_errors(),
-            Client(url, api_key=key, retries=_RETRIES, concurrency=requests) as client,
-        ):
+        with connected(url, retries=_RETRIES, concurrency=requests) as client:
             yield RemoteService(client, job)
 
     return open_service
+
+
+@contextmanager
+def connected(url: str, **settings: Any) -> Iterator[Client]:
+    """Yield a client with the key of the environment; its errors become those of the command."""
+    key = os.environ.get("CARLENS_API_KEY")
+    with api_errors(), Client(url, api_key=key, **settings) as client:
+        yield client
 
 
 @contextmanager
@@ -132,16 +136,16 @@ class RemoteService:
         following = iter(pictures)
         while True:
             sent: deque[Picture] = deque()
-            unreadable: deque[tuple[Picture, dict[str, Any]]] = deque()
+            failed: deque[tuple[Picture, dict[str, Any]]] = deque()
             try:
-                for entry in self._stream(_readable(following, sent, unreadable)):
-                    while unreadable:
-                        yield unreadable.popleft()
+                for entry in self._stream(_readable(following, sent, failed)):
+                    while failed:
+                        yield failed.popleft()
                     yield sent.popleft(), dict(entry.raw)
-                yield from unreadable
+                yield from failed
                 return
             except _OF_ONE_PICTURE:
-                yield from unreadable
+                yield from failed
                 while sent:
                     yield sent[0], self._send_alone(sent[0])
                     sent.popleft()
@@ -191,7 +195,7 @@ class RemoteService:
 def _readable(
     pictures: Iterator[Picture],
     sent: deque[Picture],
-    unreadable: deque[tuple[Picture, dict[str, Any]]],
+    failed: deque[tuple[Picture, dict[str, Any]]],
 ) -> Iterator[Sent]:
     """Yield the pictures to send and note them; note those that cannot be read apart."""
     for picture in pictures:
@@ -199,8 +203,7 @@ def _readable(
             with open(picture.path, "rb"):  # noqa: PTH123 - a name may be of bytes, not UTF-8
                 pass
         except OSError as error:
-            problem = Problem("file_unreadable", f"The file cannot be read: {error.strerror}.")
-            unreadable.append((picture, failed_entry(picture.name, problem)))
+            failed.append((picture, failed_entry(picture.name, unreadable(error))))
             continue
         sent.append(picture)
         yield Sent(picture.path, picture.name)

@@ -8,10 +8,10 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from carlens.cli.errors import Stopped, WrongUsage
+from carlens.cli.files import replace_file
 
 # Seconds of work that a power cut may cost. A killed process loses none.
 _SYNC_INTERVAL = 1.0
@@ -53,7 +53,7 @@ class ResultsFile:
                 _cut_torn_line(self._file)
                 if retry_failed:
                     self._remove_failed()
-                self.failed = {entry["name"]: is_failed(entry) for entry in self.entries()}
+                self.failed = {entry["name"]: is_failed(entry) for entry in read_entries(path)}
             except BaseException:
                 self.close()
                 raise
@@ -63,12 +63,7 @@ class ResultsFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def append(self, name: str, line: str, *, failed: bool) -> None:
@@ -90,10 +85,6 @@ class ResultsFile:
             raise Stopped(f"{self.path} cannot be written: {error.strerror}.") from error
         self.failed[name] = failed
 
-    def entries(self) -> Iterator[Entry]:
-        """Read the lines, in order."""
-        return read_entries(self.path)
-
     def close(self) -> None:
         """Write everything to the disk, and let other runs use the file."""
         os.fsync(self._file)
@@ -104,7 +95,7 @@ class ResultsFile:
         file = _open_locked(rest)
         os.ftruncate(file, 0)
         with self.path.open("rb") as lines:
-            for line, entry in zip(lines, self.entries(), strict=True):
+            for line, entry in zip(lines, read_entries(self.path), strict=True):
                 if not is_failed(entry):
                     _write(file, line)
         os.fsync(file)
@@ -115,21 +106,10 @@ class ResultsFile:
 
 
 class StandardOutput:
-    """Results on standard output, which no later run continues. Use it in `with`."""
+    """Results on standard output, which no later run continues."""
 
     def __init__(self) -> None:
         self.failed: dict[str, bool] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        """Nothing to close."""
 
     def append(self, name: str, line: str, *, failed: bool) -> None:
         """Write the line of a picture.
@@ -227,13 +207,6 @@ def _json(value: object) -> str:
 def settings_path(path: Path) -> Path:
     """Return where the settings of a results file are kept."""
     return path.with_suffix(".settings.json")
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file at once: a reader sees the old or the new content, but no part of it."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    part.replace(path)
 
 
 def _open_locked(path: Path) -> int:

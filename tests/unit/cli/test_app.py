@@ -120,3 +120,12 @@ def test_errors_of_an_api_are_status_1(monkeypatch: pytest.MonkeyPatch, tmp_path
         result = run(*command)
         assert result.exit_code == 1
         assert "no-address" in result.stderr
+
+
+def test_an_api_that_is_not_there_is_status_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carlens_client.exchange._FIRST_PAUSE", 0.0)
+
+    result = run("models", "--api", "http://127.0.0.1:9")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: http://127.0.0.1:9/models could not be reached")

@@ -236,6 +236,25 @@ def test_a_file_that_exists_is_not_replaced(aws: dict[str, Stubber], tmp_path: P
     assert "fleet.jsonl exists" in result.stderr
 
 
+def test_the_folder_of_the_results_is_made(aws: dict[str, Stubber], tmp_path: Path) -> None:
+    add_results(aws, GOOD)
+
+    assert run("results", "fleet", "--out", tmp_path / "a" / "b" / "fleet.jsonl").exit_code == 0
+    assert (tmp_path / "a" / "b" / "fleet.jsonl").read_bytes() == GOOD
+
+
+def test_results_that_cannot_be_written_are_status_1(
+    aws: dict[str, Stubber], tmp_path: Path
+) -> None:
+    deployed(aws)
+    (tmp_path / "file").touch()
+
+    result = run("results", "fleet", "--out", tmp_path / "file" / "fleet.csv")
+
+    assert result.exit_code == 1
+    assert f"Error: {tmp_path / 'file' / 'fleet.csv'} cannot be written: " in result.stderr
+
+
 def test_another_suffix_is_wrong_usage(tmp_path: Path) -> None:
     assert run("results", "fleet", "--out", tmp_path / "fleet.txt").exit_code == 2
 

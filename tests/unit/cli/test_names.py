@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -89,6 +92,31 @@ def test_the_file_itself_is_not_replaced(files: Files) -> None:
 def test_a_file_that_cannot_be_written_is_wrong_usage(files: Files, tmp_path: Path) -> None:
     with pytest.raises(WrongUsage, match="No such file"):
         match_file(files("make,model\nVW,Golf\n"), tmp_path / "no" / "x.csv", 1, nothing)
+
+
+def test_a_full_disk_is_reported_with_the_name_of_the_file(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+
+    with pytest.raises(WrongUsage, match=r"x\.csv: No space left on device\.$"):
+        match_file(files("make,model\nVW,Golf\n"), tmp_path / "x.csv", 1, nothing)
+
+
+def test_a_standard_output_that_nothing_reads_is_reported(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a pipe whose reader has ended
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb", buffering=0) as pipe:  # noqa: PTH123 - a descriptor
+        monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=pipe))
+
+        with pytest.raises(WrongUsage, match=r"^standard output: Broken pipe\.$"):
+            match_file(files("make,model\nVW,Golf\n"), None, 1, nothing)
 
 
 def test_an_api_matches_names_as_this_computer_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -476,6 +476,13 @@ def test_any_number_of_rows_is_matched(call: Call) -> None:
     assert sent[1][0] == ["a", "10000"]
 
 
+def test_the_server_refuses_a_top_k_that_is_not_allowed(call: Call) -> None:
+    refused = httpx.Response(400, json={"error": {"code": "invalid_parameter", "message": "top_k"}})
+
+    with pytest.raises(BadRequest, match="top_k"):
+        call(FakeServer(first=[refused]), "norm_rows", [("a", "b")], top_k=0)
+
+
 def test_a_row_that_failed_has_an_error(call: Call) -> None:
     wrong = MATCH | {"error": {"code": "invalid_row", "message": "no"}}
     server = FakeServer(first=[httpx.Response(200, json=[MATCH, wrong])])
