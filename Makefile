@@ -8,8 +8,8 @@ PY := $(VENV)/bin/python
 CDK := node_modules/.bin/cdk
 UV := $(VENV)/bin/uv --quiet
 INSTALL := $(UV) pip install --python $(PY)
-# Run two test files at a time, because each starts servers that use all cores. Keep the order, so
-# that the long ones start first.
+# Run two test files at a time, because each starts servers that use all cores. Keep the order of
+# tests/conftest.py, in which the long ones start first.
 PYTEST := $(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 TORCH = $(shell sed -n 's/^full = .*"\(torch[^"]*\)".*/\1/p' pyproject.toml)
 SLOW_TESTS_NEED := torch $(VENV)/.sam node_modules/.ready build/tools/.localstack build/tools/.ready
@@ -162,7 +162,7 @@ $(VENV)/.teach: $(VENV)/.serve
 $(VENV)/.full: $(VENV)/.teach
 	@echo "Installing PyTorch into $(VENV) (200 MB; up to 3 GB with CUDA)"
 	@$(VENV)/bin/uv pip install --python $(PY) --torch-backend auto '$(TORCH)' || \
-		$(PY) -m pip install --disable-pip-version-check '$(TORCH)'
+		$(PY) -m pip install --disable-pip-version-check --no-compile '$(TORCH)'
 	@touch $@
 
 # A part of requirements.txt: the project's own dependencies, in the versions locked there. The

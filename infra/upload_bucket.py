@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.logs import removal_policy
+from infra.buckets import private_bucket
 from infra.nag import acknowledge
 from infra.settings import Settings
 
@@ -54,28 +54,19 @@ class UploadBucket(Construct):
 
     def _bucket(self, settings: Settings) -> s3.Bucket:
         day = Duration.days(1)
-        bucket = s3.Bucket(
+        bucket = private_bucket(
             self,
             "Bucket",
-            # S3's own keys: a form signed for a customer-managed key would need permissions on it.
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            removal_policy=removal_policy(settings),
-            auto_delete_objects=settings.removal == "destroy",
+            settings=settings,
             lifecycle_rules=[
                 s3.LifecycleRule(expiration=day, abort_incomplete_multipart_upload_after=day)
             ],
-            cors=[
-                s3.CorsRule(
-                    allowed_methods=[s3.HttpMethods.POST],
-                    allowed_origins=list(settings.cors_origins),
-                    allowed_headers=["Content-Type"],
-                    max_age=600,
-                )
-            ],
+        )
+        bucket.add_cors_rule(
+            allowed_methods=[s3.HttpMethods.POST],
+            allowed_origins=list(settings.cors_origins),
+            allowed_headers=["Content-Type"],
+            max_age=600,
         )
         acknowledge(
             bucket,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.integration.localstack import ACCOUNT, REGION, LocalStack, Project, copy_project
+from tests.integration.localstack import REGION, LocalStack, bootstrap, copy_project
 from tests.support import PASSAT, SKODA
 
 PHOTOS = "photos"
@@ -159,10 +159,10 @@ def deploy_batch(cloud: LocalStack, folder: Path) -> BatchStage:
         *("stage=dev", "batch=true", f"photo_buckets={PHOTOS}"),
         f"batch_concurrency={_CONCURRENCY}",
     )
-    # Not in the copy, because there the CDK would synthesize the app first.
     (folder / "empty").mkdir()
     (folder / "project").mkdir()
-    Project(folder / "empty", cloud, ()).cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}")
+    bootstrap(folder / "empty", cloud)
     project = copy_project(folder / "project", cloud, settings)
-    project.cdk("deploy", *_STACKS, "--require-approval", "never")
+    # Without change sets, for which the CDK waits five seconds; test_deployment.py has them.
+    project.cdk("deploy", *_STACKS, "--require-approval", "never", "--method", "direct")
     return BatchStage(cloud, project.outputs())

@@ -1,8 +1,8 @@
 """Starts LocalStack, an AWS emulator, and deploys Carlens to it with the real CDK.
 
     with running_localstack() as cloud:
+        bootstrap(empty_folder, cloud)
         project = copy_project(folder, cloud)
-        project.cdk("bootstrap")
         project.cdk("deploy", "--all", "--require-approval", "never")
 
 The community edition tests the template, the order of its resources, custom resources, routing, and
@@ -235,6 +235,14 @@ class Project:
             for name in names
             for event in formation.describe_stack_events(StackName=name)["StackEvents"]
         }
+
+
+def bootstrap(folder: Path, cloud: LocalStack) -> None:
+    """Create what the CDK needs in the cloud.
+
+    `folder` must not contain the project, because there the CDK would synthesize the app first.
+    """
+    Project(folder, cloud, ()).cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}")
 
 
 def copy_project(folder: Path, cloud: LocalStack, settings: Sequence[str] = ()) -> Project:

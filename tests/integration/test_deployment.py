@@ -26,10 +26,10 @@ from tests.integration.event_differences import (
     unexplained,
 )
 from tests.integration.localstack import (
-    ACCOUNT,
     REGION,
     LocalStack,
     Project,
+    bootstrap,
     change_version,
     copy_project,
 )
@@ -65,9 +65,7 @@ def project(
 ) -> Project:
     """A deployed copy of the project."""
     settings = (f"stage={STAGE}", f"allowed_hosts={photo_host}")
-    # Not in the copy, because there the CDK would synthesize the app first.
-    empty = Project(tmp_path_factory.mktemp("empty"), cloud, ())
-    empty.cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}")
+    bootstrap(tmp_path_factory.mktemp("empty"), cloud)
     copy = copy_project(tmp_path_factory.mktemp("project"), cloud, settings)
     copy.deploy()
     return copy
