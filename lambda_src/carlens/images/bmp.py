@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +18,11 @@ from numpy.typing import NDArray
 
 from carlens.errors import NotAnImage, UnsupportedImage
 from carlens.images.header import BrokenHeader, Header
-from carlens.images.types import Pixels
+from carlens.images.types import Pixels, strips
 
 _FILE_HEADER = 14
 _OS2_1, _OS2_2, _WINDOWS = 12, 64, 40
 _SIZES = frozenset({_OS2_1, 16, _WINDOWS, 52, 56, _OS2_2, 108, 124})
-_NO_MASKS = frozenset({_OS2_1, 16, _OS2_2})
 
 _RGB, _RLE8, _RLE4, _MASKS, _JPEG, _PNG, _ALPHA_MASKS = range(7)
 _HUFFMAN, _RLE24 = 3, 4  # in OS/2 files, in place of _MASKS and _JPEG
@@ -37,9 +35,6 @@ _BITS: dict[int, frozenset[int]] = {
 }
 # Of red, green, blue and alpha, for the bits of a pixel.
 _DEFAULT_MASKS = {16: (0x7C00, 0x3E0, 0x1F, 0), 32: (0xFF0000, 0xFF00, 0xFF, 0)}
-
-# Pixels to convert at a time.
-_STRIP_PIXELS = 1 << 20
 
 _Array = NDArray[Any]
 
@@ -108,8 +103,8 @@ def _read_header(data: bytes) -> BmpHeader:
         colors = min(colors or 1 << bits, 1 << bits)
         if start > behind:
             colors = min(colors, (start - behind) // entry)
-        behind += colors * entry
-        raw = data[behind - colors * entry : behind].ljust(colors * entry, b"\0")
+        raw = data[behind : behind + colors * entry].ljust(colors * entry, b"\0")
+        behind += len(raw)
         palette = b"".join(raw[at : at + 3] for at in range(0, len(raw), entry))
     return BmpHeader(
         width=width,
@@ -151,7 +146,7 @@ def _read_masks(data: bytes, size: int, compression: int, bits: int) -> tuple[tu
         masks = (*struct.unpack_from(f"<{count}I", data, 54), 0)[:4]
         if size == _WINDOWS:
             behind += 4 * count
-    elif size >= 56 and size not in _NO_MASKS and bits == 32:
+    elif size >= 56 and size != _OS2_2 and bits == 32:
         masks = (*masks[:3], *struct.unpack_from("<I", data, 66))
     for mask in masks:
         ones = mask // (mask & -mask) if mask else 0
@@ -206,15 +201,10 @@ def _ends_at(row: int, height: int) -> NotAnImage:
     return NotAnImage(f"The BMP ends at row {row + 1:,} of {height:,}; send the complete file.")
 
 
-def _strips(header: Header) -> Iterator[slice]:
-    rows = max(1, _STRIP_PIXELS // header.width)
-    return (slice(top, top + rows) for top in range(0, header.height, rows))
-
-
 def _decode_masks(rows: _Array, header: BmpHeader) -> Pixels:
     unit = f"<u{header.bits // 8}"
     pixels = np.empty((header.height, header.width, header.channels), np.uint8)
-    for strip in _strips(header):
+    for strip in strips(header.height, header.width):
         values = np.ascontiguousarray(rows[strip]).view(unit)[:, : header.width]
         for channel in range(header.channels):
             pixels[strip, :, channel] = _channel(values, header.masks[channel])
@@ -239,7 +229,7 @@ def _channel(values: _Array, mask: int) -> _Array:
 
 def _from_bgr(bgr: _Array, header: BmpHeader) -> Pixels:
     pixels = np.empty((header.height, header.width, 3), np.uint8)
-    for strip in _strips(header):
+    for strip in strips(header.height, header.width):
         cv2.cvtColor(np.ascontiguousarray(bgr[strip]), cv2.COLOR_BGR2RGB, dst=pixels[strip])
     return pixels
 
@@ -261,7 +251,7 @@ def _look_up(indices: _Array, header: BmpHeader, written: _Array | None = None) 
     bgr = np.frombuffer(header.palette, np.uint8).reshape(-1, 1, 3)
     table[: len(bgr)] = bgr[..., ::-1]
     pixels = np.empty((header.height, header.width, 3), np.uint8)
-    for strip in _strips(header):
+    for strip in strips(header.height, header.width):
         colors = cv2.applyColorMap(np.ascontiguousarray(indices[strip]), table)
         if written is not None:
             colors = cv2.copyTo(colors, np.ascontiguousarray(written[strip]))

@@ -32,8 +32,7 @@ class _Found:
 
     configurations: list[tuple[bytes, bytes]] = field(default_factory=list)
     references: int = 0
-    item_data: bytes = b""
-    locations: bytes = b""
+    items: dict[bytes, bytes] = field(default_factory=dict)
 
 
 class _Bits:
@@ -77,17 +76,17 @@ def check(data: bytes) -> None:
             found.configurations.append((kind, content))
         elif kind == b"dimg":
             found.references += max(0, len(content) // 2 - 2)
-        elif kind == b"iloc":
-            found.locations = content
-        elif kind == b"idat":
-            found.item_data = content
+        elif kind in (b"iloc", b"idat"):
+            if kind in found.items:  # decoders may read another one than is checked here
+                raise BrokenHeader(f"it has more than one {kind.decode()} box")
+            found.items[kind] = content
     largest = max(_sizes(data, found), default=0)
     if largest > _MAX_CODED_PIXELS or largest * max(1, found.references) > _MAX_TOTAL_PIXELS:
         raise BrokenHeader("its coded pictures are larger than the image that it declares")
 
 
 def _walk(data: bytes, depth: int = 0) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the boxes that are not containers, and their contents."""
+    """Yield the boxes and their contents, which are empty for containers of other boxes."""
     at = 0
     while at + 8 <= len(data):
         size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
@@ -98,6 +97,7 @@ def _walk(data: bytes, depth: int = 0) -> Iterator[tuple[bytes, bytes]]:
         if end < at + head:
             return
         if kind in _CONTAINERS and depth < 4:
+            yield kind, b""
             yield from _walk(data[at + head + 4 * (kind in _VERSIONED) : end], depth + 1)
         else:
             yield kind, b"" if kind == b"mdat" else data[at + head : end]
@@ -106,7 +106,9 @@ def _walk(data: bytes, depth: int = 0) -> Iterator[tuple[bytes, bytes]]:
 
 def _extents(data: bytes, found: _Found) -> Iterator[bytes]:
     """Yield the pieces of all items. Source: ISO/IEC 14496-12, 8.11.3."""
-    box = found.locations
+    box = found.items.get(b"iloc", b"")
+    if len(box) <= 6:
+        return
     version, sizes, base_size = box[0], box[4], box[5] >> 4
     index_size = box[5] & 15 if version else 0
     offset_size, length_size = sizes >> 4, sizes & 15
@@ -116,12 +118,15 @@ def _extents(data: bytes, found: _Found) -> Iterator[bytes]:
     def take(count: int) -> int:
         return int.from_bytes(numbers.read(count), "big")
 
-    for _ in range(take(wide)):
+    items = take(wide)
+    if items > _MAX_BOXES:
+        raise BrokenHeader(f"it has more than {_MAX_BOXES:,} items")
+    for _ in range(items):
         take(wide)
         method = take(2) & 15 if version else 0
         take(2)
         base = take(base_size)
-        source = found.item_data if method == 1 else data
+        source = found.items.get(b"idat", b"") if method == 1 else data
         for _ in range(take(2)):
             take(index_size)
             start = base + take(offset_size)
@@ -143,7 +148,7 @@ def _sizes(data: bytes, found: _Found) -> Iterator[int]:
             length_size = (content[21] & 3) + 1
             yield from _hevc_sizes(_units_of_configuration(content))
     kinds = {kind for kind, _ in found.configurations}
-    for extent in _extents(data, found) if len(found.locations) > 6 else ():
+    for extent in _extents(data, found):
         if b"av1C" in kinds:
             yield from _av1_sizes(extent)
         if b"hvcC" in kinds:

@@ -129,11 +129,14 @@ class Scans:
     end : int
         Offset of the first byte that cannot belong to the pixels: the end marker, the marker of
         anything else that follows, or the end of the file.
+    ended : bool
+        Whether the end marker follows.
     complete : bool
         Whether there is a scan for each bit of each coefficient.
     """
 
     end: int
+    ended: bool
     complete: bool
 
 
@@ -155,7 +158,7 @@ def find_scans(data: bytes, header: JpegHeader) -> Scans:
         if header.one_scan:
             break
     complete = header.one_scan or len(covered) == _COEFFICIENTS * header.channels
-    return Scans(at, complete)
+    return Scans(at, data.startswith(END_MARKER, at), complete)
 
 
 def _scan_coefficients(payload: bytes) -> set[tuple[int, int]] | None:
@@ -173,22 +176,17 @@ def _scan_coefficients(payload: bytes) -> set[tuple[int, int]] | None:
     return {(each, index) for each in components for index in range(first, min(last, 63) + 1)}
 
 
-def has_end_marker(data: bytes, end: int) -> bool:
-    """Return whether the scans of a JPEG, which end at the offset, have an end marker."""
-    return data.startswith(END_MARKER, end)
-
-
-def find_damage(data: bytes, header: JpegHeader, end: int) -> int:
+def find_damage(data: bytes, header: JpegHeader, scans: Scans) -> int:
     """Return the offset of a hole or of an unexpected restart marker in the scans, or -1.
 
     Source: T.81, E.1.4: restart markers count from 0 to 7, again and again.
     """
     # A file without an end may still be whole up to there, and have zeros where it is flat.
-    hole = bytes(_HOLE if has_end_marker(data, end) else _LARGE_HOLE)
-    at = data.find(hole, header.first_scan, end)
+    hole = bytes(_HOLE if scans.ended else _LARGE_HOLE)
+    at = data.find(hole, header.first_scan, scans.end)
     if at >= 0 or not header.one_scan:
         return at
-    for count, found in enumerate(_RESTART.finditer(data, header.first_scan, end)):
+    for count, found in enumerate(_RESTART.finditer(data, header.first_scan, scans.end)):
         if not header.restarts or found[1][0] != 0xD0 + count % 8:
             return found.start() - 2  # the last bytes of the rows before it
     return -1

@@ -71,17 +71,17 @@ def _decode(data: bytes, header: JpegHeader, *, strict: bool = True) -> Pixels:
 
 def _decode_imperfect(data: bytes, header: JpegHeader) -> Pixels:
     """Decode a JPEG that libjpeg warns about or refuses."""
-    found = jpeg.find_scans(data, header)
-    end, ended = found.end, jpeg.has_end_marker(data, found.end)
+    scans = jpeg.find_scans(data, header)
+    complete = scans.ended or scans.complete
 
-    def rebuilt(scans_end: int, noise: bytes = b"") -> bytes:
-        scans = (data[header.first_scan : scans_end], noise, END_MARKER)
-        return jpeg.rebuild(data, header, b"".join(scans))
+    def rebuilt(end: int, noise: bytes = b"") -> bytes:
+        pixels = (data[header.first_scan : end], noise, END_MARKER)
+        return jpeg.rebuild(data, header, b"".join(pixels))
 
-    bare, warning = rebuilt(end), ""
+    bare, warning = rebuilt(scans.end), ""
     try:
         pixels = _decode(bare, header)
-        if ended or found.complete:
+        if complete:
             return pixels  # only the metadata or the end was unusual
     except ValueError as error:
         warning = str(error)
@@ -90,19 +90,20 @@ def _decode_imperfect(data: bytes, header: JpegHeader) -> Pixels:
         if _CORRUPT in warning:
             raise NotAnImage(DAMAGED)
         return decode(bare, header)
-    damage = jpeg.find_damage(data, header, end)
-    stop = end if damage < 0 else damage
+    damage = jpeg.find_damage(data, header, scans)
+    stop = scans.end if damage < 0 else damage
     pixels = decode(rebuilt(stop), header)
     # The rows that change with what follows the scans are not in the scans.
     row, lost = _find_difference(pixels, decode(rebuilt(stop, _NOISE), header))
     if _ENDS_EARLY in warning:  # the noise may happen to agree with the last block
         lost = max(lost, _ROW_OF_BLOCKS**2 / header.width)
     few = lost <= min(_ROW_OF_BLOCKS, _MAX_LOST_SHARE * header.height)
-    complete = ended or found.complete
-    if few and complete and (damage < 0 or not lost) and not _is_damage(warning, data, end, header):
+    # Without an end marker, the warning is about what follows the pixels.
+    damaged = scans.ended and _is_damage(warning, data, scans.end, header)
+    if few and complete and (damage < 0 or not lost) and not damaged:
         return pixels
     where = f"row {min(row + 1, header.height):,} of {header.height:,}"
-    if ended:
+    if scans.ended:
         raise NotAnImage(f"The JPEG is damaged; decoding stopped at {where}. Send the original.")
     raise NotAnImage(f"The JPEG ends at {where}; send the complete file.")
 
@@ -120,10 +121,8 @@ def _decode_with_pillow(data: bytes, _: JpegHeader) -> Pixels:
 def _is_damage(warning: str, data: bytes, end: int, header: JpegHeader) -> bool:
     """Return whether libjpeg's warning about a file with nearly all rows means that some are wrong.
 
-    Without an end marker, the warning is about what follows the pixels.
+    The file has an end marker, at the offset `end`.
     """
-    if not jpeg.has_end_marker(data, end):
-        return False
     if surplus := _SURPLUS.search(warning):
         count = int(surplus[1])
         return count > _MAX_SURPLUS and len(set(data[end - count : end])) > 1

@@ -17,13 +17,10 @@ from carlens.errors import UnsupportedImage
 from carlens.images import gif, png, tiff
 from carlens.images.header import Header
 from carlens.images.probe import ImageFormat
-from carlens.images.types import Pixels
+from carlens.images.types import Pixels, strips
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
 _WHITE_IS_ZERO = 0
-
-# Pixels to convert at a time, few next to a whole image: Pillow's copies take 4 bytes a pixel.
-_STRIP_PIXELS = 1 << 20
 
 
 def open_image(data: bytes, kind: ImageFormat) -> tuple[Header, Callable[[], Pixels]]:
@@ -106,7 +103,7 @@ def _decode_transparent_rgb16(
     low = decode(low_bytes)
     high_color = np.array([value >> 8 for value in color], np.uint8)
     low_color = np.array([value & 255 for value in color], np.uint8)
-    for rows in _strips(*pixels.shape[:2]):
+    for rows in strips(*pixels.shape[:2]):
         equal = ((pixels[rows] == high_color) & (low[rows] == low_color)).all(axis=2)
         pixels[rows][equal] = 255
     return pixels
@@ -124,11 +121,7 @@ def inverted_cmyk_to_rgb(pixels: Pixels) -> Pixels:
     -------
     uint8 array of shape (height, width, 3)
     """
-    height, width = pixels.shape[:2]
-    rgb = np.empty((height, width, 3), np.uint8)
-    for rows in _strips(height, width):
-        rgb[rows] = np.asarray(Image.fromarray(~pixels[rows], "CMYK").convert("RGB"))
-    return rgb
+    return _convert(pixels, lambda strip: Image.fromarray(~strip, "CMYK").convert("RGB"))
 
 
 def over_white(pixels: Pixels) -> Pixels:
@@ -138,11 +131,15 @@ def over_white(pixels: Pixels) -> Pixels:
     -------
     uint8 array of shape (height, width, 3)
     """
+    return _convert(pixels, lambda strip: _to_rgb(Image.fromarray(strip)))
+
+
+def _convert(pixels: Pixels, to_rgb: Callable[[Pixels], Image.Image]) -> Pixels:
     height, width = pixels.shape[:2]
-    flat = np.empty((height, width, 3), np.uint8)
-    for rows in _strips(height, width):
-        flat[rows] = np.asarray(_to_rgb(Image.fromarray(pixels[rows])))
-    return flat
+    rgb = np.empty((height, width, 3), np.uint8)
+    for rows in strips(height, width):
+        rgb[rows] = np.asarray(to_rgb(pixels[rows]))
+    return rgb
 
 
 def decode(image: Image.Image, transparent: int | None = None) -> Pixels:
@@ -174,7 +171,7 @@ def decode(image: Image.Image, transparent: int | None = None) -> Pixels:
         width, height = image.size
         pixels = np.empty((height, width, 3), np.uint8)
         scale = _integer_scale(image) if image.mode.startswith("I") else None
-        for rows in _strips(height, width):
+        for rows in strips(height, width):
             strip = image.crop((0, rows.start, width, rows.stop))
             pixels[rows] = np.asarray(_scaled(strip, *scale) if scale else _to_rgb(strip))
             if transparent is not None:
@@ -194,17 +191,12 @@ def _unrestricted() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = max_pixels
 
 
-def _strips(height: int, width: int) -> Iterator[slice]:
-    rows = max(1, _STRIP_PIXELS // width)
-    return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
-
-
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
 
 
 def _integer_scale(image: Image.Image) -> tuple[int, bool]:

@@ -1,7 +1,8 @@
-"""The types that flow through image decoding."""
+"""The types that flow through image decoding, and what the decoders share."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,12 +12,21 @@ from numpy.typing import NDArray
 # Shape (height, width, 3): RGB, upright.
 Pixels = NDArray[np.uint8]
 
+# Pixels to convert at a time, few next to a whole image: copies take 3 or 4 bytes a pixel.
+_STRIP_PIXELS = 1 << 20
+
 DAMAGED = "The image is damaged or incomplete; send the complete file."
 
 
 def as_pixels(array: object) -> Pixels:
     """Narrow the type of an array that OpenCV declares only as numeric."""
     return cast(Pixels, array)
+
+
+def strips(height: int, width: int) -> Iterator[slice]:
+    """Yield the rows of an image in strips of few pixels, from the top."""
+    rows = max(1, _STRIP_PIXELS // width)
+    return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
 
 
 @dataclass(frozen=True)

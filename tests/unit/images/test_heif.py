@@ -174,6 +174,28 @@ def test_a_file_of_tiny_boxes_takes_little_time() -> None:
         heif.check(heic() + box(b"free") * 500_000)
 
 
+def test_empty_containers_count_as_boxes() -> None:
+    with pytest.raises(BrokenHeader, match="more than 5,000 boxes"):
+        heif.check(heic() + box(b"iprp") * 5000)
+
+
+def test_a_list_that_declares_very_many_items_takes_little_time() -> None:
+    # Given a list of 4 billion items that has none of them
+    items = full_box(b"iloc", b"\x44\0\xff\xff\xff\xff", version=2)
+
+    with pytest.raises(BrokenHeader, match="more than 5,000 items"):
+        heif.check(items)
+
+
+@pytest.mark.parametrize("kind", [b"iloc", b"idat"])
+def test_a_second_list_of_items_does_not_hide_the_first(kind: bytes) -> None:
+    # Given a coded picture that is too large, in the first list
+    data = heic(coded=hevc_sps(20_000, 20_000) + CODED, more=box(b"idat"))
+
+    with pytest.raises(BrokenHeader, match=f"more than one {kind.decode()} box"):
+        heif.check(data + full_box(kind, bytes(8)))
+
+
 @pytest.mark.parametrize("data", [b"", b"\0\0\0\1", heic()[:50], b"\0\0\0\0ftyp", bytes(64)])
 def test_incomplete_boxes_are_left_to_the_decoder(data: bytes) -> None:
     heif.check(data)

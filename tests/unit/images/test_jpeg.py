@@ -12,7 +12,7 @@ from PIL import Image
 from carlens.images import jpeg
 from carlens.images.decoder import read_pixels
 from carlens.images.header import BrokenHeader
-from carlens.images.jpeg import JpegHeader
+from carlens.images.jpeg import JpegHeader, Scans
 from carlens.images.types import Limits
 from tests import hostile
 from tests.hostile import jpeg_segment
@@ -157,8 +157,7 @@ def test_one_scan_ends_at_the_next_marker(behind: bytes) -> None:
 
     found = jpeg.find_scans(data + behind, header_of(data))
 
-    assert (found.end, found.complete) == (end, True)
-    assert jpeg.has_end_marker(data + behind, end) == (b"\xff\xd9" in behind)
+    assert found == Scans(end, ended=END in behind, complete=True)
 
 
 def test_all_scans_are_found_until_something_else_follows() -> None:
@@ -206,7 +205,7 @@ def test_holes_and_restart_markers_out_of_order_are_found(inside: bytes, found: 
     head = b"\xff\xd8" + scan(1, 2, 3)
     data = head + inside + END
 
-    at = jpeg.find_damage(data, header_of(data), len(head) + len(inside))
+    at = jpeg.find_damage(data, header_of(data), Scans(len(data) - 2, ended=True, complete=True))
 
     assert at == (found if found < 0 else len(head) + found)
 
@@ -215,7 +214,9 @@ def test_a_restart_marker_is_unexpected_in_a_file_without_intervals() -> None:
     head = b"\xff\xd8" + scan(1, 2, 3)
     data = head + b"abcdef\xff\xd0ab" + END
 
-    assert jpeg.find_damage(data, header_of(data, restarts=False), len(data) - 2) == len(head) + 4
+    scans = Scans(len(data) - 2, ended=True, complete=True)
+
+    assert jpeg.find_damage(data, header_of(data, restarts=False), scans) == len(head) + 4
 
 
 @pytest.mark.parametrize(("interval", "restarts"), [(0, False), (1, True), (256, True)])
@@ -230,7 +231,8 @@ def test_a_file_without_an_end_may_have_flat_parts() -> None:
 
     for zeros, found in ((511, -1), (512, len(head))):
         data = head + bytes(zeros)
-        assert jpeg.find_damage(data, header_of(data), len(data)) == found
+        scans = Scans(len(data), ended=False, complete=True)
+        assert jpeg.find_damage(data, header_of(data), scans) == found
 
 
 @pytest.mark.parametrize("behind", [b"", END, END + SCAN * 100])

@@ -148,7 +148,7 @@ def test_unusual_metadata_does_not_matter() -> None:
     assert np.array_equal(read(data.replace(b"JFIF\0\1", b"JFIF\0\7")), read(data))
 
 
-def with_sampling(sampling: int, *, share: float = 1.0) -> bytes:
+def with_sampling(sampling: int) -> bytes:
     """Change the sampling of the first channel, which gives another but complete picture."""
     data = bytearray(encode(Image.new("RGB", (64, 64), (9, 99, 199)), "JPEG", subsampling="4:4:4"))
     data[data.index(b"\xff\xc0") + 11] = sampling
