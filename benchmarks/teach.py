@@ -26,7 +26,7 @@ from carlens.teach.arrays import Features
 from carlens.teach.base import Base
 from carlens.teach.calibration import Scored
 from carlens.teach.evaluation import Evaluation, evaluate
-from carlens.teach.examples import Example, stack_features
+from carlens.teach.examples import Example, stack_features, stack_kinds
 from carlens.teach.folds import assign_folds
 from carlens.teach.head import fit_head
 from carlens.teach.heldout import HeldOut, Photos, score, score_held_out
@@ -115,7 +115,7 @@ def main() -> None:
     if options.unknown:
         photos = list_pictures(options.unknown)
         unknown, _ = read_examples(photos, start, WORK / "unknown", sys.stderr)
-    kinds = np.array([example.kind for example in taught.examples], np.str_)
+    kinds = stack_kinds(taught.examples)
     classes = (*start.labels, *taught.classes)
     curve = Curve(features, Photos(labels, kinds, folds), statistics, classes, known, unknown)
     print(
@@ -221,7 +221,8 @@ class Curve:
         chosen = draw(labels, np.ones(len(labels), np.bool_), count, seed)
         statistics = base.joined(self.features[chosen], labels[chosen])
         head = fit_head(statistics)
-        return score(head, fit_rule(head, statistics), self.unknown)
+        features = stack_features(self.unknown)[:, 0]
+        return score(head, fit_rule(head, statistics), features, self.unknown)
 
 
 def _figures(found: Evaluation) -> tuple[float, ...]:

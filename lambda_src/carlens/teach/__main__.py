@@ -97,7 +97,6 @@ def _run(options: argparse.Namespace) -> int:
             photos=options.photos,
             name=options.name,
             only=options.only,
-            force=options.force,
             work=options.work / options.name,
             unknown=options.unknown,
             full=options.full,

@@ -72,8 +72,14 @@ class Calibration:
 
     def decide(self, scored: Scored, levels: Mapping[str, Level]) -> dict[str, Decision]:
         """Name vehicles, at each level."""
-        known = scored.unknown <= self.unknown
-        best = _best(scored, levels, self.temperature)
+        return self._decide(scored.unknown, _best(scored, levels, self.temperature))
+
+    def count_named(self, unknown: Matrix, best: Mapping[str, _Best]) -> int:
+        """Count the vehicles with a certain model or full name."""
+        return int(is_named(self._decide(unknown, best)).sum())
+
+    def _decide(self, unknown: Matrix, best: Mapping[str, _Best]) -> dict[str, Decision]:
+        known = unknown <= self.unknown
         return {
             level: Decision(
                 each.names,
@@ -145,8 +151,8 @@ def fit_calibration(
     allowed = max(0.0, MOST_UNKNOWN * (len(others) + 1) - 1)
 
     def rank(choice: Calibration) -> tuple[bool, int, int]:
-        wrong = _count_named(choice, others.unknown, strange)
-        return wrong <= allowed, _count_named(choice, known.unknown, best), -wrong
+        wrong = choice.count_named(others.unknown, strange)
+        return wrong <= allowed, choice.count_named(known.unknown, best), -wrong
 
     # With the lowest limit, every vehicle is unknown.
     lowest = np.nextafter(min(known.unknown.min(), others.unknown.min()), -np.inf)
@@ -159,16 +165,6 @@ def is_named(decisions: Mapping[str, Decision]) -> NDArray[np.bool_]:
     """Tell which vehicles have a certain model or full name, shape (n,)."""
     certain = [decisions[level].certain for level in ("model", "name") if level in decisions]
     return np.asarray(np.logical_or.reduce(certain))
-
-
-def _count_named(choice: Calibration, unknown: Matrix, best: Mapping[str, _Best]) -> int:
-    certain = [
-        best[level].fits & (best[level].probs >= choice.thresholds[level])
-        for level in ("model", "name")
-        if level in best
-    ]
-    named = np.logical_or.reduce(certain) & (unknown <= choice.unknown)
-    return int(named.sum())
 
 
 def _best(scored: Scored, levels: Mapping[str, Level], temperature: float) -> dict[str, _Best]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from carlens.errors import PictureError
 from carlens.images.decoder import read_pixels
@@ -177,6 +178,11 @@ class ExampleReader:
 def stack_features(examples: Iterable[Example]) -> Features:
     """Return the features of all examples, shape (n, 2, size)."""
     return np.stack([example.features for example in examples])
+
+
+def stack_kinds(examples: Iterable[Example]) -> NDArray[np.str_]:
+    """Return the detector's classes of all examples, shape (n,); empty if not known."""
+    return np.array([example.kind for example in examples], np.str_)
 
 
 def _cut(pixels: Pixels, vehicle: Detection) -> Pixels:

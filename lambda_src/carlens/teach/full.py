@@ -20,12 +20,12 @@ from torch import nn
 from carlens.models.manifest import InputSpec
 from carlens.teach.arrays import Features
 from carlens.teach.base import Base
-from carlens.teach.calibration import Scored, probabilities
+from carlens.teach.calibration import probabilities
 from carlens.teach.errors import TeachError
 from carlens.teach.examples import Example, stack_features
 from carlens.teach.features import FeatureExtractor
 from carlens.teach.head import Head, fit_head
-from carlens.teach.heldout import Photos, score_held_out
+from carlens.teach.heldout import Photos, score, score_held_out
 from carlens.teach.learned import Learned, Material
 from carlens.teach.network import Network
 from carlens.teach.progress import Bar, with_progress
@@ -122,9 +122,7 @@ def fine_tune(material: Material, split: Split, start: Start, job: Job) -> Learn
     others = None
     if material.others:
         strange = _features(material.others, network, start, job.stream)[:, 0]
-        kinds = np.array([each.kind for each in material.others], np.str_)
-        logits = head.scores(strange)
-        others = Scored(logits, rule.scores(strange, logits), kinds)
+        others = score(head, rule, strange, material.others)
     return Learned(
         network=network,
         head=head,

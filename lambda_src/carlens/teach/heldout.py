@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from carlens.teach.arrays import Features, Matrix
 from carlens.teach.base import Base
 from carlens.teach.calibration import Scored
-from carlens.teach.examples import Example, stack_features
+from carlens.teach.examples import Example, stack_kinds
 from carlens.teach.head import Head, fit_head
 from carlens.teach.labels import Label
 from carlens.teach.levels import same_model
@@ -77,12 +77,19 @@ class HeldOut:
         )
 
 
-def score(head: Head, rule: UnknownRule, vehicles: Sequence[Example]) -> Scored:
-    """Score vehicles that the head has not learned from."""
-    features = stack_features(vehicles)[:, 0]
+def score(head: Head, rule: UnknownRule, features: Features, vehicles: Sequence[Example]) -> Scored:
+    """Score vehicles that the head has not learned from.
+
+    Parameters
+    ----------
+    head : Head
+    rule : UnknownRule
+    features : float32 array of shape (n, size)
+        Of the vehicles, by the network that the head belongs to.
+    vehicles : sequence of Example
+    """
     scores = head.scores(features)
-    kinds = np.array([vehicle.kind for vehicle in vehicles], np.str_)
-    return Scored(scores, rule.scores(features, scores), kinds)
+    return Scored(scores, rule.scores(features, scores), stack_kinds(vehicles))
 
 
 def score_held_out(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+from carlens.models.manifest import Manifest
 
 # This keeps a real second kind, such as the truck that a van often passes for, and drops rare
 # mistakes of the detector.
@@ -56,9 +59,13 @@ def labels_text(labels: Sequence[Label]) -> str:
     return "".join("\t".join(row).rstrip("\t") + "\n" for row in rows)
 
 
-def parse_labels(text: str) -> tuple[Label, ...]:
-    """Read the labels file."""
-    return tuple(map(_parse, text.removesuffix("\n").split("\n")))
+def labels_of(manifest: Manifest) -> tuple[Label, ...]:
+    """Return the classes of a classifier."""
+    rows = zip_longest(manifest.labels, manifest.makes, manifest.models, manifest.kinds)
+    return tuple(
+        Label(name, make or "", model or "", tuple(sorted(kinds or ())))
+        for name, make, model, kinds in rows
+    )
 
 
 def common_kinds(kinds: Iterable[str]) -> tuple[str, ...]:
@@ -77,8 +84,3 @@ def common_kinds(kinds: Iterable[str]) -> tuple[str, ...]:
     counts = Counter(filter(None, kinds))
     least = _LEAST_SHARE * counts.total()
     return tuple(sorted(kind for kind, count in counts.items() if count >= least))
-
-
-def _parse(line: str) -> Label:
-    name, make, model, kinds, *_ = [*map(str.strip, line.split("\t")), "", "", ""]
-    return Label(name, make, model, tuple(filter(None, map(str.strip, kinds.split(",")))))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from carlens.teach.base import Base
 from carlens.teach.calibration import Scored
-from carlens.teach.examples import Example, stack_features
+from carlens.teach.examples import Example, stack_features, stack_kinds
 from carlens.teach.folds import assign_folds
 from carlens.teach.head import Head, fit_head
 from carlens.teach.heldout import HeldOut, Photos, cross_validate, score
@@ -59,7 +59,7 @@ class Material:
     @property
     def kinds(self) -> NDArray[np.str_]:
         """The detector's classes, shape (n,); empty if not known."""
-        return np.array([example.kind for example in self.examples], np.str_)
+        return stack_kinds(self.examples)
 
 
 @dataclass(frozen=True)
@@ -106,13 +106,16 @@ def quick_head(material: Material, network: Network) -> Learned:
     head = fit_head(statistics)
     rule = fit_rule(head, statistics)
     tested = Photos(material.owners, material.kinds, folds)
+    others = None
+    if material.others:
+        others = score(head, rule, stack_features(material.others)[:, 0], material.others)
     return Learned(
         network=network,
         head=head,
         rule=rule,
         statistics=statistics,
         photos=cross_validate(features, labels, tested, material.base, material.classes),
-        others=score(head, rule, material.others) if material.others else None,
+        others=others,
         method="linear discriminant analysis on its features, one covariance shrunk by 0.1",
         protocol=_PROTOCOL,
     )

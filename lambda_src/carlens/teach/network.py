@@ -89,11 +89,7 @@ class Network:
         stored = {tensor.name for tensor in body.graph.initializer}
         nodes = [*body.graph.node, *(n for n in graph.node if n.output[0] not in made)]
         tensors = [*body.graph.initializer, *(t for t in graph.initializer if t.name not in stored)]
-        for field, kept in ((graph.node, nodes), (graph.initializer, tensors)):
-            # Copies, because emptying a field invalidates what is in it.
-            kept = [copy.deepcopy(each) for each in kept]
-            del field[:]
-            field.extend(kept)
+        _refill(graph, nodes, tensors)
         return Network(model.SerializeToString())
 
     def _last_layer(self) -> onnx.NodeProto:
@@ -130,9 +126,16 @@ class Network:
                 needed.update(node.input)
         constants = [tensor for tensor in graph.initializer if tensor.name in needed]
         del graph.output[1:]
-        for field, kept in ((graph.node, nodes), (graph.initializer, constants)):
-            # Copies, because emptying a field invalidates what is in it.
-            copies = [copy.deepcopy(each) for each in kept]
-            del field[:]
-            field.extend(copies)
+        _refill(graph, nodes, constants)
         return model
+
+
+def _refill(
+    graph: onnx.GraphProto, nodes: list[onnx.NodeProto], tensors: list[onnx.TensorProto]
+) -> None:
+    """Replace the nodes and the stored tensors of a graph."""
+    for field, kept in ((graph.node, nodes), (graph.initializer, tensors)):
+        # Copies, because emptying a field invalidates what is in it.
+        copies = [copy.deepcopy(each) for each in kept]
+        del field[:]
+        field.extend(copies)

@@ -58,7 +58,7 @@ def read_photos(source: Path, makes: Collection[str]) -> list[Photo]:
     ----------
     source : Path
         A folder with `Make Model/photo.jpg` or `Make/Model/photo.jpg`, or a CSV file with the
-        columns file, make, model and, optionally, x1, y1, x2, y2 and held_out.
+        columns file, make, model and, optionally, x1, y1, x2, y2, then name, then held_out.
     makes : collection of str
         Known makes. They tell where the make ends in `Land Rover Defender`; an unknown make is
         one word.

@@ -48,8 +48,6 @@ class Options:
         Of the new model.
     only : bool
         Whether to forget the classes without photos.
-    force : bool
-        Whether to replace a model of this name.
     work : Path
         The folder for the report and for what a killed run continues from.
     unknown : Path or None
@@ -63,7 +61,6 @@ class Options:
     photos: Path
     name: str
     only: bool
-    force: bool
     work: Path
     unknown: Path | None = None
     full: bool = False
@@ -321,11 +318,10 @@ def _place(taught: Taught, start: Start, *, alone: bool) -> tuple[Base, tuple[La
     places = []
     for label in taught.classes:
         place = known.setdefault(label.name.casefold(), len(labels))
-        labels[place:] = (
-            [label]
-            if place == len(labels)
-            else [labels[place].with_more(label), *labels[place + 1 :]]
-        )
+        if place == len(labels):
+            labels.append(label)
+        else:
+            labels[place] = labels[place].with_more(label)
         places.append(place)
     return Base(start.statistics, np.array(places, np.intp), alone), tuple(labels)
 

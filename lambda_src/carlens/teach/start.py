@@ -14,7 +14,7 @@ from carlens.services.storage import is_s3
 from carlens.teach.errors import TeachError
 from carlens.teach.examples import ExampleReader
 from carlens.teach.features import FeatureExtractor
-from carlens.teach.labels import Label, parse_labels
+from carlens.teach.labels import Label, labels_of
 from carlens.teach.network import Network
 from carlens.teach.output import MANIFEST, STATISTICS
 from carlens.teach.statistics import Statistics, load_statistics
@@ -73,7 +73,7 @@ class Start:
             classifier=bundle.classifier,
             network=Network((folder / manifest.file).read_bytes()),
             manifest=document,
-            labels=parse_labels((folder / document["labels"]).read_text("utf-8")),
+            labels=labels_of(manifest),
             statistics=_statistics(folder / STATISTICS, manifest.sha256),
         )
 

@@ -61,7 +61,7 @@ class Recipe:
         al., "CutMix", 2019, arXiv:1905.04899).
     """
 
-    epochs: int = 24
+    epochs: int = _LEAST_EPOCHS
     full_size: float = 0.25
     rate: float = 6e-4
     batch: int = 48
@@ -356,7 +356,15 @@ def tune_allocator() -> None:
 def _cut_and_mix(
     views: Tensor, targets: Tensor, random: np.random.Generator
 ) -> tuple[Tensor, float]:
-    """Paste a rectangle of another picture of the batch into each; return its label and share."""
+    """Paste a rectangle of another picture into each, in place.
+
+    Returns
+    -------
+    Tensor of shape (n,)
+        The labels of the other pictures.
+    float
+        The share of each picture that is left, 0..1.
+    """
     order = torch.from_numpy(random.permutation(len(views))).to(views.device)
     height, width = views.shape[2:]
     share = math.sqrt(1 - random.beta(1.0, 1.0))

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -50,25 +47,16 @@ def test_durations_are_rounded() -> None:
 
 @pytest.mark.slow
 def test_full_training_that_is_killed_continues(
-    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    home: Path,
+    run_killed: Callable[..., str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Given a run that is killed after its first epoch
     photos = write_photos(home / "photos", EACH)
     arguments = [str(photos), "--name", "my-cars", "--full", "--epochs", "2"]
     training = home / "build" / "teach" / "my-cars" / "training"
-    source = str(Path(examples.__file__).parents[2])
-    with subprocess.Popen(
-        [sys.executable, "-m", "carlens.teach", *arguments],
-        env={**os.environ, "PYTHONPATH": source},
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        deadline = time.monotonic() + 600
-        while not list(training.glob("*.pt")) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        process.kill()
-        log = process.stderr.read()
+    log = run_killed("Epoch 1 of 2", *arguments)
     assert "FULL=yes teaches only the 2 classes that have photos; 217 other classes of" in log
     assert "for 2 epochs on this" in log
     [checkpoint] = training.glob("*.pt")

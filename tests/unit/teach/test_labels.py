@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from carlens.teach.labels import Label, common_kinds, labels_text, parse_labels
+from carlens.config import Config
+from carlens.models.manifest import build_manifest
+from carlens.teach.labels import Label, common_kinds, labels_of, labels_text
 from carlens.teach.levels import levels_of, same_model
 
 GOLF_2012 = Label("VW Golf Hatchback 2012", "VW", "Golf", ("car",))
@@ -12,6 +17,12 @@ CRAFTER = Label("VW Crafter", "VW", "Crafter", ("truck",))
 BEETLE = Label("VW Beetle 2012", "VW")
 RIO = Label("Kia Rio", "Kia", "Rio")
 ALL = (GOLF_2012, GOLF_1991, CRAFTER, BEETLE, RIO)
+
+
+def read(text: str) -> tuple[Label, ...]:
+    """Read labels as part of a model."""
+    document = json.loads(Path(Config().models, Config.classifier, "model.json").read_text("utf-8"))
+    return labels_of(build_manifest(document, text))
 
 
 def test_labels_are_read_as_they_were_written() -> None:
@@ -24,14 +35,14 @@ def test_labels_are_read_as_they_were_written() -> None:
         "VW Beetle 2012\tVW",
         "Kia Rio\tKia\tRio",
     ]
-    assert parse_labels(text) == ALL
+    assert read(text) == ALL
 
 
 def test_makes_and_models_are_left_out_if_one_make_is_not_known() -> None:
     text = labels_text((GOLF_2012, Label("van"), BEETLE))
 
     assert text == "VW Golf Hatchback 2012\t\t\tcar\nvan\nVW Beetle 2012\n"
-    assert parse_labels(text)[0] == Label("VW Golf Hatchback 2012", kinds=("car",))
+    assert read(text)[0] == Label("VW Golf Hatchback 2012", kinds=("car",))
 
 
 @pytest.mark.parametrize(
