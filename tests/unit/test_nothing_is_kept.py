@@ -14,6 +14,7 @@ import pytest
 from carlens.config import Config
 from carlens.http.catalog_routes import respond
 from carlens.services.catalog_app import CatalogApp
+from tests.heif_files import heic
 from tests.support import (
     PASSAT,
     PHOTOS,
@@ -28,7 +29,7 @@ from tests.support import (
     serving_folder,
 )
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 
 @contextmanager
@@ -68,6 +69,7 @@ def test_pictures_are_not_written_to_files() -> None:
     # Given both photos, a picture in each format, a file that is not a picture, and a URL
     files = [photo(SKODA), photo(PASSAT), ("junk", b"junk", "image/png")]
     files += [(kind, encode(color_blocks(), kind), "image/x") for kind in FORMATS]
+    files.append(("HEIC", heic(), "image/x"))
     with serving_folder(PHOTOS) as host:
         urls = [("url", f"http://{host}/{SKODA.name}")]
         fields = [*(("image", file) for file in files), *urls]

@@ -47,8 +47,8 @@ def decompress_body(body: bytes, content_encoding: str) -> bytes:
     except ValueError as error:
         if body.startswith(_GARBLED):
             raise UnsupportedMediaType(
-                "The gateway passes compressed bodies only for forms and pictures; send this one "
-                "uncompressed."
+                "The gateway passes compressed bodies only for forms, pictures and CSV; send this "
+                "one uncompressed."
             ) from error
         raise MalformedBody(
             f"The body cannot be decompressed as its Content-Encoding {content_encoding[:40]!r} "

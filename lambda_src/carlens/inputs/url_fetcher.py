@@ -313,7 +313,7 @@ def _check_headers(response: HTTPResponse) -> None:
 
 
 def _timed_out() -> UrlFailed:
-    return UrlFailed("The URL takes too long to answer; try again or upload the image.")
+    return UrlFailed("The URL takes too long to answer; try again or send the image itself.")
 
 
 def _too_large() -> UrlFailed:

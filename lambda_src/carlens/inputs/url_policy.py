@@ -125,7 +125,7 @@ def check_addresses(target: Target, addresses: list[str]) -> None:
     UrlRefused
     """
     if not target.trusted and not all(map(is_public, addresses)):
-        raise UrlRefused("The URL's host is not on the public internet; upload the image instead.")
+        raise UrlRefused("The URL's host is not on the public internet; send the image itself.")
 
 
 def is_public(address: str) -> bool:

@@ -61,7 +61,7 @@ def _read_upload(key: str, uploads: Storage | None, max_bytes: int, deadline: De
 
 def _fetch(url: str, config: Config, deadline: Deadline, shared: SharedTime) -> bytes:
     if not config.urls:
-        raise UrlRefused("This deployment fetches no URLs; upload the picture instead.")
+        raise UrlRefused("This deployment fetches no URLs; send the picture itself.")
     from carlens.inputs import url_fetcher  # only requests with a URL pay for the import
 
     if deadline.has_passed():
@@ -71,7 +71,7 @@ def _fetch(url: str, config: Config, deadline: Deadline, shared: SharedTime) -> 
             if seconds <= 0:
                 raise UrlFailed(
                     f"The URLs of this request took {_FETCH_SECONDS:.0f} seconds together, the "
-                    "limit; send fewer, or upload the picture."
+                    "limit; send fewer, or send the picture itself."
                 )
             return url_fetcher.fetch(
                 url,

@@ -545,7 +545,7 @@ def test_urls_that_are_turned_off_are_refused(monkeypatch: pytest.MonkeyPatch) -
     assert status == 200
     refused, *others = [image["error"] for image in answer["images"]]
     assert (refused["code"], others) == ("url_refused", [None, None])
-    assert "upload the picture" in refused["message"]
+    assert "send the picture itself" in refused["message"]
 
 
 def test_unflagged_base64_is_decoded_strictly() -> None:

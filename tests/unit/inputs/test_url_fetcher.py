@@ -141,7 +141,7 @@ def test_a_connection_that_times_out_fails() -> None:
     def connect(address: str, _port: int, _seconds: float) -> socket.socket:
         raise TimeoutError(address)
 
-    with pytest.raises(UrlFailed, match="too long to answer; try again or upload the image"):
+    with pytest.raises(UrlFailed, match="too long to answer; try again or send the image itself"):
         fetch(
             "http://photos.example/",
             max_bytes=9,

@@ -210,7 +210,7 @@ def test_refuses_a_url_without_connecting(net: Net, url: str) -> None:
         ("http://user:secret@photos.example/", "contains a user name or password; remove it."),
         ("http://photos.example:22/", "Only ports 80 and 443 are allowed; remove the port"),
         ("http://127.1/", "host or port of the URL is not valid; check the URL."),
-        ("http://10.0.0.1/", "not on the public internet; upload the image instead."),
+        ("http://10.0.0.1/", "not on the public internet; send the image itself."),
         ("http://photos.example/\n", "control characters; percent-encode them."),
         ("http://photos.example/" + "a" * 4096, "longer than 4096 characters; use a shorter one"),
     ],

@@ -308,7 +308,7 @@ export const ERROR_MESSAGES = {
  */
 export const MODEL_LIMITS = {
   "efficientnet-lite0-cars":
-    "Le modèle connaît 196 voitures du marché américain, de 1991 à 2012, et 21 modèles vendus en Europe, et aucune autre : ni Peugeot, ni Opel, ni presque toutes les Citroën. Un nom qui n’est pas certain est une supposition.",
+    "Le modèle connaît 196 voitures du marché américain, de 1991 à 2012, et 21 modèles vendus en Europe, et aucune autre voiture : aucune Peugeot, aucune Opel et presque aucune Citroën. Un nom qui n’est pas certain est une supposition.",
 };
 
 /**
