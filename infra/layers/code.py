@@ -22,6 +22,7 @@ CACHE = ROOT / "build" / "code"
 NOT_DEPLOYED = (
     "requirements*.txt",
     "carlens/cli",
+    "carlens/files.py",
     "carlens/local",
     "carlens/models/check.py",
     "carlens/models/draft.py",

@@ -9,8 +9,8 @@ from typing import Any
 
 from carlens.cli.annotate_paths import FORMATS, annotated_path
 from carlens.cli.drawing import draw_boxes
-from carlens.cli.files import replace_file
 from carlens.errors import PictureError
+from carlens.files import replace_file
 from carlens.images.decoder import read_pixels
 from carlens.images.types import Limits
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from carlens.cli.errors import Stopped, WrongUsage
 from carlens.cli.exports import export
-from carlens.cli.files import replacing
 from carlens.cli.results_file import is_failed, read_entries
 from carlens.cli.task import Task
+from carlens.files import replacing
 
 _GOING_ON = frozenset({"RUNNING", "PENDING_REDRIVE"})
 

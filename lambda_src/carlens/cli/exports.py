@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from carlens import __version__
-from carlens.cli.files import replacing
 from carlens.cli.results_file import read_entries
+from carlens.files import replacing
 from carlens.http.catalog_bodies import plain_cells
 
 Entry = Mapping[str, Any]

@@ -11,9 +11,9 @@ from typing import Any
 from carlens.catalog.matcher import Match
 from carlens.catalog.tables import Entry
 from carlens.cli.errors import WrongUsage
-from carlens.cli.files import replace_file
 from carlens.config import Config
 from carlens.errors import CarlensError, TooManyRows
+from carlens.files import replace_file
 from carlens.http.catalog_bodies import check_columns, read_csv_rows, write_csv
 from carlens.services.catalog_app import CatalogApp
 from carlens.services.match_names import match_names

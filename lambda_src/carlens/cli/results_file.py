@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from carlens.cli.errors import Stopped, WrongUsage
-from carlens.cli.files import replace_file
+from carlens.files import replace_file
 
 # Seconds of work that a power cut may cost. A killed process loses none.
 _SYNC_INTERVAL = 1.0

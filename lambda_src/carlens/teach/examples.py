@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carlens.errors import PictureError
+from carlens.files import replace_file
 from carlens.images.decoder import read_pixels
 from carlens.images.types import Limits, Pixels
 from carlens.teach.arrays import Features
 from carlens.teach.crops import find_vehicle, marked_vehicle
 from carlens.teach.features import FeatureExtractor
-from carlens.teach.files import write_atomically
 from carlens.teach.photos import Photo
 from carlens.teach.similarity import difference_hash
 from carlens.teach.thumbnails import encode_thumbnail
@@ -132,7 +132,7 @@ class ExampleReader:
             return known
         example = self._analyze(data, photo, crop)
         if isinstance(example, Example):
-            write_atomically(kept, _dump(example))
+            replace_file(kept, _dump(example))
         return example
 
     def forget_others(self) -> None:
@@ -164,7 +164,7 @@ class ExampleReader:
         if kept:
             buffer = io.BytesIO()
             np.save(buffer, crop)
-            write_atomically(kept, buffer.getvalue())
+            replace_file(kept, buffer.getvalue())
         return Example(
             photo=photo,
             kind=vehicle.class_name,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carlens.catalog.tables import parse_table, shipped_tables
+from carlens.files import replace_file
 from carlens.teach import card, checks, output
 from carlens.teach.base import Base
 from carlens.teach.checks import Finding
@@ -20,7 +21,6 @@ from carlens.teach.diagrams import coverage_diagram, reliability_diagram
 from carlens.teach.errors import TeachError
 from carlens.teach.evaluation import Evaluation, evaluate
 from carlens.teach.examples import Example, Rejected, stack_features
-from carlens.teach.files import write_atomically
 from carlens.teach.labels import Label, common_kinds, labels_text
 from carlens.teach.learned import Learned, Material, quick_head
 from carlens.teach.photos import Photo, list_pictures, read_photos
@@ -382,8 +382,8 @@ def _write_report(
         else []
     )
     page = report_html(f"The photos for {options.name}", findings, thumbnails, evaluation, diagrams)
-    write_atomically(options.work / "report.csv", report_csv(findings).encode())
-    write_atomically(options.work / "report.html", page.encode())
+    replace_file(options.work / "report.csv", report_csv(findings).encode())
+    replace_file(options.work / "report.html", page.encode())
     return options.work / "report.html"
 
 

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from carlens.files import replace_file
 from carlens.models.manifest import InputSpec
 from carlens.teach.augment import Crop, View, augment
 from carlens.teach.errors import TeachError
-from carlens.teach.files import write_atomically
 from carlens.teach.trainable import TrainableNetwork
 
 # uint8 array of shape (n, height, width, 3), RGB.
@@ -312,7 +312,7 @@ class Trainer:
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        write_atomically(self._checkpoint, buffer.getvalue())
+        replace_file(self._checkpoint, buffer.getvalue())
 
     def _load(self) -> None:
         try:

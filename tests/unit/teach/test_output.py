@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from carlens.files import replace_file
 from carlens.teach.calibration import Calibration
 from carlens.teach.card import Facts, write_card
 from carlens.teach.errors import TeachError
 from carlens.teach.evaluation import evaluate
-from carlens.teach.files import write_atomically
 from carlens.teach.labels import Label
 from carlens.teach.output import check_target, manifest_text, write_model
 from carlens.teach.progress import Bar, format_seconds, with_progress
@@ -79,7 +79,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "report.html").mkdir()
 
     with pytest.raises(OSError, match=r"report\.html"):
-        write_atomically(tmp_path / "report.html", b"data")
+        replace_file(tmp_path / "report.html", b"data")
 
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
