@@ -87,7 +87,7 @@ def _decode_imperfect(data: bytes, header: JpegHeader) -> Pixels:
         warning = str(error)
     decode = _decode_with_pillow if _UNUSUAL in warning else _decode_leniently
     if bare.count(b"\xff\xda") > _MAX_SCANS_TO_SEARCH:
-        if _CORRUPT in warning:
+        if _CORRUPT in warning or not complete:
             raise NotAnImage(DAMAGED)
         return decode(bare, header)
     damage = jpeg.find_damage(data, header, scans)

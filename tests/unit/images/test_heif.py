@@ -202,10 +202,12 @@ def test_incomplete_boxes_are_left_to_the_decoder(data: bytes) -> None:
 
 
 def test_only_such_pictures_import_their_decoders() -> None:
-    code = """
+    # Given a process that decodes a JPEG
+    code = f"""
 import sys
-from carlens.images import decoder
+from carlens.images.decoder import read_pixels
 from carlens.images.types import Limits
+read_pixels({encode(BLOCKS, "JPEG")!r}, Limits(10**6, 10**6, 10**6))
 assert "pi_heif" not in sys.modules
 assert "PIL" not in sys.modules
 """

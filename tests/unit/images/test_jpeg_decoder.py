@@ -142,6 +142,16 @@ def test_a_progressive_file_without_its_last_scans_is_refused() -> None:
     assert stopped_at(data[:before]) == HEIGHT
 
 
+def test_a_file_of_very_many_scans_without_its_last_ones_is_refused() -> None:
+    data = jpeg("progressive")
+    scans = data[: data.rindex(b"\xff\xc4", 0, data.rindex(b"\xff\xda"))]
+    repeated = scans[scans.rindex(b"\xff\xda") :] * 30
+
+    assert read(scans + repeated + END).shape == (HEIGHT, WIDTH, 3)
+    with pytest.raises(NotAnImage, match="damaged or incomplete"):
+        read(scans + repeated)
+
+
 def test_unusual_metadata_does_not_matter() -> None:
     data = jpeg("sequential")
 
