@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import struct
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
@@ -64,6 +66,27 @@ class BmpHeader(Header):
     masks: tuple[int, ...] = ()
     palette: bytes = b""
     start: int = 0
+
+
+def open_bmp(data: bytes) -> tuple[BmpHeader, Callable[[], Pixels]]:
+    """Read the header of a BMP; the callable decodes its pixels, transparent parts over white.
+
+    Raises
+    ------
+    BrokenHeader, UnsupportedImage
+        See `read_header`.
+    """
+    header = read_header(data)
+    return header, partial(_decode_over_white, data, header)
+
+
+def _decode_over_white(data: bytes, header: BmpHeader) -> Pixels:
+    pixels = decode(data, header)
+    if header.channels == 4:
+        from carlens.images import pillow_decoder  # only transparent ones pay for its import
+
+        return pillow_decoder.over_white(pixels)
+    return pixels
 
 
 def read_header(data: bytes) -> BmpHeader:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from carlens.errors import NotAnImage, PictureError, PictureTooLarge, UnsupportedImage
-from carlens.images import bmp, jpeg, jpeg_decoder, opencv_decoder, webp
-from carlens.images.bmp import BmpHeader
+from carlens.images import jpeg, jpeg_decoder, opencv_decoder, webp
 from carlens.images.header import BrokenHeader, Header
 from carlens.images.probe import ImageFormat, describe_unsupported, identify
 from carlens.images.types import DAMAGED, ImageShape, Limits, Pixels
@@ -106,8 +105,9 @@ def _read_header(data: bytes, kind: ImageFormat) -> _Opened:
         jpeg_header = jpeg.read_header(data)
         return _Opened(jpeg_header, partial(jpeg_decoder.decode, data, jpeg_header))
     if kind is ImageFormat.BMP:
-        bmp_header = bmp.read_header(data)
-        return _Opened(bmp_header, partial(_decode_bmp, data, bmp_header))
+        from carlens.images import bmp
+
+        return _Opened(*bmp.open_bmp(data))
     if kind is ImageFormat.WEBP:
         header = webp.read_header(data)
         decode = _decode_transparent_webp if header.channels == 4 else opencv_decoder.decode_rgb
@@ -132,15 +132,6 @@ def _check_size(header: Header, limits: Limits) -> None:
             f"The image is {width} x {height}; the limits are {limits.max_pixels:,} pixels "
             f"and {limits.max_side:,} pixels a side. Scale it down first."
         )
-
-
-def _decode_bmp(data: bytes, header: BmpHeader) -> Pixels:
-    pixels = bmp.decode(data, header)
-    if header.channels == 4:
-        from carlens.images import pillow_decoder
-
-        return pillow_decoder.over_white(pixels)
-    return pixels
 
 
 def _decode_transparent_webp(data: bytes) -> Pixels:
