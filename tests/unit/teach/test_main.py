@@ -325,7 +325,7 @@ def test_a_full_disk_gets_a_sentence(
     def full(path: Path, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(examples, "write_atomically", full)
+    monkeypatch.setattr(examples, "replace_file", full)
 
     assert main([str(photos), "--name", "my-cars"]) == 1
     assert ".npz: No space left on device. Nothing was overwritten." in capsys.readouterr().err

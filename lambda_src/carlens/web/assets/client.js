@@ -98,31 +98,6 @@ export async function apiFetch(path, options = {}) {
 }
 
 /**
- * POST a body and report its progress, which `fetch` cannot.
- *
- * @param {string} url
- * @param {FormData | Blob} body
- * @param {AbortSignal} signal
- * @param {Pick<Partial<XMLHttpRequestUpload>, "onprogress" | "onload">} listeners Of the upload.
- * @param {Record<string, string>} [headers]
- * @returns {Promise<{ status: number, text: string }>}
- */
-export function post(url, body, signal, listeners, headers = {}) {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const request = new XMLHttpRequest();
-    request.open("POST", url);
-    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-    Object.assign(request.upload, listeners);
-    request.onload = () => resolve({ status: request.status, text: request.responseText });
-    request.onerror = () => reject(new ApiError(UNREACHABLE));
-    request.onabort = () => reject(signal.reason);
-    signal.addEventListener("abort", () => request.abort());
-    request.send(body);
-  });
-}
-
-/**
  * Parse an answer, or throw the `ApiError` that it describes.
  *
  * @param {number} status

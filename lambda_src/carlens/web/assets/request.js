@@ -1,13 +1,14 @@
 // Sending the photos in the tray, one request at a time.
 
 /** @import { Part, Photo, SentRequest } from "./types" */
-import { detectionPath, keyHeaders, limits, parseAnswer, post } from "./client.js";
+import { detectionPath, keyHeaders, limits, parseAnswer } from "./client.js";
 import { $ } from "./dom.js";
 import { t } from "./i18n.js";
 import { showAnswer } from "./results.js";
 import { fit, fitsRequest, mapBack } from "./shrink.js";
 import { showSnippets } from "./snippets.js";
-import { announce, showProblem, showProgress } from "./status.js";
+import { announce, showProblem } from "./status.js";
+import { post, showProgress } from "./transfer.js";
 import { mode, photoUsers, releasePhotos, setBusy, takeUrls, tooMany, tray } from "./tray.js";
 
 /** @type {AbortController | null} */

@@ -1,10 +1,10 @@
-// What the page tells its user: the status line, progress, errors, the models, what was copied.
+// What the page tells its user: the status line, errors, the models, what was copied.
 
 /** @import { Message, Models } from "./types" */
 import { ApiError } from "./client.js";
 import { $, make } from "./dom.js";
 import { ERROR_MESSAGES } from "./french.js";
-import { bytes, language, onLanguageChange, t, writeLabels } from "./i18n.js";
+import { language, onLanguageChange, t, writeLabels } from "./i18n.js";
 
 let status = () => "";
 
@@ -16,18 +16,6 @@ let status = () => "";
 export function announce(message) {
   status = message;
   $("status").textContent = message();
-}
-
-/**
- * Show how much of a request is sent.
- *
- * @param {number} sent In bytes, like `total`.
- * @param {number} total
- */
-export function showProgress(sent, total) {
-  $("progress").max = total;
-  $("progress").value = sent;
-  $("clock").textContent = t("{sent} of {total}", { sent: bytes(sent), total: bytes(total) });
 }
 
 /** @type {unknown} */

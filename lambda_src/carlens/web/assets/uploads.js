@@ -1,10 +1,11 @@
 // Uploading photos that are too large for one request, each with a form that the API gives out.
 
 /** @import { Part, UploadForm } from "./types" */
-import { ApiError, apiFetch, parseAnswer, post } from "./client.js";
+import { ApiError, apiFetch, parseAnswer } from "./client.js";
 import { $, make, sum } from "./dom.js";
 import { t } from "./i18n.js";
-import { announce, showProgress } from "./status.js";
+import { announce } from "./status.js";
+import { post, showProgress } from "./transfer.js";
 
 const AT_ONCE = 3;
 // Forms are valid for five minutes, in which so many photos can be uploaded.
