@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -32,12 +34,14 @@ from botocore.config import Config
 from infra.layers.bytecode import find_python
 from infra.layers.contents import ROOT
 from tests.integration.lambda_runtime import free_ports
+from tests.integration.requests_table import RawRequest, RawResponse, send
 from tests.integration.tools import UnavailableError, find_localstack
 
 _CDK = ROOT / "node_modules" / ".bin" / "cdk"
 
 ACCOUNT = "000000000000"
 REGION = "eu-west-3"
+STAGE = "dev"
 
 _START_SECONDS = 60
 _STOP_SECONDS = 15
@@ -161,6 +165,41 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @dataclass(frozen=True)
+class Api:
+    """A REST API in LocalStack.
+
+    Attributes
+    ----------
+    cloud_url : str
+        The endpoint of LocalStack.
+    api_id : str
+    """
+
+    cloud_url: str
+    api_id: str
+
+    @property
+    def host(self) -> str:
+        """The Host header of the API on AWS."""
+        return f"{self.api_id}.execute-api.{REGION}.amazonaws.com"
+
+    @property
+    def url(self) -> str:
+        """The base URL, for clients that cannot send another Host header."""
+        return f"{self.cloud_url}/_aws/execute-api/{self.api_id}/{STAGE}"
+
+    @property
+    def page(self) -> str:
+        """The address of the page, for browsers, which resolve all names below `localhost`."""
+        port = urlsplit(self.cloud_url).port
+        return f"http://{self.api_id}.execute-api.localhost:{port}/{STAGE}/"
+
+    def send(self, request: RawRequest) -> RawResponse:
+        """Send a request with the Host header that it has on AWS."""
+        return send(f"{self.cloud_url}/{STAGE}", request, self.host)
+
+
+@dataclass(frozen=True)
 class Project:
     """A copy of the project that tests may change and deploy.
 
@@ -176,13 +215,13 @@ class Project:
     cloud: LocalStack
     settings: tuple[str, ...]
 
-    def cdk(self, *arguments: str) -> str:
+    def cdk(self, *arguments: str, status: int = 0) -> str:
         """Run a CDK command and return its output.
 
         Raises
         ------
         AssertionError
-            The command failed.
+            The exit status is not `status`.
         """
         done = subprocess.run(
             [_CDK, *arguments, *(f"--context={s}" for s in self.settings), "--no-notices"],
@@ -206,7 +245,7 @@ class Project:
             timeout=_CDK_SECONDS,
             check=False,
         )
-        assert done.returncode == 0, f"{done.stdout}\n{self.cloud.log.read_text()[-4000:]}"
+        assert done.returncode == status, f"{done.stdout}\n{self.cloud.log.read_text()[-4000:]}"
         return done.stdout
 
     def outputs(self) -> dict[str, str]:
@@ -214,10 +253,20 @@ class Project:
         stacks = self.cloud.client("cloudformation").describe_stacks()["Stacks"]
         return {o["OutputKey"]: o["OutputValue"] for s in stacks for o in s.get("Outputs", ())}
 
+    def api(self) -> Api:
+        """Return the deployed API."""
+        [api_id] = re.findall(r"https://([^.]+)\.", self.outputs()["ApiUrl"])
+        return Api(self.cloud.url, api_id)
+
+    def deploy_fast(self, *stacks: str) -> None:
+        """Deploy without change sets, for which the CDK waits five seconds."""
+        never = ("--require-approval", "never")
+        self.cdk("deploy", *stacks, *never, "--method", "direct", "--concurrency", "2")
+
     def deploy(self) -> list[str]:
         """Deploy, and return the changed resources as `CREATE|UPDATE|DELETE type id`."""
         before = self._events()
-        self.cdk("deploy", "--all", "--require-approval", "never")
+        self.cdk("deploy", "--all", "--require-approval", "never", "--concurrency", "2")
         done = [event for number, event in self._events().items() if number not in before]
         return sorted(
             f"{event['ResourceStatus'].partition('_')[0]} {event['ResourceType']} "

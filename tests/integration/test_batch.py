@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,11 @@ from tests.integration.batch_jobs import (
     PHOTOS,
     PREFIX,
     BatchStage,
-    deploy_batch,
     photo_keys,
     put_photos,
 )
-from tests.integration.localstack import running_localstack
-from tests.integration.tools import Tools, UnavailableError
-from tests.support import SKODA, missing
+from tests.integration.localstack import Project
+from tests.support import SKODA
 
 pytestmark = pytest.mark.slow
 
@@ -41,14 +38,10 @@ _WAIT_SECONDS = 120
 
 
 @pytest.fixture(scope="module")
-def stage(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BatchStage]:
-    """The deployed stack, and 60 photos; needs `tools` to run functions."""
-    try:
-        with running_localstack() as cloud:
-            put_photos(cloud, COUNT)
-            yield deploy_batch(cloud, tmp_path_factory.mktemp("batch"))
-    except UnavailableError as error:
-        missing(str(error))
+def stage(project: Project) -> BatchStage:
+    """The deployed stack, and 60 photos."""
+    put_photos(project.cloud, COUNT)
+    return BatchStage(project.cloud, project.outputs())
 
 
 @pytest.fixture(scope="module")
