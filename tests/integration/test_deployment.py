@@ -176,6 +176,19 @@ KNOWN_ANSWERS: dict[str, Difference] = {
         ),
         "The deployed stage has batch jobs; the local server cannot.",
     ),
+    "bucket for uploads": Difference(
+        r"header\.content-security-policy",
+        lambda sent, ours, theirs: (
+            ours == re.sub(r"(connect-src 'self') http://127\.0\.0\.1:\d+;", r"\1;", theirs)
+        ),
+        "The page of the deployed API sends uploads to a bucket, and that of the local server to its "
+        "own origin.",
+    ),
+    "key for uploads": Difference(
+        r".*",
+        lambda sent, ours, theirs: (sent.method, sent.target) == ("PUT", "/uploads"),
+        "The deployed stage asks for an API key first; LocalStack refuses without CORS.",
+    ),
     "preflight": Difference(
         r"header\.(x-content-type-options|strict-transport-security|referrer-policy)",
         lambda sent, ours, theirs: sent.method == "OPTIONS" and theirs == ABSENT,

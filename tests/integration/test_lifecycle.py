@@ -40,7 +40,7 @@ def test_a_deployment_is_updated_repaired_rolled_back_and_destroyed(project: Pro
     first, [number] = version(), published()
 
     # When it is deployed again, then nothing changes
-    assert project.deploy() == []
+    assert project.deploy("--app", "cdk.out") == []
     assert "Number of stacks with differences: 0" in project.cdk("diff", "--app", "cdk.out")
 
     # When a model changes, then only its files, the functions and the alias change
@@ -69,11 +69,12 @@ def test_a_deployment_is_updated_repaired_rolled_back_and_destroyed(project: Pro
     # When an update fails, then it is rolled back and leaves no version behind
     change_version(model, "100.0.0")
     shutil.copy(Path(__file__).with_name("broken_app.py"), project.folder)
-    output = project.cdk(
+    project.cdk(
         *("deploy", API_STACK, "--require-approval", "never", "--app", "python3 broken_app.py"),
         status=1,
     )
-    assert "UPDATE_ROLLBACK_COMPLETE" in output
+    [stack] = cloud.client("cloudformation").describe_stacks(StackName=API_STACK)["Stacks"]
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     assert version() == "99.0.0"
     assert published() == [number, second]
 
@@ -81,6 +82,8 @@ def test_a_deployment_is_updated_repaired_rolled_back_and_destroyed(project: Pro
     assert without_hashes(project.deploy()) == sorted([*api_changes, *batch_changes])
     assert version() == "100.0.0"
     *_, third = published()
+
+    # Pruning and rolling back by command belong here.
 
     # When the alias is moved back, then the previous model is used
     alias = {"FunctionName": function, "Name": project.outputs()["FunctionAlias"]}
