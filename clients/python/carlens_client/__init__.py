@@ -50,7 +50,6 @@ from carlens_client.errors import (
     Unavailable,
     UnexpectedAnswer,
     UnsupportedMediaType,
-    UploadFailed,
 )
 from carlens_client.operations import DetectionOptions, PredictionOptions
 from carlens_client.pictures import Picture, PictureLike
@@ -102,6 +101,5 @@ __all__ = [
     "Unavailable",
     "UnexpectedAnswer",
     "UnsupportedMediaType",
-    "UploadFailed",
     "Vehicle",
 ]

@@ -24,7 +24,8 @@ class ItemError:
     Attributes
     ----------
     code : str
-        One of `PictureErrorCode` or `RowErrorCode`, or a newer one.
+        One of `PictureErrorCode` or `RowErrorCode`, or a newer one; the code of the request if the
+        picture's own request failed; `upload_failed` if the store of uploads refused it.
     message : str
         For people to read; what is wrong and how to fix it.
     """
