@@ -57,7 +57,8 @@ def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="FOLDER|FILE|GLOB...", help="Photos. A folder includes its subfolders."
+            metavar="FOLDER|FILE|GLOB|s3://BUCKET/PREFIX...",
+            help="Photos. A folder includes its subfolders; a prefix is how keys start.",
         ),
     ],
     out: Annotated[
