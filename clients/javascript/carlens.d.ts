@@ -260,10 +260,18 @@ export interface Model {
   makes?: Make[];
 }
 
+/** The classes that `/predict` accepts, and those that it finds by default. */
+export interface PredictClasses {
+  classes: string[];
+  default_classes: string[];
+}
+
 /** The models in use; no classifier in a deployment that only detects. */
 export interface Models {
   detector: Model;
   classifier: Model | null;
+  /** Null if `/predict` is not available; absent if the server does not tell. */
+  predict?: PredictClasses | null;
 }
 
 // Requests

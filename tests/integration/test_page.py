@@ -1807,7 +1807,7 @@ def test_a_detector_without_some_kinds_is_not_asked_for_them(api: str, browser: 
     with visit(browser, "about:blank") as page:
         # Given a detector that knows no bicycles
         models = page.request.get(f"{api}/models").json()
-        models["detector"]["classes"].remove("bicycle")
+        models["predict"]["classes"].remove("bicycle")
         page.route("**/models", lambda route: route.fulfill(json=models))
         page.goto(api)
         page.wait_for_selector("#knows:not([hidden])")

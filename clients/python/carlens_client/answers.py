@@ -317,11 +317,29 @@ class Model:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PredictClasses:
+    """The classes that `/predict` accepts, and those that it finds by default."""
+
+    classes: tuple[str, ...]
+    default_classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Models:
-    """The models in use; no classifier in a deployment that only detects."""
+    """The models in use, and the classes of `/predict`.
+
+    Attributes
+    ----------
+    detector : Model
+    classifier : Model or None
+        None in a deployment that only detects.
+    predict : PredictClasses or None
+        None if `/predict` is not available, or the server does not tell.
+    """
 
     detector: Model
     classifier: Model | None
+    predict: PredictClasses | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from carlens.errors import NotAnImage
 from carlens.http.multipart import read_form
 from carlens_client import Client
 
-MODELS = {one["task"]: one for one in models_here()[0]}
+MODELS = {one["task"]: one for one in models_here().models}
 BOX = {"x1": 1, "y1": 2, "x2": 3, "y2": 4, "class_name": "car", "confidence": 0.9, "label": "car"}
 
 Answer = Callable[[list[bytes]], httpx.Response | None]

@@ -151,6 +151,7 @@ export interface Classifier extends Model {
 export interface Models {
   detector?: Model;
   classifier?: Classifier | null;
+  predict?: { classes: string[] } | null;
 }
 
 export interface Answer {
