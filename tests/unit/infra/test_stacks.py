@@ -31,6 +31,7 @@ from infra.logs import log_group
 from infra.model_folder import ModelFiles
 from infra.model_stack import ModelStack
 from infra.settings import RETENTIONS, SettingError, Settings
+from operations.rollback import pin_alias
 
 ROOT = Path(__file__).parents[3]
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
@@ -668,6 +669,18 @@ def test_the_alias_points_to_a_version_that_is_kept(name: str, prod: Stage) -> N
     assert alias["Properties"]["Name"] == "live"
     assert alias["Properties"]["FunctionVersion"] == {"Fn::GetAtt": [version, "Version"]}
     assert (resource["DeletionPolicy"], resource.get("UpdateReplacePolicy")) == KEPT
+
+
+def test_a_rollback_changes_only_the_alias_of_its_function(prod: Stage) -> None:
+    name, _ = named(prod.api, "AWS::Lambda::Function", "Catalog")
+    alias, _ = named(prod.api, "AWS::Lambda::Alias", "Catalog")
+
+    pinned = pin_alias(prod.api, name, 7)
+
+    changed = pinned["Resources"].pop(alias)
+    assert changed["Properties"]["FunctionVersion"] == "7"
+    assert "UpdatePolicy" not in changed  # CodeDeploy would shift an alias that is already there
+    assert pinned["Resources"] == {k: r for k, r in prod.api["Resources"].items() if k != alias}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
