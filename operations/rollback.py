@@ -122,7 +122,9 @@ def record(client: Client, stack: Mapping[str, Any], name: str, version: int) ->
         if "No updates are to be performed" in str(error):
             return
         raise
-    formation.get_waiter("stack_update_complete").wait(StackName=stack_id)
+    formation.get_waiter("stack_update_complete").wait(
+        StackName=stack_id, WaiterConfig={"Delay": 5, "MaxAttempts": 120}
+    )
 
 
 def pin_alias(template: Mapping[str, Any], function: str, version: int) -> dict[str, Any]:

@@ -113,7 +113,7 @@ class Formation:
         self.updates.append(update)
 
     def get_waiter(self, name: str) -> Any:
-        return SimpleNamespace(wait=lambda StackName: None)
+        return SimpleNamespace(wait=lambda **_: None)
 
 
 @dataclass
