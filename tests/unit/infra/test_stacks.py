@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
@@ -796,6 +798,28 @@ def test_the_code_has_the_data_that_it_reads(everything: Stage) -> None:
     assert tables < data["catalog_handler"]
     assert data["carlens.functions.batch_finish"] == set()
     assert "openapi.yaml" not in data["catalog_handler"]
+
+
+def test_each_function_starts_with_its_code_alone(everything: Stage) -> None:
+    started = {}
+    for module, folder in assets(everything).items():
+        # Installed packages take the place of the layers; `-I` ignores this folder and PYTHONPATH.
+        code = f"import sys; sys.path.insert(0, {str(folder)!r}); import {module}, carlens"
+        started[module] = subprocess.Popen(
+            [sys.executable, "-I", "-B", "-c", f"{code}; print(carlens.__file__)"],
+            env={
+                "CARLENS_MODELS": str(ROOT / "models"),
+                "CARLENS_RESULTS": "results",
+                "AWS_DEFAULT_REGION": "eu-west-3",
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    for module, process in started.items():
+        output, errors = process.communicate(timeout=60)
+        assert output.strip() == str(assets(everything)[module] / "carlens/__init__.py"), errors
 
 
 @pytest.mark.parametrize(
