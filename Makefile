@@ -22,8 +22,8 @@ unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
-.PHONY: help serve teach test coverage check check-page audit format eval synth deploy diff destroy bench \
-	wheel lock browser torch
+.PHONY: help serve teach test coverage check check-page audit format eval synth deploy diff destroy prune \
+	rollback bench wheel lock browser torch
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,13 @@ diff: $(VENV)/.ready node_modules/.ready ## Show what `make deploy` would change
 
 destroy: $(VENV)/.ready node_modules/.ready ## Remove Carlens from AWS; for prod, read docs/deploy.md first [STAGE=dev]
 	@$(CDK) destroy --all -c stage=$(STAGE)
+
+prune: $(VENV)/.ready ## Delete old versions and the models that only they use [STAGE=dev] [KEEP=3] [DRY=yes only lists them]
+	@$(PY) -m operations.prune --stage $(STAGE) --keep $(or $(KEEP),3) $(if $(DRY),--dry-run)
+
+rollback: $(VENV)/.ready ## Go back to an older version: VERSION=41 [STAGE=dev] [FUNCTION=recognition]
+	@$(PY) -m operations.rollback --stage $(STAGE) --function $(or $(FUNCTION),recognition) \
+		--version $(or $(VERSION),$(error Name the version to go back to: VERSION=41))
 
 bench: build/bench/.ready ## Measure speed, memory and cost against a lower bound and other servers (15 minutes)
 	@build/bench/bin/python -m benchmarks.speed

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
@@ -35,8 +34,6 @@ class ApiStackProps:
         Settings of the stage.
     contract : Mapping
         `lambda_src/openapi.yaml`.
-    code : Path
-        Folder with the code of the functions, named by its hash.
     layers : Mapping
         The built layers of each function.
     models : tuple of ModelFiles
@@ -47,7 +44,6 @@ class ApiStackProps:
 
     settings: Settings
     contract: Mapping[str, Any]
-    code: Path
     layers: Mapping[FunctionName, Sequence[LayerBuild]]
     models: tuple[ModelFiles, ...]
     bucket_name: str
@@ -65,7 +61,6 @@ class ApiStack(Stack):
         shared = SharedProps(
             settings=settings,
             bucket=s3.Bucket.from_bucket_name(self, "Models", props.bucket_name),
-            code=props.code,
             layers=layers.by_function,
         )
         uploads = UploadBucket(self, "Uploads", settings=settings) if settings.uploads else None

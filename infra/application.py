@@ -12,7 +12,7 @@ from cdk_nag import AwsSolutionsChecks
 from infra.api_stack import ApiStack, ApiStackProps
 from infra.batch_stack import BatchStack, BatchStackProps
 from infra.contract import load_contract
-from infra.layers import CODE, FunctionName, build_layers, stage_code
+from infra.layers import CODE, FunctionName, build_layers
 from infra.model_folder import stage_models
 from infra.model_stack import ModelStack
 from infra.settings import Settings
@@ -58,7 +58,6 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
         **stack,
     )
     functions: tuple[FunctionName, ...] = get_args(FunctionName)
-    code = stage_code()
     layers = {
         function: build_layers(settings.architecture, function, bundle=bundle)
         for function in functions
@@ -70,7 +69,6 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
         props=ApiStackProps(
             settings=settings,
             contract=contract,
-            code=code,
             layers=layers,
             models=models,
             bucket_name=model_stack.bucket_name,
@@ -86,7 +84,6 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
             description=f"Carlens {version}: batch jobs.",
             props=BatchStackProps(
                 settings=settings,
-                code=code,
                 layers=layers,
                 models=models,
                 bucket_name=model_stack.bucket_name,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from aws_cdk import AssetHashType, Duration, RemovalPolicy, Size
 from aws_cdk import aws_iam as iam
@@ -13,7 +12,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.layer_versions import ARCHITECTURES
-from infra.layers import FunctionName
+from infra.layers import FunctionName, stage_code
 from infra.logs import log_group
 from infra.nag import acknowledge
 from infra.roles import lambda_role
@@ -33,16 +32,12 @@ class SharedProps:
         Settings of the stage.
     bucket : IBucket
         The model bucket.
-    code : Path
-        Folder with the code of all functions, named by its hash: it is uploaded once, and modules
-        that a function does not import cost it no time.
     layers : Mapping
         The layers of each function.
     """
 
     settings: Settings
     bucket: s3.IBucket
-    code: Path
     layers: Mapping[FunctionName, Sequence[lambda_.ILayerVersion]]
 
 
@@ -106,6 +101,8 @@ class Function(Construct):
 
     def _function(self, shared: SharedProps, props: FunctionProps) -> lambda_.Function:
         settings = shared.settings
+        module, _, _ = props.handler.rpartition(".")
+        code = stage_code(module)
         function = lambda_.Function(
             self,
             "Function",
@@ -114,7 +111,7 @@ class Function(Construct):
             architecture=ARCHITECTURES[settings.architecture],
             handler=props.handler,
             code=lambda_.Code.from_asset(
-                str(shared.code), asset_hash=shared.code.name, asset_hash_type=AssetHashType.CUSTOM
+                str(code), asset_hash=code.name, asset_hash_type=AssetHashType.CUSTOM
             ),
             layers=list(shared.layers[props.layers_of]) if props.layers_of else None,
             role=self._role(props),

@@ -112,7 +112,7 @@ class RestApi(Construct):
             # An account has one such role for all its APIs in a region. It is kept, so that
             # destroying one stage does not stop the logs of the others.
             cloud_watch_role=True,
-            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
+            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
             deploy_options=apigateway.StageOptions(
                 stage_name=settings.stage,
                 throttling_rate_limit=settings.throttle_rate,

@@ -59,20 +59,12 @@ export class UnexpectedAnswer extends CarlensError {}
 /** A picture failed; see `throwForError`. */
 export class PictureFailed extends CarlensError {
   constructor(error: ItemError, picture: string | null);
-  code: PictureErrorCode | RowErrorCode | NewerCode;
+  code: ItemError["code"];
   /** The name of the picture. */
   picture: string | null;
 }
 
-/** The store of uploads refused a picture. */
-export class UploadFailed extends CarlensError {
-  constructor(picture: string | null, status: number, code: string);
-  status: number;
-  /** The code of S3, such as `AccessDenied`; empty if there is none. */
-  code: string;
-}
-
-/** A request failed as a whole. */
+/** The server refused a request, for a reason that concerns all pictures. */
 export class ApiError extends CarlensError {
   constructor(status: number, details: { code?: string; message: string; request_id?: string });
   status: number;
@@ -93,7 +85,11 @@ export function throwForError(entry: Entry): void;
 
 /** Why a picture or a row failed. */
 export interface ItemError {
-  code: PictureErrorCode | RowErrorCode | NewerCode;
+  /**
+   * Also the code of the request if the picture's own request failed, and `upload_failed` if the
+   * store of uploads refused it.
+   */
+  code: PictureErrorCode | RowErrorCode | ErrorCode | "upload_failed" | NewerCode;
   /** For people to read; what is wrong and how to fix it. */
   message: string;
 }
@@ -264,10 +260,18 @@ export interface Model {
   makes?: Make[];
 }
 
+/** The classes that `/predict` accepts, and those that it finds by default. */
+export interface PredictClasses {
+  classes: string[];
+  default_classes: string[];
+}
+
 /** The models in use; no classifier in a deployment that only detects. */
 export interface Models {
   detector: Model;
   classifier: Model | null;
+  /** Null if `/predict` is not available; absent if the server does not tell. */
+  predict?: PredictClasses | null;
 }
 
 // Requests

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.layers.bytecode import add_bytecode, find_python
-from infra.layers.code import stage_code
+from infra.layers.code import HANDLER_MODULES, stage_code
 from infra.layers.contents import (
     BUILDER_VERSION,
     LAYERS,
@@ -128,7 +128,7 @@ def build_layers(
     if not bundle:
         return [_placeholder(recipe) for recipe in recipes]
     builds = [build_layer(recipe) for recipe in recipes]
-    check_sizes(builds, unzipped_size(stage_code()))
+    check_sizes(builds, unzipped_size(stage_code(HANDLER_MODULES[function])))
     return builds
 
 

@@ -130,13 +130,11 @@ class Client:
         Raises
         ------
         ApiError
-            A request failed as a whole.
+            The server refused a request, for a reason that concerns all pictures.
         ConnectionFailed
             The server could not be reached.
         OSError
             A file could not be read.
-        UploadFailed
-            The store of uploads refused a picture.
         """
         return list(self.iter_predict(pictures, **options))
 

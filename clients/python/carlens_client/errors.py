@@ -67,7 +67,7 @@ class PictureFailed(CarlensError):
     Attributes
     ----------
     code : str
-        One of `PictureErrorCode`, or a newer one.
+        As in `ItemError`.
     message : str
         For people to read.
     name : str or None
@@ -79,24 +79,6 @@ class PictureFailed(CarlensError):
         self.code = code
         self.message = message
         self.name = name
-
-
-class UploadFailed(CarlensError):
-    """The store of uploads refused a picture.
-
-    Attributes
-    ----------
-    status : int
-        The HTTP status.
-    code : str
-        The code of S3, such as `AccessDenied`; empty if there is none.
-    """
-
-    def __init__(self, name: str | None, status: int, code: str) -> None:
-        reason = f"{status} {code}".rstrip()
-        super().__init__(f"{name or 'A picture'} could not be uploaded: {reason}")
-        self.status = status
-        self.code = code
 
 
 class ApiError(CarlensError):

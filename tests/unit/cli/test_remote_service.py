@@ -25,7 +25,7 @@ from carlens.errors import NotAnImage
 from carlens.http.multipart import read_form
 from carlens_client import Client
 
-MODELS = {one["task"]: one for one in models_here()[0]}
+MODELS = {one["task"]: one for one in models_here().models}
 BOX = {"x1": 1, "y1": 2, "x2": 3, "y2": 4, "class_name": "car", "confidence": 0.9, "label": "car"}
 
 Answer = Callable[[list[bytes]], httpx.Response | None]
@@ -175,7 +175,7 @@ def test_one_picture_that_the_server_cannot_bear_fails_alone(pictures: list[Pict
         *(None, None),
         *("internal_error", None),
     ]
-    assert server.requests == [4, 1, 1, 1, 1]
+    assert server.requests == [4, 2, 2, 1, 1]
 
 
 def test_a_busy_server_is_asked_again(pictures: list[Picture]) -> None:
@@ -217,6 +217,41 @@ def test_a_picture_with_too_many_bytes_is_scaled_down_before_it_is_sent(tmp_path
     [(width, _)] = server.sizes
     assert 300 < width < 900
     assert (entry["width"], entry["error"]) == (900, None)
+
+
+def test_a_picture_that_a_proxy_refuses_is_scaled_down_further(tmp_path: Path) -> None:
+    # Given a proxy that takes less than the API says
+    large, small = photo(tmp_path, 900, 900), picture(tmp_path, "small.jpg", b"small")
+    most = Path(large.path).stat().st_size // 4
+
+    def proxy(contents: list[bytes]) -> httpx.Response | None:
+        is_large = any(len(content) > most for content in contents)
+        return httpx.Response(413, text="<html>nginx") if is_large else None
+
+    server = Server(proxy, limits={"request_bytes": 10**8})
+
+    # When
+    first, second = recognize(server, [large, small])
+
+    # Then
+    assert (first["name"], second["name"], second["width"]) == (small.name, large.name, 900)
+    assert (first["error"], second["error"]) == (None, None)
+    [(width, _)] = server.sizes
+    assert 200 < width < 900
+
+
+def test_a_picture_that_a_proxy_always_refuses_fails_alone(pictures: list[Picture]) -> None:
+    photo(Path(pictures[0].path).parent, 900, 900)
+    large = Picture("large.jpg", str(Path(pictures[0].path).with_name("large.jpg")))
+
+    def proxy(contents: list[bytes]) -> httpx.Response | None:
+        is_large = any(len(content) > 10 for content in contents)
+        return httpx.Response(413, text="<html>nginx") if is_large else None
+
+    entries = {entry["name"]: entry for entry in recognize(Server(proxy), [*pictures, large])}
+
+    assert entries.pop("large.jpg")["error"]["code"] == "picture_too_large"
+    assert {entry["error"] for entry in entries.values()} == {None}
 
 
 def test_a_large_file_that_is_no_picture_fails(tmp_path: Path) -> None:

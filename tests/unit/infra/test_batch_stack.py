@@ -15,6 +15,7 @@ from carlens.config import Config
 from infra.batch_definition import PLANS, RESULTS, RUNS
 from tests.unit.infra.test_stacks import (
     EVERYTHING,
+    KEPT,
     Stage,
     flat,
     function,
@@ -169,13 +170,13 @@ def test_executions_are_logged_without_their_data_and_traced(batch: dict[str, An
 # --- functions
 
 
-def test_the_worker_has_the_code_layers_and_models_of_the_api(
+def test_the_worker_has_the_layers_models_and_memory_of_the_api(
     batch: dict[str, Any], everything: Stage
 ) -> None:
     api, worker = function(everything)["Properties"], properties(batch, "Worker")
 
     assert worker["Handler"] == "carlens.functions.batch_worker.lambda_handler"
-    for name in ("Code", "MemorySize", "Runtime", "Architectures", "EphemeralStorage"):
+    for name in ("MemorySize", "Runtime", "Architectures", "EphemeralStorage"):
         assert worker[name] == api[name]
     layers = [
         [flat(stack["Resources"][layer["Ref"]]["Properties"]["Content"]["S3Key"]) for layer in refs]
@@ -303,7 +304,7 @@ def test_results_are_kept_and_plans_expire(batch: dict[str, Any]) -> None:
     expiring = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
     assert expiring == {f"{PLANS}/": 30, f"{RUNS}/": 30}
     assert [rule for rule in rules if "ExpirationInDays" in rule and "Prefix" not in rule] == []
-    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == KEPT
 
 
 def test_buckets_are_encrypted_closed_logged_and_reached_over_tls(batch: dict[str, Any]) -> None:

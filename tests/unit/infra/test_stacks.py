@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import aws_cdk as cdk
+import grimp
 import pytest
 import yaml
 from aws_cdk import aws_s3 as s3
@@ -24,11 +28,12 @@ from infra.application import build_app
 from infra.contract import load_contract
 from infra.layers import FunctionName, LayerError, build_layers, stage_code
 from infra.layers.bytecode import find_python
-from infra.layers.code import CODE, NOT_DEPLOYED
+from infra.layers.code import CODE, code_hash
 from infra.logs import log_group
 from infra.model_folder import ModelFiles
 from infra.model_stack import ModelStack
 from infra.settings import RETENTIONS, SettingError, Settings
+from operations.rollback import pin_alias
 
 ROOT = Path(__file__).parents[3]
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
@@ -67,6 +72,10 @@ EVERYTHING = {
     "region": "eu-west-3",
     "account": "123456789012",
 }
+
+
+# The deletion and replacement policies of what is kept, except what a failed deployment created.
+KEPT = ("RetainExceptOnCreate", "Retain")
 
 
 class Stage:
@@ -251,6 +260,15 @@ def test_cdk_nag_checks_every_stack() -> None:
     assert "AwsSolutions-S10" in report
 
 
+def test_a_failed_deployment_leaves_nothing_that_the_next_attempt_would_find(
+    dev: Stage, everything: Stage
+) -> None:
+    for stage in (dev, everything):
+        for template in stage.templates.values():
+            for name, resource in template["Resources"].items():
+                assert resource.get("DeletionPolicy") in (None, "Delete", KEPT[0]), name
+
+
 def test_production_is_protected_against_deletion(dev: Stage, prod: Stage) -> None:
     assert prod.stacks["models"].termination_protection is True
     assert not dev.stacks["models"].termination_protection
@@ -309,7 +327,7 @@ def test_the_model_bucket_is_versioned_logged_and_cleaned(prod: Stage) -> None:
 
 def test_production_keeps_its_buckets_and_dev_deletes_them(everything: Stage) -> None:
     for _, bucket, _ in buckets(everything):
-        assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+        assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == KEPT
     dev = synthesized("dev", uploads="true")
     emptied: list[dict[str, Any]] = []
     for ours, theirs in ((everything.models, dev.models), (everything.api, dev.api)):
@@ -505,7 +523,7 @@ def test_each_function_has_its_handler_and_memory(dev: Stage, everything: Stage)
         assert recognition["MemorySize"] == stage.settings.memory
         assert catalog["Handler"] == "catalog_handler.lambda_handler"
         assert catalog["MemorySize"] == stage.settings.catalog_memory
-        assert recognition["Code"] == catalog["Code"]  # one upload
+        assert recognition["Code"] != catalog["Code"]  # or a change of one would publish both
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -625,7 +643,7 @@ def test_a_function_writes_json_into_its_own_log_group(name: str, dev: Stage) ->
 def test_every_log_group_has_the_retention_and_removal_of_the_stage(
     dev: Stage, everything: Stage
 ) -> None:
-    for stage, fate in ((dev, "Delete"), (everything, "Retain")):
+    for stage, fate in ((dev, "Delete"), (everything, KEPT[0])):
         for template in stage.templates.values():
             for group in of_type(template, "AWS::Logs::LogGroup").values():
                 assert group["Properties"]["RetentionInDays"] == stage.settings.log_retention
@@ -652,7 +670,19 @@ def test_the_alias_points_to_a_version_that_is_kept(name: str, prod: Stage) -> N
 
     assert alias["Properties"]["Name"] == "live"
     assert alias["Properties"]["FunctionVersion"] == {"Fn::GetAtt": [version, "Version"]}
-    assert resource["DeletionPolicy"] == "Retain"
+    assert (resource["DeletionPolicy"], resource.get("UpdateReplacePolicy")) == KEPT
+
+
+def test_a_rollback_changes_only_the_alias_of_its_function(prod: Stage) -> None:
+    name, _ = named(prod.api, "AWS::Lambda::Function", "Catalog")
+    alias, _ = named(prod.api, "AWS::Lambda::Alias", "Catalog")
+
+    pinned = pin_alias(prod.api, name, 7)
+
+    changed = pinned["Resources"].pop(alias)
+    assert changed["Properties"]["FunctionVersion"] == "7"
+    assert "UpdatePolicy" not in changed  # CodeDeploy would shift an alias that is already there
+    assert pinned["Resources"] == {k: r for k, r in prod.api["Resources"].items() if k != alias}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -697,80 +727,176 @@ def test_a_shared_layer_is_made_once(dev: Stage) -> None:
     assert len(used) > len(layers)
 
 
-def asset(stage: Stage) -> Path:
-    """Return the folder with the code of the functions."""
-    key = function(stage)["Properties"]["Code"]["S3Key"].removesuffix(".zip")
-    return stage.directory / f"asset.{key}"
+# The module with the handler of each function.
+MODULES = (
+    "handler",
+    "catalog_handler",
+    "carlens.functions.batch_plan",
+    "carlens.functions.batch_worker",
+    "carlens.functions.batch_finish",
+)
 
 
-def test_the_code_has_everything_that_the_functions_import_and_read(dev: Stage) -> None:
-    files = {path.relative_to(asset(dev)) for path in asset(dev).rglob("*")}
-
-    assert {Path("catalog_handler.py"), Path("carlens/catalog/data/tables/europe.csv")} <= files
-    assert {Path("handler.py"), Path("openapi.yaml"), Path("carlens/web/index.html")} <= files
-
-
-@pytest.mark.parametrize("glob", NOT_DEPLOYED)
-def test_the_command_line_tools_are_not_deployed(glob: str, dev: Stage) -> None:
-    assert list(CODE.glob(glob))
-    assert list(asset(dev).glob(glob)) == []
-
-
-def test_files_left_behind_by_tools_are_not_deployed(dev: Stage) -> None:
-    names = {path.name for path in asset(dev).rglob("*")}
-
-    assert not [name for name in names if name.startswith(".") or name.endswith(".egg-info")]
-
-
-def test_the_code_has_bytecode_for_lambdas_python_only(dev: Stage) -> None:
-    # /var/task is read-only, so without bytecode each cold start would compile every module.
-    folder = asset(dev)
-
-    sources = {p.relative_to(folder).with_suffix("") for p in folder.rglob("*.py")}
-    compiled = {
-        p.relative_to(folder).parent.parent / p.name.removesuffix(".cpython-313.pyc")
-        for p in folder.rglob("*.pyc")
+def assets(stage: Stage) -> dict[str, Path]:
+    """Return the folder with the code of each function, by the module with its handler."""
+    return {
+        properties["Handler"].removesuffix(".lambda_handler"): stage.directory
+        / f"asset.{properties['Code']['S3Key'].removesuffix('.zip')}"
+        for template in (stage.api, stage.stacks["batch"].template)
+        for properties in (
+            resource["Properties"]
+            for resource in of_type(template, "AWS::Lambda::Function").values()
+        )
+        if properties["Runtime"].startswith("python")
     }
 
-    assert compiled == (sources if find_python() else set())
+
+def python_modules(folder: Path) -> set[str]:
+    return {
+        ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
+        for path in folder.rglob("*.py")
+    }
+
+
+def test_the_code_of_a_function_is_what_it_imports(everything: Stage) -> None:
+    graph = grimp.build_graph("carlens", cache_dir=None)
+    deployed = assets(everything)
+
+    assert deployed.keys() == set(MODULES)
+    for module, folder in deployed.items():
+        found = python_modules(folder)
+        imported = {
+            name
+            for entry in found & graph.modules
+            if entry.startswith("carlens.functions.")
+            for name in {entry, *graph.find_upstream_modules(entry)}
+        }
+        packages = {".".join(name.split(".")[:end]) for name in imported for end in range(1, 4)}
+        assert found == imported | packages | {module}
+
+
+def test_the_code_has_the_data_that_it_reads(everything: Stage) -> None:
+    data = {
+        module: {
+            path.relative_to(folder).as_posix()
+            for path in folder.rglob("*")
+            if path.is_file() and path.suffix not in {".py", ".pyc"}
+        }
+        for module, folder in assets(everything).items()
+    }
+    shipped = {
+        path.relative_to(CODE).as_posix()
+        for path in CODE.rglob("*")
+        if path.is_file() and path.suffix not in {".py", ".pyc", ".typed", ".txt"}
+    } | {"carlens/web/assets/marked.LICENSE.txt"}
+
+    # Every file reaches a function that reads it.
+    assert set().union(*data.values()) == shipped
+    assert {"openapi.yaml", "carlens/web/index.html"} <= data["handler"]
+    tables = {path for path in shipped if path.startswith("carlens/catalog/data/tables/")}
+    assert tables < data["handler"]
+    assert tables < data["catalog_handler"]
+    assert data["carlens.functions.batch_finish"] == set()
+    assert "openapi.yaml" not in data["catalog_handler"]
+
+
+def test_each_function_starts_with_its_code_alone(everything: Stage) -> None:
+    started = {}
+    for module, folder in assets(everything).items():
+        # Installed packages take the place of the layers; `-I` ignores this folder and PYTHONPATH.
+        code = f"import sys; sys.path.insert(0, {str(folder)!r}); import {module}, carlens"
+        started[module] = subprocess.Popen(
+            [sys.executable, "-I", "-B", "-c", f"{code}; print(carlens.__file__)"],
+            env={
+                "CARLENS_MODELS": str(ROOT / "models"),
+                "CARLENS_RESULTS": "results",
+                "AWS_DEFAULT_REGION": "eu-west-3",
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    for module, process in started.items():
+        output, errors = process.communicate(timeout=60)
+        assert output.strip() == str(assets(everything)[module] / "carlens/__init__.py"), errors
+
+
+@pytest.mark.parametrize(
+    ("changed", "publishes"),
+    [
+        ("carlens/functions/recognition.py", {"handler"}),
+        ("carlens/vision/detector.py", set(MODULES) - {"catalog_handler", MODULES[-1]}),
+        ("carlens/web/index.html", {"handler"}),
+        ("carlens/catalog/matcher.py", {"catalog_handler"}),
+        ("carlens/catalog/data/words/makes.csv", {"catalog_handler"}),
+        ("carlens/batch/finish.py", {"carlens.functions.batch_finish"}),
+        ("carlens/cli/app.py", set()),
+        ("carlens/config.py", set(MODULES)),
+    ],
+)
+def test_a_comment_publishes_only_the_functions_that_it_concerns(
+    changed: str, publishes: set[str], tmp_path: Path
+) -> None:
+    code = tmp_path / "code"
+    shutil.copytree(CODE, code, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def hashes() -> dict[str, str]:
+        return {module: code_hash(module, code) for module in MODULES}
+
+    before = hashes()
+
+    with (code / changed).open("a", encoding="utf-8") as file:
+        file.write("# a comment\n")
+
+    after = hashes()
+    assert {module for module in MODULES if before[module] != after[module]} == publishes
+
+
+def test_the_code_has_bytecode_for_lambdas_python_only(everything: Stage) -> None:
+    # /var/task is read-only, so without bytecode each cold start would compile every module.
+    for folder in assets(everything).values():
+        sources = {p.relative_to(folder).with_suffix("") for p in folder.rglob("*.py")}
+        compiled = {
+            p.relative_to(folder).parent.parent / p.name.removesuffix(".cpython-313.pyc")
+            for p in folder.rglob("*.pyc")
+        }
+        assert compiled == (sources if find_python() else set())
 
 
 def test_the_name_of_the_code_is_the_hash_of_what_is_deployed(tmp_path: Path) -> None:
-    # Given code next to files that are not deployed
+    # Given a handler that imports one module, and files that it does not import
     code, cache = tmp_path / "code", tmp_path / "cache"
     (code / "__pycache__").mkdir(parents=True)
-    (code / "handler.py").write_text("A = 1\n")
+    (code / "handler.py").write_text("def answer():\n    import local.used\n")
+    (code / "local").mkdir()
+    for name in ("__init__", "used", "unused"):
+        (code / "local" / f"{name}.py").write_text("A = 1\n")
     (code / "__pycache__" / "handler.cpython-311.pyc").write_bytes(b"of another Python")
-    first = stage_code(code, cache=cache)
+    first = stage_code("handler", code, cache=cache)
 
-    # Then changes of those files keep the name, and a change of the code does not
+    # When only other files change, then the name stays
     (code / "requirements.txt").write_text("numpy\n")
     (code / ".env").write_text("SECRET=none\n")
-    for folder in ("carlens/local/deep", "carlens.egg-info"):
-        (code / folder).mkdir(parents=True)
-        (code / folder / "server.py").write_text("B = 1\n")
-    assert stage_code(code, cache=cache) == first
-    (code / "other.py").write_text("B = 1\n")
-    (code / "local").mkdir()
-    (code / "local" / "other.py").write_text("C = 1\n")
-    deployed = {path.name for path in stage_code(code, cache=cache).iterdir()}
-    assert deployed - {"__pycache__"} == {"handler.py", "other.py", "local"}
-    (code / "handler.py").write_text("A = 2\n")
-    second = stage_code(code, cache=cache)
+    (code / "local" / "unused.py").write_text("A = 2\n")
+    assert stage_code("handler", code, cache=cache) == first
+
+    # When the module changes, then the name changes too
+    (code / "local" / "used.py").write_text("A = 2\n")
+    second = stage_code("handler", code, cache=cache)
     assert second != first
-    assert (second / "handler.py").read_text() == "A = 2\n"
+    assert python_modules(second) == {"handler", "local", "local.used"}
+    assert (second / "local" / "used.py").read_text() == "A = 2\n"
 
 
 def test_code_that_cannot_be_compiled_is_refused(tmp_path: Path) -> None:
-    if find_python() is None:
-        pytest.skip("needs a Python of Lambda's version")
     code = tmp_path / "code"
     code.mkdir()
     (code / "handler.py").write_text("def\n")
 
     with pytest.raises(LayerError, match=r"handler\.py"):
-        stage_code(code, cache=tmp_path / "cache")
-    assert not list((tmp_path / "cache").iterdir())
+        stage_code("handler", code, cache=tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
 
 
 # --- the REST API -----------------------------------------------------------------------------
@@ -857,7 +983,7 @@ def test_the_log_of_api_gateway_has_a_retention(prod: Stage) -> None:
 def test_the_accounts_logging_role_outlives_a_stage(dev: Stage) -> None:
     for kind in ("AWS::ApiGateway::Account", "AWS::IAM::Role"):
         _, resource = named(dev.api, kind, "RestApi")
-        assert resource["DeletionPolicy"] == "Retain"
+        assert resource["DeletionPolicy"] == KEPT[0]
 
 
 def test_a_changed_definition_is_deployed(prod: Stage, everything: Stage) -> None:
