@@ -80,7 +80,7 @@ diff: $(VENV)/.ready node_modules/.ready ## Show what `make deploy` would change
 	@$(CDK) diff -c stage=$(STAGE)
 
 destroy: $(VENV)/.ready node_modules/.ready ## Remove Carlens from AWS; for prod, read docs/deploy.md first [STAGE=dev]
-	@$(CDK) destroy --all -c stage=$(STAGE)
+	@$(CDK) destroy "carlens-$(STAGE)-*" -c stage=$(STAGE)
 
 bench: build/bench/.ready ## Measure speed, memory and cost against a lower bound and other servers (15 minutes)
 	@build/bench/bin/python -m benchmarks.speed
