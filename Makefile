@@ -80,7 +80,7 @@ diff: $(VENV)/.ready node_modules/.ready ## Show what `make deploy` would change
 	@$(CDK) diff -c stage=$(STAGE)
 
 destroy: $(VENV)/.ready node_modules/.ready ## Remove Carlens from AWS; for prod, read docs/deploy.md first [STAGE=dev]
-	@$(CDK) destroy --all -c stage=$(STAGE)
+	@$(CDK) destroy "carlens-$(STAGE)-*" -c stage=$(STAGE)
 
 prune: $(VENV)/.ready ## Delete old versions and the models that only they use [STAGE=dev] [KEEP=3] [DRY=yes only lists them]
 	@$(PY) -m operations.prune --stage $(STAGE) --keep $(or $(KEEP),3) $(if $(DRY),--dry-run)
