@@ -79,7 +79,9 @@ def synthesized(stage: str) -> Iterator[Path]:
         yield out
 
 
-def test_a_second_synth_is_the_same_byte_for_byte_and_warns_of_nothing(synthesized: Path, stage: str) -> None:
+def test_a_second_synth_is_the_same_byte_for_byte_and_warns_of_nothing(
+    synthesized: Path, stage: str
+) -> None:
     again = synthesized.with_name("again")
     run = synth(again, *settings(stage))
 
