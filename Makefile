@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve teach test coverage check check-page audit format eval synth deploy diff destroy bench \
+.PHONY: help serve teach test coverage check check-page audit format eval synth deploy diff destroy costs bench \
 	wheel lock browser torch
 
 help: ## Show this help
@@ -82,6 +82,9 @@ diff: $(VENV)/.ready node_modules/.ready ## Show what `make deploy` would change
 
 destroy: $(VENV)/.ready node_modules/.ready ## Remove Carlens from AWS; for prod, read docs/deploy.md first [STAGE=dev]
 	@$(CDK) destroy --all -c stage=$(STAGE)
+
+costs: $(VENV)/.ready ## Write docs/costs.md; for your own figures, OPTIONS="--photos 50000 --stage prod"
+	@$(PY) -m benchmarks.bill $(OPTIONS)
 
 bench: build/bench/.ready ## Measure speed, memory and cost against a lower bound and other servers (15 minutes)
 	@build/bench/bin/python -m benchmarks.speed
