@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
 Note = Callable[[str], None]
+
+# As in the Makefile: `.venv/bin` has Node where this machine has no version that jsii supports.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 # Files that take minutes. They start first: one that starts last would run alone at the end.
 _LONGEST = ("unit/test_fuzz.py", "unit/teach/test_full.py", "unit/teach/test_main.py")

@@ -236,7 +236,6 @@ class Project:
                 "AWS_SECRET_ACCESS_KEY": "none",
                 "AWS_EC2_METADATA_DISABLED": "true",
                 "CDK_DISABLE_CLI_TELEMETRY": "true",
-                "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
                 "CI": "true",  # print progress to standard output
             },
             stdin=subprocess.DEVNULL,
