@@ -12,6 +12,7 @@ export type ErrorCode =
   | "invalid_parameter"
   | "no_pictures"
   | "no_rows"
+  | "unauthorized"
   | "forbidden"
   | "not_found"
   | "method_not_allowed"
