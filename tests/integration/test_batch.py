@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,13 +21,11 @@ from tests.integration.batch_jobs import (
     PHOTOS,
     PREFIX,
     BatchStage,
-    deploy_batch,
     photo_keys,
     put_photos,
 )
-from tests.integration.localstack import ACCOUNT, REGION, running_localstack
-from tests.integration.tools import Tools, UnavailableError
-from tests.support import SKODA, missing
+from tests.integration.localstack import ACCOUNT, REGION, Project
+from tests.support import SKODA
 
 pytestmark = pytest.mark.slow
 
@@ -45,14 +42,10 @@ _WAIT_SECONDS = 120
 
 
 @pytest.fixture(scope="module")
-def stage(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BatchStage]:
-    """The deployed stack, and 60 photos; needs `tools` to run functions."""
-    try:
-        with running_localstack() as cloud:
-            put_photos(cloud, COUNT)
-            yield deploy_batch(cloud, tmp_path_factory.mktemp("batch"))
-    except UnavailableError as error:
-        missing(str(error))
+def stage(project: Project) -> BatchStage:
+    """The deployed stack, and 60 photos."""
+    put_photos(project.cloud, COUNT)
+    return BatchStage(project.cloud, project.outputs())
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 def cdk() -> None:
     """Check that the tools are installed."""
     if not CDK.exists():
-        missing("the command line of the CDK is not installed; run npm ci")
+        missing("the command line of the CDK is not installed; run make check")
     if shutil.which("node") is None:
         missing("Node is not installed")
 
@@ -79,11 +79,14 @@ def synthesized(stage: str) -> Iterator[Path]:
         yield out
 
 
-def test_a_second_synth_is_the_same_byte_for_byte(synthesized: Path, stage: str) -> None:
+def test_a_second_synth_is_the_same_byte_for_byte_and_warns_of_nothing(
+    synthesized: Path, stage: str
+) -> None:
     again = synthesized.with_name("again")
     run = synth(again, *settings(stage))
 
-    assert run.returncode == 0, run.stderr
+    # jsii, for one, would warn of a version of Node that it does not support.
+    assert (run.returncode, run.stderr) == (0, "")
     one, two = contents(synthesized), contents(again)
     assert {f"carlens-{stage}-{name}.template.json" for name in STACKS[stage]} <= set(one)
     assert one == two

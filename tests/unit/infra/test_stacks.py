@@ -18,6 +18,7 @@ import pytest
 import yaml
 from aws_cdk import aws_s3 as s3
 
+from benchmarks import bill, prices
 from carlens import __version__
 from carlens.aws.metrics import RequestStats, metric_lines
 from carlens.config import NO_CLASSIFIER, Config
@@ -1396,3 +1397,33 @@ def test_an_account_may_be_bootstrapped_with_another_qualifier() -> None:
 
     _, role = named(stage.models, "AWS::IAM::Role", "PlacingRole")
     assert "cdk-mine-assets-" in str(statements(role))
+
+
+def test_the_page_of_costs_is_that_of_the_templates(dev: Stage, prod: Stage) -> None:
+    stages = {
+        name: bill.read_templates(
+            stage.templates.values(), bill.model_bytes({**CONTEXT, "stage": name})
+        )
+        for name, stage in (("dev", dev), ("prod", prod))
+    }
+
+    assert [stage.unknown for stage in stages.values()] == [(), ()]
+    assert bill.PAGE.read_text("utf-8") == bill.page(stages), "run `make costs`"
+
+
+def test_the_bill_counts_options_and_names_what_it_does_not_count(everything: Stage) -> None:
+    stage = bill.read_templates(everything.templates.values(), 0)
+    lines = bill.bill(stage, bill.Usage(4_000_000, cold=0.5, versions=2, ms=100))
+    dollars = {line.price: line.dollars for line in lines}
+
+    assert "AWS::StepFunctions::StateMachine" in stage.unknown
+    assert dollars[prices.ACL] + dollars[prices.ACL_RULE] == 5 + 2
+    assert dollars[prices.ACL_REQUEST] == pytest.approx(0.60)
+    assert dollars[prices.API_REQUEST] == pytest.approx(3.50)
+    assert dollars[prices.GB_SECOND_ARM] == pytest.approx(400_000 * 3008 / 1024 * 0.0000133334)
+    assert dollars[prices.SNAPSHOT_GB_RESTORED] == pytest.approx(
+        500_000 * 3008 / 1024 * 0.0001397998
+    )
+    assert dollars[prices.ALARM] == pytest.approx(
+        0.1 * len(of_type(everything.api, "AWS::CloudWatch::Alarm"))
+    )
