@@ -24,6 +24,8 @@ COUNTS = ("Pictures", "Objects", "FailedPictures")
 TIMES = ("ReadTime", "DecodeTime", "DetectTime", "ClassifyTime")
 
 _PERIOD = Duration.minutes(5)
+# A canary of CodeDeploy lasts five minutes: its alarms must fire within them.
+_ROLLBACK_PERIOD = Duration.minutes(1)
 
 # A failed start, as logged by Lambda or by Carlens.
 _START_FAILURE = logs.FilterPattern.literal(
@@ -95,17 +97,25 @@ class Monitoring(Construct):
         return [
             self._alarm(
                 f"{function.node.id}Errors",
-                function.alias.metric_errors(period=_PERIOD),
+                function.alias.metric_errors(period=_ROLLBACK_PERIOD),
                 1,
                 "An invocation crashed, timed out or ran out of memory; the function answers all "
                 "other failures itself.",
             ),
             self._alarm(
                 f"{function.node.id}StartFailures",
-                start_failures,
+                start_failures.with_(period=_ROLLBACK_PERIOD),
                 1,
                 # An invalid table of the user does not count, as a rollback would not help.
                 "An execution environment failed to start or to load the models.",
+            ),
+            self._alarm(
+                f"{function.node.id}ServerErrors",
+                # Of one version: failures of the old one must not stop the deployment that fixes
+                # them.
+                _server_errors(function, function.alias.version.version, _ROLLBACK_PERIOD),
+                1,
+                "The latest version answered a request with a status of 500 or more.",
             ),
         ]
 
@@ -135,7 +145,7 @@ class Monitoring(Construct):
             self,
             name,
             alarm_name=f"carlens-{self._settings.stage}-{name}",
-            alarm_description=description,
+            alarm_description=f"{description} Runbook: docs/operations.md, {name}.",
             metric=metric,
             threshold=threshold,
             evaluation_periods=1,
@@ -207,6 +217,7 @@ class Monitoring(Construct):
                             function.alias.metric_errors(period=_PERIOD),
                             function.alias.metric_throttles(period=_PERIOD),
                             start_failures,
+                            _server_errors(function),
                             width=6,
                         ),
                     )
@@ -254,6 +265,20 @@ class Monitoring(Construct):
             label="",
             period=_PERIOD,
         )
+
+
+def _server_errors(
+    function: ApiFunction, version: str | None = None, period: Duration = _PERIOD
+) -> cloudwatch.Metric:
+    """Return the responses of status 500 or more, of a version or of all."""
+    of_function = {"Function": function.alias.lambda_.function_name}
+    return cloudwatch.Metric(
+        namespace=METRICS_NAMESPACE,
+        metric_name="ServerErrors",
+        dimensions_map={**of_function, **({"Version": version} if version else {})},
+        statistic="Sum",
+        period=period,
+    )
 
 
 def _graph(title: str, *left: cloudwatch.IMetric, width: float = 8) -> cloudwatch.GraphWidget:

@@ -448,7 +448,8 @@ def test_missing_models_are_logged_and_loaded_once_they_exist(
 @pytest.fixture(scope="module")
 def probed(lambda_image: Image, tools: Tools) -> Iterator[Function]:
     """A function with a short timeout, for tests that make it fail."""
-    with running_function(lambda_image, tools, env=MODELS, handler=PROBE, timeout=4) as running:
+    env = {**MODELS, "CARLENS_METRICS": "Carlens", "AWS_LAMBDA_FUNCTION_VERSION": "41"}
+    with running_function(lambda_image, tools, env=env, handler=PROBE, timeout=4) as running:
         yield running
 
 
@@ -479,6 +480,26 @@ def test_the_function_recovers_from_an_error(
     assert after[0].body["status"] == "ok"
     assert without_times(after[1].proxy) == expected
     assert (probed.children() != before) == new_process
+
+
+def test_a_broken_detector_is_a_metric_of_the_version(probed: Function, expected: Any) -> None:
+    # Given a function whose detector fails, so that Lambda sees no error
+    probed.invoke({"probe": "break the detector"})
+
+    # When it is asked
+    failed = probed.invoke(PREDICT)
+    probed.invoke({"probe": "mend the detector"})
+
+    # Then the log has the metric that rolls a deployment back
+    assert (failed.error, failed.proxy["statusCode"]) == (None, 500)
+    line = json.loads(probed.line_with("ServerErrors"))
+    [directive] = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Dimensions"] == [["Function"], ["Function", "Version"]]
+    assert (line["Function"], line["Version"], line["ServerErrors"]) == ("carlens", "41", 1)
+    assert (line["route"], line["status"]) == ("/predict", 500)
+    # And once the detector works, nothing is counted
+    assert without_times(probed.invoke(PREDICT).proxy) == expected
+    assert sum("ServerErrors" in line for line in probed.logged()) == 1
 
 
 def test_a_response_just_under_six_megabytes_is_returned(probed: Function) -> None:
