@@ -130,9 +130,14 @@ def existing_stack(client: Client, name: str) -> Mapping[str, Any]:
     return stack
 
 
+def outputs(stack: Mapping[str, Any]) -> dict[str, str]:
+    """Return the outputs of a stack by their keys."""
+    return {each["OutputKey"]: str(each["OutputValue"]) for each in stack["Outputs"]}
+
+
 def output(stack: Mapping[str, Any], key: str) -> str:
     """Return an output of a stack."""
-    return next(str(o["OutputValue"]) for o in stack["Outputs"] if o["OutputKey"] == key)
+    return outputs(stack)[key]
 
 
 def resources(client: Client, stack: str, kind: str) -> dict[str, str]:

@@ -1226,7 +1226,9 @@ def test_each_rollback_alarm_is_a_plain_metric_of_one_minute(name: str, prod: St
     for kind in ("Errors", "StartFailures", "ServerErrors"):
         alarm = alarms(prod)[f"{name}{kind}"]
 
-        assert "Metrics" not in alarm  # CodeDeploy needs no math, and reacts within its five minutes
+        assert (
+            "Metrics" not in alarm
+        )  # CodeDeploy needs no math, and reacts within its five minutes
         assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["Threshold"]) == (60, 1, 1)
         assert alarm["Statistic"] == "Sum"
 
