@@ -33,7 +33,7 @@ def test_a_server_without_models_fails_after_bounded_retries(tmp_path: Path) -> 
     slept: list[float] = []
     with (
         running_server("--workers", "1", env={"CARLENS_MODELS": str(tmp_path)}) as url,
-        pytest.raises(OperationError, match="gave status 503 .*models_unavailable"),
+        pytest.raises(OperationError, match=r"gave status 503 .*models_unavailable"),
     ):
         check(url, {}, report=said.append, sleep=slept.append)
 

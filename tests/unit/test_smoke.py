@@ -30,7 +30,7 @@ def api() -> Iterator[Api]:
     api = Api()
 
     class Handler(BaseHTTPRequestHandler):
-        def _respond(self) -> None:
+        def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
             api.requests.append((self.command, self.path, headers, body))
@@ -40,7 +40,8 @@ def api() -> Iterator[Api]:
             self.end_headers()
             self.wfile.write(content.encode())
 
-        do_GET = do_POST = _respond
+        def do_POST(self) -> None:
+            self.do_GET()
 
         def log_message(self, *_: object) -> None:
             """Log nothing."""

@@ -64,6 +64,6 @@ def test_the_check_gives_up_with_the_last_answer(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(smoke, "check_api", check_api)
 
-    with pytest.raises(OperationError, match="https://a.example does not work: GET /norm/europe"):
+    with pytest.raises(OperationError, match=r"https://a\.example does not work: GET /norm/europe"):
         smoke.check("https://a.example", {}, report=lambda _: None, sleep=slept.append)
     assert sum(slept) <= 30
