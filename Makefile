@@ -80,7 +80,7 @@ diff: $(VENV)/.ready node_modules/.ready ## Show what `make deploy` would change
 	@$(CDK) diff -c stage=$(STAGE)
 
 destroy: $(VENV)/.ready node_modules/.ready ## Remove Carlens from AWS; for prod, read docs/deploy.md first [STAGE=dev]
-	@$(CDK) destroy --all -c stage=$(STAGE)
+	@$(CDK) destroy "carlens-$(STAGE)-*" -c stage=$(STAGE)
 
 smoke: $(VENV)/.ready ## Send a photo and a name to a deployed API and check the answers [STAGE=dev], or URL=http://127.0.0.1:8000
 	@$(PY) -m operations.smoke $(if $(URL),--url $(URL),--stage $(STAGE))

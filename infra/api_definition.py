@@ -5,7 +5,10 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from infra.settings import Authorizer
 
 Document = dict[str, Any]
 
@@ -14,8 +17,8 @@ _METHODS = ("get", "put", "post", "delete", "head", "patch")
 # Names the function that handles a path of the contract; by default the recognition function.
 _FUNCTION = "x-carlens-function"
 
-# Browsers opening the page and health checks cannot send a key.
-KEYLESS = frozenset({"/", "/assets/{version}/{name}", "/health", "/openapi.json"})
+# Browsers opening the page and health checks cannot send a key, a signature or a token.
+OPEN = frozenset({"/", "/assets/{version}/{name}", "/health", "/openapi.json"})
 
 # Gives out forms for uploads.
 UPLOADS = "/uploads"
@@ -25,13 +28,65 @@ _ORIGIN = "Access-Control-Allow-Origin"
 _PREFLIGHT_SECONDS = 600
 
 
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """What callers need.
+
+    Attributes
+    ----------
+    api_key : bool
+        Whether routes other than `OPEN` require an API key.
+    uploads_key : bool
+        Whether `UPLOADS` requires an API key in any case.
+    authorizer : {"none", "iam", "cognito"}
+        Whether routes other than `OPEN` also require a signature or a token.
+    user_pools : sequence of str
+        ARNs of the user pools whose tokens the authorizer "cognito" accepts.
+    scopes : sequence of str
+        OAuth scopes of which a token needs one; without them it is an ID token.
+    """
+
+    api_key: bool = False
+    uploads_key: bool = False
+    authorizer: Authorizer = "none"
+    user_pools: Sequence[str] = ()
+    scopes: Sequence[str] = ()
+
+    def security(self, path: str) -> dict[str, list[str]]:
+        """Return the scopes of each scheme that a path requires."""
+        closed = path not in OPEN
+        needs_key = (self.api_key and closed) or (self.uploads_key and path == UPLOADS)
+        needs_authorizer = self.authorizer != "none" and closed
+        return {
+            **({"api_key": []} if needs_key else {}),
+            **({self.authorizer: list(self.scopes)} if needs_authorizer else {}),
+        }
+
+    def schemes(self) -> Document:
+        """Return the OpenAPI security schemes, with API Gateway's extensions."""
+        authorization = {"type": "apiKey", "name": "Authorization", "in": "header"}
+        known = {
+            "api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"},
+            "iam": {**authorization, "x-amazon-apigateway-authtype": "awsSigv4"},
+            "cognito": {
+                **authorization,
+                "x-amazon-apigateway-authtype": "cognito_user_pools",
+                "x-amazon-apigateway-authorizer": {
+                    "type": "cognito_user_pools",
+                    "providerARNs": list(self.user_pools),
+                },
+            },
+        }
+        used = {"api_key": self.api_key or self.uploads_key, self.authorizer: True}
+        return {name: scheme for name, scheme in known.items() if used.get(name)}
+
+
 def api_definition(
     contract: Mapping[str, Any],
     *,
     function_uris: Mapping[str, str],
     cors_origins: Sequence[str],
-    api_key: bool,
-    uploads_key: bool = False,
+    access: Access,
 ) -> Document:
     """Make the OpenAPI document that API Gateway imports.
 
@@ -51,10 +106,8 @@ def api_definition(
         to `recognition`.
     cors_origins : sequence of str
         `*`, or the origins that may call.
-    api_key : bool
-        Whether routes other than `KEYLESS` require an API key.
-    uploads_key : bool
-        Whether `UPLOADS` requires an API key in any case.
+    access : Access
+        What routes other than `OPEN` require.
 
     Returns
     -------
@@ -76,8 +129,7 @@ def api_definition(
                 cors_origins,
                 forward=_forward(
                     function_uris[item.get(_FUNCTION, "recognition")],
-                    needs_key=(api_key and path not in KEYLESS)
-                    or (uploads_key and path == UPLOADS),
+                    security=access.security(path),
                 ),
             )
             for path, item in contract["paths"].items()
@@ -90,17 +142,17 @@ def api_definition(
     }
     for response in definition[_RESPONSES].values():
         response["responseParameters"][f"gatewayresponse.header.{_ORIGIN}"] = _origin(cors_origins)
-    if api_key or uploads_key:
+    schemes = access.schemes()
+    if schemes:
+        definition["components"] = {"securitySchemes": schemes}
+    if "api_key" in schemes:
         definition["x-amazon-apigateway-api-key-source"] = "HEADER"
-        definition["components"] = {
-            "securitySchemes": {"api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}}
-        }
     return definition
 
 
-def _forward(function_uri: str, *, needs_key: bool) -> Document:
+def _forward(function_uri: str, *, security: Mapping[str, Sequence[str]]) -> Document:
     return {
-        **({"security": [{"api_key": []}]} if needs_key else {}),
+        **({"security": [security]} if security else {}),
         "x-amazon-apigateway-integration": {
             "type": "aws_proxy",
             "httpMethod": "POST",

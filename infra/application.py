@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from cdk_nag import AwsSolutionsChecks
 
+from infra.advice import advice
 from infra.api_stack import ApiStack, ApiStackProps
 from infra.batch_stack import BatchStack, BatchStackProps
 from infra.contract import load_contract
+from infra.gateway_log_stack import GatewayLogStack
 from infra.layers import CODE, FunctionName, build_layers
 from infra.model_folder import stage_models
 from infra.model_stack import ModelStack
@@ -43,8 +46,9 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
     models = stage_models(settings, _ROOT / "models")
     contract = load_contract(CODE)
     version = contract["info"]["version"]
+    environment = cdk.Environment(account=settings.account, region=settings.region)
     stack = {
-        "env": cdk.Environment(account=settings.account, region=settings.region),
+        "env": environment,
         "tags": {"application": "carlens", "stage": settings.stage},
     }
     model_stack = ModelStack(
@@ -77,6 +81,15 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
     )
     # The models must be in the bucket before a new version of a function starts.
     api_stack.add_stack_dependency(model_stack)
+    if settings.gateway_log_role:
+        gateway_log_stack = GatewayLogStack(
+            app,
+            "carlens-gateway-logs",
+            description="Carlens: role of API Gateway's logs, for all stages.",
+            env=environment,
+            tags={"application": "carlens"},
+        )
+        api_stack.add_stack_dependency(gateway_log_stack)
     if settings.batch:
         batch_stack = BatchStack(
             app,
@@ -91,5 +104,12 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
             **stack,
         )
         batch_stack.add_stack_dependency(model_stack)
+    if settings.permissions_boundary is not None:
+        boundary = iam.ManagedPolicy.from_managed_policy_name(
+            api_stack, "PermissionsBoundary", settings.permissions_boundary
+        )
+        iam.PermissionsBoundary.of(app).apply(boundary)
+    for text in advice(settings):
+        cdk.Annotations.of(api_stack).add_info(text)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from aws_cdk import AssetHashType, Duration, RemovalPolicy, Size
 from aws_cdk import aws_iam as iam
@@ -20,6 +21,16 @@ from infra.settings import Settings
 
 # Namespace of the metrics that lambda_src/carlens/aws/metrics.py writes.
 METRICS_NAMESPACE = "Carlens"
+
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+_JOIN_VPC = [
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +125,7 @@ class Function(Construct):
                 str(code), asset_hash=code.name, asset_hash_type=AssetHashType.CUSTOM
             ),
             layers=list(shared.layers[props.layers_of]) if props.layers_of else None,
-            role=self._role(props),
+            role=self._role(settings, props),
             memory_size=props.memory,
             timeout=Duration.seconds(props.timeout),
             # The largest size that SnapStart supports.
@@ -133,6 +144,13 @@ class Function(Construct):
                 removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
             ),
         )
+        if settings.subnets:
+            # Set on the resource, because the CDK wants the whole VPC described.
+            resource = cast(lambda_.CfnFunction, function.node.default_child)
+            resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+                subnet_ids=list(settings.subnets),
+                security_group_ids=list(settings.security_groups),
+            )
         acknowledge(
             function,
             {
@@ -144,8 +162,11 @@ class Function(Construct):
         )
         return function
 
-    def _role(self, props: FunctionProps) -> iam.IRole:
+    def _role(self, settings: Settings, props: FunctionProps) -> iam.IRole:
         name = self.node.id.lower()
+        allow = dict(props.allow)
+        if settings.subnets:
+            allow["JoinVpc"] = iam.PolicyStatement(actions=_JOIN_VPC, resources=["*"])
         trace = iam.PolicyStatement(
             actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"]
         )
@@ -154,9 +175,13 @@ class Function(Construct):
             "Role",
             description=f"Carlens, {name}: writes its own log and traces, reads its data.",
             own_log=self.logs,
-            allow={**props.allow, "Trace": trace},
+            allow={**allow, "Trace": trace},
             nag_reasons={
                 **props.nag_reasons,
-                "AwsSolutions-IAM5[Resource::*]": "X-Ray does not support narrower resources.",
+                "AwsSolutions-IAM5[Resource::*]": (
+                    "X-Ray and network interfaces do not support narrower resources."
+                    if settings.subnets
+                    else "X-Ray does not support narrower resources."
+                ),
             },
         )

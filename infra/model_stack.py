@@ -139,7 +139,11 @@ class ModelStack(Stack):
         """
         account = self._settings.account or "<AWS::AccountId>"
         region = self._settings.region or "<AWS::Region>"
-        bootstrapped = f"{DefaultStackSynthesizer.DEFAULT_QUALIFIER}-assets-{account}-{region}"
+        qualifier = (
+            self.node.try_get_context("@aws-cdk/core:bootstrapQualifier")
+            or DefaultStackSynthesizer.DEFAULT_QUALIFIER
+        )
+        bootstrapped = f"{qualifier}-assets-{account}-{region}"
         models = self.get_logical_id(cast(s3.CfnBucket, self.bucket.node.default_child))
         return lambda_role(
             self,
@@ -150,6 +154,7 @@ class ModelStack(Stack):
                 "ReadAssets": iam.PolicyStatement(
                     actions=["s3:GetObject"], resources=[assets.arn_for_objects("*")]
                 ),
+                **self._decrypt_assets(),
                 "WriteModels": iam.PolicyStatement(
                     actions=["s3:PutObject"], resources=[self.bucket.arn_for_objects(f"{MODELS}/*")]
                 ),
@@ -163,3 +168,9 @@ class ModelStack(Stack):
                 ),
             },
         )
+
+    def _decrypt_assets(self) -> dict[str, iam.PolicyStatement]:
+        key = self._settings.asset_key
+        if key is None:
+            return {}
+        return {"DecryptAssets": iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key])}

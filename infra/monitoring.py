@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Aws, CfnOutput, Duration
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -15,6 +15,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.api_function import ApiFunction
+from infra.budget import monthly_budget
 from infra.function import METRICS_NAMESPACE
 from infra.layers import FunctionName
 from infra.settings import Settings
@@ -79,8 +80,7 @@ class Monitoring(Construct):
             failures = self._failure_alarms(function, start_failures)
             self.rollback_alarms[function.name] = failures
             alarms += [*failures, *self._load_alarms(function)]
-        if settings.alarm_email is not None:
-            self._notify(alarms, settings.alarm_email)
+        self._notify(alarms)
         self._dashboard(alarms, functions)
 
     def _api_alarm(self) -> cloudwatch.Alarm:
@@ -154,18 +154,30 @@ class Monitoring(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 
-    def _notify(self, alarms: Iterable[cloudwatch.Alarm], address: str) -> None:
+    def _notify(self, alarms: Iterable[cloudwatch.Alarm]) -> None:
+        settings = self._settings
         topic = sns.Topic(self, "Topic", enforce_ssl=True)
+        senders = ["cloudwatch.amazonaws.com"]
+        if settings.monthly_budget is not None:
+            senders.append("budgets.amazonaws.com")
+            monthly_budget(self, "Budget", dollars=settings.monthly_budget, topic=topic)
         # `enforce_ssl` replaces the default policy, which lets CloudWatch publish.
         topic.add_to_resource_policy(
             iam.PolicyStatement(
-                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                principals=[iam.ServicePrincipal(sender) for sender in senders],
                 actions=["sns:Publish"],
                 resources=[topic.topic_arn],
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
         )
-        topic.add_subscription(subscriptions.EmailSubscription(address))
+        if settings.alarm_email is not None:
+            topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
+        CfnOutput(
+            self,
+            "AlarmTopicArn",
+            value=topic.topic_arn,
+            description="SNS topic of the alarms and the budget; subscribe to receive them.",
+        ).override_logical_id("AlarmTopicArn")
         for alarm in alarms:
             alarm.add_alarm_action(actions.SnsAction(topic))
             alarm.add_ok_action(actions.SnsAction(topic))

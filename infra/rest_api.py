@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Aws, CfnOutput, RemovalPolicy
+from aws_cdk import Aws, CfnOutput
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.api_definition import UPLOADS, api_definition
+from infra.api_definition import UPLOADS, Access, api_definition
 from infra.api_function import ApiFunction
 from infra.firewall import Firewall
 from infra.logs import log_group
@@ -87,14 +87,20 @@ class RestApi(Construct):
                 for function in functions
             },
             cors_origins=settings.cors_origins,
-            api_key=settings.api_key,
-            uploads_key=settings.keyed_uploads,
+            access=Access(
+                api_key=settings.api_key,
+                uploads_key=settings.keyed_uploads,
+                authorizer=settings.authorizer,
+                user_pools=settings.user_pools,
+                scopes=settings.scopes,
+            ),
         )
         access_log = log_group(self, "AccessLog", settings=settings)
         watched: dict[str, Any] = {
             "logging_level": apigateway.MethodLoggingLevel.ERROR,
             "data_trace_enabled": False,
-            "metrics_enabled": True,
+            # Those of the stage are free. Those of each method are billed, and nothing reads them.
+            "metrics_enabled": False,
         }
         own_throttle = apigateway.MethodDeploymentOptions(
             throttling_rate_limit=settings.uploads_rate,
@@ -109,10 +115,8 @@ class RestApi(Construct):
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             # Without it, importing a body makes an edge-optimized API.
             parameters={"endpointConfigurationTypes": "REGIONAL"},
-            # An account has one such role for all its APIs in a region. It is kept, so that
-            # destroying one stage does not stop the logs of the others.
-            cloud_watch_role=True,
-            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+            # See GatewayLogStack.
+            cloud_watch_role=False,
             deploy_options=apigateway.StageOptions(
                 stage_name=settings.stage,
                 throttling_rate_limit=settings.throttle_rate,
@@ -193,10 +197,6 @@ class RestApi(Construct):
                 "AwsSolutions-APIG2": (
                     "The imported definition contains the validator, where the rule does not look; "
                     "bodies are pictures, which only the function can validate."
-                ),
-                "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
-                "AmazonAPIGatewayPushToCloudWatchLogs]": (
-                    "The AWS managed policy for the account-wide role that lets API Gateway log."
                 ),
             },
         )

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from requests_toolbelt import MultipartEncoder
 
-from infra.api_definition import api_definition
+from infra.api_definition import Access, api_definition
 from tests.integration.event_differences import (
     ABSENT,
     Difference,
@@ -478,7 +478,7 @@ def echoing(cloud: LocalStack) -> Api:
         CONTRACT,
         function_uris=dict.fromkeys(("recognition", "catalog"), f"{uri}/invocations"),
         cors_origins=["*"],
-        api_key=False,
+        access=Access(),
     )
     gateway = cloud.client("apigateway")
     api_id = gateway.import_rest_api(body=json.dumps(definition).encode())["id"]

@@ -15,7 +15,7 @@ from carlens.config import Config
 from carlens.http import catalog_routes, image_routes
 from carlens.services.catalog_app import CatalogApp
 from carlens.services.recognition_app import RecognitionApp
-from infra.api_definition import KEYLESS, api_definition
+from infra.api_definition import OPEN, Access, api_definition
 from tests.support import event
 
 CONTRACT: dict[str, Any] = yaml.safe_load(
@@ -41,7 +41,9 @@ def respond(method: str, path: str, origins: tuple[str, ...]) -> dict[str, Any]:
 
 
 def define(*, cors_origins: tuple[str, ...] = ("*",), api_key: bool = False) -> dict[str, Any]:
-    return api_definition(CONTRACT, function_uris=URIS, cors_origins=cors_origins, api_key=api_key)
+    return api_definition(
+        CONTRACT, function_uris=URIS, cors_origins=cors_origins, access=Access(api_key=api_key)
+    )
 
 
 def literals(headers: dict[str, str], prefix: str) -> dict[str, str]:
@@ -117,7 +119,9 @@ def test_an_operation_may_declare_parameters() -> None:
         {"name": "unit", "in": "query", "required": True, "schema": {"type": "string"}}
     ]
 
-    definition = api_definition(contract, function_uris=URIS, cors_origins=("*",), api_key=False)
+    definition = api_definition(
+        contract, function_uris=URIS, cors_origins=("*",), access=Access(api_key=False)
+    )
 
     (parameter,) = definition["paths"]["/size"]["post"]["parameters"]
     assert (parameter["name"], parameter["required"]) == ("unit", True)
@@ -145,7 +149,9 @@ TABLE: dict[str, Any] = {
 
 def with_table() -> dict[str, Any]:
     contract = {**CONTRACT, "paths": {**CONTRACT["paths"], "/tables/{name}/rows": TABLE}}
-    return api_definition(contract, function_uris=URIS, cors_origins=TWO_ORIGINS, api_key=True)
+    return api_definition(
+        contract, function_uris=URIS, cors_origins=TWO_ORIGINS, access=Access(api_key=True)
+    )
 
 
 def test_a_path_goes_to_the_function_that_it_names() -> None:
@@ -162,7 +168,9 @@ def test_a_path_with_an_unknown_function_is_refused() -> None:
     contract["paths"]["/size"]["x-carlens-function"] = "sizing"
 
     with pytest.raises(KeyError, match="sizing"):
-        api_definition(contract, function_uris=URIS, cors_origins=("*",), api_key=False)
+        api_definition(
+            contract, function_uris=URIS, cors_origins=("*",), access=Access(api_key=False)
+        )
 
 
 def test_path_parameters_are_declared_for_every_method() -> None:
@@ -306,4 +314,41 @@ def test_with_a_key_only_pages_and_preflight_are_open() -> None:
         if path not in {"/", "/assets/{version}/{name}", "/health", "/openapi.json"}
         for method in [*METHODS & item.keys(), ANY]
     }
-    assert set(CONTRACT["paths"]) > KEYLESS
+    assert set(CONTRACT["paths"]) > OPEN
+
+
+POOL = "arn:aws:cognito-idp:eu-west-3:123456789012:userpool/eu-west-3_Ab1"
+
+
+@pytest.mark.parametrize(
+    ("access", "needed"),
+    [
+        (Access(authorizer="iam"), {"iam": []}),
+        (Access(authorizer="cognito", user_pools=[POOL]), {"cognito": []}),
+        (
+            Access(authorizer="cognito", user_pools=[POOL], scopes=["cars/read"], api_key=True),
+            {"api_key": [], "cognito": ["cars/read"]},
+        ),
+    ],
+)
+def test_an_authorizer_guards_all_routes_but_the_open_ones(
+    access: Access, needed: dict[str, list[str]]
+) -> None:
+    definition = api_definition(CONTRACT, function_uris=URIS, cors_origins=("*",), access=access)
+
+    for path, item in definition["paths"].items():
+        for method, operation in item.items():
+            guarded = path not in OPEN and method != "options"
+            assert operation.get("security") == ([needed] if guarded else None), (path, method)
+    assert definition["components"]["securitySchemes"].keys() == needed.keys()
+    assert list(OpenAPIV30SpecValidator(definition).iter_errors()) == []
+
+
+def test_authorizers_are_written_as_api_gateway_imports_them() -> None:
+    pools = Access(authorizer="cognito", user_pools=[POOL]).schemes()["cognito"]
+    assert (pools["name"], pools["in"]) == ("Authorization", "header")
+    assert pools["x-amazon-apigateway-authorizer"] == {
+        "type": "cognito_user_pools",
+        "providerARNs": [POOL],
+    }
+    assert Access(authorizer="iam").schemes()["iam"]["x-amazon-apigateway-authtype"] == "awsSigv4"

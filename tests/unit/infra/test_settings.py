@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from infra.settings import SettingError, Settings
 
 CDK_JSON: dict[str, Any] = json.loads((Path(__file__).parents[3] / "cdk.json").read_text("utf-8"))
+POOL = "arn:aws:cognito-idp:eu-west-3:123456789012:userpool/eu-west-3_Ab1"
+KEY = "arn:aws:kms:eu-west-3:123456789012:key/0f-1e"
 CERTIFICATE = "arn:aws:acm:eu-west-3:123456789012:certificate/0f-1e"
 
 # Setting, value given, value parsed. `-c` gives text; cdk.json gives JSON.
@@ -68,8 +70,17 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("api_key", "true", True),
     ("monthly_quota", None, None),
     ("waf", True, True),
-    ("waf_rate", "100", 100),
+    ("authorizer", "iam", "iam"),
+    ("user_pools", "", ()),
+    ("scopes", [], ()),
     ("domain_name", "", None),
+    ("subnets", "", ()),
+    ("security_groups", [], ()),
+    ("permissions_boundary", "Developers", "Developers"),
+    ("asset_key", KEY, KEY),
+    ("gateway_log_role", "false", False),
+    ("monthly_budget", "50", 50),
+    ("monthly_budget", None, None),
     ("certificate_arn", None, None),
     ("rollout", "Linear10PercentEvery1Minute", "Linear10PercentEvery1Minute"),
     ("log_retention", "365", 365),
@@ -131,6 +142,18 @@ BAD: list[tuple[str, Any, str]] = [
     ("monthly_quota", 0, "1 to"),
     ("waf", "maybe", "true or false"),
     ("waf_rate", 9, "10 to"),
+    ("waf_rate", 500, "left out unless waf is true"),
+    ("authorizer", "jwt", "none, iam, cognito"),
+    ("user_pools", POOL, "left out unless authorizer is cognito"),
+    ("user_pools", "eu-west-3_Ab1", "Cognito user pools"),
+    ("scopes", "cars/read", "left out unless user_pools is set"),
+    ("subnets", "vpc-1", "subnet-0a1b2c3d"),
+    ("security_groups", "sg-0c1b2c3d", "set together with subnets"),
+    ("security_groups", "default", "sg-0a1b2c3d"),
+    ("permissions_boundary", "a b", "managed policy"),
+    ("asset_key", "alias/mine", "KMS key"),
+    ("gateway_log_role", "no", "true or false"),
+    ("monthly_budget", 0, "1 to"),
     ("domain_name", "https://cars.example.com", "cars.example.com"),
     ("certificate_arn", "arn:aws:iam::1:role/x", "ACM certificate"),
     ("certificate_arn", CERTIFICATE, "together with domain_name"),
@@ -149,7 +172,8 @@ def context(block: dict[str, Any] | None = None, **overrides: Any) -> dict[str, 
 def test_every_setting_is_in_both_tables() -> None:
     names = Settings.model_fields.keys() - {"stage"}
 
-    assert {name for name, _, _ in GOOD} == names
+    # A rate of the firewall is only allowed with the firewall.
+    assert {name for name, _, _ in GOOD} == names - {"waf_rate"}
     assert {name for name, _, _ in BAD} == names
 
 
@@ -258,12 +282,43 @@ def test_stages_must_be_blocks(stages: Any) -> None:
         Settings.from_context({"stage": "dev", "stages": stages})
 
 
-def test_a_domain_needs_its_certificate() -> None:
+def test_a_domain_needs_its_certificate_in_the_same_region() -> None:
     both = {"domain_name": "cars.example.com", "certificate_arn": CERTIFICATE}
 
-    assert Settings.from_context(context(both)).certificate_arn == CERTIFICATE
+    found = Settings.from_context(context({**both, "region": "eu-west-3"}))
+    assert found.certificate_arn == CERTIFICATE
     with pytest.raises(SettingError, match="certificate_arn is None"):
         Settings.from_context(context(domain_name="cars.example.com"))
+    for region in ("us-east-1", None):
+        with pytest.raises(SettingError, match=r"region is .* eu-west-3, the region of"):
+            Settings.from_context(context({**both, "region": region}))
+
+
+def test_the_rate_of_the_firewall_comes_with_the_firewall() -> None:
+    assert Settings.from_context(context(waf="true", waf_rate="100")).waf_rate == 100
+
+
+def test_a_vpc_is_given_by_its_subnets_and_security_groups() -> None:
+    settings = Settings.from_context(
+        context(subnets="subnet-0a1b2c3d,subnet-0b1b2c3d", security_groups="sg-0c1b2c3d")
+    )
+
+    assert (settings.subnets, settings.security_groups) == (
+        ("subnet-0a1b2c3d", "subnet-0b1b2c3d"),
+        ("sg-0c1b2c3d",),
+    )
+    with pytest.raises(SettingError, match=r"security_groups is \(\); it must be set together"):
+        Settings.from_context(context(subnets="subnet-0a1b2c3d"))
+
+
+def test_tokens_come_from_a_user_pool() -> None:
+    settings = Settings.from_context(
+        context(authorizer="cognito", user_pools=POOL, scopes="cars/read, cars/all")
+    )
+
+    assert (settings.user_pools, settings.scopes) == ((POOL,), ("cars/read", "cars/all"))
+    with pytest.raises(SettingError, match=r"user_pools is .* set if authorizer is cognito"):
+        Settings.from_context(context(authorizer="cognito"))
 
 
 @pytest.mark.parametrize(

@@ -64,11 +64,19 @@ EVERYTHING = {
     "throttle_burst": "9",
     "api_key": "true",
     "monthly_quota": "5000",
+    "authorizer": "cognito",
+    "user_pools": "arn:aws:cognito-idp:eu-west-3:123456789012:userpool/eu-west-3_Ab1",
+    "scopes": "cars/read",
     "waf": "true",
     "waf_rate": "300",
     "domain_name": "cars.example.com",
     "certificate_arn": "arn:aws:acm:eu-west-3:123456789012:certificate/0f-1e",
+    "subnets": "subnet-0a1b2c3d,subnet-0b1b2c3d",
+    "security_groups": "sg-0c1b2c3d",
+    "permissions_boundary": "Developers",
+    "asset_key": "arn:aws:kms:eu-west-3:123456789012:key/0f-1e",
     "alarm_email": "me@example.com",
+    "monthly_budget": "70",
     "region": "eu-west-3",
     "account": "123456789012",
 }
@@ -174,8 +182,9 @@ def body(stage: Stage) -> dict[str, Any]:
 
 
 def test_stacks_are_named_after_their_stage(dev: Stage, prod: Stage) -> None:
-    assert set(dev.templates) == {"carlens-dev-models", "carlens-dev-api"}
-    assert set(prod.templates) == {"carlens-prod-models", "carlens-prod-api"}
+    logs = "carlens-gateway-logs"
+    assert set(dev.templates) == {logs, "carlens-dev-models", "carlens-dev-api"}
+    assert set(prod.templates) == {logs, "carlens-prod-models", "carlens-prod-api"}
 
 
 def test_stages_share_no_name_within_an_account(dev: Stage, prod: Stage) -> None:
@@ -227,7 +236,7 @@ def test_a_stage_can_be_bound_to_an_account(everything: Stage) -> None:
 
 def test_the_version_is_that_of_the_package(dev: Stage) -> None:
     assert body(dev)["info"]["version"] == __version__
-    for template in dev.templates.values():
+    for template in (dev.models, dev.api):
         assert template["Description"].startswith(f"Carlens {__version__}: ")
 
 
@@ -385,7 +394,7 @@ def test_requests_for_uploads_are_throttled_on_their_own(everything: Stage) -> N
     assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/~1uploads", "POST")
     assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (3, 4)
     assert (settings["LoggingLevel"], settings["DataTraceEnabled"]) == ("ERROR", False)
-    assert settings["MetricsEnabled"] is True
+    assert settings["MetricsEnabled"] is False
 
 
 def test_uploads_need_a_key_even_if_nothing_else_does() -> None:
@@ -600,6 +609,12 @@ def test_thresholds_that_are_not_set_are_left_to_the_models(dev: Stage) -> None:
 BUCKET = "arn:${AWS::Partition}:s3:::${carlens-prod-model-bucket}"
 READ_MODELS = ("Allow", "s3:GetObject", f"{BUCKET}/models/*")
 READ_TABLES = ("Allow", "s3:GetObject", f"{BUCKET}/tables/*")
+JOIN_VPC = (
+    "Allow",
+    "ec2:AssignPrivateIpAddresses ec2:CreateNetworkInterface ec2:DeleteNetworkInterface "
+    "ec2:DescribeNetworkInterfaces ec2:DescribeSubnets ec2:UnassignPrivateIpAddresses",
+    "*",
+)
 UPLOADS = ("Allow", "s3:GetObject s3:PutObject", "${UploadsBucketC4B27CC7.Arn}/uploads/*")
 LIST_TABLES = ("Allow", "s3:ListBucket", BUCKET, '{"StringLike": {"s3:prefix": "tables/*"}}')
 
@@ -608,9 +623,9 @@ LIST_TABLES = ("Allow", "s3:ListBucket", BUCKET, '{"StringLike": {"s3:prefix": "
     ("name", "overrides", "reads"),
     [
         ("Recognition", {}, {READ_MODELS}),
-        ("Recognition", EVERYTHING, {READ_MODELS, UPLOADS}),
+        ("Recognition", EVERYTHING, {READ_MODELS, UPLOADS, JOIN_VPC}),
         ("Catalog", {}, set()),
-        ("Catalog", EVERYTHING, {READ_TABLES, LIST_TABLES}),
+        ("Catalog", EVERYTHING, {READ_TABLES, LIST_TABLES, JOIN_VPC}),
     ],
 )
 def test_a_role_reads_its_data_writes_its_log_and_traces_and_can_do_nothing_else(
@@ -980,10 +995,29 @@ def test_the_log_of_api_gateway_has_a_retention(prod: Stage) -> None:
     assert name in stage["DependsOn"]
 
 
-def test_the_accounts_logging_role_outlives_a_stage(dev: Stage) -> None:
-    for kind in ("AWS::ApiGateway::Account", "AWS::IAM::Role"):
-        _, resource = named(dev.api, kind, "RestApi")
-        assert resource["DeletionPolicy"] == KEPT[0]
+def test_all_stages_share_the_role_of_the_gateways_logs(dev: Stage, prod: Stage) -> None:
+    # Given the same stack for each stage, which the API waits for
+    shared = dev.templates["carlens-gateway-logs"]
+    assert shared == prod.templates["carlens-gateway-logs"]
+    assert "carlens-gateway-logs" in {each.id for each in dev.stacks["api"].dependencies}
+
+    # Then no stage owns the setting of the account
+    role, _ = only(shared, "AWS::IAM::Role")
+    _, account = only(shared, "AWS::ApiGateway::Account")
+    assert account["CloudWatchRoleArn"] == {"Fn::GetAtt": [role, "Arn"]}
+    assert not of_type(dev.api, "AWS::ApiGateway::Account")
+
+
+def test_an_account_may_have_its_own_role_for_the_gateways_logs() -> None:
+    stage = synthesized("dev", gateway_log_role="false")
+
+    assert set(stage.templates) == {"carlens-dev-models", "carlens-dev-api"}
+
+
+def test_methods_have_no_metrics_of_their_own(prod: Stage) -> None:
+    (settings,) = only(prod.api, "AWS::ApiGateway::Stage")[1]["MethodSettings"]
+
+    assert settings["MetricsEnabled"] is False
 
 
 def test_a_changed_definition_is_deployed(prod: Stage, everything: Stage) -> None:
@@ -998,7 +1032,8 @@ def test_an_api_key_comes_with_its_usage_plan(prod: Stage, everything: Stage) ->
     plan_id, plan = only(everything.api, "AWS::ApiGateway::UsagePlan")
     _, link = only(everything.api, "AWS::ApiGateway::UsagePlanKey")
 
-    assert body(everything)["paths"]["/predict"]["post"]["security"] == [{"api_key": []}]
+    (needed,) = body(everything)["paths"]["/predict"]["post"]["security"]
+    assert needed == {"api_key": [], "cognito": ["cars/read"]}
     assert "security" not in body(everything)["paths"]["/predict"]["options"]
     assert plan["Quota"] == {"Limit": 5000, "Period": "MONTH"}
     assert plan["Throttle"] == {"RateLimit": 7, "BurstLimit": 9}
@@ -1028,7 +1063,7 @@ def test_the_firewall_limits_addresses_and_does_not_block_pictures(everything: S
     assert all(name.endswith("_BODY") for name in counted)
 
 
-def test_the_firewall_protects_the_stage_and_does_not_log_keys(
+def test_the_firewall_protects_the_stage_and_logs_nothing_secret(
     prod: Stage, everything: Stage
 ) -> None:
     stage, _ = only(everything.api, "AWS::ApiGateway::Stage")
@@ -1039,7 +1074,10 @@ def test_the_firewall_protects_the_stage_and_does_not_log_keys(
 
     assert flat(association["ResourceArn"]).endswith(f"/stages/${{{stage}}}")
     assert association["WebACLArn"] == {"Fn::GetAtt": [acl, "Arn"]}
-    assert logging["RedactedFields"] == [{"SingleHeader": {"Name": "x-api-key"}}]
+    assert logging["RedactedFields"] == [
+        {"QueryString": {}},
+        *({"SingleHeader": {"Name": name}} for name in ("x-api-key", "authorization", "cookie")),
+    ]
     assert group["Properties"]["LogGroupName"]["Fn::Join"][1][0] == "aws-waf-logs-"
     assert not of_type(prod.api, "AWS::WAFv2::WebACL")
 
@@ -1062,7 +1100,7 @@ def test_outputs_name_the_url_the_functions_and_the_bucket(prod: Stage) -> None:
     outputs = prod.api["Outputs"]
 
     functions = {f"{name}FunctionName" for name in FUNCTIONS}
-    assert set(outputs) == {"ApiUrl", "FunctionAlias", *functions}
+    assert set(outputs) == {"ApiUrl", "AlarmTopicArn", "FunctionAlias", *functions}
     api, _ = only(prod.api, "AWS::ApiGateway::RestApi")
     assert flat(outputs["ApiUrl"]["Value"]).startswith(f"https://${{{api}}}.execute-api.")
     assert outputs["FunctionAlias"]["Value"] == "live"
@@ -1143,9 +1181,33 @@ def test_alarms_are_sent_to_the_email_address(prod: Stage, everything: Stage) ->
     effects = {
         statement["Effect"]: statement for statement in policy["PolicyDocument"]["Statement"]
     }
-    assert effects["Allow"]["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert effects["Allow"]["Principal"] == {
+        "Service": ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"]
+    }
     assert effects["Deny"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    assert not of_type(prod.api, "AWS::SNS::Topic")
+
+
+def test_alarms_have_a_topic_even_without_an_email_address(dev: Stage) -> None:
+    topic, _ = only(dev.api, "AWS::SNS::Topic")
+
+    assert dev.api["Outputs"]["AlarmTopicArn"]["Value"] == {"Ref": topic}
+    assert {str(alarm["AlarmActions"]) for alarm in alarms(dev).values()} == {str([{"Ref": topic}])}
+    assert not of_type(dev.api, "AWS::SNS::Subscription")
+
+
+def test_production_has_a_budget_that_tells_the_topic(dev: Stage, prod: Stage) -> None:
+    topic, _ = only(prod.api, "AWS::SNS::Topic")
+    _, budget = only(prod.api, "AWS::Budgets::Budget")
+
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": 100, "Unit": "USD"}
+    assert "AWS Lambda" in budget["Budget"]["CostFilters"]["Service"]
+    told = {
+        (each["Notification"]["NotificationType"], each["Notification"]["Threshold"])
+        for each in budget["NotificationsWithSubscribers"]
+        if each["Subscribers"] == [{"SubscriptionType": "SNS", "Address": {"Ref": topic}}]
+    }
+    assert told == {("ACTUAL", 80), ("FORECASTED", 100)}
+    assert not of_type(dev.api, "AWS::Budgets::Budget")
 
 
 def test_the_dashboard_shows_what_the_runtime_measures(prod: Stage) -> None:
@@ -1263,3 +1325,56 @@ def test_dev_shifts_the_alias_at_once(dev: Stage) -> None:
     for alias in of_type(dev.api, "AWS::Lambda::Alias").values():
         assert "UpdatePolicy" not in alias
     assert not of_type(dev.api, "AWS::CodeDeploy::DeploymentGroup")
+
+
+# --- other accounts ---------------------------------------------------------------------------
+
+
+def our_functions(stage: Stage) -> list[dict[str, Any]]:
+    """Return the properties of the functions that run our code."""
+    return [
+        function["Properties"]
+        for template in stage.templates.values()
+        for function in of_type(template, "AWS::Lambda::Function").values()
+        if function["Properties"]["Runtime"] == "python3.13"
+    ]
+
+
+def test_functions_run_in_the_given_subnets(prod: Stage, everything: Stage) -> None:
+    assert len(our_functions(everything)) == 5
+    for function in our_functions(everything):
+        assert function["VpcConfig"] == {
+            "SubnetIds": ["subnet-0a1b2c3d", "subnet-0b1b2c3d"],
+            "SecurityGroupIds": ["sg-0c1b2c3d"],
+        }
+    assert not any("VpcConfig" in function for function in our_functions(prod))
+
+
+def test_a_boundary_bounds_all_roles(prod: Stage, everything: Stage) -> None:
+    def boundaries(stage: Stage) -> set[str]:
+        return {
+            flat(role["Properties"].get("PermissionsBoundary", "none"))
+            for template in stage.templates.values()
+            for role in of_type(template, "AWS::IAM::Role").values()
+        }
+
+    assert boundaries(everything) == {"arn:${AWS::Partition}:iam::123456789012:policy/Developers"}
+    assert boundaries(prod) == {"none"}
+
+
+def test_the_copier_of_models_decrypts_assets_with_the_given_key(
+    prod: Stage, everything: Stage
+) -> None:
+    def decrypts(stage: Stage) -> set[tuple[str, ...]]:
+        _, role = named(stage.models, "AWS::IAM::Role", "PlacingRole")
+        return {each for each in statements(role) if "kms:" in each[1]}
+
+    assert decrypts(everything) == {("Allow", "kms:Decrypt", EVERYTHING["asset_key"])}
+    assert decrypts(prod) == set()
+
+
+def test_an_account_may_be_bootstrapped_with_another_qualifier() -> None:
+    stage = synthesized("dev", **{"@aws-cdk/core:bootstrapQualifier": "mine"})
+
+    _, role = named(stage.models, "AWS::IAM::Role", "PlacingRole")
+    assert "cdk-mine-assets-" in str(statements(role))
