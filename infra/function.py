@@ -72,6 +72,8 @@ class FunctionProps:
         Reserved concurrent executions, which are also its limit.
     snap_start : bool
         Whether its versions start from a snapshot.
+    in_vpc : bool
+        Whether it runs in the subnets of the stage, if there are any.
     environment : Mapping
         Variables beyond those of all functions.
     allow : Mapping
@@ -87,6 +89,7 @@ class FunctionProps:
     layers_of: FunctionName | None = None
     concurrency: int | None = None
     snap_start: bool = False
+    in_vpc: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
     allow: Mapping[str, iam.PolicyStatement] = field(default_factory=dict)
     nag_reasons: Mapping[str, str] = field(default_factory=dict)
@@ -144,7 +147,7 @@ class Function(Construct):
                 removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
             ),
         )
-        if settings.subnets:
+        if settings.subnets and props.in_vpc:
             # Set on the resource, because the CDK wants the whole VPC described.
             resource = cast(lambda_.CfnFunction, function.node.default_child)
             resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
@@ -165,7 +168,7 @@ class Function(Construct):
     def _role(self, settings: Settings, props: FunctionProps) -> iam.IRole:
         name = self.node.id.lower()
         allow = dict(props.allow)
-        if settings.subnets:
+        if settings.subnets and props.in_vpc:
             allow["JoinVpc"] = iam.PolicyStatement(actions=_JOIN_VPC, resources=["*"])
         trace = iam.PolicyStatement(
             actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"]

@@ -227,6 +227,9 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     monthly_budget: OrNone[Annotated[int, whole(1, 1_000_000)]] = None
     """US dollars a month; the topic of the alarms is told when they are nearly spent."""
 
+    canary_minutes: OrNone[Annotated[int, whole(1, 60)]] = None
+    """Minutes between two checks of the API with a photo and a name; by default there are none."""
+
     removal: Annotated[Removal, one_of(*get_args(Removal))] = "retain"
     """Whether models and logs are kept when their stack is deleted."""
 
@@ -253,6 +256,8 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
         yield "user_pools", cognito and not pools, "set if authorizer is cognito"
         yield "user_pools", pools and not cognito, "left out unless authorizer is cognito"
         yield "scopes", bool(self.scopes) and not pools, "left out unless user_pools is set"
+        canary = self.canary_minutes is not None and self.authorizer != "none"
+        yield "canary_minutes", canary, "left out unless authorizer is none"
         quota = self.monthly_quota is not None
         yield "monthly_quota", quota and not self.api_key, "left out unless api_key is true"
         photos = bool(self.photo_buckets)

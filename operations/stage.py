@@ -74,6 +74,18 @@ class DeployedFunction:
     models: frozenset[str] = frozenset()
 
 
+def settings_of(stage: str) -> Settings:
+    """Return the settings of a stage.
+
+    Raises
+    ------
+    SettingError
+        There is no such stage in `cdk.json`, or its block is wrong.
+    """
+    context = json.loads(_CONTEXT.read_text("utf-8"))["context"]
+    return Settings.from_context({**context, "stage": stage})
+
+
 def client_of(stage: str) -> Client:
     """Return a maker of clients for the region of a stage.
 
@@ -82,9 +94,7 @@ def client_of(stage: str) -> Client:
     SettingError
         There is no such stage in `cdk.json`, or its block is wrong.
     """
-    context = json.loads(_CONTEXT.read_text("utf-8"))["context"]
-    settings = Settings.from_context({**context, "stage": stage})
-    client: Client = boto3.Session(region_name=settings.region).client
+    client: Client = boto3.Session(region_name=settings_of(stage).region).client
     return client
 
 

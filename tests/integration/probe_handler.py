@@ -34,10 +34,10 @@ def lambda_handler(event: Any, context: Any) -> Any:
         case "exit":
             os._exit(3)
         case "break the detector":
-            handler.app.models().detector.detect = _broken
+            vars(handler.app.models().detector)["detect"] = _broken
             return None
         case "mend the detector":
-            del handler.app.models().detector.detect
+            del vars(handler.app.models().detector)["detect"]
             return None
         case "long answer":
             return "x" * event["length"]

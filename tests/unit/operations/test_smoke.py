@@ -41,7 +41,9 @@ def test_the_address_and_the_key_are_those_of_the_stage() -> None:
 def test_a_failed_check_is_repeated_after_a_pause(
     monkeypatch: pytest.MonkeyPatch, failures: int
 ) -> None:
-    left, slept, said = [failures], [], []
+    left = [failures]
+    slept: list[float] = []
+    said: list[str] = []
 
     def check_api(url: str, headers: Mapping[str, str]) -> None:
         left[0] -= 1
