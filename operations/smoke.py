@@ -2,6 +2,8 @@
 
 python -m operations.smoke --stage prod
 python -m operations.smoke --url http://127.0.0.1:8000
+
+A stage with an authorizer is checked behind it: its functions are called through their alias.
 """
 
 from __future__ import annotations
@@ -9,15 +11,20 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Mapping
+from typing import get_args
 
 from carlens.smoke import SmokeError, check_api
+from operations.calls import FunctionName, check_answer
 from operations.stage import (
+    ALIAS,
     Client,
     OperationError,
     client_of,
     errors_as_messages,
     existing_stack,
+    output,
     outputs,
+    settings_of,
     stack_name,
 )
 
@@ -39,6 +46,21 @@ def api_of(client: Client, stage: str) -> tuple[str, dict[str, str]]:
         return found["ApiUrl"], {}
     key = client("apigateway").get_api_key(apiKey=found["ApiKeyId"], includeValue=True)
     return found["ApiUrl"], {"x-api-key": key["value"]}
+
+
+def check_functions(client: Client, stage: str, *, report: Callable[[str], None] = print) -> None:
+    """Check the functions of a stage through the alias that the API calls.
+
+    Raises
+    ------
+    OperationError
+        The stage is not deployed, or a function does not answer as it should.
+    """
+    stack = existing_stack(client, stack_name(stage, "api"))
+    for function in get_args(FunctionName):
+        name = output(stack, f"{function.capitalize()}FunctionName")
+        check_answer(client("lambda"), name, ALIAS, function)
+        report(f"{name}:{ALIAS} answers as expected.")
 
 
 def check(
@@ -76,10 +98,13 @@ def main() -> None:
     target.add_argument("--url", help="check the API at this address")
     arguments = parser.parse_args()
     with errors_as_messages():
-        if arguments.url:
+        stage = arguments.stage
+        if stage is None:
             check(arguments.url, {})
+        elif settings_of(stage).authorizer != "none":
+            check_functions(client_of(stage), stage)
         else:
-            check(*api_of(client_of(arguments.stage), arguments.stage))
+            check(*api_of(client_of(stage), stage))
 
 
 if __name__ == "__main__":

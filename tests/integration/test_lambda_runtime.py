@@ -24,6 +24,7 @@ from carlens.http import catalog_routes
 from carlens.http.image_routes import ROUTES, respond
 from carlens.services.catalog_app import CatalogApp
 from carlens.services.recognition_app import RecognitionApp
+from infra.layers import stage_code
 from infra.layers.contents import ROOT
 from tests.conftest import Note
 from tests.integration.lambda_runtime import (
@@ -367,6 +368,27 @@ def test_the_catalog_function_fits_into_its_memory(
     )
     assert {answer.proxy["statusCode"] for answer in bulk} == {200}
     assert memory < 512 * 1024 * 1024
+
+
+# --- the canary -----------------------------------------------------------------------------
+
+
+def test_the_canary_needs_no_layer_and_fails_if_the_api_does(tools: Tools, api: str) -> None:
+    handler = "carlens.functions.canary.lambda_handler"
+    with tempfile.TemporaryDirectory(prefix="image-", dir=ROOT / "build") as folder:
+        canary = Image(stage_code("carlens.functions.canary"), Path(folder))
+        with running_function(
+            canary, tools, handler=handler, env={"CARLENS_CANARY_URL": api}
+        ) as function:
+            good = function.invoke({})
+        with running_function(
+            canary, tools, handler=handler, env={"CARLENS_CANARY_URL": f"{api}/nothing"}
+        ) as function:
+            bad = function.invoke({})
+
+    assert (good.error, good.payload) == (None, b"null")
+    assert bad.error == "SmokeError"
+    assert "POST /predict gave status 404" in json.loads(bad.payload)["errorMessage"]
 
 
 # --- settings -------------------------------------------------------------------------------

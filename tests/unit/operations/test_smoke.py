@@ -11,7 +11,7 @@ import pytest
 from carlens.smoke import SmokeError
 from operations import smoke
 from operations.stage import OperationError
-from tests.unit.operations.cloud import Formation
+from tests.unit.operations.cloud import GOOD, Formation, Lambda
 
 
 def client_of(**outputs: str) -> Any:
@@ -35,6 +35,29 @@ def test_the_address_and_the_key_are_those_of_the_stage() -> None:
     )
     with pytest.raises(OperationError, match="Deploy the stage first"):
         smoke.api_of(client_of(), "test")
+
+
+def test_behind_an_authorizer_the_functions_are_checked() -> None:
+    name = {"statusCode": 200, "body": '{"make": "Renault", "model": "Clio"}'}
+    functions = Lambda(
+        configurations={},
+        alias={"r": {"FunctionVersion": "41"}, "c": {"FunctionVersion": "7"}},
+        answers={"41": GOOD, "7": name},
+    )
+    described = [
+        {"OutputKey": "RecognitionFunctionName", "OutputValue": "r"},
+        {"OutputKey": "CatalogFunctionName", "OutputValue": "c"},
+    ]
+    formation = Formation({"carlens-prod-api": {"Outputs": described}}, {})
+    client: Any = {"lambda": functions, "cloudformation": formation}.__getitem__
+    said: list[str] = []
+
+    smoke.check_functions(client, "prod", report=said.append)
+    functions.answers["7"] = {"statusCode": 200, "body": '{"make": "", "model": ""}'}
+
+    assert said == ["r:live answers as expected.", "c:live answers as expected."]
+    with pytest.raises(OperationError, match="c:live does not answer as expected: GET /norm"):
+        smoke.check_functions(client, "prod", report=said.append)
 
 
 @pytest.mark.parametrize("failures", [0, 2, 5])
