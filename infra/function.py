@@ -62,6 +62,8 @@ class FunctionProps:
         Reserved concurrent executions, which are also its limit.
     snap_start : bool
         Whether its versions start from a snapshot.
+    in_vpc : bool
+        Whether it runs in the subnets of the stage, if there are any.
     environment : Mapping
         Variables beyond those of all functions.
     allow : Mapping
@@ -77,6 +79,7 @@ class FunctionProps:
     layers_of: FunctionName | None = None
     concurrency: int | None = None
     snap_start: bool = False
+    in_vpc: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
     allow: Mapping[str, iam.PolicyStatement] = field(default_factory=dict)
     nag_reasons: Mapping[str, str] = field(default_factory=dict)
@@ -134,7 +137,7 @@ class Function(Construct):
                 removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
             ),
         )
-        if settings.subnets:
+        if settings.subnets and props.in_vpc:
             # Set on the resource, because the CDK wants the whole VPC described.
             resource = cast(lambda_.CfnFunction, function.node.default_child)
             resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
@@ -154,6 +157,7 @@ class Function(Construct):
 
     def _role(self, settings: Settings, props: FunctionProps) -> iam.IRole:
         name = self.node.id.lower()
+        in_vpc = bool(settings.subnets) and props.in_vpc
         trace = iam.PolicyStatement(
             actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"]
         )
@@ -164,14 +168,14 @@ class Function(Construct):
             own_log=self.logs,
             allow={
                 **props.allow,
-                **(vpc_permissions() if settings.subnets else {}),
+                **(vpc_permissions() if in_vpc else {}),
                 "Trace": trace,
             },
             nag_reasons={
                 **props.nag_reasons,
                 "AwsSolutions-IAM5[Resource::*]": (
                     "X-Ray and network interfaces do not support narrower resources."
-                    if settings.subnets
+                    if in_vpc
                     else "X-Ray does not support narrower resources."
                 ),
             },

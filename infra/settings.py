@@ -237,6 +237,9 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     `application` and `stage` must first be activated as cost allocation tags.
     """
 
+    canary_minutes: OrNone[Annotated[int, whole(1, 60)]] = None
+    """Minutes between two checks of the API with a photo and a name; by default there are none."""
+
     removal: Annotated[Removal, one_of(*get_args(Removal))] = "retain"
     """Whether models and logs are kept when their stack is deleted."""
 
@@ -264,6 +267,8 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
         yield "scopes", bool(self.scopes) and not pools, "left out unless user_pools is set"
         by_tags = self.budget_by_tags and self.monthly_budget is None
         yield "budget_by_tags", by_tags, "left out unless monthly_budget is set"
+        canary = self.canary_minutes is not None and self.authorizer != "none"
+        yield "canary_minutes", canary, "left out unless authorizer is none"
         quota = self.monthly_quota is not None
         yield "monthly_quota", quota and not self.api_key, "left out unless api_key is true"
         photos = bool(self.photo_buckets)

@@ -87,6 +87,7 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("rollout", "Linear10PercentEvery1Minute", "Linear10PercentEvery1Minute"),
     ("log_retention", "365", 365),
     ("alarm_email", "me@example.com", "me@example.com"),
+    ("canary_minutes", "5", 5),
     ("removal", "destroy", "destroy"),
 ]
 
@@ -164,6 +165,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("log_retention", 31, "14, 30, 60"),
     ("alarm_email", "me", "email address"),
     ("budget_by_tags", "yes", "true or false"),
+    ("canary_minutes", 61, "1 to 60"),
     ("removal", "snapshot", "retain, destroy"),
 ]
 

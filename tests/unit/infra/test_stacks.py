@@ -1140,7 +1140,7 @@ def alarms(stage: Stage) -> dict[str, dict[str, Any]]:
 def test_alarms_watch_each_alias_and_the_api(everything: Stage) -> None:
     watched = alarms(everything)
 
-    of_each = {"Errors", "Throttles", "SlowCalls", "StartFailures"}
+    of_each = {"Errors", "Throttles", "SlowCalls", "StartFailures", "ServerErrors"}
     assert watched.keys() == {"ServerErrors"} | {
         f"{f}{name}" for f in FUNCTIONS for name in of_each
     }
@@ -1267,7 +1267,7 @@ def test_the_dashboard_shows_what_the_runtime_measures(prod: Stage) -> None:
 
     # Then
     pictures, _ = named(prod.api, "AWS::Lambda::Function", "Recognition")
-    ours = [m for m in metrics if m[0] == "Carlens" and len(m) > 3]
+    ours = [m for m in metrics if m[0] == "Carlens" and len(m) > 3 and m[1] != "ServerErrors"]
     shown = {(m[0], m[2], m[1]) for m in ours}
     assert {m[3] for m in ours} == {f"${{{pictures}}}"}
     assert len(shown) == 7
@@ -1310,8 +1310,46 @@ def test_production_shifts_the_alias_gradually_and_rolls_back_on_an_alarm(
     watching = {alarm["Name"]["Ref"] for alarm in rollout["AlarmConfiguration"]["Alarms"]}
     assert watching == {
         named(prod.api, "AWS::CloudWatch::Alarm", f"Monitoring{name}{kind}")[0]
-        for kind in ("Errors", "StartFailures")
+        for kind in ("Errors", "StartFailures", "ServerErrors")
     }
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_rollback_alarm_is_a_plain_metric_of_one_minute(name: str, prod: Stage) -> None:
+    for kind in ("Errors", "StartFailures", "ServerErrors"):
+        alarm = alarms(prod)[f"{name}{kind}"]
+
+        assert (
+            "Metrics" not in alarm
+        )  # CodeDeploy needs no math, and reacts within its five minutes
+        assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["Threshold"]) == (60, 1, 1)
+        assert alarm["Statistic"] == "Sum"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_rollback_alarm_reads_what_the_new_version_logs_when_it_answers_500(
+    name: str, prod: Stage
+) -> None:
+    # Given what a version logs for a response of status 500
+    function_id, _ = named(prod.api, "AWS::Lambda::Function", name)
+    version, _ = named(prod.api, "AWS::Lambda::Version", name)
+    (written,) = metric_lines(
+        namespace=variables(prod, name)["CARLENS_METRICS"],
+        function=f"${{{function_id}}}",
+        version=f"${{{version}.Version}}",
+        request={"status": 500},
+        stats=None,
+    )
+    line = json.loads(written)
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+
+    # Then the alarm reads that metric, of the version that is being deployed
+    alarm = alarms(prod)[f"{name}ServerErrors"]
+    watched = {d["Name"]: flat(d["Value"]) for d in alarm["Dimensions"]}
+    assert alarm["Namespace"] == directive["Namespace"]
+    assert alarm["MetricName"] == directive["Metrics"][0]["Name"]
+    assert sorted(watched) in [sorted(names) for names in directive["Dimensions"]]
+    assert watched == {key: line[key] for key in watched}
 
 
 def test_dev_shifts_the_alias_at_once(dev: Stage) -> None:
