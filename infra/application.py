@@ -107,6 +107,7 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
         )
         batch_stack.add_stack_dependency(model_stack)
     for text in advice(settings):
-        cdk.Annotations.of(api_stack).add_info(text)
+        # `Annotations` would add a stack trace, which differs from synth to synth.
+        api_stack.node.add_metadata("aws:cdk:info", text)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app

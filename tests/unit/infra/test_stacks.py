@@ -1465,3 +1465,22 @@ def test_the_bill_counts_options_and_names_what_it_does_not_count(everything: St
     assert dollars[prices.ALARM] == pytest.approx(
         0.1 * len(of_type(everything.api, "AWS::CloudWatch::Alarm"))
     )
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"architecture": "arm64", "snap_start": "false"},
+        {"waf": "true"},
+        {"api_key": "true"},
+        {"authorizer": "iam"},
+        {name: EVERYTHING[name] for name in ("domain_name", "certificate_arn")},
+        {name: EVERYTHING[name] for name in ("subnets", "security_groups")},
+    ],
+    ids=" ".join,
+)
+def test_each_optional_part_can_be_the_only_one(part: dict[str, str]) -> None:
+    # cdk-nag and the CDK's own checks of templates run in each synth.
+    stage = synthesized("dev", **part)
+
+    assert set(stage.templates) == {"carlens-gateway-logs", "carlens-dev-models", "carlens-dev-api"}
