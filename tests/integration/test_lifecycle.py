@@ -48,10 +48,12 @@ def test_a_deployment_is_updated_repaired_pruned_rolled_back_and_destroyed(
     assert project.deploy("--app", "cdk.out") == []
     assert "Number of stacks with differences: 0" in project.cdk("diff", "--app", "cdk.out")
 
-    # When a model changes, then only its files, the functions and the alias change
+    # When a model changes, then only its files, the functions, an alarm and the alias change
     change_version(model, "99.0.0")
     api_changes = [
         "CREATE AWS::Lambda::Version RecognitionFunctionCurrentVersion",
+        # Its metric is that of one version.
+        "UPDATE AWS::CloudWatch::Alarm MonitoringRecognitionServerErrors",
         "UPDATE AWS::Lambda::Alias RecognitionLive",
         "UPDATE AWS::Lambda::Function RecognitionFunction",
     ]
