@@ -28,7 +28,7 @@ class GatewayLogStack(Stack):
             description="Lets API Gateway write the logs of all its APIs in this region.",
             managed_policies=[
                 iam.ManagedPolicy.from_aws_managed_policy_name(
-                    "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+                    "service-role/AmazonAPIGatewayPushToCloudWatchLogs"  # pragma: allowlist secret
                 )
             ],
         )
