@@ -165,7 +165,7 @@ def _written_by_a_request(access_log: str) -> tuple[int, int]:
     steps = dict.fromkeys(("read", "decode", "detect", "classify", "total"), 100.25)
     about = {"request_id": "-" * 36, "method": "POST", "route": "/predict", "status": 200}
     stats = RequestStats(PER_REQUEST, PER_REQUEST, stages=steps)
-    name = "carlens-prod-api-RecognitionFunction6B9BC827-0123456789ab"
+    name = "carlens-prod-api-RecognitionFunction" + "-" * 22
     lines = metric_lines(namespace="Carlens", function=name, request=about, stats=stats)
     metrics = sum(
         len(directive["Metrics"])
