@@ -12,6 +12,11 @@ _STATUSES: dict[type[errors.CarlensError], int] = {
     errors.PayloadTooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.CarlensError: 500,
+    # Where the response is the picture itself.
+    errors.PictureError: 422,
+    errors.PictureTooLarge: 413,
+    errors.AnswerTooLarge: 413,
+    errors.DeadlineExceeded: 504,
     errors.ModelsUnavailable: 503,
     errors.TableUnavailable: 503,
     errors.OutOfTime: 504,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from carlens.config import Config
 from carlens.errors import ModelsUnavailable
@@ -13,6 +14,9 @@ from carlens.models.manifest import ModelError
 from carlens.services.model_bundle import ModelBundle
 from carlens.services.storage import open_storage
 from carlens.storage import Storage
+
+if TYPE_CHECKING:
+    from carlens.vision.regions import RegionDetector
 
 log = logging.getLogger("carlens")
 
@@ -43,6 +47,7 @@ class RecognitionApp:
         self.uploads = _open_uploads(config.uploads)
         self._load = load
         self._models: ModelBundle | None = None
+        self._region_detectors: dict[str, RegionDetector] = {}
 
     def warm_up(self) -> None:
         """Load the models before the first request. A failure is logged, not raised."""
@@ -58,13 +63,8 @@ class RecognitionApp:
             The models cannot be loaded; the log says why.
         """
         if self._models is None:
-            try:
+            with _logged():
                 self._models = self._load(self.config)
-            except ModelError as error:
-                log.error("models cannot be loaded: %s", error)
-                raise ModelsUnavailable(
-                    "The models cannot be loaded. Try again; if it persists, check the log."
-                ) from error
             if self._models.misfit:
                 log.error("the classifier cannot be used: %s", self._models.misfit)
         return self._models
@@ -84,6 +84,32 @@ class RecognitionApp:
                 "/object_detection is available."
             )
         return bundle
+
+    def region_detector(self, target: str) -> RegionDetector:
+        """Return the model that finds plates or faces, loaded when it is first used.
+
+        Raises
+        ------
+        ModelsUnavailable
+            It cannot be loaded; the log says why.
+        """
+        if target not in self._region_detectors:
+            from carlens.services.region_models import load_region_detector  # only redaction pays
+
+            with _logged():
+                self._region_detectors[target] = load_region_detector(self.config, target)
+        return self._region_detectors[target]
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    try:
+        yield
+    except ModelError as error:
+        log.error("models cannot be loaded: %s", error)
+        raise ModelsUnavailable(
+            "The models cannot be loaded. Try again; if it persists, check the log."
+        ) from error
 
 
 def _open_uploads(address: str) -> Storage | None:
