@@ -24,6 +24,12 @@ log = logging.getLogger("carlens")
 _UPLOAD_SECONDS = 5.0
 
 
+def _load_regions(config: Config, target: str) -> RegionDetector:
+    from carlens.services.region_models import load_region_detector  # only redaction pays for it
+
+    return load_region_detector(config, target)
+
+
 class RecognitionApp:
     """Holds the models. If loading fails, the next request tries again.
 
@@ -32,6 +38,8 @@ class RecognitionApp:
     config : Config
     load : callable
         Loads the models, or raises ModelError.
+    load_regions : callable
+        Loads the model that finds plates or faces, or raises ModelError.
 
     Attributes
     ----------
@@ -40,12 +48,16 @@ class RecognitionApp:
     """
 
     def __init__(
-        self, config: Config, load: Callable[[Config], ModelBundle] = ModelBundle.load
+        self,
+        config: Config,
+        load: Callable[[Config], ModelBundle] = ModelBundle.load,
+        load_regions: Callable[[Config, str], RegionDetector] = _load_regions,
     ) -> None:
         self.config = config
         self.limits = Limits(config.max_bytes, config.max_pixels, config.max_side)
         self.uploads = _open_uploads(config.uploads)
         self._load = load
+        self._load_regions = load_regions
         self._models: ModelBundle | None = None
         self._region_detectors: dict[str, RegionDetector] = {}
 
@@ -94,10 +106,8 @@ class RecognitionApp:
             It cannot be loaded; the log says why.
         """
         if target not in self._region_detectors:
-            from carlens.services.region_models import load_region_detector  # only redaction pays
-
             with _logged():
-                self._region_detectors[target] = load_region_detector(self.config, target)
+                self._region_detectors[target] = self._load_regions(self.config, target)
         return self._region_detectors[target]
 
 
