@@ -81,8 +81,8 @@ class FakeRegionDetector:
         rows, columns = np.nonzero((red > 160) & (green < 100) & (blue > 160))
         if not len(rows):
             return []
-        box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-        return [Detection(*map(float, box), self.manifest.labels[0], 0.87654)]
+        x1, y1, x2, y2 = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+        return [Detection(x1, y1, x2, y2, self.manifest.labels[0], 0.87654)]
 
 
 class FakeApp:

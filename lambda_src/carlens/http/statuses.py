@@ -12,9 +12,10 @@ _STATUSES: dict[type[errors.CarlensError], int] = {
     errors.PayloadTooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.CarlensError: 500,
-    # Where the response is the picture itself.
-    errors.PictureError: 422,
+    # Of a request whose response would be the picture itself.
+    errors.PictureError: 400,
     errors.PictureTooLarge: 413,
+    errors.UnsupportedImage: 415,
     errors.AnswerTooLarge: 413,
     errors.DeadlineExceeded: 504,
     errors.ModelsUnavailable: 503,

@@ -34,9 +34,12 @@ DETECTORS: tuple[Decoder, ...] = (
     "yolo-end2end",
     "detr",
     "torchvision",
-    "centerface",
 )
+# What finds plates or faces.
+REDACTORS: tuple[Decoder, ...] = (*DETECTORS, "centerface")
 CLASSIFIERS: tuple[Decoder, ...] = ("softmax",)
+
+_DECODERS_OF = {"detect": DETECTORS, "classify": CLASSIFIERS, "redact": REDACTORS}
 
 # Pixels are 0..255, so larger values are mistakes, and may overflow float32.
 _LARGEST_MEAN = 1e6
@@ -307,9 +310,7 @@ def build_manifest(document: Mapping[str, Any], labels_text: str) -> Manifest:
         trained_on=top.take("trained_on", str),
         limits=top.take("limits", str),
         input=_input(top.section("input")),
-        output=_output(
-            top.section("output"), CLASSIFIERS if task == "classify" else DETECTORS, len(labels)
-        ),
+        output=_output(top.section("output"), _DECODERS_OF[task], len(labels)),
         thresholds=_thresholds(top.section("thresholds")),
         labels=labels,
         makes=makes,
@@ -320,6 +321,8 @@ def build_manifest(document: Mapping[str, Any], labels_text: str) -> Manifest:
         else None,
         applies_to=tuple(top.items("applies_to", str, list(Manifest.applies_to))),
     )
+    if manifest.input.resize == "fit" and task != "redact":
+        raise ManifestError("input.resize is 'fit', which only a model of task 'redact' may have")
     top.finish()
     return manifest
 

@@ -27,8 +27,10 @@ Target = Literal["plates", "faces", "people"]
 
 STAGES = ("read", "decode", "detect", "redact")
 
-# A person or a vehicle that is missed is worse here than one too many.
+# A person that is missed is worse here than one too many.
 PEOPLE_CONFIDENCE = 0.25
+# The models decide what there is to see in an object.
+_LOOK_CONFIDENCE = 0.2
 _MAX_OBJECTS = 300
 
 
@@ -103,8 +105,7 @@ class Redactor:
         for model in self.models:
             found += model.find(pixels, objects, self.options.confidence)
         if "people" in self.options.targets:
-            least = self.options.confidence
-            least = PEOPLE_CONFIDENCE if least is None else least
+            least = self._least_confidence
             found += [
                 one for one in objects if one.class_name == PERSON and one.confidence >= least
             ]
@@ -117,17 +118,22 @@ class Redactor:
         people = {PERSON} if "people" in self.options.targets else set()
         return frozenset(people.union(*(model.manifest.applies_to for model in self.models)))
 
+    @property
+    def _least_confidence(self) -> float:
+        """That of people."""
+        asked = self.options.confidence
+        return PEOPLE_CONFIDENCE if asked is None else asked
+
     def _objects(self, pixels: Pixels) -> list[Detection]:
         if not self.classes:
             return []
         detector = self.app.models().detector
         defaults = detector.manifest.thresholds
-        asked = self.options.confidence if "people" in self.options.targets else None
         slices = self.app.config.slices
         return detector.detect(
             pixels,
             DetectOptions(
-                confidence=PEOPLE_CONFIDENCE if asked is None else min(asked, PEOPLE_CONFIDENCE),
+                confidence=min(_LOOK_CONFIDENCE, self._least_confidence),
                 iou=defaults.iou,
                 merge_iou=defaults.merge_iou,
                 min_area=0.0,

@@ -18,8 +18,12 @@ from carlens.vision.tiling import View
 
 # The class of the detector, and the kind of region, that people are.
 PERSON = "person"
-# Crops of objects in one picture, the largest first: a parking lot must not take minutes.
+# Crops of objects in one picture: a parking lot must not take minutes.
 _MAX_CROPS = 48
+# Pixels: smaller objects show no plate or face, and smaller crops nothing around it.
+_SMALLEST_OBJECT, _SMALLEST_CROP = 32, 96
+# Shares of an area, and how much larger a view may be that shows the same as well.
+_MOST_OF_PICTURE, _NEARLY_ALL, _HARDLY_LARGER = 0.7, 0.9, 1.5
 # NMS takes quadratic time, so a confidence near 0 must not flood it.
 _MAX_CANDIDATES = 2000
 
@@ -49,7 +53,8 @@ class Region:
 class RegionDetector:
     """Finds regions of one kind with a model of task `redact`.
 
-    It looks at the whole picture, and closer at each object of the classes in `applies_to`.
+    It looks at the whole picture, and at squares around the objects whose classes are in
+    `applies_to`.
 
     Parameters
     ----------
@@ -101,10 +106,20 @@ class RegionDetector:
         ]
 
     def _crops(self, objects: Iterable[Detection], width: int, height: int) -> list[View]:
+        """Return a square around each object to look at, the largest first."""
         wanted = [one for one in objects if one.class_name in self.manifest.applies_to]
-        wanted.sort(key=lambda one: (one.x2 - one.x1) * (one.y2 - one.y1), reverse=True)
-        margin = self.manifest.input.margin
-        return [View(*_whole(one, margin, width, height)) for one in wanted[:_MAX_CROPS]]
+        sides = [max(one.x2 - one.x1, one.y2 - one.y1) for one in wanted]
+        views: list[View] = []
+        for index in np.argsort(np.negative(sides), kind="stable"):
+            if sides[index] < _SMALLEST_OBJECT or len(views) == _MAX_CROPS:
+                break
+            side = max(_SMALLEST_CROP, sides[index] * (1 + 2 * self.manifest.input.margin))
+            view = _square(wanted[index], round(side), width, height)
+            if _area(view) <= _MOST_OF_PICTURE * width * height and not any(
+                _shows(larger, view) for larger in views
+            ):
+                views.append(view)
+        return views
 
     def _run(self, pixels: Pixels, views: Sequence[View]) -> list[tuple[list[Tensor], Placement]]:
         """Run the model on views; those that have the same size in one batch."""
@@ -156,6 +171,28 @@ def to_regions(found: Iterable[Detection], margin: float, width: int, height: in
         Region(*_whole(one, margin, width, height), one.class_name, one.confidence) for one in found
     ]
     return sorted(regions, key=lambda region: -region.confidence)
+
+
+def _square(one: Detection, side: int, width: int, height: int) -> View:
+    """Return a square around an object, moved into the picture and cut off at its edges."""
+    left, top = (
+        max(0, min(round((low + high - side) / 2), most - side))
+        for low, high, most in ((one.x1, one.x2, width), (one.y1, one.y2, height))
+    )
+    return View(left, top, min(left + side, width), min(top + side, height))
+
+
+def _area(view: View) -> int:
+    return (view.x2 - view.x1) * (view.y2 - view.y1)
+
+
+def _shows(larger: View, view: View) -> bool:
+    """Return whether a view has nearly all of another one, and is hardly larger."""
+    common = max(0, min(larger.x2, view.x2) - max(larger.x1, view.x1)) * max(
+        0, min(larger.y2, view.y2) - max(larger.y1, view.y1)
+    )
+    inside = common >= _NEARLY_ALL * _area(view)
+    return inside and larger.x2 - larger.x1 < _HARDLY_LARGER * (view.x2 - view.x1)
 
 
 def _whole(one: Detection, margin: float, width: int, height: int) -> tuple[int, int, int, int]:

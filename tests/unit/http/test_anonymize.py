@@ -115,7 +115,7 @@ def test_a_picture_that_fails_is_an_error_without_a_picture() -> None:
     [entry] = document["images"]
     assert entry["error"]["code"] == "not_an_image"
     assert {entry[each] for each in ("regions", "picture", "picture_url", "width")} == {None}
-    for accept, status in (("image/jpeg", 422), ("", 200)):
+    for accept, status in (("image/jpeg", 400), ("", 200)):
         answer, document = send(FakeApp(**ON), broken, accept)
         assert (answer["statusCode"], answer["isBase64Encoded"]) == (status, False)
 
@@ -459,10 +459,7 @@ def test_a_picture_without_room_is_stored_where_there_are_uploads(
     [entry] = document["images"]
     assert entry["picture"] is None
     [stored] = (tmp_path / "redacted").iterdir()
-    assert (
-        entry["picture_url"]
-        .partition("?")[0]
-        .endswith(f"/prod/uploads/store/redacted/{stored.name}")
-    )
+    assert f"/prod/uploads/store/redacted/{stored.name}?X-Amz-" in entry["picture_url"]
+    pixels = opened(stored.read_bytes())
     assert stored.suffix == ".png"
-    assert stored.read_bytes() == redacted(data, output="png")
+    assert not pixels[PATCH[1] : PATCH[3], PATCH[0] : PATCH[2]].any()
