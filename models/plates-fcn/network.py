@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import nn
-from torch.nn import functional as F
-
-SIZE = 256
-"""Width and height of the exported network's input, in pixels."""
 
 STRIDE = 4
 """Pixels between two points of the output grid."""
@@ -37,6 +34,7 @@ class Residual(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map [n, c, h, w] to the same shape."""
         return F.relu(x + self.second(self.first(x)))
 
 
@@ -105,5 +103,6 @@ class Exported(nn.Module):
         self.network = network
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map a batch [n, 3, 4 h, 4 w] to the answers of its h w points."""
         output = self.network(x)
         return torch.cat((boxes(output), output[:, :1].sigmoid()), 1).flatten(2)

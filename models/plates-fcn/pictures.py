@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 Pixels = NDArray[np.uint8]
 Boxes = NDArray[np.float32]
+Color = tuple[int, int, int]
 
 STRIDE = 4
 SMALLEST = (8.0, 2.5)
@@ -79,7 +80,7 @@ def read_empty(folder: Path, names: list[str]) -> list[Picture]:
 
 
 def find_fonts(folder: Path) -> list[str]:
-    """Return the upright TrueType fonts of a folder; Pillow's own font is used if there are none."""
+    """Return the upright TrueType fonts of a folder; without any, Pillow's own font is used."""
     return [
         str(file)
         for file in sorted(folder.rglob("*.ttf"))
@@ -91,7 +92,7 @@ def _text(
     draw: ImageDraw.ImageDraw,
     box: tuple[float, float, float, float],
     text: str,
-    color: tuple[int, int, int],
+    color: Color,
     font_file: str,
 ) -> None:
     """Draw a text stretched into a box."""
@@ -111,82 +112,132 @@ def _digits(rng: np.random.Generator, count: int) -> str:
     return "".join(rng.choice(list(string.digits), count))
 
 
-def _color(rng: np.random.Generator, low: int, high: int) -> tuple[int, int, int]:
+def _color(rng: np.random.Generator, low: int, high: int) -> Color:
+    """Return a gray, a little tinted."""
     gray = int(rng.integers(low, high + 1))
     red, green, blue = (int(np.clip(gray + rng.integers(-12, 13), 0, 255)) for _ in range(3))
     return red, green, blue
 
 
+def _any_color(rng: np.random.Generator, low: int, high: int) -> Color:
+    red, green, blue = (int(value) for value in rng.integers(low, high, 3))
+    return red, green, blue
+
+
+@dataclass(frozen=True)
+class _Plate:
+    """A plate that is being drawn, with its ink and font."""
+
+    image: Image.Image
+    draw: ImageDraw.ImageDraw
+    ink: Color
+    font: str
+
+    def text(self, box: tuple[float, float, float, float], text: str) -> None:
+        """Write into a box: left and right as shares of the width, top and bottom in pixels."""
+        left, top, right, bottom = box
+        width = self.image.width
+        _text(self.draw, (width * left, top, width * right, bottom), text, self.ink, self.font)
+
+
+_HEIGHT = 80
+_BLUE = (20, 50, 160)
+_STYLES = ("eu", "us", "br", "two_lines", "plain")
+_SHARES = (0.25, 0.37, 0.18, 0.12, 0.08)
+_ASPECTS = {"eu": 4.6, "us": 2.0, "br": 3.08, "two_lines": 1.35, "plain": 3.6}
+
+
 def draw_plate(rng: np.random.Generator, fonts: list[str]) -> Pixels:
     """Draw a plate in the style of Europe, the US, Brazil or another country (BGR)."""
-    style = rng.choice(["eu", "us", "br", "two_lines", "plain"], p=[0.25, 0.37, 0.18, 0.12, 0.08])
-    aspect = {"eu": 4.6, "us": 2.0, "br": 3.08, "two_lines": 1.35, "plain": 3.6}[style]
-    aspect *= rng.uniform(0.92, 1.08)
-    height = 80
-    width = int(height * aspect)
+    style = str(rng.choice(_STYLES, p=_SHARES))
+    width = int(_HEIGHT * (_ASPECTS[style] * rng.uniform(0.92, 1.08)))
+    ground, ink = _plate_colors(rng, style)
+    image = Image.new("RGB", (width, _HEIGHT), ground)
+    font = str(rng.choice(fonts)) if fonts else ""
+    plate = _Plate(image, ImageDraw.Draw(image), ink, font)
+    if style == "us":
+        _draw_us(rng, plate)
+    elif style == "br":
+        _draw_brazil(rng, plate)
+    elif style == "two_lines":
+        plate.text((0.2, 6, 0.8, 37), _letters(rng, 2) + _digits(rng, 2))
+        plate.text((0.1, 43, 0.9, 74), _digits(rng, 4))
+    else:
+        _draw_one_line(rng, plate, style)
+    edge = (0, 0, width - 1, _HEIGHT - 1)
+    if rng.random() < 0.7:
+        plate.draw.rectangle(edge, outline=_color(rng, 0, 200), width=int(rng.integers(1, 5)))
+    if style == "us" and rng.random() < 0.4:  # the dealer's frame
+        plate.draw.rectangle(edge, outline=_color(rng, 0, 120), width=int(rng.integers(5, 9)))
+    return np.ascontiguousarray(np.asarray(image)[..., ::-1])
+
+
+def _plate_colors(rng: np.random.Generator, style: str) -> tuple[Color, Color]:
+    """Return the colors of the ground and of the letters."""
     ground, ink = _color(rng, 190, 250), _color(rng, 5, 60)
     kind = rng.random()
-    if kind < 0.12:
-        ground = (int(rng.integers(210, 250)), int(rng.integers(170, 220)), int(rng.integers(0, 90)))
+    if kind < 0.12:  # yellow
+        red, green, blue = rng.integers(210, 250), rng.integers(170, 220), rng.integers(0, 90)
+        ground = (int(red), int(green), int(blue))
     elif kind < 0.2:
         ground, ink = _color(rng, 10, 60), _color(rng, 180, 250)
     elif kind < 0.42 or (style == "us" and kind < 0.6):
-        ground = tuple(int(v) for v in rng.integers(120, 255, 3))  # type: ignore[assignment]
-        ink = tuple(int(v) for v in rng.integers(0, 110, 3))  # type: ignore[assignment]
-    image = Image.new("RGB", (width, height), ground)
-    draw = ImageDraw.Draw(image)
-    font = str(rng.choice(fonts)) if fonts else ""
-    if style == "us":
-        if rng.random() < 0.6:  # a sky or a landscape
-            top, bottom = rng.integers(90, 255, 3), rng.integers(120, 255, 3)
-            ramp = np.linspace(0, 1, height)[:, None, None]
-            colors = (top * (1 - ramp) + bottom * ramp).repeat(width, 1)
-            image.paste(Image.fromarray(colors.astype(np.uint8)))
-            if rng.random() < 0.4:
-                points = [(x, int(rng.integers(35, 70))) for x in range(0, width + 20, 20)]
-                color = tuple(int(v) for v in rng.integers(60, 200, 3))
-                draw.polygon([(0, height), *points, (width, height)], fill=color)
-        if rng.random() < 0.8:
-            header = _letters(rng, int(rng.integers(4, 12)))
-            _text(draw, (width * 0.22, 5, width * 0.78, 19), header, ink, font)
-        count = int(rng.integers(5, 8))
-        text = "".join(rng.choice(list(string.ascii_uppercase + string.digits), count))
+        ground, ink = _any_color(rng, 120, 255), _any_color(rng, 0, 110)
+    return ground, ink
+
+
+def _draw_us(rng: np.random.Generator, plate: _Plate) -> None:
+    width = plate.image.width
+    if rng.random() < 0.6:  # a sky, or a landscape
+        top, bottom = rng.integers(90, 255, 3), rng.integers(120, 255, 3)
+        ramp = np.linspace(0, 1, _HEIGHT)[:, None, None]
+        colors = (top * (1 - ramp) + bottom * ramp).repeat(width, 1)
+        plate.image.paste(Image.fromarray(colors.astype(np.uint8)))
         if rng.random() < 0.4:
-            text = text[:3] + rng.choice([" ", "-", "\u00b7"]) + text[3:]
-        _text(draw, (width * rng.uniform(0.05, 0.15), 24, width * rng.uniform(0.85, 0.95), 62), text, ink, font)
-        if rng.random() < 0.6:
-            footer = _letters(rng, int(rng.integers(6, 18)))
-            _text(draw, (width * 0.2, 66, width * 0.8, 76), footer, ink, font)
-    elif style == "br":
-        text = f"{_letters(rng, 3)}{rng.choice(['-', ' ', chr(183)])}{_digits(rng, 4)}"
-        if rng.random() < 0.3:
-            draw.rectangle((0, 0, width, 20), (20, 50, 150))
-            _text(draw, (width * 0.35, 4, width * 0.65, 16), "BRASIL", (240, 240, 240), font)
-        else:
-            if rng.random() < 0.5:
-                draw.rectangle((0, 0, width, height), _color(rng, 120, 200))
-            _text(draw, (width * 0.2, 5, width * 0.8, 17), _letters(rng, 9), ink, font)
-        _text(draw, (width * 0.05, 24, width * 0.95, 72), text, ink, font)
-    elif style == "two_lines":
-        _text(draw, (width * 0.2, 6, width * 0.8, 37), _letters(rng, 2) + _digits(rng, 2), ink, font)
-        _text(draw, (width * 0.1, 43, width * 0.9, 74), _digits(rng, 4), ink, font)
+            hills = [(x, int(rng.integers(35, 70))) for x in range(0, width + 20, 20)]
+            ground = [(0, _HEIGHT), *hills, (width, _HEIGHT)]
+            plate.draw.polygon(ground, fill=_any_color(rng, 60, 200))
+    if rng.random() < 0.8:
+        plate.text((0.22, 5, 0.78, 19), _letters(rng, int(rng.integers(4, 12))))
+    count = int(rng.integers(5, 8))
+    text = "".join(rng.choice(list(string.ascii_uppercase + string.digits), count))
+    if rng.random() < 0.4:
+        text = text[:3] + rng.choice([" ", "-", "\u00b7"]) + text[3:]
+    plate.text((rng.uniform(0.05, 0.15), 24, rng.uniform(0.85, 0.95), 62), text)
+    if rng.random() < 0.6:
+        plate.text((0.2, 66, 0.8, 76), _letters(rng, int(rng.integers(6, 18))))
+
+
+def _draw_brazil(rng: np.random.Generator, plate: _Plate) -> None:
+    width = plate.image.width
+    text = f"{_letters(rng, 3)}{rng.choice(['-', ' ', chr(183)])}{_digits(rng, 4)}"
+    if rng.random() < 0.3:  # Mercosur
+        plate.draw.rectangle((0, 0, width, 20), (20, 50, 150))
+        box = (width * 0.35, 4, width * 0.65, 16)
+        _text(plate.draw, box, "BRASIL", (240, 240, 240), plate.font)
     else:
-        left = 0.03
-        if style == "eu":
-            if rng.random() < 0.75:
-                draw.rectangle((0, 0, width * 0.09, height), (20, 50, 160))
-                left = 0.12
-            if rng.random() < 0.15:
-                draw.rectangle((width * 0.91, 0, width, height), (20, 50, 160))
-        parts = [_letters(rng, int(rng.integers(1, 4))), _digits(rng, int(rng.integers(2, 5))), _letters(rng, int(rng.integers(1, 4)))]
-        rng.shuffle(parts)
-        text = rng.choice([" ", "-", ""]).join(parts)
-        _text(draw, (width * left, height * 0.14, width * 0.9, height * 0.86), text, ink, font)
-    if rng.random() < 0.7:
-        draw.rectangle((0, 0, width - 1, height - 1), outline=_color(rng, 0, 200), width=int(rng.integers(1, 5)))
-    if style == "us" and rng.random() < 0.4:  # the dealer's frame
-        draw.rectangle((0, 0, width - 1, height - 1), outline=_color(rng, 0, 120), width=int(rng.integers(5, 9)))
-    return np.ascontiguousarray(np.asarray(image)[..., ::-1])
+        if rng.random() < 0.5:
+            plate.draw.rectangle((0, 0, width, _HEIGHT), _color(rng, 120, 200))
+        plate.text((0.2, 5, 0.8, 17), _letters(rng, 9))
+    plate.text((0.05, 24, 0.95, 72), text)
+
+
+def _draw_one_line(rng: np.random.Generator, plate: _Plate, style: str) -> None:
+    width, left = plate.image.width, 0.03
+    if style == "eu":
+        if rng.random() < 0.75:
+            plate.draw.rectangle((0, 0, width * 0.09, _HEIGHT), _BLUE)
+            left = 0.12
+        if rng.random() < 0.15:
+            plate.draw.rectangle((width * 0.91, 0, width, _HEIGHT), _BLUE)
+    parts = [
+        _letters(rng, int(rng.integers(1, 4))),
+        _digits(rng, int(rng.integers(2, 5))),
+        _letters(rng, int(rng.integers(1, 4))),
+    ]
+    rng.shuffle(parts)
+    text = rng.choice([" ", "-", ""]).join(parts)
+    plate.text((left, _HEIGHT * 0.14, 0.9, _HEIGHT * 0.86), text)
 
 
 def _paste(
@@ -222,14 +273,22 @@ def _distract(rng: np.random.Generator, canvas: Pixels, fonts: list[str]) -> Non
     size = canvas.shape[0]
     width = int(np.exp(rng.uniform(np.log(16), np.log(size * 0.6))))
     kind = rng.random()
-    aspect = rng.uniform(6.5, 11) if kind < 0.4 else rng.uniform(0.6, 1.1) if kind < 0.7 else rng.uniform(2, 6)
+    aspect = (
+        rng.uniform(6.5, 11)
+        if kind < 0.4
+        else rng.uniform(0.6, 1.1)
+        if kind < 0.7
+        else rng.uniform(2, 6)
+    )
     height = max(int(width / aspect), 4)
     x, y = (int(rng.integers(-width // 3, size - width // 2)), int(rng.integers(0, size - 4)))
     image = Image.fromarray(canvas)
     draw = ImageDraw.Draw(image)
     ink = tuple(int(v) for v in rng.integers(0, 256, 3))
     if kind < 0.7:
-        draw.rectangle((x, y, x + width, y + height), tuple(int(v) for v in rng.integers(0, 256, 3)))
+        draw.rectangle(
+            (x, y, x + width, y + height), tuple(int(v) for v in rng.integers(0, 256, 3))
+        )
     text = _letters(rng, int(rng.integers(3, 12)))
     if rng.random() < 0.5:
         text = text.capitalize()
@@ -346,19 +405,48 @@ def _damage(rng: np.random.Generator, pixels: Pixels) -> Pixels:
 # --- Samples ----------------------------------------------------------------------------------
 
 
-def make_sample(
-    rng: np.random.Generator,
-    marked: list[Picture],
-    empty: list[Picture],
-    plates: list[Pixels],
-    fonts: list[str],
-    size: int,
-) -> Sample:
-    """Make one training crop of `size` x `size` pixels."""
-    is_empty = rng.random() < 0.12
+@dataclass(frozen=True)
+class Materials:
+    """What crops are made from: pictures with and without plates, drawn plates, and fonts."""
+
+    marked: list[Picture]
+    empty: list[Picture]
+    plates: list[Pixels]
+    fonts: list[str]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training.
+
+    Small crops are cheap; large ones show large plates, and more of what is not a plate.
+
+    Attributes
+    ----------
+    end : int
+        The last step.
+    size : int
+        Of the crops, in pixels.
+    widest : float
+        Plates are up to about this wide in a crop.
+    empty_share : float
+        The share of the crops that come from pictures without plates.
+    """
+
+    end: int
+    size: int
+    widest: float
+    empty_share: float
+
+
+def make_sample(rng: np.random.Generator, materials: Materials, stage: Stage) -> Sample:
+    """Make one training crop."""
+    marked, empty, plates = materials.marked, materials.empty, materials.plates
+    size = stage.size
+    is_empty = rng.random() < stage.empty_share
     source = empty if is_empty else marked
     picture = source[rng.integers(len(source))]
-    matrix, scale = _warp(rng, picture, size, min(0.7 * size, 160))
+    matrix, scale = _warp(rng, picture, size, stage.widest)
     flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     pixels = picture.pixels
     if scale < 0.7:  # warpPerspective does not average
@@ -394,7 +482,7 @@ def make_sample(
         quads = np.concatenate((quads, quad[None]))
     boxes = np.concatenate((quads.min(1), quads.max(1)), 1).astype(np.float32)
     if rng.random() < 0.15 and (is_empty or not len(boxes)):
-        _distract(rng, canvas, fonts)
+        _distract(rng, canvas, materials.fonts)
     if rng.random() < 0.08:  # something in front
         x, y = rng.integers(0, size, 2)
         w, h = rng.integers(3, size // 5, 2)
@@ -420,9 +508,17 @@ def _reshape(
     width = max(width, tall * aspect * 0.9) if aspect < 2.5 else width
     across, down = across / length * width / 2, down / height * tall / 2
     jitter = rng.normal(0, 0.02, (4, 2)) * tall
-    return np.array(
-        [center - across - down, center + across - down, center + across + down, center - across + down]
-    ) + jitter
+    return (
+        np.array(
+            [
+                center - across - down,
+                center + across - down,
+                center + across + down,
+                center - across + down,
+            ]
+        )
+        + jitter
+    )
 
 
 def _anywhere(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
@@ -432,15 +528,18 @@ def _anywhere(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
     across = np.array([np.cos(angle), np.sin(angle)]) * width / 2
     down = np.array([-np.sin(angle), np.cos(angle)]) * width / 8
     return np.array(
-        [center - across - down, center + across - down, center + across + down, center - across + down]
+        [
+            center - across - down,
+            center + across - down,
+            center + across + down,
+            center - across + down,
+        ]
     )
 
 
 def targets(
     boxes: Boxes, size: int
-) -> tuple[
-    NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]
-]:
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Return heat, weight, regression and inside of a crop with these plates."""
     cells = size // STRIDE
     heat = np.zeros((cells, cells), np.float32)

@@ -17,6 +17,7 @@ import argparse
 import copy
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -25,7 +26,7 @@ import numpy as np
 import onnx
 import pictures
 import torch
-from torch.nn import functional as F
+import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 SEED = 18
@@ -34,35 +35,41 @@ WARM_UP = 300
 RATE = 2e-3
 HELD_OUT = 10
 AVERAGE = 0.999
+LENIENT = 1500
+"""The step from which on sure, small answers are forgiven: many small plates are not marked."""
+
+
+STAGES = (
+    pictures.Stage(9000, 128, 89.6, 0.12),
+    pictures.Stage(15500, 160, 144.0, 0.2),
+    pictures.Stage(18000, 224, 215.0, 0.2),
+)
+DECAY = 2500
+"""The last steps, in which the learning rate falls."""
 
 
 class Crops(Dataset[list[torch.Tensor]]):
     """Sample i is always the same crop, whatever process makes it."""
 
-    def __init__(
-        self, plates: Path, empty: Path, fonts: Path, size: int, last_size: int, large: int
-    ) -> None:
+    def __init__(self, plates: Path, empty: Path, fonts: Path) -> None:
         marked = pictures.read(plates / "train")
-        self.marked = [p for i, p in enumerate(marked) if i % HELD_OUT]
         names = [
             line.split()[0]
             for line in (Path(__file__).parent / "empty.txt").read_text().splitlines()
             if line.endswith("taught")
         ]
-        self.empty = pictures.read_empty(empty, names)
-        self.fonts = pictures.find_fonts(fonts)
-        rng = np.random.default_rng(SEED)
-        self.plates = [pictures.draw_plate(rng, self.fonts) for _ in range(600)]
-        self.size = size
-        self.last_size = last_size
-        self.large = large
+        rng, drawn = np.random.default_rng(SEED), pictures.find_fonts(fonts)
+        self.materials = pictures.Materials(
+            [p for i, p in enumerate(marked) if i % HELD_OUT],
+            pictures.read_empty(empty, names),
+            [pictures.draw_plate(rng, drawn) for _ in range(600)],
+            drawn,
+        )
 
     def __getitem__(self, index: int) -> list[torch.Tensor]:
         rng = np.random.default_rng((SEED, index))
-        size = self.last_size if index >= self.large else self.size
-        sample = pictures.make_sample(
-            rng, self.marked, self.empty, self.plates, self.fonts, size
-        )
+        stage = next(one for one in STAGES if index < one.end * BATCH)
+        sample = pictures.make_sample(rng, self.materials, stage)
         return [
             torch.from_numpy(np.ascontiguousarray(sample.pixels[..., ::-1])),
             torch.from_numpy(sample.heat),
@@ -129,9 +136,9 @@ def loss_of(output: torch.Tensor, batch: list[torch.Tensor], lenient: bool) -> l
     return [score, box.sum() / share.sum()]
 
 
-def rate_at(step: int, steps: int, decay: int) -> float:
+def rate_at(step: int, steps: int) -> float:
     """Return the learning rate: a short rise, constant, and a linear fall over the last steps."""
-    return RATE * min((step + 1) / WARM_UP, 1.0, max((steps - step) / decay, 0.01))
+    return RATE * min((step + 1) / WARM_UP, 1.0, max((steps - step) / DECAY, 0.01))
 
 
 def export(model: network.PlateNetwork, target: Path) -> None:
@@ -140,7 +147,7 @@ def export(model: network.PlateNetwork, target: Path) -> None:
     with torch.no_grad():
         torch.onnx.export(
             exported,
-            (torch.zeros(1, 3, network.SIZE, network.SIZE),),
+            (torch.zeros(1, 3, 256, 256),),
             str(target),
             input_names=["input"],
             output_names=["plates"],
@@ -151,17 +158,69 @@ def export(model: network.PlateNetwork, target: Path) -> None:
     onnx.checker.check_model(onnx.load(target), full_check=True)
 
 
+@dataclass
+class State:
+    """What a training continues from."""
+
+    model: network.PlateNetwork
+    average: network.PlateNetwork
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+
+    def load(self, file: Path) -> None:
+        """Continue from a checkpoint, if there is one."""
+        if file.exists():
+            saved = torch.load(file)
+            self.model.load_state_dict(saved["model"])
+            self.average.load_state_dict(saved["average"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.step = saved["step"]
+
+    def save(self, file: Path) -> None:
+        """Write a checkpoint; the file is never half-written."""
+        state = {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        torch.save(state, file.with_suffix(".tmp"))
+        file.with_suffix(".tmp").replace(file)
+
+    def learn(self, batch: list[torch.Tensor], rate: float) -> list[float]:
+        """Take a step, and return the losses of scores and of boxes."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        x = (batch[0].permute(0, 3, 1, 2).float() - network.MEAN) / network.STD
+        with torch.autocast("cpu", torch.bfloat16):
+            output = self.model(x)
+        losses = loss_of(output.float(), batch, lenient=self.step > LENIENT)
+        self.optimizer.zero_grad(set_to_none=True)
+        (losses[0] + losses[1]).backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)
+        self.optimizer.step()
+        self._follow()
+        self.step += 1
+        return [float(value) for value in losses]
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        keep = min(AVERAGE, (1 + self.step) / (10 + self.step))
+        pairs = zip(
+            self.average.state_dict().values(), self.model.state_dict().values(), strict=True
+        )
+        for mean, value in pairs:
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - keep)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("plates", type=Path, help="the folder with the folder `train`")
     parser.add_argument("empty", type=Path, help="the folder of the pictures without plates")
     parser.add_argument("--out", type=Path, required=True, help="for checkpoints and model.onnx")
     parser.add_argument("--fonts", type=Path, default=Path("/usr/share/fonts"))
-    parser.add_argument("--steps", type=int, default=16000)
-    parser.add_argument("--decay", type=int, default=4000, help="the last steps, with a falling rate")
-    parser.add_argument("--size", type=int, default=128, help="of the crops, in pixels")
-    parser.add_argument("--last-size", type=int, default=192, help="of the crops of the last steps")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
@@ -170,66 +229,29 @@ def main() -> None:
     cv2.setNumThreads(0)
 
     model = network.PlateNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(model.parameters(), RATE, weight_decay=0.02)
-    first = 0
-    if (out / "checkpoint.pt").exists():
-        saved = torch.load(out / "checkpoint.pt")
-        model.load_state_dict(saved["model"])
-        average.load_state_dict(saved["average"])
-        optimizer.load_state_dict(saved["optimizer"])
-        first = saved["step"]
-    large = (arguments.steps - arguments.decay) * BATCH
-    crops = Crops(
-        arguments.plates,
-        arguments.empty,
-        arguments.fonts,
-        arguments.size,
-        arguments.last_size,
-        large,
-    )
+    state = State(model, copy.deepcopy(model), optimizer)
+    state.load(out / "checkpoint.pt")
+    steps = STAGES[-1].end
     loader = DataLoader(
-        crops,
+        Crops(arguments.plates, arguments.empty, arguments.fonts),
         BATCH,
-        sampler=Order(first * BATCH, arguments.steps * BATCH),
+        sampler=Order(state.step * BATCH, steps * BATCH),
         num_workers=arguments.workers,
         worker_init_fn=one_thread,
         prefetch_factor=8 if arguments.workers else None,
     )
     began, totals = time.monotonic(), np.zeros(2)
-    for step, batch in enumerate(loader, first):
-        for group in optimizer.param_groups:
-            group["lr"] = rate_at(step, arguments.steps, arguments.decay)
-        x = (batch[0].permute(0, 3, 1, 2).float() - network.MEAN) / network.STD
-        with torch.autocast("cpu", torch.bfloat16):
-            output = model(x)
-        losses = loss_of(output.float(), batch, step > 1500)
-        optimizer.zero_grad(set_to_none=True)
-        (losses[0] + losses[1]).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
-        optimizer.step()
-        totals += [float(value) for value in losses]
-        with torch.no_grad():
-            keep = min(AVERAGE, (1 + step) / (10 + step))
-            for mean, value in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
-                if mean.is_floating_point():
-                    mean.lerp_(value, 1 - keep)
-        done = step + 1
-        if done % 100 == 0:
+    for batch in loader:
+        totals += state.learn(batch, rate_at(state.step, steps))
+        if state.step % 100 == 0:
             score, box = totals / 100
             totals[:] = 0
             minutes = (time.monotonic() - began) / 60
-            print(f"{done} score {score:.3f} box {box:.3f} {minutes:.1f} min", flush=True)
-        if done % 500 == 0 or done == arguments.steps:
-            state = {
-                "step": done,
-                "model": model.state_dict(),
-                "average": average.state_dict(),
-                "optimizer": optimizer.state_dict(),
-            }
-            torch.save(state, out / "checkpoint.tmp")
-            (out / "checkpoint.tmp").replace(out / "checkpoint.pt")
-            export(average, out / "model.onnx")
+            print(f"{state.step} score {score:.3f} box {box:.3f} {minutes:.1f} min", flush=True)
+        if state.step % 500 == 0 or state.step == steps:
+            state.save(out / "checkpoint.pt")
+            export(state.average, out / "model.onnx")
 
 
 if __name__ == "__main__":
