@@ -36,8 +36,6 @@ SMALLEST = 16
 """Plates from this width on, in pixels, count in the total."""
 
 WIDTHS = (0, 8, 12, 16, 20, 24, 32, 48, 64, 96, 128, 10_000)
-# Low enough to tell the confidence of plates that are missed.
-LOWEST = 0.05
 
 Boxes = NDArray[np.float64]
 
@@ -52,31 +50,32 @@ class Plate:
         The picture.
     width : float
         In pixels.
-    confidence : float
-        The highest of the regions that cover it; 0 if there is none.
+    found : bool
+        Whether a region covers it.
     """
 
     file: Path
     width: float
-    confidence: float
+    found: bool
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The plates in pictures, and the confidences of the regions that touch none."""
+    """The plates in pictures, and the number of regions that touch none."""
 
     pictures: int
     plates: list[Plate]
-    false: list[float]
+    false: int
 
-    def recall(self, threshold: float, low: float, high: float = np.inf) -> float:
+    def recall(self, low: float, high: float = np.inf) -> float:
         """Return the share of the plates of a width, low <= width < high, that are found."""
-        chosen = [one.confidence >= threshold for one in self.plates if low <= one.width < high]
+        chosen = [one.found for one in self.plates if low <= one.width < high]
         return float(np.mean(chosen)) if chosen else float("nan")
 
-    def false_regions(self, threshold: float) -> float:
-        """Return the number of false regions in a picture."""
-        return sum(one >= threshold for one in self.false) / max(self.pictures, 1)
+    @property
+    def false_regions(self) -> float:
+        """The number of false regions in a picture."""
+        return self.false / max(self.pictures, 1)
 
 
 def read_plates(file: Path) -> Boxes:
@@ -93,23 +92,22 @@ def coverage(regions: Boxes, plates: Boxes) -> Boxes:
     return np.asarray(common / (plates[:, 2:] - plates[:, :2]).prod(1))
 
 
-def match(file: Path, regions: Sequence[Region], plates: Boxes) -> tuple[list[Plate], list[float]]:
-    """Return the plates of a picture, and the confidences of its false regions."""
+def match(file: Path, regions: Sequence[Region], plates: Boxes) -> tuple[list[Plate], int]:
+    """Return the plates of a picture, and the number of its false regions."""
     boxes = np.array([(r.x1, r.y1, r.x2, r.y2) for r in regions], float).reshape(-1, 4)
-    scores = np.array([region.confidence for region in regions])
     share = coverage(boxes, plates)
     found = [
-        Plate(file, float(x2 - x1), float(scores[column >= COVERED].max(initial=0)))
+        Plate(file, float(x2 - x1), bool((column >= COVERED).any()))
         for (x1, _, x2, _), column in zip(plates, share.T, strict=True)
     ]
-    return found, scores[~(share > 0).any(axis=1)].tolist()
+    return found, int((~(share > 0).any(axis=1)).sum())
 
 
 def measure(redactor: Redactor, files: Iterable[Path]) -> Measured:
     """Find the regions of pictures, and compare them with the plates that are marked."""
     limits = redactor.app.limits
     plates: list[Plate] = []
-    false: list[float] = []
+    false = 0
     files = list(files)
     for file in with_progress(files, sys.stderr):
         regions = redactor.find(read_pixels(file.read_bytes(), limits))
@@ -119,18 +117,18 @@ def measure(redactor: Redactor, files: Iterable[Path]) -> Measured:
     return Measured(len(files), plates, false)
 
 
-def table(measured: Measured, threshold: float) -> str:
+def table(measured: Measured) -> str:
     """Return recall by width in Markdown."""
     rows = ["| width, px | plates | found |", "|---|---|---|"]
     for low, high in itertools.pairwise(WIDTHS):
         count = sum(low <= one.width < high for one in measured.plates)
         if count:
             name = f"{low} to {high}" if high < WIDTHS[-1] else f"from {low}"
-            rows.append(f"| {name} | {count} | {measured.recall(threshold, low, high):.1%} |")
+            rows.append(f"| {name} | {count} | {measured.recall(low, high):.1%} |")
     return "\n".join(rows)
 
 
-def plot(measured: Measured, threshold: float) -> str:
+def plot(measured: Measured) -> str:
     """Return recall by width as an SVG file."""
     width, height, left, bottom = 560, 240, 44, 206
     bins = [
@@ -149,7 +147,7 @@ def plot(measured: Measured, threshold: float) -> str:
         parts.append(f'<path d="M{left} {y:g}H{width - 8}" stroke="#ddd"/>')
         parts.append(f'<text x="{left - 6}" y="{y + 4:g}" text-anchor="end">{percent} %</text>')
     for index, (low, high, count) in enumerate(bins):
-        share = 100 * measured.recall(threshold, low, high)
+        share = 100 * measured.recall(low, high)
         x, middle = left + index * step, left + (index + 0.5) * step
         parts.append(
             f'<rect x="{x + 4:.1f}" y="{bottom - share * 1.8:.1f}" width="{step - 8:.1f}" '
@@ -180,7 +178,7 @@ def main() -> None:
 
     redactor = make_redactor(
         RecognitionApp(Config.from_env()),
-        RedactOptions(targets=frozenset({"plates"}), confidence=LOWEST),
+        RedactOptions(targets=frozenset({"plates"}), confidence=arguments.threshold),
     )
     manifest = redactor.models[0].manifest
     default = manifest.thresholds.confidence
@@ -189,21 +187,21 @@ def main() -> None:
     measured = measure(redactor, files)
     print(f"{manifest.name} {manifest.version}, confidence {threshold}, {len(files)} pictures")
     print(
-        f"found {measured.recall(threshold, SMALLEST):.1%} of the plates from {SMALLEST} px on; "
-        f"{measured.false_regions(threshold):.2f} regions a picture touch no marked plate\n"
+        f"found {measured.recall(SMALLEST):.1%} of the plates from {SMALLEST} px on; "
+        f"{measured.false_regions:.2f} regions a picture touch no marked plate\n"
     )
-    print(table(measured, threshold))
+    print(table(measured))
     if arguments.misses:
         for one in measured.plates:
-            if one.width >= SMALLEST and one.confidence < threshold:
-                print(f"missed: {one.file.name}, {one.width:.0f} px, {one.confidence:.2f}")
+            if one.width >= SMALLEST and not one.found:
+                print(f"missed: {one.file.name}, {one.width:.0f} px")
     if arguments.plot:
-        arguments.plot.write_text(plot(measured, threshold), "utf-8")
+        arguments.plot.write_text(plot(measured), "utf-8")
     if arguments.empty:
         folder, names = arguments.empty
         empty = measure(redactor, empty_files(folder, names, arguments.part))
         print(
-            f"\n{empty.false_regions(threshold):.3f} false regions a picture in "
+            f"\n{empty.false_regions:.3f} false regions a picture in "
             f"{empty.pictures} pictures without plates"
         )
 

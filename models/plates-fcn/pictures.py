@@ -431,12 +431,15 @@ class Stage:
         Plates are up to about this wide in a crop.
     empty_share : float
         The share of the crops that come from pictures without plates.
+    text_share : float
+        The share of the crops without plates that get a text or a sign.
     """
 
     end: int
     size: int
     widest: float
     empty_share: float
+    text_share: float
 
 
 def make_sample(rng: np.random.Generator, materials: Materials, stage: Stage) -> Sample:
@@ -481,7 +484,7 @@ def make_sample(rng: np.random.Generator, materials: Materials, stage: Stage) ->
         _paste(rng, canvas, plate, quad.astype(np.float32), 1.0)
         quads = np.concatenate((quads, quad[None]))
     boxes = np.concatenate((quads.min(1), quads.max(1)), 1).astype(np.float32)
-    if rng.random() < 0.15 and (is_empty or not len(boxes)):
+    if rng.random() < stage.text_share and (is_empty or not len(boxes)):
         _distract(rng, canvas, materials.fonts)
     if rng.random() < 0.08:  # something in front
         x, y = rng.integers(0, size, 2)
