@@ -4,7 +4,7 @@
 import { download, make } from "./dom.js";
 import { t } from "./i18n.js";
 import { placeTags } from "./overlay.js";
-import { shortName } from "./tray.js";
+import { shortName } from "./session.js";
 
 const PHOTO_COLUMNS = ["picture", "index", "width", "height"];
 const OBJECT_COLUMNS = [
@@ -21,9 +21,9 @@ const COLUMNS = [...PHOTO_COLUMNS, ...OBJECT_COLUMNS, "error"];
  */
 export function toCsv(cards) {
   const rows = cards.flatMap(({ photo, result, items, failed }, index) => {
-    const about = [photo.name, index, result?.width, result?.height];
+    const about = [photo.name, index, result.width, result.height];
     const empty = OBJECT_COLUMNS.map(() => "");
-    if (failed) return [[...about, ...empty, result?.error?.code ?? "missing"]];
+    if (failed) return [[...about, ...empty, result.error?.code || "failed"]];
     return items
       .filter((item) => item.shown)
       .map(({ object: o }) => [
@@ -82,7 +82,7 @@ const MAX_CANVAS_PIXELS = 16_000_000; // every phone has room for as many
  * @returns {Promise<Blob | null>} A PNG; null if the canvas is too large for the browser.
  */
 async function annotate({ result, items }, image) {
-  const [resultWidth, resultHeight] = [result?.width ?? 0, result?.height ?? 0];
+  const [resultWidth, resultHeight] = [result.width ?? 0, result.height ?? 0];
   const fullWidth = image?.naturalWidth ?? resultWidth;
   const fullHeight = image?.naturalHeight ?? resultHeight;
   const reduction = Math.min(1, Math.sqrt(MAX_CANVAS_PIXELS / (fullWidth * fullHeight)));

@@ -33,9 +33,11 @@ export const MESSAGES = {
   "Only if this API requires one. It is sent as":
     "Seulement si cette API en exige une. Elle est envoyée dans l’en-tête",
   "and forgotten when you leave the page.": "et oubliée quand vous quittez la page.",
+  Pause: "Pause",
+  Resume: "Reprendre",
   Cancel: "Annuler",
   "Remove all": "Tout retirer",
-  "Progress of the request": "Progression de la requête",
+  "Progress of the photos": "Progression des photos",
   "What the names cover.": "Ce que couvrent les noms.",
   "{cars} in {makes}": "{cars} de {makes}",
   "{n} car": "{n} voiture",
@@ -116,41 +118,60 @@ export const MESSAGES = {
   "Find the objects": "Trouver les objets",
   "Find the objects in {n} photo": "Trouver les objets dans {n} photo",
   "Find the objects in {n} photos": "Trouver les objets dans {n} photos",
-  "{size} in total. Large photos will be scaled down to fit into one request ({max}).":
-    "{size} au total. Les grandes photos seront réduites pour tenir dans une requête ({max}).",
-  "{size} in total. The photos will be uploaded first.":
-    "{size} au total. Les photos seront d’abord envoyées.",
+  "and {n} more": "et {n} de plus",
+  "{n} large photo will be uploaded first.": "{n} grande photo sera d’abord téléversée.",
+  "{n} large photos will be uploaded first.": "{n} grandes photos seront d’abord téléversées.",
+  "{n} photo is larger than a request ({max}) and will be scaled down.":
+    "{n} photo dépasse la limite d’une requête ({max}) et sera réduite.",
+  "{n} photos are larger than a request ({max}) and will be scaled down.":
+    "{n} photos dépassent la limite d’une requête ({max}) et seront réduites.",
   "Add a photo or a URL first.": "Ajoutez d’abord une photo ou une URL.",
   "Folders are not supported. Open the folder and drop its photos.":
     "Les dossiers ne sont pas pris en charge. Ouvrez le dossier et déposez ses photos.",
 
   // Request
-  "Scaling down photo {i} of {n}…": "Réduction de la photo {i} sur {n}…",
-  "These photos are larger than {max} even when scaled down. Send fewer at a time, or smaller ones.":
-    "Ces photos dépassent {max} même réduites. Envoyez-en moins à la fois, ou de plus petites.",
   "This browser cannot scale down {name} ({size}). Convert it to JPEG or remove it.":
     "Ce navigateur ne peut pas réduire {name} ({size}). Convertissez la photo en JPEG ou retirez-la.",
-  "A request takes at most {max} photos. Remove {n}.":
-    "Une requête accepte au plus {max} photos. Retirez-en {n}.",
-  "Sending…": "Envoi…",
-  "Uploading…": "Envoi des photos…",
-  "Upload of {name}": "Envoi de {name}",
   "The upload was refused ({code}). Send the photos again.":
     "L’envoi a été refusé ({code}). Renvoyez les photos.",
-  "{sent} of {total}": "{sent} sur {total}",
   "Analyzing the photos…": "Analyse des photos…",
+  "{n} of {total}": "{n} sur {total}",
+  "about {n} second left": "encore {n} seconde environ",
+  "about {n} seconds left": "encore {n} secondes environ",
+  "about {n} minute left": "encore {n} minute environ",
+  "about {n} minutes left": "encore {n} minutes environ",
+  "The server did not answer. Trying again in {n} second…":
+    "Le serveur n’a pas répondu. Nouvel essai dans {n} seconde…",
+  "The server did not answer. Trying again in {n} seconds…":
+    "Le serveur n’a pas répondu. Nouvel essai dans {n} secondes…",
+  "Paused.": "En pause.",
   "Canceled.": "Annulé.",
   "Done.": "Terminé.",
   "The server could not be reached. Check the connection and try again.":
     "Le serveur est injoignable. Vérifiez la connexion et réessayez.",
   "The server's answer could not be understood.": "La réponse du serveur est incompréhensible.",
+  "This deployment requires you to identify yourself.": "Ce déploiement demande de s’identifier.",
+  "This deployment refused the request.": "Ce déploiement a refusé la requête.",
+  "The server does not know this address. Reload the page and try again.":
+    "Le serveur ne connaît pas cette adresse. Rechargez la page et réessayez.",
+  "The request is too large. Send fewer photos, or smaller ones.":
+    "La requête est trop grande. Envoyez moins de photos, ou de plus petites.",
+  "The server is receiving too many requests. Wait a few seconds and try again.":
+    "Le serveur reçoit trop de requêtes. Attendez quelques secondes et réessayez.",
+  "The server is not working properly at the moment. Try again in a few seconds.":
+    "Le serveur ne fonctionne pas correctement en ce moment. Réessayez dans quelques secondes.",
+  "The server is busy. Try again in a few seconds.":
+    "Le serveur est occupé. Réessayez dans quelques secondes.",
+  "The server took too long to answer. Send fewer photos, or smaller ones.":
+    "Le serveur a mis trop de temps à répondre. Envoyez moins de photos, ou de plus petites.",
+  "Something went wrong on the server. Try again in a few seconds.":
+    "Une erreur s’est produite sur le serveur. Réessayez dans quelques secondes.",
+  "The server cannot process this request.": "Le serveur ne peut pas traiter cette requête.",
   "The request failed.": "La requête a échoué.",
   "Something went wrong on this page. Reload it and try again.":
     "Une erreur s’est produite sur cette page. Rechargez-la et réessayez.",
   "If this API requires a key, enter it under “API key” and try again.":
     "Si cette API exige une clé, saisissez-la sous « Clé d’API » et réessayez.",
-  "The results below are from the previous request.":
-    "Les résultats ci-dessous sont ceux de la requête précédente.",
   "request {id}": "requête {id}",
 
   // Results
@@ -168,6 +189,8 @@ export const MESSAGES = {
   "0 of {found} passes the filters": "Les filtres masquent {found}",
   "0 of {found} pass the filters": "Les filtres masquent {found}",
   "{n} of {total} shown": "{n} sur {total}",
+  "Send the failed ones again": "Renvoyer celles en échec",
+  "{n} requests in {time}": "{n} requêtes en {time}",
   "Round trip {time}": "Aller-retour {time}",
   "Carlens {time}": "Carlens {time}",
   "read {time}": "lecture {time}",
@@ -259,6 +282,7 @@ export const MESSAGES = {
   "CSV file": "Fichier CSV",
   "URLs, one per line": "URL, une par ligne",
   Send: "Envoyer",
+  "Sending…": "Envoi…",
   default: "par défaut",
   "Answer to {route}": "Réponse à {route}",
   "Copy curl": "Copier la commande curl",

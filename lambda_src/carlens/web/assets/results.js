@@ -1,71 +1,69 @@
 // The results: a card for each photo, and the controls that filter them.
 
-/** @import { Card, Detection, ErrorInfo, Message, Mode, Outcome, Part, Result } from "./types" */
+/** @import { Card, Detection, Finding, Message, Mode } from "./types" */
+import { makeCard } from "./detail.js";
 import { $, download, make, style, sum } from "./dom.js";
-import { saveAnnotated, toCsv } from "./export.js";
-import { ERROR_MESSAGES } from "./french.js";
-import {
-  bytes,
-  className,
-  duration,
-  language,
-  onLanguageChange,
-  percent,
-  plural,
-  t,
-} from "./i18n.js";
-import { drawCrop, Overlay } from "./overlay.js";
-import { announce, copy, showModels } from "./status.js";
-import { imageOf, photoUsers, releasePhotos, shortName } from "./tray.js";
+import { toCsv } from "./export.js";
+import { className, duration, onLanguageChange, percent, plural, t } from "./i18n.js";
+import { analyzed, findingOf, mode, onSessionChange } from "./session.js";
+import { announce, copy } from "./status.js";
 
 /** @type {Card[]} */
 let cards = [];
-/** @type {Outcome | null} */
-let shown = null;
-/** @type {Set<string>} */
-const hiddenClasses = new Set();
-photoUsers.push(() => cards.map((card) => card.photo));
-
 /**
- * Show the answer to a request.
+ * The classes to show; none stands for all.
  *
- * @param {Outcome} outcome
+ * @type {Set<string>}
  */
-export function showAnswer(outcome) {
-  hiddenClasses.clear();
-  draw(outcome);
-  releasePhotos();
-}
+const only = new Set();
 
-/** @param {Outcome} outcome */
-function draw(outcome) {
-  const { mode, parts, results, answer } = outcome;
-  shown = outcome;
-  for (const card of cards) card.close();
-  const named = mode === "predict" && Boolean(answer.models?.classifier);
-  cards = parts.map((part, i) => makeCard(part, results[i], mode, named));
+/** Show what was found in the photos so far. */
+export function showResults() {
+  const before = new Map(cards.map((card) => [card.photo, card]));
+  const looking = mode();
+  cards = analyzed().map((photo) => {
+    const finding = /** @type {Finding} */ (findingOf(photo));
+    const card = before.get(photo);
+    if (card?.result === finding.result) {
+      before.delete(photo);
+      return card;
+    }
+    return makeCard(photo, finding, looking);
+  });
+  for (const card of before.values()) card.close();
   $("cards").replaceChildren(...cards.map((card) => card.element));
+  $("results").hidden = !cards.length;
   $("filter").hidden = !cards.some((card) => card.items.length);
-  $("legend").hidden = !named || $("filter").hidden;
-  $("results").hidden = false;
-  $("facts").replaceChildren(...facts(outcome).map((fact) => make("span", {}, fact)));
+  $("legend").hidden = $("filter").hidden || !analyzed().some((photo) => findingOf(photo)?.named);
+  $("retry").hidden = !cards.some((card) => card.failed);
   showClasses();
-  showModels(answer.models);
   filter();
 }
 
-/** @param {Outcome} outcome */
-function facts({ answer, elapsed }) {
-  const { total, ...steps } = answer.timing_ms ?? {};
-  const measured = Object.entries(steps).filter(([, ms]) => typeof ms === "number");
-  return [
-    t("Round trip {time}", { time: duration(elapsed) }),
-    ...(typeof total === "number" ? [t("Carlens {time}", { time: duration(total) })] : []),
-    ...measured.map(([step, ms]) =>
-      t(/** @type {Message} */ (`${step} {time}`), { time: duration(ms) }),
-    ),
-  ];
+/**
+ * Show how long the last requests took.
+ *
+ * @param {number} elapsed In milliseconds.
+ * @param {number} requests
+ * @param {Record<string, number>} timing The steps of the server in milliseconds.
+ */
+export function showFacts(elapsed, requests, { total, ...steps }) {
+  writeFacts = () => {
+    const facts = [
+      requests === 1
+        ? t("Round trip {time}", { time: duration(elapsed) })
+        : t("{n} requests in {time}", { n: requests, time: duration(elapsed) }),
+      ...(total === undefined ? [] : [t("Carlens {time}", { time: duration(total) })]),
+      ...Object.entries(steps).map(([step, ms]) =>
+        t(/** @type {Message} */ (`${step} {time}`), { time: duration(ms) }),
+      ),
+    ];
+    $("facts").replaceChildren(...facts.map((fact) => make("span", {}, fact)));
+  };
+  writeFacts();
 }
+
+let writeFacts = () => {};
 
 /**
  * Count the objects of each class, the most frequent first.
@@ -91,10 +89,10 @@ function showClasses() {
 function classSwitch(name) {
   const box = make("input", {
     type: "checkbox",
-    checked: !hiddenClasses.has(name),
+    checked: only.has(name),
     onchange: () => {
-      if (box.checked) hiddenClasses.delete(name);
-      else hiddenClasses.add(name);
+      if (box.checked) only.add(name);
+      else only.delete(name);
       filter();
       announce(() => $("shown").textContent ?? "");
     },
@@ -113,7 +111,7 @@ function filter() {
   /** @param {Detection} object */
   const confident = (object) => object.confidence >= threshold;
   /** @param {Detection} object */
-  const passes = (object) => confident(object) && !hiddenClasses.has(object.class_name);
+  const passes = (object) => confident(object) && (!only.size || only.has(object.class_name));
   const passing = sum(cards.map((card) => card.filter(passes)));
   const total = found().length;
   const tally = t("{n} of {total} shown", { n: passing, total });
@@ -126,20 +124,14 @@ function filter() {
     label.hidden = n === 0;
     /** @type {HTMLElement} */ (label.querySelector("b")).textContent = String(n);
   }
-  $("kinds").hidden = counts.size < 2 && hiddenClasses.size === 0;
+  $("kinds").hidden = counts.size < 2 && only.size === 0;
   $("results-title").textContent = headline(passing, total);
 }
 
-/** @type {Record<Mode, { found: [Message, Message, Message], none: Message }>} */
-const TEXTS = {
-  predict: {
-    found: ["{n} vehicle", "{n} vehicles", "No vehicles"],
-    none: "The detector found no vehicle in this photo.",
-  },
-  object_detection: {
-    found: ["{n} object", "{n} objects", "No objects"],
-    none: "The detector found nothing it knows in this photo.",
-  },
+/** @type {Record<Mode, [Message, Message, Message]>} */
+const FOUND = {
+  predict: ["{n} vehicle", "{n} vehicles", "No vehicles"],
+  object_detection: ["{n} object", "{n} objects", "No objects"],
 };
 
 /**
@@ -150,9 +142,9 @@ const TEXTS = {
  */
 function headline(passing, total) {
   const failed = cards.filter((card) => card.failed).length;
-  const analyzed = cards.length - failed;
-  if (!analyzed) return plural(failed, "{n} photo failed", "{n} photos failed");
-  const [one, many, none] = TEXTS[cards[0].mode].found;
+  const succeeded = cards.length - failed;
+  if (!succeeded) return plural(failed, "{n} photo failed", "{n} photos failed");
+  const [one, many, none] = FOUND[mode()];
   /** @param {number} n */
   const count = (n) => (n ? plural(n, one, many) : t(none));
   const summary =
@@ -160,168 +152,10 @@ function headline(passing, total) {
       ? plural(total, "0 of {found} passes the filters", "0 of {found} pass the filters", {
           found: count(total),
         })
-      : plural(analyzed, "{found} in {n} photo", "{found} in {n} photos", {
+      : plural(succeeded, "{found} in {n} photo", "{found} in {n} photos", {
           found: count(passing),
         });
   return summary + (failed ? t(", {n} failed", { n: failed }) : "");
-}
-
-/**
- * Make the card of one photo: the photo with its boxes, and the list of what was found.
- *
- * @param {Part} part
- * @param {Result | undefined} result
- * @param {Mode} mode
- * @param {boolean} named Whether vehicles can have names.
- * @returns {Card}
- */
-function makeCard(part, result, mode, named) {
-  const { photo } = part;
-  const stage = make("div.stage");
-  const size =
-    result?.width && result.height
-      ? t("{width} × {height} pixels", { width: result.width, height: result.height })
-      : "";
-  const about = make(
-    "div.about",
-    {},
-    make("div", {}, make("h3", {}, photo.name), make("p.meta", {}, size)),
-  );
-  if (part.scaled) about.append(scaledNote(part, part.scaled));
-  const element = make("article.panel.card", {}, make("div.view", {}, stage), about);
-  const image = imageOf(photo, shortName(photo), () => {
-    const reason = photo.file
-      ? "This browser cannot display this file."
-      : "The photo at this URL cannot be displayed here.";
-    image.replaceWith(make("p.no-preview", {}, t(reason)));
-  });
-  stage.append(image);
-  const card = { element, photo, image, result, mode };
-  if (!result || result.error || !result.width || !result.height) {
-    stage.classList.add("plain");
-    about.append(failure(result?.error));
-    return { ...card, failed: true, items: [], filter: () => 0, close: () => {} };
-  }
-  const overlay = new Overlay(stage, result.width, result.height, shortName(photo), named);
-  return fillCard(card, result.width, result.height, overlay, about);
-}
-
-/**
- * @param {Pick<Card, "element" | "photo" | "image" | "result" | "mode">} base
- * @param {number} width
- * @param {number} height
- * @param {Overlay} overlay
- * @param {HTMLElement} about
- * @returns {Card}
- */
-function fillCard(base, width, height, overlay, about) {
-  style(overlay.stage, { "--ratio": width / height });
-  const none = make("p.none");
-  const list = make("ol.found", { "aria-label": t("Found in this photo"), role: "list" });
-  const items = (base.result?.objects ?? []).map((object, i) => overlay.add(object, i + 1));
-  list.append(...items.map((item) => make("li", {}, item.row)));
-  overlay.settle();
-  base.image.addEventListener("load", () => {
-    for (const item of items) drawCrop(base.image, item, width, height);
-  });
-  /** @type {Card} */
-  const card = {
-    ...base,
-    failed: false,
-    items,
-    filter: (passes) => {
-      for (const item of items) item.show(passes(item.object));
-      const passing = items.filter((item) => item.shown).length;
-      list.hidden = !passing;
-      none.hidden = passing > 0;
-      none.textContent = items.length
-        ? t("Nothing in this photo passes the filters; {n} hidden.", { n: items.length })
-        : t(TEXTS[base.mode].none);
-      overlay.arrange();
-      return passing;
-    },
-    close: () => overlay.close(),
-  };
-  about.append(none, list, cardButtons(card, overlay.stage));
-  return card;
-}
-
-/**
- * @param {Card} card
- * @param {HTMLElement} stage
- */
-function cardButtons(card, stage) {
-  const status = make("p.hint", { role: "status" });
-  const enlarge = make(
-    "button.button.small",
-    {
-      type: "button",
-      hidden: !document.fullscreenEnabled,
-      onclick: () => stage.parentElement?.requestFullscreen(),
-    },
-    t("Enlarge"),
-  );
-  const save = make(
-    "button.button.small.png",
-    {
-      type: "button",
-      onclick: async () => {
-        status.textContent = await saveAnnotated(card);
-      },
-    },
-    t("Download annotated PNG"),
-  );
-  return make("div", {}, make("div.exports", {}, enlarge, save), status);
-}
-
-/** @type {Record<string, Message>} */
-const FAILURE_TITLES = {
-  not_an_image: "Carlens cannot read this file as a photo",
-  unsupported_image: "This image format is not supported",
-  picture_too_large: "This photo is too large",
-  invalid_base64: "This photo arrived damaged",
-  url_refused: "This URL is not allowed",
-  url_failed: "This URL could not be fetched",
-  key_refused: "This upload is not accepted",
-  key_not_found: "This upload was not found",
-  deadline_exceeded: "Time ran out before this photo",
-};
-
-/** @param {ErrorInfo | null | undefined} error */
-function failure(error) {
-  const message = error?.message ?? t("The answer has no result for this photo.");
-  const french = language === "fr" && error && ERROR_MESSAGES[error.code];
-  const title = FAILURE_TITLES[error?.code ?? ""] ?? "This photo failed";
-  return make(
-    "div.failed",
-    {},
-    make("strong", {}, t(title)),
-    french ? make("p", {}, french) : null,
-    make("p", { lang: error?.message ? "en" : null }, message),
-  );
-}
-
-/**
- * @param {Part} part
- * @param {NonNullable<Part["scaled"]>} scaled
- */
-function scaledNote({ photo, blob }, scaled) {
-  /** @param {[number, number]} size */
-  const pixels = ([width, height]) => `${width} × ${height}`;
-  const sizes = {
-    before: bytes(photo.file?.size ?? 0),
-    after: bytes(blob?.size ?? 0),
-    from: pixels(scaled.from),
-    to: pixels(scaled.to),
-  };
-  const note =
-    sizes.from === sizes.to
-      ? t("Compressed before sending ({before} to {after}) to fit into one request.", sizes)
-      : t(
-          "Scaled down from {from} to {to} pixels before sending ({before} to {after}) to fit into one request. The boxes are mapped back to the original.",
-          sizes,
-        );
-  return make("p.note", {}, note);
 }
 
 // What scrolls into view must not end up below the filters, however many lines they take.
@@ -331,16 +165,26 @@ new ResizeObserver(() => {
 
 $("threshold").addEventListener("input", filter);
 $("copy-json").addEventListener("click", () =>
-  copy(JSON.stringify(shown?.answer, null, 2), $("copy-json")),
+  copy(
+    JSON.stringify(
+      { images: cards.map(({ photo, result }) => ({ name: photo.name, ...result })) },
+      null,
+      2,
+    ),
+    $("copy-json"),
+  ),
 );
 $("save-csv").addEventListener("click", () =>
   download(new Blob([toCsv(cards)], { type: "text/csv" }), "carlens.csv"),
 );
 
+onSessionChange(showResults);
 onLanguageChange(() => {
-  if (!shown) return;
   const open = cards.map((card) => card.items.map((item) => item.row.open));
-  draw(shown);
+  for (const card of cards) card.close();
+  cards = [];
+  showResults();
+  writeFacts();
   for (const [i, card] of cards.entries()) {
     for (const [j, item] of card.items.entries()) item.row.open = open[i][j];
   }

@@ -53,6 +53,16 @@ export interface Health {
   features?: { uploads?: boolean; urls?: boolean };
 }
 
+/** What Carlens found in a photo. */
+export interface Finding {
+  /** With boxes in pixels of the original. */
+  result: Result;
+  scaled: Scaled | null;
+  sentBytes: number;
+  /** Whether vehicles can have names. */
+  named: boolean;
+}
+
 export interface Photo {
   id: number;
   name: string;
@@ -60,6 +70,8 @@ export interface Photo {
   file?: File;
   /** Where an `img` finds it: an object URL for a file, the URL itself otherwise. */
   source: string;
+  /** None while it waits. */
+  findings: Partial<Record<Mode, Finding>>;
 }
 
 /** How a photo was scaled down: width and height in pixels. */
@@ -73,9 +85,8 @@ export interface Part {
   photo: Photo;
   /** None for a URL. */
   blob?: Blob;
+  pixels: number;
   scaled: Scaled | null;
-  /** Whether this browser cannot scale it down. */
-  stuck: boolean;
 }
 
 export interface SentRequest {
@@ -123,13 +134,17 @@ export interface Detection {
 
 export interface ErrorInfo {
   code: string;
+  /** A text of the page with its values, or one from the server. */
   message: string;
+  values?: Record<string, string | number>;
 }
 
 export interface ApiErrorDetails {
   status?: number;
   code?: string;
   requestId?: string;
+  values?: Record<string, string | number>;
+  retryAfter?: number | null;
 }
 
 /** The answer for one photo. */
@@ -161,17 +176,6 @@ export interface Answer {
   images: (Result | undefined)[];
   models?: Models;
   timing_ms?: Record<string, number>;
-}
-
-/** An answer, and the request it belongs to. */
-export interface Outcome {
-  mode: Mode;
-  parts: Part[];
-  /** For each part, with boxes in pixels of the original. */
-  results: (Result | undefined)[];
-  /** Milliseconds. */
-  elapsed: number;
-  answer: Answer;
 }
 
 export interface NameMatch {
@@ -245,7 +249,7 @@ export interface Card {
   element: HTMLElement;
   photo: Photo;
   image: HTMLImageElement;
-  result: Result | undefined;
+  result: Result;
   mode: Mode;
   failed: boolean;
   items: Item[];
