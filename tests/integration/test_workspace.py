@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +12,17 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, Route, expect
 
-from tests.integration.test_page import BUS, CLIO, SOME_VOLKSWAGEN, choose, junk, visit
+from tests.integration.test_page import (
+    BUS,
+    CLIO,
+    SOME_VOLKSWAGEN,
+    choose,
+    junk,
+    rows_of,
+    save,
+    set_slider,
+    visit,
+)
 from tests.support import encode
 
 _TINY = encode(np.full((48, 64, 3), 120, np.uint8), "PNG")
@@ -200,3 +212,150 @@ def test_errors_in_front_of_carlens_are_worded_in_the_language_of_the_page(
         page.locator("#send").click()
         expect(page.locator("#results-title")).to_be_visible()
         expect(problem).to_be_hidden()
+
+
+# The results -------------------------------------------------------------------------------
+
+
+def analyze(page: Page, *photos: FilePayload) -> None:
+    FakeServer(page)
+    choose(page, *photos)
+    page.locator("#send").click()
+    expect(page.locator("#status")).to_have_text("Done.", timeout=30_000)
+
+
+def titles(page: Page) -> list[str]:
+    page.wait_for_timeout(100)  # a frame, in which the grid is drawn
+    return page.locator(".tile-name").all_inner_texts()
+
+
+def test_results_are_filtered_sorted_viewed_exported_and_kept(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given twelve photos: a third with a name, a third with a doubt, a third with nothing
+        analyze(page, *tiny(12))
+        expect(page.locator(".tile")).to_have_count(12)
+        expect(page.locator("#states label:visible")).to_have_text(
+            ["All 12", "With results 8", "Named 8", "Uncertain 4"]
+        )
+        expect(page.locator("#makes label")).to_have_text(["Renault 4", "Volkswagen 4"])
+        expect(page.locator("#kinds label")).to_have_text(["car 8", "bus 4"])
+        expect(page.locator(".tile").first.locator(".shape")).to_have_count(1)
+
+        # When they are filtered and sorted
+        page.locator("#states").get_by_text("Uncertain").click()
+        expect(page.locator(".tile")).to_have_count(4)
+        page.locator("#states").get_by_text("All").click()
+        page.locator("#makes label", has_text="Renault").click()
+        assert titles(page) == [f"photo-{i:03}.png" for i in (0, 3, 6, 9)]
+        page.locator("#makes label", has_text="Renault").click()
+        page.locator("#sort").select_option("count")
+        expect(page.locator(".tile").first).to_have_attribute("aria-setsize", "12")
+        page.locator("#kinds label", has_text="bus").click()
+        expect(page.locator(".tile-title")).to_have_text(["Bus"] * 4)
+
+        # Then the exports have what is shown
+        with page.expect_download() as download:
+            save(page, "Download CSV")
+        assert [row["class"] for row in rows_of(download.value)] == ["bus"] * 4
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download pictures (ZIP)").click()
+        with zipfile.ZipFile(download.value.path()) as archive:
+            assert archive.testzip() is None
+            assert archive.namelist() == [f"photo-{i:03}.jpg" for i in (1, 4, 7, 10)]
+        # Or everything
+        page.locator("#scope").select_option("all")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download COCO").click()
+        coco = json.loads(download.value.path().read_text("utf-8"))
+        assert len(coco["images"]) == 12
+        assert [category["name"] for category in coco["categories"]] == ["bus", "car"]
+        first = coco["annotations"][0]
+        assert (first["image_id"], first["bbox"]) == (1, [4, 8, 26, 32])
+        assert first["attributes"] == {"name": "Renault Clio", "certain": True}
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download JSON").click()
+        images = json.loads(download.value.path().read_text("utf-8"))["images"]
+        assert [len(image["objects"]) for image in images] == [1, 2, 0] * 4
+
+        # And a reload keeps the session, which can be cleared
+        page.reload()
+        expect(page.locator("#results-title")).to_have_text("12 vehicles in 12 photos")
+        expect(page.locator(".tile img")).to_have_count(12)
+        page.get_by_role("button", name="Clear photos and results").click()
+        expect(page.locator("#results")).to_be_hidden()
+        page.reload()
+        expect(page.locator("#examples")).to_be_visible()
+        expect(page.locator("#results")).to_be_hidden()
+
+
+def test_the_viewer_zooms_and_moves_between_photos(api: str, browser: Browser) -> None:
+    phone: dict[str, Any] = {
+        "viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True,
+    }  # fmt: skip
+    with visit(browser, api, **phone) as page:
+        # Given a phone without the Fullscreen API
+        page.evaluate("delete Element.prototype.requestFullscreen")
+        analyze(page, *tiny(6))
+        page.locator(".tile-button").first.tap()
+        viewer = page.get_by_role("dialog", name="photo-000.png")
+        expect(viewer).to_be_visible()
+        # Then the named box has its name, and the list is below the photo
+        expect(viewer.locator(".tag span")).to_have_text("Renault Clio")
+        expect(viewer.locator(".tag span")).to_be_visible()
+        expect(viewer.locator(".row-of")).to_have_count(1)
+
+        # When it is enlarged by key, wheel and pinch, then the photo grows about that point
+        small = viewer.locator(".stage").bounding_box()
+        assert small
+        page.keyboard.press("+")
+        page.keyboard.press("+")
+        expect(viewer.locator(".viewer-level")).to_have_text("225%")
+        large = viewer.locator(".stage").bounding_box()
+        assert large
+        assert large["width"] == pytest.approx(2.25 * small["width"], rel=0.01)
+        # And it can be dragged
+        page.mouse.move(200, 250)
+        page.mouse.down()
+        page.mouse.move(260, 250, steps=4)
+        page.mouse.up()
+        dragged = viewer.locator(".stage").bounding_box()
+        assert dragged
+        assert dragged["x"] > large["x"] + 30
+        page.keyboard.press("0")
+        expect(viewer.locator(".viewer-level")).to_have_text("100%")
+
+        # And the keys move between the photos
+        page.keyboard.press("ArrowRight")
+        expect(page.get_by_role("dialog", name="photo-001.png")).to_contain_text("Photo 2 of 6")
+        page.get_by_role("button", name="Previous photo").tap()
+        expect(page.get_by_role("dialog", name="photo-000.png")).to_be_visible()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Escape")
+        # And the photo that was seen last has the focus
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.locator(".tile-button").nth(1)).to_be_focused()
+
+
+def test_five_hundred_photos_stay_smooth(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        analyze(page, *tiny(500))
+        expect(page.locator("#results-title")).to_have_text("500 vehicles in 500 photos")
+
+        # When the whole grid is scrolled through
+        most = page.evaluate(
+            """async () => {
+                let most = 0;
+                for (let y = 0; y < document.body.scrollHeight; y += 900) {
+                    scrollTo({ top: y, behavior: "instant" });
+                    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+                    most = Math.max(most, document.querySelectorAll("*").length);
+                }
+                return most;
+            }"""
+        )
+        # Then only what is near the screen is in the document, and the last photo is there
+        assert most < 1500
+        expect(page.locator(".tile[aria-posinset='500']")).to_be_attached()
+        # And the filters cover all of them
+        set_slider(page, 90)
+        expect(page.locator("#states label").nth(1)).to_contain_text("With results 1")

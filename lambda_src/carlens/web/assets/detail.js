@@ -1,8 +1,8 @@
 // One photo in detail: the photo with its boxes, and the list of what was found.
 
+import { saveAnnotated } from "./annotate.js";
 /** @import { Card, ErrorInfo, Finding, Message, Mode, Photo, Scaled } from "./types" */
 import { make, style } from "./dom.js";
-import { saveAnnotated } from "./export.js";
 import { ERROR_MESSAGES } from "./french.js";
 import { bytes, isMessage, language, t } from "./i18n.js";
 import { drawCrop, Overlay } from "./overlay.js";
@@ -90,36 +90,22 @@ function fillCard(base, width, height, overlay, about) {
     },
     close: () => overlay.close(),
   };
-  about.append(none, list, cardButtons(card, overlay.stage));
+  about.append(none, list, saveButton(card));
   return card;
 }
 
-/**
- * @param {Card} card
- * @param {HTMLElement} stage
- */
-function cardButtons(card, stage) {
+/** @param {Card} card */
+function saveButton(card) {
   const status = make("p.hint", { role: "status" });
-  const enlarge = make(
-    "button.button.small",
-    {
-      type: "button",
-      hidden: !document.fullscreenEnabled,
-      onclick: () => stage.parentElement?.requestFullscreen(),
-    },
-    t("Enlarge"),
-  );
+  const onclick = async () => {
+    status.textContent = await saveAnnotated(card);
+  };
   const save = make(
     "button.button.small.png",
-    {
-      type: "button",
-      onclick: async () => {
-        status.textContent = await saveAnnotated(card);
-      },
-    },
+    { type: "button", onclick },
     t("Download annotated PNG"),
   );
-  return make("div", {}, make("div.exports", {}, enlarge, save), status);
+  return make("div", {}, make("div.exports", {}, save), status);
 }
 
 /** @type {Record<string, Message>} */

@@ -5,7 +5,7 @@ import { keyHeaders, takesUrls, useClasses, useHealth } from "./client.js";
 import { $ } from "./dom.js";
 import { MODEL_LIMITS } from "./french.js";
 import { labelDocument, language, onLanguageChange, plural, setLanguage, t } from "./i18n.js";
-import { removePhotos, sessionChanged, waiting } from "./session.js";
+import { analyzed, removePhotos, sessionChanged, waiting } from "./session.js";
 import { refreshSnippets } from "./snippets.js";
 import { announce, explain, showModels, showProblem } from "./status.js";
 import { addFiles, addUrls, notUrls, showTray, takeUrls } from "./tray.js";
@@ -296,7 +296,19 @@ function addDropped(dropped) {
   }
 }
 
+/** Bring back the session of the last visit, and its results. */
+async function loadSession() {
+  try {
+    const storage = await import("./storage.js");
+    await storage.keepSession();
+    if (analyzed().length) await import("./queue.js");
+  } catch {
+    return; // nothing is kept
+  }
+}
+
 labelDocument();
 navigate();
 const healthLoaded = loadHealth();
 loadModels();
+loadSession();

@@ -3,7 +3,7 @@
 import { $ } from "./dom.js";
 import { clock, count, onLanguageChange, plural, t } from "./i18n.js";
 
-const SENT_SHARE = 0.5; // of the work on a photo, until the server has answered
+const SENT_SHARE = 0.25; // of the work on a photo, until the server has answered
 
 let total = 0;
 let done = 0;

@@ -1,131 +1,160 @@
-// The results: a card for each photo, and the controls that filter them.
+// The results: their headline, the filters, and the photos as cards or as a grid.
 
-/** @import { Card, Detection, Finding, Message, Mode } from "./types" */
+/** @import { Card, Finding, Message, Mode, Photo, PhotoState, SortOrder } from "./types" */
 import { makeCard } from "./detail.js";
-import { $, download, make, style, sum } from "./dom.js";
-import { toCsv } from "./export.js";
-import { className, duration, onLanguageChange, percent, plural, t } from "./i18n.js";
-import { analyzed, findingOf, mode, onSessionChange } from "./session.js";
-import { announce, copy } from "./status.js";
+import { $, download, make, style } from "./dom.js";
+import * as filtering from "./filters.js";
+import { Grid } from "./grid.js";
+import { className, count, duration, onLanguageChange, percent, plural, t } from "./i18n.js";
+import { analyzed, findingOf, mode, onSessionChange, photos } from "./session.js";
+import { announce, copy, explain } from "./status.js";
 
+// The results are drawn when their styles have arrived.
+await new Promise((resolve) => {
+  const href = new URL("results.css", import.meta.url).href;
+  document.head.append(
+    make("link", { rel: "stylesheet", href, onload: resolve, onerror: resolve }),
+  );
+});
+
+/** So many photos are shown in full, each with its list; more are a grid. */
+const CARDS = 3;
+
+const { filters } = filtering;
 /** @type {Card[]} */
 let cards = [];
-/**
- * The classes to show; none stands for all.
- *
- * @type {Set<string>}
- */
-const only = new Set();
+const grid = new Grid($("grid"), openViewer);
+
+/** @param {Photo} photo */
+async function openViewer(photo) {
+  const viewer = await import("./viewer.js");
+  viewer.openViewer(filtering.shownPhotos(), photo, (last) => grid.focus(last));
+}
 
 /** Show what was found in the photos so far. */
-export function showResults() {
-  const before = new Map(cards.map((card) => [card.photo, card]));
-  const looking = mode();
-  cards = analyzed().map((photo) => {
-    const finding = /** @type {Finding} */ (findingOf(photo));
-    const card = before.get(photo);
-    if (card?.result === finding.result) {
-      before.delete(photo);
-      return card;
-    }
-    return makeCard(photo, finding, looking);
-  });
-  for (const card of before.values()) card.close();
-  $("cards").replaceChildren(...cards.map((card) => card.element));
-  $("results").hidden = !cards.length;
-  $("filter").hidden = !cards.some((card) => card.items.length);
-  $("legend").hidden = $("filter").hidden || !analyzed().some((photo) => findingOf(photo)?.named);
-  $("retry").hidden = !cards.some((card) => card.failed);
-  showClasses();
+function showResults() {
+  $("results").hidden = !analyzed().length;
+  if ($("results").hidden) return;
+  const few = analyzed().length <= CARDS;
+  $("cards").hidden = !few;
+  $("grid").hidden = few;
+  $("states").hidden = $("sorting").hidden = few;
+  showCards(few ? analyzed() : []);
+  const all = analyzed().flatMap(filtering.objectsOf);
+  $("filter").hidden = !all.length && few;
+  $("legend").hidden = !all.length || !analyzed().some((photo) => findingOf(photo)?.named);
+  $("retry").hidden = !analyzed().some(filtering.hasFailed);
   filter();
 }
 
-/**
- * Show how long the last requests took.
- *
- * @param {number} elapsed In milliseconds.
- * @param {number} requests
- * @param {Record<string, number>} timing The steps of the server in milliseconds.
- */
-export function showFacts(elapsed, requests, { total, ...steps }) {
-  writeFacts = () => {
-    const facts = [
-      requests === 1
-        ? t("Round trip {time}", { time: duration(elapsed) })
-        : t("{n} requests in {time}", { n: requests, time: duration(elapsed) }),
-      ...(total === undefined ? [] : [t("Carlens {time}", { time: duration(total) })]),
-      ...Object.entries(steps).map(([step, ms]) =>
-        t(/** @type {Message} */ (`${step} {time}`), { time: duration(ms) }),
-      ),
-    ];
-    $("facts").replaceChildren(...facts.map((fact) => make("span", {}, fact)));
-  };
-  writeFacts();
-}
-
-let writeFacts = () => {};
-
-/**
- * Count the objects of each class, the most frequent first.
- *
- * @param {Detection[]} objects
- * @returns {Map<string, number>}
- */
-function countClasses(objects) {
-  const counts = new Map();
-  for (const { class_name: name } of objects) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return new Map([...counts].sort(([, a], [, b]) => b - a));
-}
-
-const found = () => cards.flatMap((card) => card.items.map((item) => item.object));
-
-/** Show a switch for each class found. */
-function showClasses() {
-  const names = [...countClasses(found()).keys()];
-  $("kinds-list").replaceChildren(...names.map(classSwitch));
-}
-
-/** @param {string} name */
-function classSwitch(name) {
-  const box = make("input", {
-    type: "checkbox",
-    checked: only.has(name),
-    onchange: () => {
-      if (box.checked) only.add(name);
-      else only.delete(name);
-      filter();
-      announce(() => $("shown").textContent ?? "");
-    },
+/** @param {Photo[]} shown */
+function showCards(shown) {
+  const before = new Map(cards.map((card) => [card.photo, card]));
+  const looking = mode();
+  cards = shown.map((photo) => {
+    const finding = /** @type {Finding} */ (findingOf(photo));
+    const card = before.get(photo);
+    if (card?.result !== finding.result) return makeLargeCard(photo, finding, looking);
+    before.delete(photo);
+    return card;
   });
-  return make(
-    "label",
-    { "data-kind": name },
-    box,
-    make("span", {}, `${className(name)} `, make("b")),
-  );
+  for (const card of before.values()) card.close();
+  const elements = cards.map(({ element }) => element);
+  if (elements.some((element, i) => $("cards").children[i] !== element) || before.size) {
+    $("cards").replaceChildren(...elements);
+  }
 }
 
-/** Show what the slider and the class switches let through. */
+/**
+ * @param {Photo} photo
+ * @param {Finding} finding
+ * @param {Mode} looking
+ */
+function makeLargeCard(photo, finding, looking) {
+  const card = makeCard(photo, finding, looking);
+  const enlarge = make(
+    "button.button.small",
+    { type: "button", onclick: () => openViewer(photo) },
+    t("Enlarge"),
+  );
+  card.element.querySelector(".exports")?.prepend(enlarge);
+  return card;
+}
+
+/** Show what the filters let through. */
 function filter() {
-  const threshold = Number($("threshold").value) / 100;
-  /** @param {Detection} object */
-  const confident = (object) => object.confidence >= threshold;
-  /** @param {Detection} object */
-  const passes = (object) => confident(object) && (!only.size || only.has(object.class_name));
-  const passing = sum(cards.map((card) => card.filter(passes)));
-  const total = found().length;
-  const tally = t("{n} of {total} shown", { n: passing, total });
-  $("level").textContent = percent(threshold);
-  $("shown").textContent = tally;
-  $("threshold").setAttribute("aria-valuetext", `${percent(threshold)}, ${tally}`);
-  const counts = countClasses(found().filter(confident));
-  for (const label of /** @type {HTMLCollectionOf<HTMLElement>} */ ($("kinds-list").children)) {
-    const n = counts.get(label.dataset.kind ?? "") ?? 0;
-    label.hidden = n === 0;
-    /** @type {HTMLElement} */ (label.querySelector("b")).textContent = String(n);
-  }
-  $("kinds").hidden = counts.size < 2 && only.size === 0;
+  const passing = analyzed().flatMap(filtering.shownObjects).length;
+  const total = analyzed().flatMap(filtering.objectsOf).length;
+  const shown = t("{n} of {total} shown", { n: count(passing), total: count(total) });
+  $("level").textContent = percent(filters.threshold);
+  $("shown").textContent = shown;
+  $("threshold").setAttribute("aria-valuetext", `${percent(filters.threshold)}, ${shown}`);
+  showStates();
+  showChips();
   $("results-title").textContent = headline(passing, total);
+  if ($("grid").hidden) for (const card of cards) card.filter(filtering.passes);
+  else showGrid();
+}
+
+function showGrid() {
+  const shown = filtering.shownPhotos();
+  $("no-match").hidden = shown.length > 0;
+  grid.show(shown);
+}
+
+/** Show the counts of kinds and makes, each a switch. */
+function showChips() {
+  const confident = analyzed().flatMap(filtering.objectsOf).filter(filtering.isConfident);
+  const kinds = filtering.tally(confident.map((object) => object.class_name));
+  const makes = filtering.tally(confident.map(filtering.makeOf).filter(Boolean));
+  fillChips("kinds", filters.kinds, kinds, className);
+  fillChips("makes", filters.makes, makes, (name) => name);
+}
+
+/**
+ * @param {"kinds" | "makes"} id
+ * @param {Set<string>} chosen
+ * @param {Map<string, number>} counts
+ * @param {(value: string) => string} title
+ */
+function fillChips(id, chosen, counts, title) {
+  for (const value of chosen) if (!counts.has(value)) counts.set(value, 0);
+  const list = $(`${id}-list`);
+  const focused = /** @type {HTMLInputElement | null} */ (list.querySelector(":focus"))?.value;
+  const chips = [...counts].map(([value, n]) => chip(value, title(value), n, chosen));
+  list.replaceChildren(...chips);
+  $(id).hidden = counts.size < 2 && !chosen.size;
+  if (focused)
+    chips
+      .map((c) => c.querySelector("input"))
+      .find((i) => i?.value === focused)
+      ?.focus();
+}
+
+/**
+ * @param {string} value
+ * @param {string} title
+ * @param {number} n
+ * @param {Set<string>} chosen
+ */
+function chip(value, title, n, chosen) {
+  const box = make("input", { type: "checkbox", value, checked: chosen.has(value) });
+  box.addEventListener("change", () => {
+    if (box.checked) chosen.add(value);
+    else chosen.delete(value);
+    filter();
+    announce(() => $("shown").textContent ?? "");
+  });
+  return make("label", {}, box, make("span", {}, `${title} `, make("b", {}, count(n))));
+}
+
+function showStates() {
+  for (const [state, n] of filtering.countStates()) {
+    const radio = $("states").querySelector(`[value="${state}"]`);
+    const label = /** @type {HTMLElement} */ (radio?.closest("label"));
+    /** @type {HTMLElement} */ (label.querySelector("b")).textContent = count(n);
+    label.hidden = n === 0 && state !== "all" && state !== filters.state;
+  }
 }
 
 /** @type {Record<Mode, [Message, Message, Message]>} */
@@ -141,42 +170,117 @@ const FOUND = {
  * @param {number} total
  */
 function headline(passing, total) {
-  const failed = cards.filter((card) => card.failed).length;
-  const succeeded = cards.length - failed;
+  const failed = analyzed().filter(filtering.hasFailed).length;
+  const succeeded = analyzed().length - failed;
   if (!succeeded) return plural(failed, "{n} photo failed", "{n} photos failed");
   const [one, many, none] = FOUND[mode()];
   /** @param {number} n */
-  const count = (n) => (n ? plural(n, one, many) : t(none));
+  const found = (n) => (n ? plural(n, one, many, { n: count(n) }) : t(none));
   const summary =
     total && !passing
       ? plural(total, "0 of {found} passes the filters", "0 of {found} pass the filters", {
-          found: count(total),
+          found: found(total),
         })
       : plural(succeeded, "{found} in {n} photo", "{found} in {n} photos", {
-          found: count(passing),
+          found: found(passing),
+          n: count(succeeded),
         });
   return summary + (failed ? t(", {n} failed", { n: failed }) : "");
 }
+
+/**
+ * Show how long the last requests took.
+ *
+ * @param {number} elapsed In milliseconds.
+ * @param {number} requests
+ * @param {Record<string, number>} timing The steps of the server in milliseconds.
+ */
+export function showFacts(elapsed, requests, { total, ...steps }) {
+  writeFacts = () => {
+    const time = duration(elapsed);
+    const facts = [
+      requests === 1
+        ? t("Round trip {time}", { time })
+        : t("{n} requests in {time}", { n: requests, time }),
+      ...(total === undefined ? [] : [t("Carlens {time}", { time: duration(total) })]),
+      ...Object.entries(steps).map(([step, ms]) =>
+        t(/** @type {Message} */ (`${step} {time}`), { time: duration(ms) }),
+      ),
+    ];
+    $("facts").replaceChildren(...facts.map((fact) => make("span", {}, fact)));
+  };
+  writeFacts();
+}
+
+let writeFacts = () => {};
+
+// Exports -----------------------------------------------------------------------------------
+
+/** The results to export: all, or what the filters show. */
+function rows() {
+  const filtered = $("scope").value === "filtered";
+  const chosen = $("grid").hidden ? analyzed() : filtering.shownPhotos();
+  return (filtered ? chosen : analyzed()).map((photo) => {
+    const { result } = /** @type {Finding} */ (findingOf(photo));
+    const objects = filtered ? filtering.shownObjects(photo) : result.objects;
+    return { photo, index: photos.indexOf(photo), result: { ...result, objects } };
+  });
+}
+
+/** @typedef {typeof import("./export.js")} Exports */
+
+/** @type {[string, (exports: Exports) => unknown][]} */
+const EXPORTS = [
+  ["copy-json", ({ toJson }) => copy(toJson(rows()), $("copy-json"))],
+  ["save-json", ({ toJson }) => save(toJson(rows()), "application/json", "carlens.json")],
+  ["save-csv", ({ toCsv }) => save(toCsv(rows()), "text/csv", "carlens.csv")],
+  ["save-coco", ({ toCoco }) => save(toCoco(rows()), "application/json", "carlens-coco.json")],
+  ["save-zip", ({ saveZip }) => saveZip(rows())],
+];
+
+/**
+ * @param {string} text
+ * @param {string} type
+ * @param {string} name
+ */
+const save = (text, type, name) => download(new Blob([text], { type }), name);
+
+for (const [id, run] of EXPORTS) {
+  $(id).addEventListener("click", async () => {
+    try {
+      await run(await import("./export.js"));
+    } catch (error) {
+      $("export-problem").replaceChildren(...explain(error));
+    }
+  });
+}
+
+document.addEventListener("click", ({ target }) => {
+  if (target instanceof Node && !$("export").contains(target)) $("export").open = false;
+});
+$("export").addEventListener("keydown", ({ key }) => {
+  if (key !== "Escape") return;
+  $("export").open = false;
+  $("export").querySelector("summary")?.focus();
+});
 
 // What scrolls into view must not end up below the filters, however many lines they take.
 new ResizeObserver(() => {
   style(document.documentElement, { "--filter-height": `${$("filter").offsetHeight}px` });
 }).observe($("filter"));
 
-$("threshold").addEventListener("input", filter);
-$("copy-json").addEventListener("click", () =>
-  copy(
-    JSON.stringify(
-      { images: cards.map(({ photo, result }) => ({ name: photo.name, ...result })) },
-      null,
-      2,
-    ),
-    $("copy-json"),
-  ),
-);
-$("save-csv").addEventListener("click", () =>
-  download(new Blob([toCsv(cards)], { type: "text/csv" }), "carlens.csv"),
-);
+$("threshold").addEventListener("input", () => {
+  filters.threshold = Number($("threshold").value) / 100;
+  filter();
+});
+$("states").addEventListener("change", ({ target }) => {
+  filters.state = /** @type {PhotoState} */ (/** @type {HTMLInputElement} */ (target).value);
+  filter();
+});
+$("sort").addEventListener("change", () => {
+  filters.order = /** @type {SortOrder} */ ($("sort").value);
+  filter();
+});
 
 onSessionChange(showResults);
 onLanguageChange(() => {
@@ -189,3 +293,5 @@ onLanguageChange(() => {
     for (const [j, item] of card.items.entries()) item.row.open = open[i][j];
   }
 });
+filters.threshold = Number($("threshold").value) / 100;
+showResults();

@@ -109,3 +109,15 @@ function decode(text) {
     return text;
   }
 }
+
+/**
+ * Put the photos of an earlier visit before those of this one.
+ *
+ * @param {Photo[]} restored
+ */
+export function restore(restored) {
+  nextId = 1 + Math.max(0, ...restored.map(({ id }) => id), ...photos.map(({ id }) => id));
+  for (const photo of photos) photo.id = nextId++;
+  photos = [...restored, ...photos];
+  sessionChanged();
+}

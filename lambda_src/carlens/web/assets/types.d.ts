@@ -20,6 +20,9 @@ interface Elements {
   progress: HTMLProgressElement;
   rows: HTMLInputElement;
   table: HTMLSelectElement;
+  export: HTMLDetailsElement;
+  scope: HTMLSelectElement;
+  sort: HTMLSelectElement;
   threshold: HTMLInputElement;
   urls: HTMLTextAreaElement;
 }
@@ -189,6 +192,10 @@ export interface NameMatch {
 
 // Results on the page
 
+export type PhotoState = "all" | "vehicles" | "named" | "uncertain" | "failed";
+
+export type SortOrder = "sent" | "name" | "confidence" | "count";
+
 export interface Naming {
   /** Whether the title is as much as can be known, or the kind of a vehicle that may have a name. */
   how: "sure" | "kind";
@@ -244,12 +251,17 @@ export interface Item {
   wide?: Spot;
 }
 
-/** One photo of the results. */
-export interface Card {
-  element: HTMLElement;
+/** What an annotated picture shows. */
+export interface Drawable {
   photo: Photo;
-  image: HTMLImageElement;
   result: Result;
+  items: { object: Detection; name: Naming; number: number; shown?: boolean }[];
+}
+
+/** One photo of the results. */
+export interface Card extends Drawable {
+  element: HTMLElement;
+  image: HTMLImageElement;
   mode: Mode;
   failed: boolean;
   items: Item[];
