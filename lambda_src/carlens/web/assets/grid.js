@@ -11,7 +11,7 @@ import { thumbnailOf } from "./thumbnails.js";
 const GAP = 12; // pixels, as all sizes here
 const NARROWEST = 150;
 const WIDEST = 230;
-const CAPTION = 58;
+const CAPTION = 52;
 const SPARE_ROWS = 2;
 
 export class Grid {

@@ -1,6 +1,6 @@
 // The queue: sends the photos that wait, a few requests at a time, and keeps each answer.
 
-/** @import { Part, Photo, SentRequest } from "./types" */
+/** @import { Finding, Part, Photo, SentRequest } from "./types" */
 import { ApiError } from "./client.js";
 import { $ } from "./dom.js";
 import { exchange, failure } from "./exchange.js";
@@ -158,17 +158,24 @@ class Run {
       onpause: (ms) => announceRetry(ms),
     });
     if (!this.requests++) showSnippets(sent);
-    this.succeeded += parts.length;
+    // The server answers before its deadline, without the photos that it did not reach.
+    const late = parts.filter((_, i) => findings[i].result.error?.code === "deadline_exceeded");
+    const again = late.length < parts.length ? late : [];
+    const done = parts.length - again.length;
+    this.succeeded += done;
     for (const [step, ms] of Object.entries(answer.timing_ms ?? {})) {
       if (typeof ms === "number") this.timing[step] = (this.timing[step] ?? 0) + ms;
     }
+    /** @type {[Photo, Finding][]} */
+    const found = parts.map(({ photo }, i) => [photo, findings[i]]);
     record(
       this.mode,
-      parts.map(({ photo }, i) => [photo, findings[i]]),
+      found.filter((_, i) => !again.includes(parts[i])),
     );
-    progress.showDone(parts, parts.length);
+    progress.showDone(parts, done);
     showModels(answer.models);
     announce(() => t(this.paused ? "Paused." : "Analyzing the photos…"));
+    if (again.length) await this.send(again);
   }
 
   /**
