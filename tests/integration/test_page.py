@@ -1026,10 +1026,20 @@ def _axe() -> str:
     return (Path(found.origin).parent / "axe.min.js").read_text("utf-8")
 
 
+def serious_issues(page: Page) -> list[Any]:
+    """Return what axe finds on the page as it is now."""
+    page.evaluate(_axe())
+    found = page.evaluate("axe.run(document)")
+    return [
+        (violation["id"], [node["html"][:150] for node in violation["nodes"][:3]])
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", ["photos", "names", "api"])
 def test_axe_finds_no_serious_issue(api: str, browser: Browser, scheme: str, view: str) -> None:
-    axe = _axe()
     with visit(browser, api, color_scheme=scheme) as page:
         if view == "photos":
             street(page)
@@ -1048,16 +1058,8 @@ def test_axe_finds_no_serious_issue(api: str, browser: Browser, scheme: str, vie
             expect(page.locator(".operation")).to_have_count(14)
             for details in page.locator(".operation").first.locator("details").all():
                 details.evaluate("element => element.open = true")
-        page.evaluate(axe)
 
-        found = page.evaluate("axe.run(document)")
-
-    serious = [
-        (violation["id"], [node["html"][:150] for node in violation["nodes"][:3]])
-        for violation in found["violations"]
-        if violation["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+        assert serious_issues(page) == []
 
 
 @pytest.mark.parametrize("locale", ["en-US", "fr-FR"])

@@ -20,6 +20,7 @@ from tests.integration.test_page import (
     junk,
     rows_of,
     save,
+    serious_issues,
     set_slider,
     visit,
 )
@@ -249,6 +250,8 @@ def test_results_are_filtered_sorted_viewed_exported_and_kept(api: str, browser:
         expect(page.locator("#kinds label")).to_have_text(["car 8", "bus 4"])
         expect(page.locator(".tile").first.locator(".shape")).to_have_count(1)
 
+        assert serious_issues(page) == []
+
         # When they are filtered and sorted
         page.locator("#states").get_by_text("Uncertain").click()
         expect(page.locator(".tile")).to_have_count(4)
@@ -311,6 +314,7 @@ def test_the_viewer_zooms_and_moves_between_photos(api: str, browser: Browser) -
         expect(viewer.locator(".tag span")).to_have_text("Renault Clio")
         expect(viewer.locator(".tag span")).to_be_visible()
         expect(viewer.locator(".row-of")).to_have_count(1)
+        assert serious_issues(page) == []
 
         # When it is enlarged by key, wheel and pinch, then the photo grows about that point
         small = viewer.locator(".stage").bounding_box()

@@ -149,11 +149,12 @@ function chip(value, title, n, chosen) {
 }
 
 function showStates() {
-  for (const [state, n] of filtering.countStates()) {
-    const radio = $("states").querySelector(`[value="${state}"]`);
-    const label = /** @type {HTMLElement} */ (radio?.closest("label"));
+  const counts = new Map(filtering.countStates());
+  for (const radio of $("states").querySelectorAll("input")) {
+    const n = counts.get(/** @type {PhotoState} */ (radio.value)) ?? 0;
+    const label = /** @type {HTMLElement} */ (radio.closest("label"));
     /** @type {HTMLElement} */ (label.querySelector("b")).textContent = count(n);
-    label.hidden = n === 0 && state !== "all" && state !== filters.state;
+    label.hidden = n === 0 && radio.value !== "all" && radio.value !== filters.state;
   }
 }
 

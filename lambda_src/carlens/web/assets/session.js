@@ -22,11 +22,14 @@ export function sessionChanged() {
   for (const listener of listeners) listener();
 }
 
-/** What the user looks for. */
-export const mode = () => {
-  const checked = document.querySelector('input[name="mode"]:checked');
-  return /** @type {Mode} */ (/** @type {HTMLInputElement} */ (checked).value);
-};
+const vehicles = /** @type {HTMLInputElement} */ (document.querySelector('[value="predict"]'));
+
+/**
+ * What the user looks for.
+ *
+ * @returns {Mode}
+ */
+export const mode = () => (vehicles.checked ? "predict" : "object_detection");
 
 /** @param {Photo} photo */
 export const findingOf = (photo) => photo.findings[mode()];

@@ -46,6 +46,6 @@ async function shrink(file) {
   canvas.getContext("bitmaprenderer")?.transferFromImageBitmap(bitmap);
   /** @type {Blob | null} */
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.8));
-  if (!blob) throw new Error("The canvas has no content.");
+  if (!blob) throw new Error("toBlob");
   return URL.createObjectURL(blob);
 }

@@ -1,5 +1,5 @@
 // ZIP archives without compression, for photos that are compressed already.
-// https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
+// The format is described in section 4.3 of PKWARE's APPNOTE.
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let value = byte;
