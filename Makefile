@@ -63,7 +63,7 @@ format: $(VENV)/.ready node_modules/.ready ## Format the code
 	@$(VENV)/bin/ruff check --fix .
 	@node_modules/.bin/biome check --write
 
-eval: $(VENV)/.ready ## Measure the models: ANNOTATIONS=instances.json IMAGES=folder [SLICES=n], or CLASSES=folder
+eval: $(VENV)/.ready ## Measure the models: ANNOTATIONS=instances.json IMAGES=folder [SLICES=1..3 or auto], or CLASSES=folder
 	@$(if $(CLASSES),$(PY) -m benchmarks.evaluate classifier $(CLASSES),\
 	$(PY) -m benchmarks.evaluate detector \
 		$(or $(ANNOTATIONS),$(wildcard ../shared/evalset/instances_val.json),$(error Name the data to \

@@ -111,7 +111,7 @@ def test_a_line_is_the_entry_of_the_detailed_form(tmp_path: Path) -> None:
     skoda, passat = sorted(
         map(json.loads, out.splitlines()), key=lambda entry: entry["width"] != 518
     )
-    assert list(skoda) == ["field", "name", "width", "height", "objects", "error"]
+    assert list(skoda) == ["field", "name", "width", "height", "passes", "objects", "error"]
     assert (skoda["name"], passat["name"]) == (str(SKODA), str(PASSAT))
     car = skoda["objects"][0]
     assert_near((car["x1"], car["y1"], car["x2"], car["y2"]), SKODA_CAR)

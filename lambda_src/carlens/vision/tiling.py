@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from carlens.vision.boxes import Boxes, share_inside
+from carlens.vision.boxes import Boxes, Classes, area, share_inside
 from carlens.vision.candidates import Candidates, Mask
 
 # A picture with sides this many times those of the model's input has detail that one pass misses.
@@ -22,6 +22,10 @@ _EDGE = 0.012
 # Share of a box's area: a tile's box with more than this inside a whole object is part of it.
 # mAP is the same from 0.7 to 0.85.
 _PART = 0.8
+# Confidence and share of a picture's area: a box from the one and below the other is a hint of a
+# small object, which a tile shows better. docs/decisions/0038 compares other values.
+HINT = 0.08
+_SMALL = 0.09
 
 
 class View(NamedTuple):
@@ -114,3 +118,30 @@ def is_part(candidates: Candidates) -> Mask:
         inside = share_inside(boxes[rest], boxes[index]) > _PART
         part[rest] |= inside & in_tile[rest] & (classes[rest] == classes[index])
     return part
+
+
+def worthwhile(
+    tiles: list[View], candidates: Candidates, groups: Classes, width: int, height: int
+) -> list[View]:
+    """Choose the tiles that hold a hint of a small object.
+
+    Only boxes that are entirely in a tile count: the tile would cut off the others. Boxes inside
+    a larger, more confident one of their group do not count: they are mostly parts of it.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        Of the whole picture, from the confidence `HINT` on, the most confident first.
+    groups : integer array of shape (n,)
+        Boxes of different groups, such as classes, are never parts of each other.
+    width, height : int
+        Of the picture, in pixels.
+    """
+    boxes = candidates.boxes
+    small = area(boxes) < _SMALL * width * height
+    hints = small.copy()
+    for index in np.flatnonzero(~small):
+        rest = slice(index + 1, None)
+        inside = share_inside(boxes[rest], boxes[index]) > _PART
+        hints[rest] &= ~(inside & (groups[rest] == groups[index]))
+    return [tile for tile in tiles if not is_cut(boxes[hints], tile, width, height).all()]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carlens.vision.candidates import Candidates
-from carlens.vision.tiling import View, choose_views, is_cut, is_part, tile
+from carlens.vision.tiling import View, choose_views, is_cut, is_part, tile, worthwhile
 from tests.models_support import Box
 
 # --- views ---
@@ -167,3 +167,48 @@ def test_each_part_is_found_whichever_object_contains_it() -> None:
 
 def test_no_candidates_have_no_parts() -> None:
     assert is_part(candidates()).tolist() == []
+
+
+# --- tiles that pay ---
+
+# Tiles of a picture of 1000 x 1000: 0..555 and 445..1000.
+TILES = tile(1000, 1000, 2)[1:]
+LARGE: Box = (100, 100, 500, 500)
+CAR, PERSON = 0, 1
+
+
+def tiles_for(*found: tuple[Box, int]) -> list[int]:
+    """Return the indices of the tiles that pay, given boxes, the most confident first."""
+    given = candidates(*((box, label, False) for box, label in found))
+    chosen = worthwhile(TILES, given, given.classes, 1000, 1000)
+    return [TILES.index(each) for each in chosen]
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ((10, 10, 100, 100), [0]),
+        ((900, 10, 1000, 100), [1]),  # touches the picture's own edge
+        ((10, 460, 100, 540), [0, 2]),  # in the overlap
+        ((460, 460, 540, 540), [0, 1, 2, 3]),
+        ((430, 10, 570, 100), []),  # every tile would cut it off
+        ((10, 10, 310, 309), [0]),  # just under 9 % of the picture
+        ((10, 10, 310, 311), []),
+    ],
+)
+def test_a_tile_pays_if_all_of_a_small_box_is_in_it(box: Box, expected: list[int]) -> None:
+    assert tiles_for((box, CAR)) == expected
+
+
+def test_nothing_small_needs_no_tiles() -> None:
+    assert tiles_for() == tiles_for((LARGE, CAR)) == []
+
+
+def test_a_small_box_in_a_large_object_is_a_part_unless_it_is_more_confident_or_another_kind() -> (
+    None
+):
+    wheel: Box = (120, 400, 200, 480)
+
+    assert tiles_for((LARGE, CAR), (wheel, CAR)) == []
+    assert tiles_for((wheel, CAR), (LARGE, CAR)) == [0]
+    assert tiles_for((LARGE, CAR), (wheel, PERSON)) == [0]
