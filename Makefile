@@ -24,7 +24,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help serve teach test coverage check check-page audit format eval synth deploy diff destroy \
-	prune rollback costs bench wheel lock browser torch
+	prune rollback smoke costs bench wheel lock browser torch
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ diff: $(VENV)/.ready node_modules/.ready ## Show what `make deploy` would change
 
 destroy: $(VENV)/.ready node_modules/.ready ## Remove Carlens from AWS; for prod, read docs/deploy.md first [STAGE=dev]
 	@$(CDK) destroy "carlens-$(STAGE)-*" -c stage=$(STAGE)
+
+smoke: $(VENV)/.ready ## Send a photo and a name to a deployed API and check the answers [STAGE=dev], or URL=http://127.0.0.1:8000
+	@$(PY) -m operations.smoke $(if $(URL),--url $(URL),--stage $(STAGE))
 
 prune: $(VENV)/.ready ## Delete old versions and the models that only they use [STAGE=dev] [KEEP=3] [DRY=yes only lists them]
 	@$(PY) -m operations.prune --stage $(STAGE) --keep $(or $(KEEP),3) $(if $(DRY),--dry-run)

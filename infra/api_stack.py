@@ -11,6 +11,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.api_function import ApiFunction
+from infra.canary import Canary
 from infra.catalog_function import CatalogFunction
 from infra.function import SharedProps
 from infra.layer_versions import LayerVersions
@@ -68,13 +69,17 @@ class ApiStack(Stack):
         catalog = CatalogFunction(self, shared=shared)
         functions: list[ApiFunction] = [recognition, catalog]
         api = RestApi(self, "Rest", settings=settings, contract=props.contract, functions=functions)
+        minutes = settings.canary_minutes
+        canary = (
+            Canary(self, "Canary", shared=shared, api=api, minutes=minutes) if minutes else None
+        )
         monitoring = Monitoring(
             self,
             "Monitoring",
             settings=settings,
-            recognition=recognition,
-            catalog=catalog,
+            functions=functions,
             api_stage=api.stage,
+            canary=canary,
         )
         for function in functions:
             if settings.rollout != "AllAtOnce":

@@ -16,21 +16,11 @@ from infra.layer_versions import ARCHITECTURES
 from infra.layers import FunctionName, stage_code
 from infra.logs import log_group
 from infra.nag import acknowledge
-from infra.roles import lambda_role
+from infra.roles import lambda_role, vpc_permissions
 from infra.settings import Settings
 
 # Namespace of the metrics that lambda_src/carlens/aws/metrics.py writes.
 METRICS_NAMESPACE = "Carlens"
-
-# https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
-_JOIN_VPC = [
-    "ec2:CreateNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
-    "ec2:DeleteNetworkInterface",
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:UnassignPrivateIpAddresses",
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +62,8 @@ class FunctionProps:
         Reserved concurrent executions, which are also its limit.
     snap_start : bool
         Whether its versions start from a snapshot.
+    in_vpc : bool
+        Whether it runs in the subnets of the stage, if there are any.
     environment : Mapping
         Variables beyond those of all functions.
     allow : Mapping
@@ -87,6 +79,7 @@ class FunctionProps:
     layers_of: FunctionName | None = None
     concurrency: int | None = None
     snap_start: bool = False
+    in_vpc: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
     allow: Mapping[str, iam.PolicyStatement] = field(default_factory=dict)
     nag_reasons: Mapping[str, str] = field(default_factory=dict)
@@ -144,7 +137,7 @@ class Function(Construct):
                 removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
             ),
         )
-        if settings.subnets:
+        if settings.subnets and props.in_vpc:
             # Set on the resource, because the CDK wants the whole VPC described.
             resource = cast(lambda_.CfnFunction, function.node.default_child)
             resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
@@ -164,9 +157,7 @@ class Function(Construct):
 
     def _role(self, settings: Settings, props: FunctionProps) -> iam.IRole:
         name = self.node.id.lower()
-        allow = dict(props.allow)
-        if settings.subnets:
-            allow["JoinVpc"] = iam.PolicyStatement(actions=_JOIN_VPC, resources=["*"])
+        in_vpc = bool(settings.subnets) and props.in_vpc
         trace = iam.PolicyStatement(
             actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"]
         )
@@ -175,12 +166,16 @@ class Function(Construct):
             "Role",
             description=f"Carlens, {name}: writes its own log and traces, reads its data.",
             own_log=self.logs,
-            allow={**allow, "Trace": trace},
+            allow={
+                **props.allow,
+                **(vpc_permissions() if in_vpc else {}),
+                "Trace": trace,
+            },
             nag_reasons={
                 **props.nag_reasons,
                 "AwsSolutions-IAM5[Resource::*]": (
                     "X-Ray and network interfaces do not support narrower resources."
-                    if settings.subnets
+                    if in_vpc
                     else "X-Ray does not support narrower resources."
                 ),
             },

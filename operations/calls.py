@@ -5,17 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
+from carlens.smoke import CHECKS, SmokeError
 from operations.stage import OperationError
 
 FunctionName = Literal["recognition", "catalog"]
-
-_PHOTO = Path(__file__).resolve().parents[1] / "lambda_src/carlens/web/assets/street.webp"
 
 # Making a snapshot again takes a minute or two.
 _POLLS = 60
@@ -101,12 +99,11 @@ def request(
 
 def check_event(function: FunctionName) -> dict[str, Any]:
     """Return a request that needs everything that the function loads: models or tables."""
-    if function == "recognition":
-        return request("POST", "/predict", _PHOTO.read_bytes(), "image/webp")
-    return request("GET", "/norm/europe", make="renault", model="clio")
+    check = CHECKS[function]
+    return request(check.method, check.path, check.body, check.content_type, **check.query)
 
 
-def check(functions: Any, name: str, qualifier: str, event: Mapping[str, Any]) -> None:
+def check_answer(functions: Any, name: str, qualifier: str, function: FunctionName) -> None:
     """Check that a version or an alias answers a request with status 200 and a result.
 
     Raises
@@ -115,10 +112,13 @@ def check(functions: Any, name: str, qualifier: str, event: Mapping[str, Any]) -
         It does not.
     """
     called = functions.invoke(
-        FunctionName=name, Qualifier=qualifier, Payload=json.dumps(event).encode()
+        FunctionName=name, Qualifier=qualifier, Payload=json.dumps(check_event(function)).encode()
     )
     payload = called["Payload"].read().decode()
-    answer = json.loads(payload)
-    good = "FunctionError" not in called and answer.get("statusCode") == 200
-    if not good or not json.loads(answer["body"]):
+    if "FunctionError" in called:
         raise OperationError(f"{name}:{qualifier} does not answer as expected: {payload[:500]}")
+    answer = json.loads(payload)
+    try:
+        CHECKS[function].expect(answer["statusCode"], answer["body"])
+    except SmokeError as error:
+        raise OperationError(f"{name}:{qualifier} does not answer as expected: {error}") from None

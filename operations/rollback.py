@@ -19,7 +19,7 @@ from typing import Any, get_args
 import yaml
 from botocore.exceptions import ClientError, WaiterError
 
-from operations.calls import FunctionName, check, check_event, wake
+from operations.calls import FunctionName, check_answer, wake
 from operations.stage import (
     ALIAS,
     Client,
@@ -72,8 +72,7 @@ def roll_back(
     functions = client("lambda")
     name = output(stack, f"{function.capitalize()}FunctionName")
     wake(functions, name, version, report=report, sleep=sleep)
-    event = check_event(function)
-    check(functions, name, str(version), event)
+    check_answer(functions, name, str(version), function)
     report(f"Version {version} of {name} answers.")
     before = functions.get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"]
     functions.update_alias(
@@ -83,7 +82,7 @@ def roll_back(
         # CodeDeploy cannot deploy to an alias that calls two versions.
         RoutingConfig={"AdditionalVersionWeights": {}},
     )
-    check(functions, name, ALIAS, event)
+    check_answer(functions, name, ALIAS, function)
     report(f"The alias `{ALIAS}` calls version {version} instead of {before}, and answers.")
     try:
         record(client, stack, name, version)

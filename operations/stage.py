@@ -74,6 +74,18 @@ class DeployedFunction:
     models: frozenset[str] = frozenset()
 
 
+def settings_of(stage: str) -> Settings:
+    """Return the settings of a stage.
+
+    Raises
+    ------
+    SettingError
+        There is no such stage in `cdk.json`, or its block is wrong.
+    """
+    context = json.loads(_CONTEXT.read_text("utf-8"))["context"]
+    return Settings.from_context({**context, "stage": stage})
+
+
 def client_of(stage: str) -> Client:
     """Return a maker of clients for the region of a stage.
 
@@ -82,9 +94,7 @@ def client_of(stage: str) -> Client:
     SettingError
         There is no such stage in `cdk.json`, or its block is wrong.
     """
-    context = json.loads(_CONTEXT.read_text("utf-8"))["context"]
-    settings = Settings.from_context({**context, "stage": stage})
-    client: Client = boto3.Session(region_name=settings.region).client
+    client: Client = boto3.Session(region_name=settings_of(stage).region).client
     return client
 
 
@@ -130,9 +140,14 @@ def existing_stack(client: Client, name: str) -> Mapping[str, Any]:
     return stack
 
 
+def outputs(stack: Mapping[str, Any]) -> dict[str, str]:
+    """Return the outputs of a stack by their keys."""
+    return {each["OutputKey"]: str(each["OutputValue"]) for each in stack["Outputs"]}
+
+
 def output(stack: Mapping[str, Any], key: str) -> str:
     """Return an output of a stack."""
-    return next(str(o["OutputValue"]) for o in stack["Outputs"] if o["OutputKey"] == key)
+    return outputs(stack)[key]
 
 
 def resources(client: Client, stack: str, kind: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ export type ErrorCode =
   | "invalid_parameter"
   | "no_pictures"
   | "no_rows"
+  | "unauthorized"
   | "forbidden"
   | "not_found"
   | "method_not_allowed"
@@ -321,6 +322,11 @@ export interface NormOptions {
 export interface Settings {
   /** The API key, which only the API gets. */
   apiKey?: string;
+  /**
+   * Adds a token or a signature to each request to the API, and only to it. Requests that are sent
+   * again are authorized again.
+   */
+  authorize?: (request: Request) => Request | Promise<Request>;
   /** The longest time for a try in seconds; by default 120. */
   timeout?: number;
   /**

@@ -425,12 +425,12 @@ export class Carlens {
    * @param {number[]} [retried]
    */
   #send(method, path, { query = {}, ...options } = {}, retried = undefined) {
-    const { apiKey } = this.#settings;
+    const { apiKey, authorize } = this.#settings;
     const headers = { ...options.headers, ...(apiKey ? { "x-api-key": apiKey } : {}) };
     const given = Object.entries(query).filter(([, value]) => value != null);
     const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
     const url = `${this.#url}${path}${search.size ? `?${search}` : ""}`;
-    return this.#exchange(url, { ...options, method, headers }, retried);
+    return this.#exchange(url, { ...options, method, headers }, retried, authorize);
   }
 
   /**
@@ -439,12 +439,13 @@ export class Carlens {
    * @param {string} url
    * @param {RequestInit} request
    * @param {number[]} [retried] The statuses after which it is sent again.
+   * @param {Settings["authorize"]} [authorize]
    * @returns {Promise<Response>}
    */
-  async #exchange(url, request, retried = [429, 503, 504]) {
+  async #exchange(url, request, retried = [429, 503, 504], authorize = undefined) {
     const { retries, maxWait } = this.#settings;
     for (let attempt = 0; ; attempt++) {
-      const { response, error } = await this.#attempt(url, request);
+      const { response, error } = await this.#attempt(url, request, authorize);
       const isLast = attempt === retries;
       if (response && (isLast || !retried.includes(response.status) || (await isFinal(response))))
         return response;
@@ -461,14 +462,17 @@ export class Carlens {
   /**
    * @param {string} url
    * @param {RequestInit} request
+   * @param {Settings["authorize"]} authorize
    * @returns {Promise<{ response?: Response, error?: unknown }>}
    */
-  async #attempt(url, request) {
+  async #attempt(url, request, authorize) {
     const { timeout, fetch = globalThis.fetch } = this.#settings;
     const limit = AbortSignal.timeout(timeout * 1000);
     const signal = request.signal ? AbortSignal.any([request.signal, limit]) : limit;
+    const sent = { ...request, signal };
+    const authorized = await authorize?.(new Request(url, sent));
     try {
-      return { response: await fetch(url, { ...request, signal }) };
+      return { response: await (authorized ? fetch(authorized) : fetch(url, sent)) };
     } catch (error) {
       if (request.signal?.aborted) throw error;
       return { error };

@@ -32,6 +32,7 @@ DATA_FILES = {
     ),
     "carlens.catalog.vocabulary": ("carlens/catalog/data/words/*.csv",),
     "carlens.http.contract": ("openapi.yaml",),
+    "carlens.smoke": ("carlens/web/assets/street.webp",),
     "carlens.web": ("carlens/web/*.html", "carlens/web/assets/*", "carlens/web/thumbnails/*"),
 }
 

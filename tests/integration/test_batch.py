@@ -203,6 +203,7 @@ def test_a_worker_that_runs_out_of_time_writes_nothing_and_its_parts_are_named(
     assert stage.parts("late") == {}
     [counts] = stage.map_runs(done.arn)
     assert (counts["total"], counts["failed"]) == (2, 2)
+    stage.configure("batch_worker", Timeout=900)
 
 
 def command(stage: BatchStage, *arguments: str | Path) -> tuple[int, str]:

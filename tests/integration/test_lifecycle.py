@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from operations.prune import apply_plan, read_plan
+from operations.rollback import roll_back
 from tests.integration.localstack import STAGE, Project, change_version
 from tests.integration.requests_table import RawRequest
 
@@ -22,7 +25,9 @@ def without_hashes(changes: list[str]) -> list[str]:
     return [re.sub("[0-9A-F]{8}[0-9a-f]*$", "", change) for change in changes]
 
 
-def test_a_deployment_is_updated_repaired_rolled_back_and_destroyed(project: Project) -> None:
+def test_a_deployment_is_updated_repaired_pruned_rolled_back_and_destroyed(
+    project: Project,
+) -> None:
     cloud, deployed = project.cloud, project.api()
     model, functions = project.folder / "models" / DETECTOR, cloud.client("lambda")
     function = project.outputs()["RecognitionFunctionName"]
@@ -37,16 +42,18 @@ def test_a_deployment_is_updated_repaired_rolled_back_and_destroyed(project: Pro
         return [each["Version"] for each in versions if each["Version"] != "$LATEST"]
 
     # Given a deployment
-    first, [number] = version(), published()
+    [number] = published()
 
     # When it is deployed again, then nothing changes
     assert project.deploy("--app", "cdk.out") == []
     assert "Number of stacks with differences: 0" in project.cdk("diff", "--app", "cdk.out")
 
-    # When a model changes, then only its files, the functions and the alias change
+    # When a model changes, then only its files, the functions, an alarm and the alias change
     change_version(model, "99.0.0")
     api_changes = [
         "CREATE AWS::Lambda::Version RecognitionFunctionCurrentVersion",
+        # Its metric is that of one version.
+        "UPDATE AWS::CloudWatch::Alarm MonitoringRecognitionServerErrors",
         "UPDATE AWS::Lambda::Alias RecognitionLive",
         "UPDATE AWS::Lambda::Function RecognitionFunction",
     ]
@@ -83,17 +90,24 @@ def test_a_deployment_is_updated_repaired_rolled_back_and_destroyed(project: Pro
     assert version() == "100.0.0"
     *_, third = published()
 
-    # Pruning and rolling back by command belong here.
+    # When it is pruned later, then the version of the alias and the one before stay
+    later = datetime.now(UTC) + timedelta(days=2)
+    plan = read_plan(cloud.client, STAGE, keep=1, now=later)
+    assert [str(each.number) for each in plan.versions] == [number]
+    assert {Path(file.key).name for file in plan.files} == {
+        *("labels.txt", "model.json", "model.onnx")
+    }
+    apply_plan(cloud.client, STAGE, plan)
+    assert published() == [second, third]
 
-    # When the alias is moved back, then the previous model is used
-    alias = {"FunctionName": function, "Name": project.outputs()["FunctionAlias"]}
-    functions.update_alias(**alias, FunctionVersion=second)
+    # When it is rolled back, then the previous model is used
+    roll_back(cloud.client, STAGE, "recognition", int(second))
     assert version() == "99.0.0"
-    functions.update_alias(**alias, FunctionVersion=number)
-    assert version() == first
 
-    # When it is moved forward again, then the new model is used
-    functions.update_alias(**alias, FunctionVersion=third)
+    # When it is deployed again, then only the alias moves, to the new model
+    assert without_hashes(project.deploy("--app", "cdk.out")) == [
+        "UPDATE AWS::Lambda::Alias RecognitionLive"
+    ]
     assert version() == "100.0.0"
 
     # When it is destroyed, then only the resources of the CDK are left

@@ -13,6 +13,7 @@ class ErrorCode(StrEnum):
     INVALID_PARAMETER = "invalid_parameter"
     NO_PICTURES = "no_pictures"
     NO_ROWS = "no_rows"
+    UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
@@ -109,7 +110,7 @@ class BadRequest(ApiError):
 
 
 class Forbidden(ApiError):
-    """401 or 403: the API key is missing or invalid, or the firewall blocks the request."""
+    """401 or 403: a key, token or signature is missing or invalid, or the caller is blocked."""
 
 
 class NotFound(ApiError):

@@ -37,6 +37,7 @@ from carlens_client.errors import (
 )
 from carlens_client.exchange import (
     RETRIED,
+    Auth,
     Call,
     Send,
     Steps,
@@ -115,6 +116,8 @@ class Api:
         Its address, with the stage if there is one.
     key : str or None
         The API key.
+    auth : httpx.Auth, callable or None
+        Adds a token or a signature to a request.
     timeout : float
         Seconds to wait for the next bytes of an answer, and for a connection.
     retries : int
@@ -127,6 +130,7 @@ class Api:
 
     url: str
     key: str | None
+    auth: Auth | None
     timeout: float
     retries: int
     max_wait: float
@@ -321,6 +325,8 @@ class Api:
         given = dict(options or {})
         headers = given.pop("headers", {}) | ({"x-api-key": self.key} if self.key else {})
         given |= {"headers": headers, "timeout": self.timeout}
+        if self.auth is not None:
+            given["auth"] = self.auth
         request = Send(method, self.url.rstrip("/") + path, given)
         return (
             yield from exchange(

@@ -35,7 +35,7 @@ _Api = Annotated[
     typer.Option(
         metavar="URL",
         envvar="CARLENS_API",
-        help="The address of an API. Its key is read from CARLENS_API_KEY.",
+        help="The address of an API. CARLENS_API_KEY holds its key, or CARLENS_TOKEN a token.",
     ),
 ]
 

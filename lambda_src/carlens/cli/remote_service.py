@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from carlens.cli.answers import Answer, failure
 from carlens.cli.errors import Problem, Stopped, WrongUsage
 from carlens.cli.local_files import LocalFile, local_files
@@ -52,9 +54,18 @@ def remote_service(job: Job, url: str, requests: int) -> OpenService:
 
 @contextmanager
 def connected(url: str, **settings: Any) -> Iterator[Client]:
-    """Yield a client with the key of the environment; its errors become those of the command."""
-    key = os.environ.get("CARLENS_API_KEY")
-    with api_errors(), Client(url, api_key=key, **settings) as client:
+    """Yield a client with the key or the token of the environment.
+
+    Its errors become those of the command.
+    """
+    key, token = os.environ.get("CARLENS_API_KEY"), os.environ.get("CARLENS_TOKEN")
+
+    def with_token(request: httpx.Request) -> httpx.Request:
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    auth = with_token if token else None
+    with api_errors(), Client(url, api_key=key, auth=auth, **settings) as client:
         yield client
 
 

@@ -18,7 +18,7 @@ from carlens.cli.errors import Stopped, WrongUsage
 from carlens.cli.models import models_here
 from carlens.cli.pictures import Picture
 from carlens.cli.predict import Job
-from carlens.cli.remote_service import RemoteService, api_errors
+from carlens.cli.remote_service import RemoteService, api_errors, connected
 from carlens.cli.shrink import enlarge, shrink
 from carlens.cli.task import Task
 from carlens.errors import NotAnImage
@@ -314,3 +314,21 @@ def test_many_pictures_that_are_too_large_are_not_kept_waiting(
     entries = list(recognize(Server(limits={"request_bytes": 10**8}), [large, small]))
 
     assert [entry["name"] for entry in entries] == [large.name, small.name]
+
+
+@pytest.mark.parametrize("token", ["", "a.b.c"])
+def test_the_token_of_the_environment_is_sent(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARLENS_TOKEN", token)
+    sent = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("Authorization"))
+        return Server()(request)
+
+    with (
+        httpx.Client(transport=httpx.MockTransport(answer)) as http,
+        connected("https://api.test", http=http) as client,
+    ):
+        client.health()
+
+    assert sent == ["Bearer a.b.c" if token else None]

@@ -163,6 +163,50 @@ test("options and the key are sent", async () => {
   assert.ok(server.requests.every(({ headers }) => headers["x-api-key"] === "secret"));
 });
 
+test("each try is authorized anew, and only for the API", async () => {
+  // Given an API that takes uploads and is busy once
+  const server = new FakeServer({ health: UPLOADS });
+  let tokens = 0;
+  const authorize = (request) => {
+    request.headers.set("Authorization", `Bearer ${tokens++}`);
+    return request;
+  };
+  const sent = [];
+  const fetch = async (request, init) => {
+    if (!(request instanceof Request)) {
+      sent.push([request, new Headers(init.headers).get("Authorization")]);
+      return server.answer(new URL(request), init);
+    }
+    sent.push([request.url, request.headers.get("Authorization")]);
+    const path = new URL(request.url).pathname;
+    if (path === "/dev/predict" && sent.filter(([url]) => url.includes(path)).length === 1)
+      return error(503, "unavailable");
+    const body = request.body ? await request.text() : undefined;
+    return server.answer(new URL(request.url), { ...request, signal: request.signal, body });
+  };
+
+  const [answer] = await server.client({ authorize, fetch }).predict(blob(LARGE));
+
+  // Then no token is sent twice, and the store gets none
+  assert.equal(answer.objects[0].label, "uploads/0");
+  const toApi = sent.filter(([url]) => url !== STORE).map(([, token]) => token);
+  assert.deepEqual(toApi, ["Bearer 0", "Bearer 1", "Bearer 2", "Bearer 3"]);
+  assert.deepEqual(
+    sent.filter(([url]) => url === STORE),
+    [[STORE, null]],
+  );
+});
+
+test("a request that cannot be authorized is not sent again", async () => {
+  const server = new FakeServer();
+  const authorize = () => {
+    throw new RangeError("signed out");
+  };
+
+  await assert.rejects(server.client({ authorize }).models(), RangeError);
+  assert.equal(server.requests.length, 0);
+});
+
 test("pictures are measured, and objects detected", async () => {
   const server = new FakeServer();
   const client = server.client();

@@ -152,6 +152,25 @@ def test_options_and_the_key_are_sent(call: Call) -> None:
     assert {each.headers["x-api-key"] for each in server.requests} == {"secret"}
 
 
+def test_each_try_is_authorized_anew_and_only_for_the_api(call: Call) -> None:
+    # Given an API that takes uploads and is busy once
+    server = FakeServer(health=UPLOADS, first=[error(503, "unavailable")])
+    tokens = iter(range(9))
+
+    def authorize(request: httpx.Request) -> httpx.Request:
+        request.headers["Authorization"] = f"Bearer {next(tokens)}"
+        return request
+
+    # When
+    call(server, "predict", LARGE, settings={"auth": authorize})
+
+    # Then no token is sent twice, and the store gets none
+    sent = {str(each.url): each.headers.get("Authorization") for each in server.requests}
+    assert sent.pop(STORE) is None
+    assert len(sent) == len({*sent.values()}) >= 3
+    assert None not in sent.values()
+
+
 def test_measurements(call: Call) -> None:
     for method in ("shape", "size"):
         server = FakeServer()

@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 STACK_ID = "arn:aws:cloudformation:eu-west-3:123456789012:stack/carlens-prod-api/0"
-GOOD = {"statusCode": 200, "body": '[{"pred": ["Skoda Octavia"]}]'}
+GOOD = {"statusCode": 200, "body": '{"images": [{"error": null, "objects": [{}]}]}'}
 
 
 def refusal(code: str, message: str = "") -> ClientError:

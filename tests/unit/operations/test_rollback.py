@@ -11,11 +11,11 @@ from carlens.config import Config
 from carlens.http import catalog_routes, image_routes
 from carlens.services.catalog_app import CatalogApp
 from carlens.services.recognition_app import RecognitionApp
+from carlens.smoke import CHECKS
 from operations.calls import check_event
 from operations.rollback import roll_back
 from operations.stage import OperationError
 from tests.unit.operations.cloud import (
-    GOOD,
     S3,
     STACK_ID,
     Formation,
@@ -146,6 +146,7 @@ def test_a_version_that_does_not_wake_leaves_the_alias(states: list[str], says: 
         {"statusCode": 500, "body": '{"error": {"code": "internal_error"}}'},
         {"errorMessage": "no module named handler", "errorType": "Runtime.ImportModuleError"},
         {"statusCode": 200, "body": "[]"},
+        {"statusCode": 200, "body": '{"images": [{"error": null, "objects": []}]}'},
     ],
 )
 def test_a_version_that_does_not_answer_leaves_the_alias(answer: dict[str, Any]) -> None:
@@ -194,11 +195,12 @@ def test_what_cloudformation_cannot_record_is_reported() -> None:
 
 
 def test_the_functions_answer_the_request_that_checks_them() -> None:
-    answers = [
-        image_routes.respond(check_event("recognition"), None, RecognitionApp(Config(threads=2))),
-        catalog_routes.respond(check_event("catalog"), None, CatalogApp(Config())),
-    ]
+    answers = {
+        "recognition": image_routes.respond(
+            check_event("recognition"), None, RecognitionApp(Config(threads=2))
+        ),
+        "catalog": catalog_routes.respond(check_event("catalog"), None, CatalogApp(Config())),
+    }
 
-    for answer in answers:
-        assert answer["statusCode"] == GOOD["statusCode"], answer
-        assert json.loads(answer["body"])
+    for function, answer in answers.items():
+        CHECKS[function].expect(answer["statusCode"], answer["body"])

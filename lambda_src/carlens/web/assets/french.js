@@ -284,6 +284,7 @@ export const ERROR_MESSAGES = {
   invalid_parameter: "Un paramètre est hors de ses limites.",
   no_pictures: "La requête ne contient aucune photo.",
   no_rows: "La requête ne contient ni marque ni modèle : envoyez au moins une ligne.",
+  unauthorized: "Ce déploiement demande de s’identifier.",
   forbidden: "Le pare-feu ou la clé d’API de ce déploiement refuse la requête.",
   not_found: "Cette route ou cette table n’existe pas.",
   method_not_allowed: "Cette route n’accepte pas cette méthode.",
