@@ -294,8 +294,8 @@ For your own figures:
 _ASSUMPTIONS = f"""\
 ## Assumptions
 
-- A request carries {PER_REQUEST} photos of about one megapixel in five passes (`slices={SLICES}`). This is
-  an upper limit: the default, `auto`, takes five only for photos full of small objects. The
+- A request carries {PER_REQUEST} photos of about one megapixel in five passes (`slices={SLICES}`).
+  This is an upper limit: the default, `auto`, takes five only for photos full of small objects. The
   milliseconds are those of [benchmarks.json](benchmarks.json) ("Memory and cost" in the
   [README](../README.md#speed)), between two sizes by interpolation. They were measured under the
   CPU share that Lambda gives each size; Lambda's own vCPUs differ, so measure yours and use `--ms`.
