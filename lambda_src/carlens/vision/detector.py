@@ -14,7 +14,16 @@ from carlens.vision.boxes import area, clip, nms
 from carlens.vision.candidates import Candidates, Mask
 from carlens.vision.decoders import DECODERS, Decoded
 from carlens.vision.preprocess import Placement, fit, to_batch
-from carlens.vision.tiling import HINT, View, choose_views, is_cut, is_part, worthwhile
+from carlens.vision.tiling import (
+    HINT,
+    View,
+    choose_views,
+    find_hints,
+    has_more_detail,
+    is_cut,
+    is_part,
+    place_tiles,
+)
 
 # Classes that a detector may confuse, such as a pickup seen as a car or a truck.
 VEHICLES = frozenset({"bicycle", "car", "motorcycle", "bus", "truck"})
@@ -23,8 +32,6 @@ VEHICLES = frozenset({"bicycle", "car", "motorcycle", "bus", "truck"})
 _MAX_CANDIDATES = 2000
 # Rounding may take a score this far above 1; a score beyond it was not computed from 0..1.
 _TOLERANCE = 1e-3
-# Tiles per side from which "auto" chooses.
-_AUTO_SLICES = 2
 
 
 def vehicle_classes(labels: Iterable[str], applies_to: Iterable[str]) -> tuple[str, ...]:
@@ -144,17 +151,22 @@ class Detector:
             views = choose_views(width, height, options.slices, size)
             parts = self._look(pixels, views, options.classes, options.confidence)
             return _best(parts, width, height), len(views)
-        [whole, *tiles] = choose_views(width, height, _AUTO_SLICES, size)
-        lowest = min(options.confidence, HINT) if tiles else options.confidence
+        tiled = has_more_detail(width, height, size)
+        lowest = min(options.confidence, HINT) if tiled else options.confidence
+        whole = View(0, 0, width, height)
         [seen] = self._look(pixels, [whole], options.classes, lowest)
-        if tiles:
-            hints = _best([seen.take(seen.scores >= HINT)], width, height)
-            groups = self._merge_groups[hints.classes]
-            tiles = worthwhile(tiles, hints, groups, width, height)
+        tiles = self._tiles(seen, width, height, options.iou) if tiled else []
         parts = [seen.take(seen.scores >= options.confidence)]
         if tiles:
             parts += self._look(pixels, tiles, options.classes, options.confidence)
         return _best(parts, width, height), 1 + len(tiles)
+
+    def _tiles(self, seen: Candidates, width: int, height: int, iou: float) -> list[View]:
+        """Place tiles where the boxes of the whole picture hint at small objects."""
+        found = _best([seen.take(seen.scores >= HINT)], width, height)
+        found = found.take(nms(found.boxes, found.scores, found.classes, iou))
+        hints = found.take(find_hints(found, self._merge_groups[found.classes], width, height))
+        return place_tiles(hints.boxes, hints.scores, width, height)
 
     def _look(
         self,

@@ -515,15 +515,15 @@ def test_auto_needs_one_pass_where_tiles_show_no_more(
 
 
 def test_auto_finds_what_the_whole_picture_shows_below_the_confidence() -> None:
-    # Given a car in the first tile that is a mere hint in the whole picture, or less than that
+    # Given three cars in the first quarter that are mere hints in the whole picture
     def passes_and_objects(hint: float) -> tuple[int, list[tuple[str, float]]]:
         def answer(batch: Tensor) -> Sequence[Tensor]:
             first = not answered
             answered.append(batch)
-            boxes = np.array([[[0.1, 0.1, 0.2, 0.2]]] if first else [[[0.18, 0.18, 0.36, 0.36]]])
-            scores = np.zeros((1, 1, len(DETECT.labels)), np.float32)
-            scores[0, 0, DETECT.labels.index("car")] = hint if first else 0.9
-            return boxes.astype(np.float32), scores
+            boxes = np.array([[[0.1, x, 0.14, x + 0.04] for x in (0.1, 0.2, 0.3)]], np.float32)
+            scores = np.zeros((1, 3, len(DETECT.labels)), np.float32)
+            scores[..., DETECT.labels.index("car")] = hint if first else 0.9
+            return boxes if first else 2 * boxes, scores
 
         answered: list[Tensor] = []
         detector = Detector(fake_model(DETECT, answer))
@@ -531,22 +531,76 @@ def test_auto_finds_what_the_whole_picture_shows_below_the_confidence() -> None:
         found = detector.detect(pixels, replace(OPTIONS, slices="auto"))
         return found.passes, found_in(found.objects)
 
-    assert passes_and_objects(0.09) == (2, [("car", 0.9)])
-    assert passes_and_objects(0.07) == (1, [])
+    # Then it looks closer if they are likely to be something
+    assert passes_and_objects(0.24) == (2, [("car", 0.9)] * 3)
+    assert passes_and_objects(0.22) == (1, [])
 
 
-@pytest.mark.parametrize("photo", ["skoda_citigo_mit.png", "vw_passat_cc_mit.webp"])
-def test_a_close_up_takes_one_pass_of_the_shipped_detector(photo: str) -> None:
-    detector = ModelBundle.load(Config(classifier=NO_CLASSIFIER)).detector
-    pixels = read_pixels((PHOTOS / photo).read_bytes(), LIMITS)
+def test_auto_never_takes_more_than_five_passes() -> None:
+    # Given a model that is sure of small objects all over the picture, in every view
+    rng = np.random.default_rng(0)
+
+    def answer(batch: Tensor) -> Sequence[Tensor]:
+        corners = rng.random((len(batch), 5000, 2), np.float32) * 0.95
+        scores = rng.random((len(batch), 5000, len(DETECT.labels)), np.float32)
+        return np.concatenate([corners, corners + 0.03], axis=-1), scores
+
+    detector = Detector(fake_model(DETECT, answer))
+
+    found = detector.detect(np.zeros((400, 400, 3), np.uint8), replace(OPTIONS, slices="auto"))
+
+    assert found.passes == 5
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Detector:
+    return ModelBundle.load(Config(classifier=NO_CLASSIFIER)).detector
+
+
+def passes_of_shipped(detector: Detector, pixels: Pixels, classes: frozenset[str] | None) -> int:
     thresholds = detector.manifest.thresholds
     options = replace(OPTIONS, confidence=thresholds.confidence, slices=thresholds.slices)
+    return detector.detect(pixels, replace(options, classes=classes)).passes
 
-    found = detector.detect(pixels, replace(options, classes=VEHICLES))
 
-    assert thresholds.slices == "auto"
-    assert found.passes == 1
-    assert found.objects[0].class_name == "car"
+def photo(name: str) -> Pixels:
+    return read_pixels((PHOTOS / name).read_bytes(), LIMITS)
+
+
+# `/predict` looks for vehicles, `/object_detection` for all classes.
+@pytest.mark.parametrize("classes", [VEHICLES, None], ids=["vehicles", "all"])
+def test_a_close_up_takes_one_pass_of_the_shipped_detector_and_a_street_more(
+    shipped: Detector, classes: frozenset[str] | None
+) -> None:
+    # Given a photo cropped to its car, and nine small photos of cars side by side
+    car = photo("skoda_citigo_mit.png")
+    close_up = car[45:275, 55:447]
+    street = np.tile(car, (3, 3, 1))
+
+    assert shipped.manifest.thresholds.slices == "auto"
+    assert passes_of_shipped(shipped, close_up, classes) == 1
+    assert 1 < passes_of_shipped(shipped, street, classes) <= 5
+
+
+@pytest.mark.parametrize("name", ["skoda_citigo_mit.png", "vw_passat_cc_mit.webp"])
+def test_a_photo_of_one_large_car_takes_one_pass(shipped: Detector, name: str) -> None:
+    assert passes_of_shipped(shipped, photo(name), VEHICLES) == 1
+
+
+@pytest.mark.parametrize("kind", ["black", "white", "noise", "stripes"])
+@pytest.mark.parametrize("classes", [VEHICLES, None], ids=["vehicles", "all"])
+def test_a_picture_of_nothing_takes_one_pass(
+    shipped: Detector, kind: str, classes: frozenset[str] | None
+) -> None:
+    stripes = np.tile(np.repeat(np.array([0, 255], np.uint8), 8), (600, 50))
+    pixels = {
+        "black": np.zeros((600, 800, 3), np.uint8),
+        "white": np.full((600, 800, 3), 255, np.uint8),
+        "noise": np.random.default_rng(0).integers(0, 256, (600, 800, 3), np.uint8),
+        "stripes": np.stack([stripes] * 3, axis=-1),
+    }[kind]
+
+    assert passes_of_shipped(shipped, pixels, classes) == 1
 
 
 # A picture of 300 x 300 in 2 x 2 tiles: 0..167 and 133..300, each scaled to 100 x 100. A box counts
