@@ -131,7 +131,7 @@ class Thresholds:
         0..1. Boxes below this share of the picture's area are dropped.
     slices : int or "auto"
         1..3. The detector also runs on slices x slices tiles of a large picture; with "auto", on
-        those of 2 x 2 tiles that hold something small.
+        up to four tiles where the whole picture hints at something small.
     """
 
     confidence: float
