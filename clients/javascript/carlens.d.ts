@@ -158,11 +158,15 @@ export interface Entry {
 /** The vehicles of a picture, by confidence; empty if it failed. */
 export interface Prediction extends Entry {
   objects: Vehicle[];
+  /** How often the detector ran for the picture; null if it failed. */
+  passes?: number | null;
 }
 
 /** The objects of a picture, by confidence; empty if it failed. */
 export interface ObjectDetection extends Entry {
   objects: FoundObject[];
+  /** How often the detector ran for the picture; null if it failed. */
+  passes?: number | null;
 }
 
 /** The channels and the bytes of a picture; null if they could not be read. */
@@ -229,7 +233,7 @@ export interface Thresholds {
   iou?: number;
   merge_iou?: number;
   min_area?: number;
-  slices?: number;
+  slices?: number | "auto";
 }
 
 /** The size in pixels to which pictures are scaled for a model. */
@@ -298,8 +302,8 @@ export type DetectionOptions = CallOptions & {
   classes?: readonly string[] | null;
   /** The most objects of each picture, 1..300. */
   max_objects?: number | null;
-  /** How closely to look for small objects, 1..3. */
-  slices?: number | null;
+  /** How closely to look for small objects, 1..3; "auto" where it pays. */
+  slices?: number | "auto" | null;
 };
 
 /** The parameters of `/predict`. */

@@ -655,7 +655,7 @@ function failedEntry(path, { name, size, url }, { failure: error }) {
     name: url ? url.split("?")[0] : name,
     width: null,
     height: null,
-    ...(isMeasured ? { channels: null, bytes: size } : { objects: [] }),
+    ...(isMeasured ? { channels: null, bytes: size } : { passes: null, objects: [] }),
     error,
   };
 }

@@ -147,16 +147,26 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction(Entry):
-    """The vehicles of a picture, by confidence; empty if it failed."""
+    """The vehicles of a picture, by confidence; empty if it failed.
+
+    `passes` is how often the detector ran for the picture; None if it failed, or if the server is
+    of an earlier version.
+    """
 
     objects: tuple[Vehicle, ...]
+    passes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Detection(Entry):
-    """The objects of a picture, by confidence; empty if it failed."""
+    """The objects of a picture, by confidence; empty if it failed.
+
+    `passes` is how often the detector ran for the picture; None if it failed, or if the server is
+    of an earlier version.
+    """
 
     objects: tuple[FoundObject, ...]
+    passes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,7 +274,7 @@ class Thresholds:
     iou: float | None = None
     merge_iou: float | None = None
     min_area: float | None = None
-    slices: int | None = None
+    slices: int | str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -381,7 +391,8 @@ def parse(kind: type[T], document: object) -> T:
 def _read(kind: Any, value: Any, where: str) -> Any:
     origin = get_origin(kind)
     if origin in (types.UnionType, Union):
-        return None if value is None else _read(get_args(kind)[0], value, where)
+        kinds = get_args(kind)
+        return value if type(value) in kinds else _read(kinds[0], value, where)
     if is_dataclass(kind) and isinstance(value, Mapping):
         make: Any = kind
         return make(**_members(kind, value, where))
