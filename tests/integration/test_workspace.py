@@ -230,7 +230,7 @@ def analyze(page: Page, *photos: FilePayload) -> None:
     FakeServer(page)
     choose(page, *photos)
     page.locator("#send").click()
-    expect(page.locator("#status")).to_have_text("Done.", timeout=30_000)
+    expect(page.locator("#status")).to_have_text("Done.", timeout=60_000)
 
 
 def titles(page: Page) -> list[str]:
