@@ -161,7 +161,7 @@ def test_a_canceled_queue_keeps_its_results_and_goes_on_with_the_rest(
 
 def test_a_photo_that_breaks_its_request_fails_alone(api: str, browser: Browser) -> None:
     late = {"error": {"code": "deadline_exceeded", "message": "Time ran out."}}
-    nothing = {"width": None, "height": None, "objects": []}
+    nothing: dict[str, Any] = {"width": None, "height": None, "objects": []}
 
     def respond(route: Route) -> None:
         names = names_in(route)
