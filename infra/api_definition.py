@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from infra.settings import Authorizer
 
 Document = dict[str, Any]
 
@@ -14,15 +18,72 @@ _METHODS = ("get", "put", "post", "delete", "head", "patch")
 # Names the function that handles a path of the contract; by default the recognition function.
 _FUNCTION = "x-carlens-function"
 
-# Browsers opening the page and health checks cannot send a key.
-KEYLESS = frozenset({"/", "/assets/{version}/{name}", "/health", "/openapi.json"})
+# Browsers opening the page and health checks cannot send a key, a signature or a token.
+OPEN = frozenset({"/", "/assets/{version}/{name}", "/health", "/openapi.json"})
 
 # Gives out forms for uploads.
 UPLOADS = "/uploads"
 
 _RESPONSES = "x-amazon-apigateway-gateway-responses"
 _ORIGIN = "Access-Control-Allow-Origin"
+_HEADERS = "Access-Control-Allow-Headers"
 _PREFLIGHT_SECONDS = 600
+
+# The headers of Signature Version 4 besides Authorization.
+_SIGNATURE = ("X-Amz-Content-Sha256", "X-Amz-Date", "X-Amz-Security-Token")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """What callers need.
+
+    Attributes
+    ----------
+    api_key : bool
+        Whether routes other than `OPEN` require an API key.
+    uploads_key : bool
+        Whether `UPLOADS` requires an API key in any case.
+    authorizer : {"none", "iam", "cognito"}
+        Whether routes other than `OPEN` also require a signature or a token.
+    user_pools : sequence of str
+        ARNs of the user pools whose tokens the authorizer "cognito" accepts.
+    scopes : sequence of str
+        OAuth scopes of which a token needs one; without them it is an ID token.
+    """
+
+    api_key: bool = False
+    uploads_key: bool = False
+    authorizer: Authorizer = "none"
+    user_pools: Sequence[str] = ()
+    scopes: Sequence[str] = ()
+
+    def security(self, path: str) -> dict[str, list[str]]:
+        """Return the scopes of each scheme that a path requires."""
+        closed = path not in OPEN
+        needs_key = (self.api_key and closed) or (self.uploads_key and path == UPLOADS)
+        needs_authorizer = self.authorizer != "none" and closed
+        return {
+            **({"api_key": []} if needs_key else {}),
+            **({self.authorizer: list(self.scopes)} if needs_authorizer else {}),
+        }
+
+    def schemes(self) -> Document:
+        """Return the OpenAPI security schemes, with API Gateway's extensions."""
+        authorization = {"type": "apiKey", "name": "Authorization", "in": "header"}
+        known = {
+            "api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"},
+            "iam": {**authorization, "x-amazon-apigateway-authtype": "awsSigv4"},
+            "cognito": {
+                **authorization,
+                "x-amazon-apigateway-authtype": "cognito_user_pools",
+                "x-amazon-apigateway-authorizer": {
+                    "type": "cognito_user_pools",
+                    "providerARNs": list(self.user_pools),
+                },
+            },
+        }
+        used = {"api_key": self.api_key or self.uploads_key, self.authorizer: True}
+        return {name: scheme for name, scheme in known.items() if used.get(name)}
 
 
 def api_definition(
@@ -30,8 +91,7 @@ def api_definition(
     *,
     function_uris: Mapping[str, str],
     cors_origins: Sequence[str],
-    api_key: bool,
-    uploads_key: bool = False,
+    access: Access,
 ) -> Document:
     """Make the OpenAPI document that API Gateway imports.
 
@@ -51,10 +111,8 @@ def api_definition(
         to `recognition`.
     cors_origins : sequence of str
         `*`, or the origins that may call.
-    api_key : bool
-        Whether routes other than `KEYLESS` require an API key.
-    uploads_key : bool
-        Whether `UPLOADS` requires an API key in any case.
+    access : Access
+        What routes other than `OPEN` require.
 
     Returns
     -------
@@ -66,6 +124,8 @@ def api_definition(
     KeyError
         A path names an unknown function.
     """
+    if access.authorizer == "iam":
+        contract = {**contract, _RESPONSES: _responses_to_signers(contract[_RESPONSES])}
     definition: Document = {
         "openapi": contract["openapi"],
         "info": {key: contract["info"][key] for key in ("title", "version")},
@@ -76,8 +136,7 @@ def api_definition(
                 cors_origins,
                 forward=_forward(
                     function_uris[item.get(_FUNCTION, "recognition")],
-                    needs_key=(api_key and path not in KEYLESS)
-                    or (uploads_key and path == UPLOADS),
+                    security=access.security(path),
                 ),
             )
             for path, item in contract["paths"].items()
@@ -90,17 +149,45 @@ def api_definition(
     }
     for response in definition[_RESPONSES].values():
         response["responseParameters"][f"gatewayresponse.header.{_ORIGIN}"] = _origin(cors_origins)
-    if api_key or uploads_key:
+    schemes = access.schemes()
+    if schemes:
+        definition["components"] = {"securitySchemes": schemes}
+    if "api_key" in schemes:
         definition["x-amazon-apigateway-api-key-source"] = "HEADER"
-        definition["components"] = {
-            "securitySchemes": {"api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}}
-        }
     return definition
 
 
-def _forward(function_uri: str, *, needs_key: bool) -> Document:
+def _responses_to_signers(responses: Mapping[str, Document]) -> dict[str, Document]:
+    """Return the gateway responses of an API whose callers sign their requests.
+
+    Pages may send the headers of a signature. A request without one is a 401; the response is also
+    that of an unknown route, because API Gateway does not tell them apart.
+    """
+    unsigned = {
+        "code": "unauthorized",
+        "message": (
+            "The request is not signed, or its route does not exist. Sign it with Signature "
+            "Version 4; GET /openapi.json lists the routes."
+        ),
+        "request_id": "$context.requestId",
+    }
+    parameter = f"gatewayresponse.header.{_HEADERS}"
+    changed = {}
+    for name, response in responses.items():
+        headers = response["responseParameters"]
+        allowed = ",".join((headers[parameter].strip("'"), *_SIGNATURE))
+        changed[name] = {**response, "responseParameters": {**headers, parameter: f"'{allowed}'"}}
+    changed["MISSING_AUTHENTICATION_TOKEN"] |= {
+        "statusCode": "401",
+        "responseTemplates": {"application/json": json.dumps({"error": unsigned})},
+    }
+    return changed
+
+
+def _forward(function_uri: str, *, security: Mapping[str, Sequence[str]]) -> Document:
     return {
-        **({"security": [{"api_key": []}]} if needs_key else {}),
+        # OpenAPI would read a list as alternatives, but API Gateway requires all of its schemes.
+        **({"security": [{name: scopes} for name, scopes in security.items()]} if security else {}),
         "x-amazon-apigateway-integration": {
             "type": "aws_proxy",
             "httpMethod": "POST",
@@ -166,7 +253,7 @@ def _preflight(contract: Mapping[str, Any], allow: str, cors_origins: Sequence[s
         "Access-Control-Max-Age": f"'{_PREFLIGHT_SECONDS}'",
         "X-Request-Id": "context.requestId",
     }
-    for name in ("Access-Control-Allow-Headers", "Access-Control-Expose-Headers"):
+    for name in (_HEADERS, "Access-Control-Expose-Headers"):
         headers[name] = gateway[f"gatewayresponse.header.{name}"]
     if cors_origins[0] != "*":
         headers["Vary"] = "'Origin'"

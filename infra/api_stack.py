@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
@@ -12,6 +11,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.api_function import ApiFunction
+from infra.canary import Canary
 from infra.catalog_function import CatalogFunction
 from infra.function import SharedProps
 from infra.layer_versions import LayerVersions
@@ -35,8 +35,6 @@ class ApiStackProps:
         Settings of the stage.
     contract : Mapping
         `lambda_src/openapi.yaml`.
-    code : Path
-        Folder with the code of the functions, named by its hash.
     layers : Mapping
         The built layers of each function.
     models : tuple of ModelFiles
@@ -47,7 +45,6 @@ class ApiStackProps:
 
     settings: Settings
     contract: Mapping[str, Any]
-    code: Path
     layers: Mapping[FunctionName, Sequence[LayerBuild]]
     models: tuple[ModelFiles, ...]
     bucket_name: str
@@ -65,7 +62,6 @@ class ApiStack(Stack):
         shared = SharedProps(
             settings=settings,
             bucket=s3.Bucket.from_bucket_name(self, "Models", props.bucket_name),
-            code=props.code,
             layers=layers.by_function,
         )
         uploads = UploadBucket(self, "Uploads", settings=settings) if settings.uploads else None
@@ -73,13 +69,17 @@ class ApiStack(Stack):
         catalog = CatalogFunction(self, shared=shared)
         functions: list[ApiFunction] = [recognition, catalog]
         api = RestApi(self, "Rest", settings=settings, contract=props.contract, functions=functions)
+        minutes = settings.canary_minutes
+        canary = (
+            Canary(self, "Canary", shared=shared, api=api, minutes=minutes) if minutes else None
+        )
         monitoring = Monitoring(
             self,
             "Monitoring",
             settings=settings,
-            recognition=recognition,
-            catalog=catalog,
+            functions=functions,
             api_stage=api.stage,
+            canary=canary,
         )
         for function in functions:
             if settings.rollout != "AllAtOnce":

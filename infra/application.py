@@ -9,10 +9,13 @@ from typing import Any, get_args
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
+from infra.advice import advice
 from infra.api_stack import ApiStack, ApiStackProps
 from infra.batch_stack import BatchStack, BatchStackProps
+from infra.budget import stage_tags
 from infra.contract import load_contract
-from infra.layers import CODE, FunctionName, build_layers, stage_code
+from infra.gateway_log_stack import GatewayLogStack
+from infra.layers import CODE, FunctionName, build_layers
 from infra.model_folder import stage_models
 from infra.model_stack import ModelStack
 from infra.settings import Settings
@@ -43,10 +46,12 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
     models = stage_models(settings, _ROOT / "models")
     contract = load_contract(CODE)
     version = contract["info"]["version"]
-    stack = {
+    account = {
         "env": cdk.Environment(account=settings.account, region=settings.region),
-        "tags": {"application": "carlens", "stage": settings.stage},
+        "permissions_boundary": settings.permissions_boundary
+        and cdk.PermissionsBoundary.from_arn(settings.permissions_boundary),
     }
+    stack = {**account, "tags": stage_tags(settings)}
     model_stack = ModelStack(
         app,
         f"carlens-{settings.stage}-models",
@@ -58,7 +63,6 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
         **stack,
     )
     functions: tuple[FunctionName, ...] = get_args(FunctionName)
-    code = stage_code()
     layers = {
         function: build_layers(settings.architecture, function, bundle=bundle)
         for function in functions
@@ -70,7 +74,6 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
         props=ApiStackProps(
             settings=settings,
             contract=contract,
-            code=code,
             layers=layers,
             models=models,
             bucket_name=model_stack.bucket_name,
@@ -79,6 +82,16 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
     )
     # The models must be in the bucket before a new version of a function starts.
     api_stack.add_stack_dependency(model_stack)
+    if settings.gateway_log_role:
+        gateway_log_stack = GatewayLogStack(
+            app,
+            "carlens-gateway-logs",
+            description="Carlens, all stages: the role with which API Gateway writes logs.",
+            tags={"application": "carlens"},
+            **account,
+        )
+        # API Gateway refuses a stage with logs while its account has no role for them.
+        api_stack.add_stack_dependency(gateway_log_stack)
     if settings.batch:
         batch_stack = BatchStack(
             app,
@@ -86,7 +99,6 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
             description=f"Carlens {version}: batch jobs.",
             props=BatchStackProps(
                 settings=settings,
-                code=code,
                 layers=layers,
                 models=models,
                 bucket_name=model_stack.bucket_name,
@@ -94,5 +106,8 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
             **stack,
         )
         batch_stack.add_stack_dependency(model_stack)
+    for text in advice(settings):
+        # `Annotations` would add a stack trace, which differs from synth to synth.
+        api_stack.node.add_metadata("aws:cdk:info", text)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 from aws_cdk import Arn, ArnComponents, ArnFormat, CfnOutput, Duration, Stack
@@ -38,8 +37,6 @@ class BatchStackProps:
     ----------
     settings : Settings
         Settings of the stage.
-    code : Path
-        Folder with the code of the functions, named by its hash.
     layers : Mapping
         The built layers of each function of the API.
     models : tuple of ModelFiles
@@ -49,7 +46,6 @@ class BatchStackProps:
     """
 
     settings: Settings
-    code: Path
     layers: Mapping[FunctionName, Sequence[LayerBuild]]
     models: tuple[ModelFiles, ...]
     bucket_name: str
@@ -71,7 +67,6 @@ class BatchStack(Stack):
         self._shared = SharedProps(
             settings=settings,
             bucket=s3.Bucket.from_bucket_name(self, "Models", props.bucket_name),
-            code=props.code,
             layers=layers.by_function,
         )
         self._results = self._bucket()

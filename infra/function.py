@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import cast
 
 from aws_cdk import AssetHashType, Duration, RemovalPolicy, Size
 from aws_cdk import aws_iam as iam
@@ -13,10 +13,10 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.layer_versions import ARCHITECTURES
-from infra.layers import FunctionName
+from infra.layers import FunctionName, stage_code
 from infra.logs import log_group
 from infra.nag import acknowledge
-from infra.roles import lambda_role
+from infra.roles import lambda_role, vpc_permissions
 from infra.settings import Settings
 
 # Namespace of the metrics that lambda_src/carlens/aws/metrics.py writes.
@@ -33,16 +33,12 @@ class SharedProps:
         Settings of the stage.
     bucket : IBucket
         The model bucket.
-    code : Path
-        Folder with the code of all functions, named by its hash: it is uploaded once, and modules
-        that a function does not import cost it no time.
     layers : Mapping
         The layers of each function.
     """
 
     settings: Settings
     bucket: s3.IBucket
-    code: Path
     layers: Mapping[FunctionName, Sequence[lambda_.ILayerVersion]]
 
 
@@ -66,6 +62,8 @@ class FunctionProps:
         Reserved concurrent executions, which are also its limit.
     snap_start : bool
         Whether its versions start from a snapshot.
+    in_vpc : bool
+        Whether it runs in the subnets of the stage, if there are any.
     environment : Mapping
         Variables beyond those of all functions.
     allow : Mapping
@@ -81,6 +79,7 @@ class FunctionProps:
     layers_of: FunctionName | None = None
     concurrency: int | None = None
     snap_start: bool = False
+    in_vpc: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
     allow: Mapping[str, iam.PolicyStatement] = field(default_factory=dict)
     nag_reasons: Mapping[str, str] = field(default_factory=dict)
@@ -106,6 +105,8 @@ class Function(Construct):
 
     def _function(self, shared: SharedProps, props: FunctionProps) -> lambda_.Function:
         settings = shared.settings
+        module, _, _ = props.handler.rpartition(".")
+        code = stage_code(module)
         function = lambda_.Function(
             self,
             "Function",
@@ -114,10 +115,10 @@ class Function(Construct):
             architecture=ARCHITECTURES[settings.architecture],
             handler=props.handler,
             code=lambda_.Code.from_asset(
-                str(shared.code), asset_hash=shared.code.name, asset_hash_type=AssetHashType.CUSTOM
+                str(code), asset_hash=code.name, asset_hash_type=AssetHashType.CUSTOM
             ),
             layers=list(shared.layers[props.layers_of]) if props.layers_of else None,
-            role=self._role(props),
+            role=self._role(settings, props),
             memory_size=props.memory,
             timeout=Duration.seconds(props.timeout),
             # The largest size that SnapStart supports.
@@ -130,9 +131,19 @@ class Function(Construct):
             logging_format=lambda_.LoggingFormat.JSON,
             application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
             system_log_level_v2=lambda_.SystemLogLevel.INFO,
-            # Old versions are kept so that the alias can go back to them.
-            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
+            # Old versions are kept so that the alias can go back to them, except one that a failed
+            # deployment created: the next attempt would find that it exists already.
+            current_version_options=lambda_.VersionOptions(
+                removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+            ),
         )
+        if settings.subnets and props.in_vpc:
+            # Set on the resource, because the CDK wants the whole VPC described.
+            resource = cast(lambda_.CfnFunction, function.node.default_child)
+            resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+                subnet_ids=list(settings.subnets),
+                security_group_ids=list(settings.security_groups),
+            )
         acknowledge(
             function,
             {
@@ -144,8 +155,9 @@ class Function(Construct):
         )
         return function
 
-    def _role(self, props: FunctionProps) -> iam.IRole:
+    def _role(self, settings: Settings, props: FunctionProps) -> iam.IRole:
         name = self.node.id.lower()
+        in_vpc = bool(settings.subnets) and props.in_vpc
         trace = iam.PolicyStatement(
             actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"]
         )
@@ -154,9 +166,17 @@ class Function(Construct):
             "Role",
             description=f"Carlens, {name}: writes its own log and traces, reads its data.",
             own_log=self.logs,
-            allow={**props.allow, "Trace": trace},
+            allow={
+                **props.allow,
+                **(vpc_permissions() if in_vpc else {}),
+                "Trace": trace,
+            },
             nag_reasons={
                 **props.nag_reasons,
-                "AwsSolutions-IAM5[Resource::*]": "X-Ray does not support narrower resources.",
+                "AwsSolutions-IAM5[Resource::*]": (
+                    "X-Ray and network interfaces do not support narrower resources."
+                    if in_vpc
+                    else "X-Ray does not support narrower resources."
+                ),
             },
         )

@@ -32,8 +32,13 @@ _DAYS = dict(
 
 
 def removal_policy(settings: Settings) -> RemovalPolicy:
-    """Return the removal policy of resources that hold data."""
-    return RemovalPolicy.RETAIN if settings.removal == "retain" else RemovalPolicy.DESTROY
+    """Return the removal policy of resources that hold data.
+
+    A resource that a failed deployment created holds none, and is deleted with either.
+    """
+    if settings.removal == "retain":
+        return RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+    return RemovalPolicy.DESTROY
 
 
 def log_group(

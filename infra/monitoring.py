@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Aws, CfnOutput, Duration
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -15,6 +16,8 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.api_function import ApiFunction
+from infra.budget import monthly_budget
+from infra.canary import Canary
 from infra.function import METRICS_NAMESPACE
 from infra.layers import FunctionName
 from infra.settings import Settings
@@ -24,6 +27,8 @@ COUNTS = ("Pictures", "Objects", "FailedPictures")
 TIMES = ("ReadTime", "DecodeTime", "DetectTime", "ClassifyTime")
 
 _PERIOD = Duration.minutes(5)
+# A canary of CodeDeploy lasts five minutes: its alarms must fire within them.
+_ROLLBACK_PERIOD = Duration.minutes(1)
 
 # A failed start, as logged by Lambda or by Carlens.
 _START_FAILURE = logs.FilterPattern.literal(
@@ -53,15 +58,15 @@ class Monitoring(Construct):
         construct_id: str,
         *,
         settings: Settings,
-        recognition: ApiFunction,
-        catalog: ApiFunction,
+        functions: Sequence[ApiFunction],
         api_stage: apigateway.Stage,
+        canary: Canary | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
         self._api_stage = api_stage
-        self._recognition = recognition
-        functions = {
+        self._recognition = next(each for each in functions if each.name == "recognition")
+        start_failures = {
             function: function.logs.add_metric_filter(
                 "StartFailures",
                 filter_pattern=_START_FAILURE,
@@ -69,17 +74,16 @@ class Monitoring(Construct):
                 metric_name=f"{function.node.id}StartFailures-{settings.stage}",
                 metric_value="1",
             ).metric(statistic="Sum", period=_PERIOD)
-            for function in (recognition, catalog)
+            for function in functions
         }
-        alarms = [self._api_alarm()]
+        alarms = [self._api_alarm(), *([self._canary_alarm(canary)] if canary else [])]
         self.rollback_alarms: dict[FunctionName, list[cloudwatch.Alarm]] = {}
-        for function, start_failures in functions.items():
-            failures = self._failure_alarms(function, start_failures)
+        for function in functions:
+            failures = self._failure_alarms(function, start_failures[function])
             self.rollback_alarms[function.name] = failures
             alarms += [*failures, *self._load_alarms(function)]
-        if settings.alarm_email is not None:
-            self._notify(alarms, settings.alarm_email)
-        self._dashboard(alarms, functions)
+        self._notify(alarms)
+        self._dashboard(alarms, start_failures)
 
     def _api_alarm(self) -> cloudwatch.Alarm:
         return self._alarm(
@@ -89,23 +93,42 @@ class Monitoring(Construct):
             "The API answered requests with a status of 500 or more.",
         )
 
+    def _canary_alarm(self, canary: Canary) -> cloudwatch.Alarm:
+        return self._alarm(
+            "CanaryFailures",
+            canary.failures,
+            1,
+            "Twice in a row, the API did not find a vehicle in the photo of the canary, or the "
+            "canary did not run.",
+            evaluation_periods=2,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+        )
+
     def _failure_alarms(
         self, function: ApiFunction, start_failures: cloudwatch.Metric
     ) -> list[cloudwatch.Alarm]:
         return [
             self._alarm(
                 f"{function.node.id}Errors",
-                function.alias.metric_errors(period=_PERIOD),
+                function.alias.metric_errors(period=_ROLLBACK_PERIOD),
                 1,
                 "An invocation crashed, timed out or ran out of memory; the function answers all "
                 "other failures itself.",
             ),
             self._alarm(
                 f"{function.node.id}StartFailures",
-                start_failures,
+                start_failures.with_(period=_ROLLBACK_PERIOD),
                 1,
                 # An invalid table of the user does not count, as a rollback would not help.
                 "An execution environment failed to start or to load the models.",
+            ),
+            self._alarm(
+                f"{function.node.id}ServerErrors",
+                # Of one version: failures of the old one must not stop the deployment that fixes
+                # them.
+                _server_errors(function, function.alias.version.version, _ROLLBACK_PERIOD),
+                1,
+                "The latest version answered a request with a status of 500 or more.",
             ),
         ]
 
@@ -129,33 +152,56 @@ class Monitoring(Construct):
         ]
 
     def _alarm(
-        self, name: str, metric: cloudwatch.IMetric, threshold: float, description: str
+        self,
+        name: str,
+        metric: cloudwatch.IMetric,
+        threshold: float,
+        description: str,
+        **options: Any,
     ) -> cloudwatch.Alarm:
+        usual: dict[str, Any] = {
+            "evaluation_periods": 1,
+            # A period without requests is not a failure.
+            "treat_missing_data": cloudwatch.TreatMissingData.NOT_BREACHING,
+        }
         return cloudwatch.Alarm(
             self,
             name,
             alarm_name=f"carlens-{self._settings.stage}-{name}",
-            alarm_description=description,
+            alarm_description=f"{description} Runbook: docs/operations.md, {name}.",
             metric=metric,
             threshold=threshold,
-            evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            # A period without requests is not a failure.
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            **{**usual, **options},
         )
 
-    def _notify(self, alarms: Iterable[cloudwatch.Alarm], address: str) -> None:
+    def _notify(self, alarms: Iterable[cloudwatch.Alarm]) -> None:
+        settings = self._settings
         topic = sns.Topic(self, "Topic", enforce_ssl=True)
+        senders = ["cloudwatch.amazonaws.com"]
+        if settings.monthly_budget is not None:
+            senders.append("budgets.amazonaws.com")
+            budget = monthly_budget(
+                self, "Budget", settings=settings, dollars=settings.monthly_budget, topic=topic
+            )
+            budget.node.add_dependency(topic)  # AWS Budgets checks that it may publish
         # `enforce_ssl` replaces the default policy, which lets CloudWatch publish.
         topic.add_to_resource_policy(
             iam.PolicyStatement(
-                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                principals=[iam.ServicePrincipal(sender) for sender in senders],
                 actions=["sns:Publish"],
                 resources=[topic.topic_arn],
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
         )
-        topic.add_subscription(subscriptions.EmailSubscription(address))
+        if settings.alarm_email is not None:
+            topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
+        CfnOutput(
+            self,
+            "AlarmTopicArn",
+            value=topic.topic_arn,
+            description="SNS topic of the alarms and the budget; subscribe to receive them.",
+        ).override_logical_id("AlarmTopicArn")
         for alarm in alarms:
             alarm.add_alarm_action(actions.SnsAction(topic))
             alarm.add_ok_action(actions.SnsAction(topic))
@@ -207,6 +253,7 @@ class Monitoring(Construct):
                             function.alias.metric_errors(period=_PERIOD),
                             function.alias.metric_throttles(period=_PERIOD),
                             start_failures,
+                            _server_errors(function),
                             width=6,
                         ),
                     )
@@ -254,6 +301,20 @@ class Monitoring(Construct):
             label="",
             period=_PERIOD,
         )
+
+
+def _server_errors(
+    function: ApiFunction, version: str | None = None, period: Duration = _PERIOD
+) -> cloudwatch.Metric:
+    """Return the responses of status 500 or more, of a version or of all."""
+    of_function = {"Function": function.alias.lambda_.function_name}
+    return cloudwatch.Metric(
+        namespace=METRICS_NAMESPACE,
+        metric_name="ServerErrors",
+        dimensions_map={**of_function, **({"Version": version} if version else {})},
+        statistic="Sum",
+        period=period,
+    )
 
 
 def _graph(title: str, *left: cloudwatch.IMetric, width: float = 8) -> cloudwatch.GraphWidget:

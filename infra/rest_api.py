@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Aws, CfnOutput, RemovalPolicy
+from aws_cdk import Aws, CfnOutput
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.api_definition import UPLOADS, api_definition
+from infra.api_definition import UPLOADS, Access, api_definition
 from infra.api_function import ApiFunction
 from infra.firewall import Firewall
 from infra.logs import log_group
@@ -45,6 +45,10 @@ class RestApi(Construct):
     ----------
     stage : Stage
         The stage of the API, named like the stage of the settings.
+    url : str
+        The address of the API.
+    canary_key_id : str or None
+        The API key of the canary, if there is one that needs it.
     """
 
     def __init__(
@@ -70,7 +74,8 @@ class RestApi(Construct):
             self._add_key()
         if settings.waf:
             Firewall(self, "Firewall", settings=settings, stage_arn=self.stage.stage_arn)
-        self._add_domain_or_url()
+        self.canary_key_id = self._canary_key() if settings.canary_minutes else None
+        self.url = self._add_domain_or_url()
         self._acknowledge()
 
     def _make_api(
@@ -87,14 +92,20 @@ class RestApi(Construct):
                 for function in functions
             },
             cors_origins=settings.cors_origins,
-            api_key=settings.api_key,
-            uploads_key=settings.keyed_uploads,
+            access=Access(
+                api_key=settings.api_key,
+                uploads_key=settings.keyed_uploads,
+                authorizer=settings.authorizer,
+                user_pools=settings.user_pools,
+                scopes=settings.scopes,
+            ),
         )
         access_log = log_group(self, "AccessLog", settings=settings)
         watched: dict[str, Any] = {
             "logging_level": apigateway.MethodLoggingLevel.ERROR,
             "data_trace_enabled": False,
-            "metrics_enabled": True,
+            # Those of the stage are free. Those of each method are billed, and nothing reads them.
+            "metrics_enabled": False,
         }
         own_throttle = apigateway.MethodDeploymentOptions(
             throttling_rate_limit=settings.uploads_rate,
@@ -109,10 +120,8 @@ class RestApi(Construct):
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             # Without it, importing a body makes an edge-optimized API.
             parameters={"endpointConfigurationTypes": "REGIONAL"},
-            # An account has one such role for all its APIs in a region. It is kept, so that
-            # destroying one stage does not stop the logs of the others.
-            cloud_watch_role=True,
-            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
+            # See GatewayLogStack.
+            cloud_watch_role=False,
             deploy_options=apigateway.StageOptions(
                 stage_name=settings.stage,
                 throttling_rate_limit=settings.throttle_rate,
@@ -139,11 +148,9 @@ class RestApi(Construct):
     def _add_key(self) -> None:
         settings = self._settings
         quota = settings.monthly_quota
-        plan = apigateway.UsagePlan(
-            self,
+        plan = self._usage_plan(
             "UsagePlan",
             name=f"carlens-{settings.stage}",
-            api_stages=[apigateway.UsagePlanPerApiStage(api=self._api, stage=self.stage)],
             throttle=apigateway.ThrottleSettings(
                 rate_limit=settings.throttle_rate, burst_limit=settings.throttle_burst
             ),
@@ -160,7 +167,27 @@ class RestApi(Construct):
             description="Show the key: aws apigateway get-api-key --include-value --api-key ID",
         ).override_logical_id("ApiKeyId")
 
-    def _add_domain_or_url(self) -> None:
+    def _canary_key(self) -> str | None:
+        """Make a key for the canary, whose requests do not count towards the quota of others."""
+        settings = self._settings
+        if not settings.api_key:
+            return None
+        plan = self._usage_plan(
+            "CanaryPlan",
+            name=f"carlens-{settings.stage}-canary",
+            throttle=apigateway.ThrottleSettings(rate_limit=1, burst_limit=5),
+        )
+        key = apigateway.ApiKey(
+            self, "CanaryKey", description=f"Carlens, canary of stage {settings.stage}"
+        )
+        plan.add_api_key(key)
+        return key.key_id
+
+    def _usage_plan(self, construct_id: str, **limits: Any) -> apigateway.UsagePlan:
+        stages = [apigateway.UsagePlanPerApiStage(api=self._api, stage=self.stage)]
+        return apigateway.UsagePlan(self, construct_id, api_stages=stages, **limits)
+
+    def _add_domain_or_url(self) -> str:
         settings = self._settings
         url = self.stage.url_for_path("/")
         if settings.domain_name is not None and settings.certificate_arn is not None:
@@ -185,6 +212,7 @@ class RestApi(Construct):
         CfnOutput(
             self, "ApiUrl", value=url, description="Address of the page, and base URL of the API."
         ).override_logical_id("ApiUrl")
+        return url
 
     def _acknowledge(self) -> None:
         acknowledge(
@@ -193,10 +221,6 @@ class RestApi(Construct):
                 "AwsSolutions-APIG2": (
                     "The imported definition contains the validator, where the rule does not look; "
                     "bodies are pictures, which only the function can validate."
-                ),
-                "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
-                "AmazonAPIGatewayPushToCloudWatchLogs]": (
-                    "The AWS managed policy for the account-wide role that lets API Gateway log."
                 ),
             },
         )

@@ -120,6 +120,16 @@ Account = Annotated[str, text(r"\d{12}", "12 digits")]
 Region = Annotated[str, text(r"[a-z]{2}(-[a-z]+)+-\d", "a region such as eu-west-3")]
 Email = Annotated[str, text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an email address")]
 Domain = Annotated[str, text(r"([a-z0-9-]+\.)+[a-z]{2,}", "a domain such as cars.example.com")]
+KeyArn = Annotated[
+    str, text(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", "the ARN of a KMS key")
+]
+PolicyArn = Annotated[
+    str,
+    text(
+        r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+",
+        "the ARN of a managed policy of IAM",
+    ),
+]
 CertificateArn = Annotated[
     str,
     text(
@@ -131,6 +141,28 @@ _Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 Buckets = Annotated[
     tuple[_Bucket, ...],
     Rule("a list of S3 buckets, by name", BeforeValidator(_split)),
+]
+_Subnet = Annotated[str, Field(pattern=r"^subnet-([0-9a-f]{8}|[0-9a-f]{17})$")]
+Subnets = Annotated[
+    tuple[_Subnet, ...], Rule("a list of subnets such as subnet-0a1b2c3d", BeforeValidator(_split))
+]
+_SecurityGroup = Annotated[str, Field(pattern=r"^sg-([0-9a-f]{8}|[0-9a-f]{17})$")]
+SecurityGroups = Annotated[
+    tuple[_SecurityGroup, ...],
+    Rule("a list of security groups such as sg-0a1b2c3d", BeforeValidator(_split)),
+]
+_UserPool = Annotated[
+    str, Field(pattern=r"^arn:aws[a-z-]*:cognito-idp:[a-z0-9-]+:\d{12}:userpool/[\w-]+$")
+]
+UserPools = Annotated[
+    tuple[_UserPool, ...],
+    Rule("a list of Cognito user pools, by ARN", BeforeValidator(_split)),
+]
+# The characters of a scope in OAuth 2.0, except the comma, which separates several.
+_Scope = Annotated[str, Field(pattern=r"^[!#-+\--\[\]-~]+$")]
+Scopes = Annotated[
+    tuple[_Scope, ...],
+    Rule("a list of OAuth scopes such as cars/read", BeforeValidator(_split)),
 ]
 ModelName = Annotated[str, text(r"[a-z0-9][a-z0-9._-]{0,63}", "the name of a folder in models/")]
 _Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+(:\d{1,5})?$")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ValidationError, model_validator
@@ -18,17 +18,24 @@ from infra.setting_types import (
     Email,
     Flag,
     Hosts,
+    KeyArn,
     ModelName,
     Origins,
     OrNone,
+    PolicyArn,
     Region,
+    Scopes,
+    SecurityGroups,
     StageName,
+    Subnets,
+    UserPools,
     number,
     one_of,
     whole,
 )
 
 Architecture = Literal["x86_64", "arm64"]
+Authorizer = Literal["none", "iam", "cognito"]
 Removal = Literal["retain", "destroy"]
 # The names of CodeDeploy's deployment configurations, without their prefix.
 Rollout = Literal[
@@ -98,7 +105,10 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     """Whether functions start from a snapshot that holds the loaded models and tables."""
 
     reserved_concurrency: OrNone[Annotated[int, whole(1, 100_000)]] = None
-    """Concurrent executions reserved for each function, which is also its limit."""
+    """Concurrent executions reserved for each of the API's two functions, which is also its limit.
+
+    AWS keeps 100 unreserved, so it refuses any reservation in an account with a quota of 10.
+    """
 
     catalog_memory: Annotated[int, whole(256, 10_240)] = 512
     """Memory of the catalog function in MB."""
@@ -131,7 +141,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     """Whether pictures may be named by URL."""
 
     allowed_hosts: Hosts = ()
-    """Private hosts that picture URLs may point to, as name or name:port."""
+    """Private hosts that picture URLs may point to, as name or name:port; they need a VPC."""
 
     uploads: Flag = False
     """Whether pictures can be uploaded to a bucket before a request."""
@@ -157,6 +167,15 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     api_key: Flag = False
     """Whether callers need an API key."""
 
+    authorizer: Annotated[Authorizer, one_of(*get_args(Authorizer))] = "none"
+    """Who may call: everyone, AWS identities (`iam`), or users of `user_pools` (`cognito`)."""
+
+    user_pools: UserPools = ()
+    """Cognito user pools whose tokens the authorizer accepts."""
+
+    scopes: Scopes = ()
+    """OAuth scopes of which an access token must have one; without scopes, ID tokens are needed."""
+
     monthly_quota: OrNone[Annotated[int, whole(1, 1_000_000_000)]] = None
     """Requests per month that the API key allows."""
 
@@ -164,13 +183,31 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     """Whether AWS WAF protects the API."""
 
     waf_rate: Annotated[int, whole(10, 2_000_000_000)] = 1000
-    """Requests in five minutes above which AWS WAF blocks an IP address."""
+    """Requests in five minutes above which AWS WAF blocks an IP address; needs `waf`."""
 
     domain_name: OrNone[Domain] = None
     """Custom domain of the API; needs `certificate_arn`."""
 
     certificate_arn: OrNone[CertificateArn] = None
-    """Certificate of the custom domain."""
+    """Certificate of the custom domain, in the region of the API."""
+
+    subnets: Subnets = ()
+    """Subnets of your VPC that the functions run in; by default they run outside of it."""
+
+    security_groups: SecurityGroups = ()
+    """Security groups of the functions in `subnets`."""
+
+    permissions_boundary: OrNone[PolicyArn] = None
+    """Managed policy that bounds the permissions of all roles."""
+
+    asset_key: OrNone[KeyArn] = None
+    """KMS key that encrypts the bucket of `cdk bootstrap`, if it is your own."""
+
+    gateway_log_role: Flag = True
+    """Whether to set the role with which API Gateway writes logs, one for the account and region.
+
+    It replaces the role of other APIs: set it to false where there is one already.
+    """
 
     batch: Flag = False
     """Whether the stage runs batch jobs over buckets of photos, in a stack of its own."""
@@ -188,28 +225,55 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     """Days that logs are kept."""
 
     alarm_email: OrNone[Email] = None
-    """Address that receives the alarms."""
+    """Address that receives the alarms, after its reader confirms a message from AWS."""
+
+    monthly_budget: OrNone[Annotated[int, whole(1, 1_000_000)]] = None
+    """US dollars a month; AWS Budgets notifies the alarm topic at 80%, and at 100% by forecast."""
+
+    budget_by_tags: Flag = False
+    """Whether the budget counts only what has the tags of the stage.
+
+    Otherwise it counts what the account spends on the services that Carlens uses. The tags
+    `application` and `stage` must first be activated as cost allocation tags.
+    """
+
+    canary_minutes: OrNone[Annotated[int, whole(1, 60)]] = None
+    """Minutes between two checks of the API with a photo and a name; by default there are none."""
 
     removal: Annotated[Removal, one_of(*get_args(Removal))] = "retain"
     """Whether models and logs are kept when their stack is deleted."""
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Settings:
-        if (self.domain_name is None) != (self.certificate_arn is None):
-            raise SettingError.of(
-                "certificate_arn", self.certificate_arn, "set together with domain_name"
-            )
-        if self.monthly_quota is not None and not self.api_key:
-            raise SettingError.of(
-                "monthly_quota", self.monthly_quota, "left out unless api_key is true"
-            )
-        if self.batch and not self.photo_buckets:
-            raise SettingError.of("batch", self.batch, "set together with photo_buckets")
-        if self.photo_buckets and not self.batch:
-            raise SettingError.of(
-                "photo_buckets", self.photo_buckets, "left out unless batch is true"
-            )
+        for name, wrong, allowed in self._combinations():
+            if wrong:
+                raise SettingError.of(name, getattr(self, name), allowed)
         return self
+
+    def _combinations(self) -> Iterator[tuple[str, bool, str]]:
+        """Yield each setting that depends on others, whether it is wrong, and what is allowed."""
+        certificate, pools = self.certificate_arn, bool(self.user_pools)
+        alone = (self.domain_name is None) != (certificate is None)
+        yield "certificate_arn", alone, "set together with domain_name"
+        elsewhere = certificate is not None and self.region not in {None, self.certificate_region}
+        yield "certificate_arn", elsewhere, f"the ARN of a certificate in {self.region}"
+        waf_rate = "waf_rate" in self.model_fields_set
+        yield "waf_rate", waf_rate and not self.waf, "left out unless waf is true"
+        alone = bool(self.subnets) != bool(self.security_groups)
+        yield "security_groups", alone, "set together with subnets"
+        cognito = self.authorizer == "cognito"
+        yield "user_pools", cognito and not pools, "set if authorizer is cognito"
+        yield "user_pools", pools and not cognito, "left out unless authorizer is cognito"
+        yield "scopes", bool(self.scopes) and not pools, "left out unless user_pools is set"
+        by_tags = self.budget_by_tags and self.monthly_budget is None
+        yield "budget_by_tags", by_tags, "left out unless monthly_budget is set"
+        canary = self.canary_minutes is not None and self.authorizer != "none"
+        yield "canary_minutes", canary, "left out unless authorizer is none"
+        quota = self.monthly_quota is not None
+        yield "monthly_quota", quota and not self.api_key, "left out unless api_key is true"
+        photos = bool(self.photo_buckets)
+        yield "batch", self.batch and not photos, "set together with photo_buckets"
+        yield "photo_buckets", photos and not self.batch, "left out unless batch is true"
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Settings:
@@ -241,6 +305,18 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     def keyed_uploads(self) -> bool:
         """Whether there are uploads that need an API key."""
         return self.uploads and self.uploads_key
+
+    @property
+    def certificate_region(self) -> str | None:
+        """Region of the certificate of the custom domain, if there is one."""
+        return self.certificate_arn and self.certificate_arn.split(":")[3]
+
+    @property
+    def reservations(self) -> dict[str, int]:
+        """Concurrent executions that the stage reserves in its account, by function."""
+        of_api = dict.fromkeys(("recognition", "catalog"), self.reserved_concurrency or 0)
+        of_batch = {"batch worker": self.batch_concurrency} if self.batch else {}
+        return {name: count for name, count in (of_api | of_batch).items() if count}
 
     @property
     def threads(self) -> int:

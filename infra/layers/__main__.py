@@ -7,7 +7,7 @@ import sys
 from typing import get_args
 
 from infra.layers.build import build_layers, size_table
-from infra.layers.code import stage_code
+from infra.layers.code import HANDLER_MODULES, stage_code
 from infra.layers.contents import Architecture, FunctionName, LayerError
 from infra.layers.locks import write_lock
 from infra.layers.tree import unzipped_size
@@ -39,7 +39,8 @@ def _lock(architecture: Architecture) -> None:
 
 def _build(architecture: Architecture) -> None:
     for function in _FUNCTIONS:
-        table = size_table(build_layers(architecture, function), unzipped_size(stage_code()))
+        code = stage_code(HANDLER_MODULES[function])
+        table = size_table(build_layers(architecture, function), unzipped_size(code))
         print(f"{function}, {architecture}\n{table}")
 
 

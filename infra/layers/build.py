@@ -1,6 +1,6 @@
 """Build the layers of a function, or find them in the cache.
 
-build/layers/<name>-<hash>/layer.json   sizes, and what each prune rule saved
+build/layers/<name>-<hash>/layer.json   what each prune rule saved
 build/layers/<name>-<hash>/content/     the layer: python/...
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.layers.bytecode import add_bytecode, find_python
-from infra.layers.code import stage_code
+from infra.layers.code import HANDLER_MODULES, stage_code
 from infra.layers.contents import (
     BUILDER_VERSION,
     LAYERS,
@@ -28,14 +28,15 @@ from infra.layers.contents import (
     LayerError,
 )
 from infra.layers.locks import read_lock
-from infra.layers.tree import build_once, prune, settle, unzipped_size, zipped_size
+from infra.layers.tree import build_once, prune, settle, unzipped_size
 from infra.layers.wheels import install
 
 CACHE = ROOT / "build" / "layers"
 
-# Lambda's quotas: 250 MiB for a function and its layers together, 50 MiB for each zip file.
+# Lambda's quota for a function and its layers together. That of 50 MiB for a zip file does not
+# apply: it is for uploads to Lambda itself, and the CDK uploads through S3.
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_UNZIPPED = 262_144_000
-MAX_ZIPPED = 52_428_800
 
 Install = Callable[[Sequence[str], Architecture, Path], None]
 
@@ -52,15 +53,14 @@ class LayerBuild:
         The folder with its content, `python/`.
     asset_hash : str
         SHA-256 of everything that determines the content, in hexadecimal.
-    unzipped_bytes, zipped_bytes : int
-        Sizes that count towards Lambda's quotas.
+    unzipped_bytes : int
+        Its size, which counts towards Lambda's quota.
     """
 
     name: str
     path: Path
     asset_hash: str
     unzipped_bytes: int
-    zipped_bytes: int
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def build_layers(
     if not bundle:
         return [_placeholder(recipe) for recipe in recipes]
     builds = [build_layer(recipe) for recipe in recipes]
-    check_sizes(builds, unzipped_size(stage_code()))
+    check_sizes(builds, unzipped_size(stage_code(HANDLER_MODULES[function])))
     return builds
 
 
@@ -146,8 +146,8 @@ def build_layer(
         cache / f"{recipe.layer.name}-{recipe.asset_hash[:16]}",
         lambda folder: _build(recipe, folder, install_wheels),
     )
-    facts = json.loads((home / "layer.json").read_text(encoding="utf-8"))
-    return LayerBuild(recipe.layer.name, home / "content", recipe.asset_hash, **facts["sizes"])
+    content = home / "content"
+    return LayerBuild(recipe.layer.name, content, recipe.asset_hash, unzipped_size(content))
 
 
 def _build(recipe: Recipe, folder: Path, install_wheels: Install) -> None:
@@ -168,25 +168,20 @@ def _build(recipe: Recipe, folder: Path, install_wheels: Install) -> None:
         add_bytecode(packages, recipe.python, shown_as="/opt/python")
     settle(content)
 
-    report("measuring")
-    unzipped, zipped = unzipped_size(content), zipped_size(content)
-    facts = {
-        "sizes": {"unzipped_bytes": unzipped, "zipped_bytes": zipped},
-        "pruned_bytes": dict(sorted(pruned.items())),
-    }
+    facts = {"pruned_bytes": dict(sorted(pruned.items()))}
     (folder / "layer.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    report(f"{_mb(unzipped)}, zipped {_mb(zipped)}; built in {time.monotonic() - start:.1f} s")
+    report(f"{_mb(unzipped_size(content))}; built in {time.monotonic() - start:.1f} s")
 
 
 def _placeholder(recipe: Recipe) -> LayerBuild:
     path = CACHE / "placeholder"
     (path / "python").mkdir(parents=True, exist_ok=True)
     (path / "python" / "placeholder.txt").write_text("Not built.\n", encoding="utf-8")
-    return LayerBuild(recipe.layer.name, path, recipe.asset_hash, 0, 0)
+    return LayerBuild(recipe.layer.name, path, recipe.asset_hash, 0)
 
 
 def check_sizes(builds: Sequence[LayerBuild], code_bytes: int) -> None:
-    """Check the layers and the code of a function against Lambda's quotas.
+    """Check the layers and the code of a function against Lambda's quota.
 
     Raises
     ------
@@ -194,32 +189,19 @@ def check_sizes(builds: Sequence[LayerBuild], code_bytes: int) -> None:
         They are too large; the message contains the table of sizes.
     """
     total = sum(build.unzipped_bytes for build in builds) + code_bytes
-    excess = [
-        f"layer {build.name} is {build.zipped_bytes - MAX_ZIPPED:,} bytes too large zipped"
-        for build in builds
-        if build.zipped_bytes > MAX_ZIPPED
-    ]
     if total > MAX_UNZIPPED:
-        excess.append(f"the total is {total - MAX_UNZIPPED:,} bytes too large unzipped")
-    if excess:
         raise LayerError(
-            f"The layers exceed Lambda's quotas: {'; '.join(excess)}. Remove a package from"
-            " lambda_src/requirements.txt, or prune more in infra/layers/contents.py.\n"
+            f"The layers exceed Lambda's quota by {total - MAX_UNZIPPED:,} bytes. Remove a package"
+            " from lambda_src/requirements.txt, or prune more in infra/layers/contents.py.\n"
             + size_table(builds, code_bytes)
         )
 
 
 def size_table(builds: Sequence[LayerBuild], code_bytes: int) -> str:
-    """Format the sizes in bytes as a table; its last line shows the quotas."""
-    rows = [("", "unzipped", "zipped")]
-    rows += [(b.name, f"{b.unzipped_bytes:,}", f"{b.zipped_bytes:,}") for b in builds]
-    total = sum(build.unzipped_bytes for build in builds) + code_bytes
-    rows += [
-        ("code", f"{code_bytes:,}", ""),
-        ("total", f"{total:,}", ""),
-        ("quota", f"{MAX_UNZIPPED:,}", f"{MAX_ZIPPED:,} each"),
-    ]
-    return "\n".join(f"{a:<12} {b:>12} {c:>16}".rstrip() for a, b, c in rows)
+    """Format the sizes in bytes as a table; its last line shows the quota."""
+    sizes = {build.name: build.unzipped_bytes for build in builds} | {"code": code_bytes}
+    rows = {**sizes, "total": sum(sizes.values()), "quota": MAX_UNZIPPED}
+    return "\n".join(f"{name:<12} {size:>12,}" for name, size in rows.items())
 
 
 def _mb(size: int) -> str:

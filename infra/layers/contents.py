@@ -76,7 +76,7 @@ _ANY_PACKAGE = (
     Prune("bin/*", "scripts, which start with the path of this machine's Python"),
 )
 
-# Split so that each is under 50 MB zipped, and a new version of a package changes one layer.
+# Split so that a new version of a package changes one layer.
 LAYERS = (
     Layer(
         "opencv",

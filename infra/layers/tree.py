@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -69,13 +68,3 @@ def _settle(path: Path, mode: int) -> None:
 def unzipped_size(tree: Path) -> int:
     """Sum the sizes of the files in bytes, as Lambda does."""
     return sum(path.stat().st_size for path in tree.rglob("*") if path.is_file())
-
-
-def zipped_size(tree: Path) -> int:
-    """Measure the zip file of a tree in bytes, at the default level of compression."""
-    with tempfile.TemporaryFile() as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in tree.rglob("*"):
-                if path.is_file():
-                    archive.write(path, path.relative_to(tree))
-        return file.seek(0, os.SEEK_END)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.layers import Architecture, build_layers, stage_code
+from infra.layers import HANDLER_MODULES, Architecture, build_layers, stage_code
 from infra.layers import FunctionName as Name
 from infra.layers.contents import PYTHON
 from tests.integration.tools import Tools
@@ -64,7 +64,7 @@ def lay_out(
         Additional modules, copied next to those of the function.
     """
     image = Image(folder / "var" / "task", folder / "opt")
-    shutil.copytree(stage_code(), image.task)
+    shutil.copytree(stage_code(HANDLER_MODULES[function]), image.task)
     for module in more:
         shutil.copy(module, image.task)
     for layer in build_layers(architecture, function):

@@ -21,6 +21,10 @@ register_before_snapshot(print, "hook: before the snapshot, before the hook of C
 register_after_restore(print, "hook: after the restore")
 
 
+def _broken(*_: object) -> None:
+    raise RuntimeError("the detector is broken")
+
+
 def lambda_handler(event: Any, context: Any) -> Any:
     match event.get("probe") if isinstance(event, dict) else None:
         case "sleep":
@@ -29,6 +33,12 @@ def lambda_handler(event: Any, context: Any) -> Any:
             raise RuntimeError("the probe failed")
         case "exit":
             os._exit(3)
+        case "break the detector":
+            vars(handler.app.models().detector)["detect"] = _broken
+            return None
+        case "mend the detector":
+            del vars(handler.app.models().detector)["detect"]
+            return None
         case "long answer":
             return "x" * event["length"]
         case "path":

@@ -24,6 +24,7 @@ from carlens.http import catalog_routes
 from carlens.http.image_routes import ROUTES, respond
 from carlens.services.catalog_app import CatalogApp
 from carlens.services.recognition_app import RecognitionApp
+from infra.layers import stage_code
 from infra.layers.contents import ROOT
 from tests.conftest import Note
 from tests.integration.lambda_runtime import (
@@ -369,6 +370,27 @@ def test_the_catalog_function_fits_into_its_memory(
     assert memory < 512 * 1024 * 1024
 
 
+# --- the canary -----------------------------------------------------------------------------
+
+
+def test_the_canary_needs_no_layer_and_fails_if_the_api_does(tools: Tools, api: str) -> None:
+    handler = "carlens.functions.canary.lambda_handler"
+    with tempfile.TemporaryDirectory(prefix="image-", dir=ROOT / "build") as folder:
+        canary = Image(stage_code("carlens.functions.canary"), Path(folder))
+        with running_function(
+            canary, tools, handler=handler, env={"CARLENS_CANARY_URL": api}
+        ) as function:
+            good = function.invoke({})
+        with running_function(
+            canary, tools, handler=handler, env={"CARLENS_CANARY_URL": f"{api}/nothing"}
+        ) as function:
+            bad = function.invoke({})
+
+    assert (good.error, good.payload) == (None, b"null")
+    assert bad.error == "SmokeError"
+    assert "POST /predict gave status 404" in json.loads(bad.payload)["errorMessage"]
+
+
 # --- settings -------------------------------------------------------------------------------
 
 
@@ -448,7 +470,8 @@ def test_missing_models_are_logged_and_loaded_once_they_exist(
 @pytest.fixture(scope="module")
 def probed(lambda_image: Image, tools: Tools) -> Iterator[Function]:
     """A function with a short timeout, for tests that make it fail."""
-    with running_function(lambda_image, tools, env=MODELS, handler=PROBE, timeout=4) as running:
+    env = {**MODELS, "CARLENS_METRICS": "Carlens", "AWS_LAMBDA_FUNCTION_VERSION": "41"}
+    with running_function(lambda_image, tools, env=env, handler=PROBE, timeout=4) as running:
         yield running
 
 
@@ -479,6 +502,26 @@ def test_the_function_recovers_from_an_error(
     assert after[0].body["status"] == "ok"
     assert without_times(after[1].proxy) == expected
     assert (probed.children() != before) == new_process
+
+
+def test_a_broken_detector_is_a_metric_of_the_version(probed: Function, expected: Any) -> None:
+    # Given a function whose detector fails, so that Lambda sees no error
+    probed.invoke({"probe": "break the detector"})
+
+    # When it is asked
+    failed = probed.invoke(PREDICT)
+    probed.invoke({"probe": "mend the detector"})
+
+    # Then the log has the metric that rolls a deployment back
+    assert (failed.error, failed.proxy["statusCode"]) == (None, 500)
+    line = json.loads(probed.line_with("ServerErrors"))
+    [directive] = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Dimensions"] == [["Function"], ["Function", "Version"]]
+    assert (line["Function"], line["Version"], line["ServerErrors"]) == ("carlens", "41", 1)
+    assert (line["route"], line["status"]) == ("/predict", 500)
+    # And once the detector works, nothing is counted
+    assert without_times(probed.invoke(PREDICT).proxy) == expected
+    assert sum("ServerErrors" in line for line in probed.logged()) == 1
 
 
 def test_a_response_just_under_six_megabytes_is_returned(probed: Function) -> None:

@@ -186,9 +186,12 @@ def _error_response(error: CarlensError, request_id: str) -> Response:
 
 
 def _log(about: Mapping[str, Any], response: Response, context: Any, namespace: str) -> None:
-    function = str(getattr(context, "function_name", "local"))
     for line in metric_lines(
-        namespace=namespace, function=function, request=about, stats=response.stats
+        namespace=namespace,
+        function=str(getattr(context, "function_name", "local")),
+        version=str(getattr(context, "function_version", "local")),
+        request=about,
+        stats=response.stats,
     ):
         print(line, flush=True)
 

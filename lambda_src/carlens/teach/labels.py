@@ -84,3 +84,8 @@ def common_kinds(kinds: Iterable[str]) -> tuple[str, ...]:
     counts = Counter(filter(None, kinds))
     least = _LEAST_SHARE * counts.total()
     return tuple(sorted(kind for kind, count in counts.items() if count >= least))
+
+
+def all_kinds(known: Iterable[str], classes: Iterable[Label]) -> list[str]:
+    """Return the kinds that a classifier applies to: the known ones, then those of new classes."""
+    return list(dict.fromkeys([*known, *(kind for label in classes for kind in label.kinds)]))

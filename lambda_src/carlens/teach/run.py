@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from carlens.teach.diagrams import coverage_diagram, reliability_diagram
 from carlens.teach.errors import TeachError
 from carlens.teach.evaluation import Evaluation, evaluate
 from carlens.teach.examples import Example, Rejected, stack_features
-from carlens.teach.labels import Label, common_kinds, labels_text
+from carlens.teach.labels import Label, all_kinds, common_kinds, labels_text
 from carlens.teach.learned import Learned, Material, quick_head
 from carlens.teach.photos import Photo, list_pictures, read_photos
 from carlens.teach.progress import with_progress
@@ -352,22 +351,8 @@ def _manifest_changes(
         "trained_on": photos,
         "limits": f"It knows {classes} classes and names every other vehicle as one of them: an "
         "answer that is not certain is a guess.",
-        "applies_to": _kinds(taught, manifest.applies_to),
+        "applies_to": all_kinds(manifest.applies_to, taught.classes),
     }
-
-
-def _kinds(taught: Taught, known: Sequence[str]) -> list[str]:
-    """List the detector's classes to apply to: those of before, and the usual one of each class."""
-    kinds = dict.fromkeys(known)
-    for label in range(len(taught.classes)):
-        counts = Counter(
-            example.kind
-            for example, owner in zip(taught.examples, taught.labels.tolist(), strict=True)
-            if owner == label and example.kind
-        )
-        if counts:
-            kinds.setdefault(counts.most_common(1)[0][0])
-    return list(kinds)
 
 
 def _write_report(

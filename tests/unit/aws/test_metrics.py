@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -62,3 +64,48 @@ def test_the_log_contains_no_names_no_bytes_and_no_queries(
     assert '"Pictures": 2' in printed
     assert '"Code": "url_refused"' in printed
     assert "secret" not in printed
+
+
+@pytest.mark.parametrize(
+    ("status", "counted"), [(200, False), (499, False), (500, True), (504, True)]
+)
+def test_a_status_of_500_or_more_is_a_metric_of_the_function_and_of_its_version(
+    status: int, counted: bool
+) -> None:
+    (written,) = metric_lines(
+        namespace="Carlens", function="fn", version="7", request={"status": status}, stats=None
+    )
+
+    line = json.loads(written)
+    assert line["status"] == status
+    assert ("_aws" in line) == counted
+    if counted:
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive["Metrics"] == [{"Name": "ServerErrors", "Unit": "Count"}]
+        assert directive["Dimensions"] == [["Function"], ["Function", "Version"]]
+        assert (line["Function"], line["Version"], line["ServerErrors"]) == ("fn", "7", 1)
+
+
+def test_a_broken_detector_is_counted_with_the_version_that_failed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Given a version whose detector fails
+    app = real_app(metrics="Carlens")
+
+    class Broken:
+        manifest = app.models().detector.manifest
+
+        def detect(self, *_: object) -> None:
+            raise RuntimeError("broken")
+
+    app._models = replace(app.models(), detector=Broken())  # type: ignore[arg-type]
+    context = SimpleNamespace(function_name="carlens", function_version="41")
+
+    # When it is asked
+    picture = ("a.png", encode(color_blocks(), "PNG"), "image/png")
+    answer = respond(multipart_event("/predict", [("image", picture)]), context, app)
+
+    # Then the response looks handled, and only the metric tells
+    assert answer["statusCode"] == 500
+    line = json.loads(capsys.readouterr().out)
+    assert (line["Function"], line["Version"], line["ServerErrors"]) == ("carlens", "41", 1)

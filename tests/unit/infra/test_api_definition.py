@@ -15,7 +15,8 @@ from carlens.config import Config
 from carlens.http import catalog_routes, image_routes
 from carlens.services.catalog_app import CatalogApp
 from carlens.services.recognition_app import RecognitionApp
-from infra.api_definition import KEYLESS, api_definition
+from infra.api_definition import OPEN, Access, api_definition
+from infra.settings import Authorizer
 from tests.support import event
 
 CONTRACT: dict[str, Any] = yaml.safe_load(
@@ -40,8 +41,10 @@ def respond(method: str, path: str, origins: tuple[str, ...]) -> dict[str, Any]:
     return image_routes.respond(given, None, RecognitionApp(config))
 
 
-def define(*, cors_origins: tuple[str, ...] = ("*",), api_key: bool = False) -> dict[str, Any]:
-    return api_definition(CONTRACT, function_uris=URIS, cors_origins=cors_origins, api_key=api_key)
+def define(*, cors_origins: tuple[str, ...] = ("*",), **access: Any) -> dict[str, Any]:
+    return api_definition(
+        CONTRACT, function_uris=URIS, cors_origins=cors_origins, access=Access(**access)
+    )
 
 
 def literals(headers: dict[str, str], prefix: str) -> dict[str, str]:
@@ -117,7 +120,9 @@ def test_an_operation_may_declare_parameters() -> None:
         {"name": "unit", "in": "query", "required": True, "schema": {"type": "string"}}
     ]
 
-    definition = api_definition(contract, function_uris=URIS, cors_origins=("*",), api_key=False)
+    definition = api_definition(
+        contract, function_uris=URIS, cors_origins=("*",), access=Access(api_key=False)
+    )
 
     (parameter,) = definition["paths"]["/size"]["post"]["parameters"]
     assert (parameter["name"], parameter["required"]) == ("unit", True)
@@ -145,7 +150,9 @@ TABLE: dict[str, Any] = {
 
 def with_table() -> dict[str, Any]:
     contract = {**CONTRACT, "paths": {**CONTRACT["paths"], "/tables/{name}/rows": TABLE}}
-    return api_definition(contract, function_uris=URIS, cors_origins=TWO_ORIGINS, api_key=True)
+    return api_definition(
+        contract, function_uris=URIS, cors_origins=TWO_ORIGINS, access=Access(api_key=True)
+    )
 
 
 def test_a_path_goes_to_the_function_that_it_names() -> None:
@@ -162,7 +169,9 @@ def test_a_path_with_an_unknown_function_is_refused() -> None:
     contract["paths"]["/size"]["x-carlens-function"] = "sizing"
 
     with pytest.raises(KeyError, match="sizing"):
-        api_definition(contract, function_uris=URIS, cors_origins=("*",), api_key=False)
+        api_definition(
+            contract, function_uris=URIS, cors_origins=("*",), access=Access(api_key=False)
+        )
 
 
 def test_path_parameters_are_declared_for_every_method() -> None:
@@ -306,4 +315,89 @@ def test_with_a_key_only_pages_and_preflight_are_open() -> None:
         if path not in {"/", "/assets/{version}/{name}", "/health", "/openapi.json"}
         for method in [*METHODS & item.keys(), ANY]
     }
-    assert set(CONTRACT["paths"]) > KEYLESS
+    assert set(CONTRACT["paths"]) > OPEN
+
+
+POOL = "arn:aws:cognito-idp:eu-west-3:123456789012:userpool/eu-west-3_Ab1"
+
+
+@pytest.mark.parametrize(
+    ("access", "needed"),
+    [
+        (Access(authorizer="iam"), {"iam": []}),
+        (Access(authorizer="cognito", user_pools=[POOL]), {"cognito": []}),
+        (
+            Access(authorizer="cognito", user_pools=[POOL], scopes=["cars/read"], api_key=True),
+            {"api_key": [], "cognito": ["cars/read"]},
+        ),
+    ],
+)
+def test_an_authorizer_guards_all_routes_but_the_open_ones(
+    access: Access, needed: dict[str, list[str]]
+) -> None:
+    definition = api_definition(CONTRACT, function_uris=URIS, cors_origins=("*",), access=access)
+
+    for path, item in definition["paths"].items():
+        for method, operation in item.items():
+            guarded = path not in OPEN and method != "options"
+            security = [{name: scopes} for name, scopes in needed.items()] if guarded else None
+            assert operation.get("security") == security, (path, method)
+    assert definition["components"]["securitySchemes"].keys() == needed.keys()
+    assert list(OpenAPIV30SpecValidator(definition).iter_errors()) == []
+
+
+def test_a_request_without_a_signature_is_a_401_where_signatures_are_required() -> None:
+    # Unknown routes have the same type of response.
+    types = define(authorizer="iam")["x-amazon-apigateway-gateway-responses"]
+
+    unsigned, unknown = types["MISSING_AUTHENTICATION_TOKEN"], types["RESOURCE_NOT_FOUND"]
+    error = json.loads(unsigned["responseTemplates"]["application/json"])["error"]
+    assert (unsigned["statusCode"], error["code"]) == ("401", "unauthorized")
+    assert error.keys() == {"code", "message", "request_id"}
+    assert unknown["statusCode"] == "404"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [
+        ("UNAUTHORIZED", "401", "unauthorized"),
+        ("INVALID_SIGNATURE", "401", "unauthorized"),
+        ("EXPIRED_TOKEN", "401", "unauthorized"),
+        ("ACCESS_DENIED", "403", "forbidden"),
+    ],
+)
+def test_who_may_not_call_is_told_in_the_format_of_the_contract(
+    kind: str, status: str, code: str
+) -> None:
+    response = define()["x-amazon-apigateway-gateway-responses"][kind]
+
+    error = json.loads(response["responseTemplates"]["application/json"])["error"]
+    assert (response["statusCode"], error["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("authorizer", ["none", "iam", "cognito"])
+def test_pages_may_send_tokens_and_where_required_signatures(authorizer: Authorizer) -> None:
+    definition = define(authorizer=authorizer)
+
+    answers = [
+        preflight(definition, "/predict"),
+        *definition["x-amazon-apigateway-gateway-responses"].values(),
+    ]
+    for answer in answers:
+        (allowed,) = (
+            set(value.strip("'").split(","))
+            for name, value in answer["responseParameters"].items()
+            if name.endswith(".Access-Control-Allow-Headers")
+        )
+        assert {"Authorization", "X-Api-Key", "Content-Type"} <= allowed
+        assert ({"X-Amz-Date", "X-Amz-Security-Token"} <= allowed) == (authorizer == "iam")
+
+
+def test_authorizers_are_written_as_api_gateway_imports_them() -> None:
+    pools = Access(authorizer="cognito", user_pools=[POOL]).schemes()["cognito"]
+    assert (pools["name"], pools["in"]) == ("Authorization", "header")
+    assert pools["x-amazon-apigateway-authorizer"] == {
+        "type": "cognito_user_pools",
+        "providerARNs": [POOL],
+    }
+    assert Access(authorizer="iam").schemes()["iam"]["x-amazon-apigateway-authtype"] == "awsSigv4"

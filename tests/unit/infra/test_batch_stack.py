@@ -15,6 +15,8 @@ from carlens.config import Config
 from infra.batch_definition import PLANS, RESULTS, RUNS
 from tests.unit.infra.test_stacks import (
     EVERYTHING,
+    JOIN_VPC,
+    KEPT,
     Stage,
     flat,
     function,
@@ -61,7 +63,7 @@ def definition(batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_stage_has_batch_jobs_only_if_it_asks_for_them() -> None:
-    assert set(synthesized("prod").templates) == {"carlens-prod-models", "carlens-prod-api"}
+    assert "carlens-prod-batch" not in synthesized("prod").templates
     assert "carlens-prod-batch" in synthesized("prod", **EVERYTHING).templates
 
 
@@ -169,13 +171,13 @@ def test_executions_are_logged_without_their_data_and_traced(batch: dict[str, An
 # --- functions
 
 
-def test_the_worker_has_the_code_layers_and_models_of_the_api(
+def test_the_worker_has_the_layers_models_and_memory_of_the_api(
     batch: dict[str, Any], everything: Stage
 ) -> None:
     api, worker = function(everything)["Properties"], properties(batch, "Worker")
 
     assert worker["Handler"] == "carlens.functions.batch_worker.lambda_handler"
-    for name in ("Code", "MemorySize", "Runtime", "Architectures", "EphemeralStorage"):
+    for name in ("MemorySize", "Runtime", "Architectures", "EphemeralStorage"):
         assert worker[name] == api[name]
     layers = [
         [flat(stack["Resources"][layer["Ref"]]["Properties"]["Content"]["S3Key"]) for layer in refs]
@@ -233,8 +235,9 @@ def granted(batch: dict[str, Any], name: str) -> set[tuple[str, ...]]:
     assert "ManagedPolicyArns" not in role["Properties"]
     logs, _ = named(batch, "AWS::Logs::LogGroup", f"{name}Logs")
     own = ("Allow", "logs:CreateLogStream logs:PutLogEvents", f"${{{logs}.Arn}}")
-    assert {own, TRACE} <= statements(role)
-    return statements(role) - {own, TRACE}
+    common = {own, TRACE, *JOIN_VPC}
+    assert common <= statements(role)
+    return statements(role) - common
 
 
 def test_each_function_may_do_its_step_and_nothing_else(batch: dict[str, Any]) -> None:
@@ -303,7 +306,7 @@ def test_results_are_kept_and_plans_expire(batch: dict[str, Any]) -> None:
     expiring = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
     assert expiring == {f"{PLANS}/": 30, f"{RUNS}/": 30}
     assert [rule for rule in rules if "ExpirationInDays" in rule and "Prefix" not in rule] == []
-    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == KEPT
 
 
 def test_buckets_are_encrypted_closed_logged_and_reached_over_tls(batch: dict[str, Any]) -> None:

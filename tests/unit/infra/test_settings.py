@@ -12,6 +12,9 @@ from pydantic import ValidationError
 from infra.settings import SettingError, Settings
 
 CDK_JSON: dict[str, Any] = json.loads((Path(__file__).parents[3] / "cdk.json").read_text("utf-8"))
+POOL = "arn:aws:cognito-idp:eu-west-3:123456789012:userpool/eu-west-3_Ab1"
+KEY = "arn:aws:kms:eu-west-3:123456789012:key/0f-1e"
+BOUNDARY = "arn:aws:iam::123456789012:policy/teams/Developers"
 CERTIFICATE = "arn:aws:acm:eu-west-3:123456789012:certificate/0f-1e"
 
 # Setting, value given, value parsed. `-c` gives text; cdk.json gives JSON.
@@ -68,12 +71,23 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("api_key", "true", True),
     ("monthly_quota", None, None),
     ("waf", True, True),
-    ("waf_rate", "100", 100),
+    ("authorizer", "iam", "iam"),
+    ("user_pools", "", ()),
+    ("scopes", [], ()),
     ("domain_name", "", None),
+    ("subnets", "", ()),
+    ("security_groups", [], ()),
+    ("permissions_boundary", BOUNDARY, BOUNDARY),
+    ("asset_key", KEY, KEY),
+    ("gateway_log_role", "false", False),
+    ("monthly_budget", "50", 50),
+    ("monthly_budget", None, None),
+    ("budget_by_tags", "false", False),
     ("certificate_arn", None, None),
     ("rollout", "Linear10PercentEvery1Minute", "Linear10PercentEvery1Minute"),
     ("log_retention", "365", 365),
     ("alarm_email", "me@example.com", "me@example.com"),
+    ("canary_minutes", "5", 5),
     ("removal", "destroy", "destroy"),
 ]
 
@@ -131,12 +145,27 @@ BAD: list[tuple[str, Any, str]] = [
     ("monthly_quota", 0, "1 to"),
     ("waf", "maybe", "true or false"),
     ("waf_rate", 9, "10 to"),
+    ("waf_rate", 500, "left out unless waf is true"),
+    ("authorizer", "jwt", "none, iam, cognito"),
+    ("user_pools", POOL, "left out unless authorizer is cognito"),
+    ("user_pools", "eu-west-3_Ab1", "Cognito user pools"),
+    ("scopes", "cars/read", "left out unless user_pools is set"),
+    ("subnets", "vpc-1", "subnet-0a1b2c3d"),
+    ("security_groups", "sg-0c1b2c3d", "set together with subnets"),
+    ("security_groups", "default", "sg-0a1b2c3d"),
+    ("permissions_boundary", "Developers", "managed policy"),
+    ("asset_key", "alias/mine", "KMS key"),
+    ("gateway_log_role", "no", "true or false"),
+    ("monthly_budget", 0, "1 to"),
+    ("scopes", 'a"b', "OAuth scopes"),
     ("domain_name", "https://cars.example.com", "cars.example.com"),
     ("certificate_arn", "arn:aws:iam::1:role/x", "ACM certificate"),
     ("certificate_arn", CERTIFICATE, "together with domain_name"),
     ("rollout", "slowly", "AllAtOnce"),
     ("log_retention", 31, "14, 30, 60"),
     ("alarm_email", "me", "email address"),
+    ("budget_by_tags", "yes", "true or false"),
+    ("canary_minutes", 61, "1 to 60"),
     ("removal", "snapshot", "retain, destroy"),
 ]
 
@@ -149,7 +178,8 @@ def context(block: dict[str, Any] | None = None, **overrides: Any) -> dict[str, 
 def test_every_setting_is_in_both_tables() -> None:
     names = Settings.model_fields.keys() - {"stage"}
 
-    assert {name for name, _, _ in GOOD} == names
+    # A rate of the firewall is only allowed with the firewall.
+    assert {name for name, _, _ in GOOD} == names - {"waf_rate"}
     assert {name for name, _, _ in BAD} == names
 
 
@@ -258,12 +288,49 @@ def test_stages_must_be_blocks(stages: Any) -> None:
         Settings.from_context({"stage": "dev", "stages": stages})
 
 
-def test_a_domain_needs_its_certificate() -> None:
+def test_a_domain_needs_its_certificate_in_the_same_region() -> None:
     both = {"domain_name": "cars.example.com", "certificate_arn": CERTIFICATE}
 
-    assert Settings.from_context(context(both)).certificate_arn == CERTIFICATE
+    for region in ("eu-west-3", None):  # without a region, that of the credentials is not known
+        found = Settings.from_context(context({**both, "region": region}))
+        assert (found.certificate_arn, found.certificate_region) == (CERTIFICATE, "eu-west-3")
     with pytest.raises(SettingError, match="certificate_arn is None"):
         Settings.from_context(context(domain_name="cars.example.com"))
+    with pytest.raises(SettingError, match=r"certificate_arn is .*a certificate in us-east-1\.$"):
+        Settings.from_context(context({**both, "region": "us-east-1"}))
+
+
+def test_a_budget_by_tags_comes_with_its_amount() -> None:
+    assert Settings.from_context(context(monthly_budget=9, budget_by_tags=True)).budget_by_tags
+    with pytest.raises(SettingError, match=r"budget_by_tags is True; .* monthly_budget is set"):
+        Settings.from_context(context(budget_by_tags=True))
+
+
+def test_the_rate_of_the_firewall_comes_with_the_firewall() -> None:
+    assert Settings.from_context(context(waf="true", waf_rate="100")).waf_rate == 100
+
+
+def test_a_vpc_is_given_by_its_subnets_and_security_groups() -> None:
+    settings = Settings.from_context(
+        context(subnets="subnet-0a1b2c3d,subnet-0b1b2c3d", security_groups="sg-0c1b2c3d")
+    )
+
+    assert (settings.subnets, settings.security_groups) == (
+        ("subnet-0a1b2c3d", "subnet-0b1b2c3d"),
+        ("sg-0c1b2c3d",),
+    )
+    with pytest.raises(SettingError, match=r"security_groups is \(\); it must be set together"):
+        Settings.from_context(context(subnets="subnet-0a1b2c3d"))
+
+
+def test_tokens_come_from_a_user_pool() -> None:
+    settings = Settings.from_context(
+        context(authorizer="cognito", user_pools=POOL, scopes="cars/read, cars/all")
+    )
+
+    assert (settings.user_pools, settings.scopes) == ((POOL,), ("cars/read", "cars/all"))
+    with pytest.raises(SettingError, match=r"user_pools is .* set if authorizer is cognito"):
+        Settings.from_context(context(authorizer="cognito"))
 
 
 @pytest.mark.parametrize(

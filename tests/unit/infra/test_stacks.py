@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
@@ -10,25 +13,29 @@ from pathlib import Path
 from typing import Any, get_args
 
 import aws_cdk as cdk
+import grimp
 import pytest
 import yaml
 from aws_cdk import aws_s3 as s3
 
+from benchmarks import bill, prices
 from carlens import __version__
 from carlens.aws.metrics import RequestStats, metric_lines
 from carlens.config import NO_CLASSIFIER, Config
 from carlens.http.catalog_routes import ROUTES as CATALOG_ROUTES
 from carlens.models.manifest import ManifestError
 from carlens.services.recognition_app import RecognitionApp
+from infra.advice import advice
 from infra.application import build_app
 from infra.contract import load_contract
 from infra.layers import FunctionName, LayerError, build_layers, stage_code
 from infra.layers.bytecode import find_python
-from infra.layers.code import CODE, NOT_DEPLOYED
+from infra.layers.code import CODE, code_hash
 from infra.logs import log_group
 from infra.model_folder import ModelFiles
 from infra.model_stack import ModelStack
 from infra.settings import RETENTIONS, SettingError, Settings
+from operations.rollback import pin_alias
 
 ROOT = Path(__file__).parents[3]
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
@@ -59,14 +66,27 @@ EVERYTHING = {
     "throttle_burst": "9",
     "api_key": "true",
     "monthly_quota": "5000",
+    "authorizer": "cognito",
+    "user_pools": "arn:aws:cognito-idp:eu-west-3:123456789012:userpool/eu-west-3_Ab1",
+    "scopes": "cars/read",
     "waf": "true",
     "waf_rate": "300",
     "domain_name": "cars.example.com",
     "certificate_arn": "arn:aws:acm:eu-west-3:123456789012:certificate/0f-1e",
+    "subnets": "subnet-0a1b2c3d,subnet-0b1b2c3d",
+    "security_groups": "sg-0c1b2c3d",
+    "permissions_boundary": "arn:aws:iam::123456789012:policy/teams/Developers",
+    "asset_key": "arn:aws:kms:eu-west-3:123456789012:key/0f-1e",
     "alarm_email": "me@example.com",
+    "monthly_budget": "70",
+    "budget_by_tags": "true",
     "region": "eu-west-3",
     "account": "123456789012",
 }
+
+
+# The deletion and replacement policies of what is kept, except what a failed deployment created.
+KEPT = ("RetainExceptOnCreate", "Retain")
 
 
 class Stage:
@@ -165,8 +185,9 @@ def body(stage: Stage) -> dict[str, Any]:
 
 
 def test_stacks_are_named_after_their_stage(dev: Stage, prod: Stage) -> None:
-    assert set(dev.templates) == {"carlens-dev-models", "carlens-dev-api"}
-    assert set(prod.templates) == {"carlens-prod-models", "carlens-prod-api"}
+    logs = "carlens-gateway-logs"
+    assert set(dev.templates) == {logs, "carlens-dev-models", "carlens-dev-api"}
+    assert set(prod.templates) == {logs, "carlens-prod-models", "carlens-prod-api"}
 
 
 def test_stages_share_no_name_within_an_account(dev: Stage, prod: Stage) -> None:
@@ -218,7 +239,7 @@ def test_a_stage_can_be_bound_to_an_account(everything: Stage) -> None:
 
 def test_the_version_is_that_of_the_package(dev: Stage) -> None:
     assert body(dev)["info"]["version"] == __version__
-    for template in dev.templates.values():
+    for template in (dev.models, dev.api):
         assert template["Description"].startswith(f"Carlens {__version__}: ")
 
 
@@ -249,6 +270,15 @@ def test_cdk_nag_checks_every_stack() -> None:
     for name in ("models", "api", "batch"):
         assert f"carlens-dev-{name}/Careless" in report
     assert "AwsSolutions-S10" in report
+
+
+def test_a_failed_deployment_leaves_nothing_that_the_next_attempt_would_find(
+    dev: Stage, everything: Stage
+) -> None:
+    for stage in (dev, everything):
+        for template in stage.templates.values():
+            for name, resource in template["Resources"].items():
+                assert resource.get("DeletionPolicy") in (None, "Delete", KEPT[0]), name
 
 
 def test_production_is_protected_against_deletion(dev: Stage, prod: Stage) -> None:
@@ -309,7 +339,7 @@ def test_the_model_bucket_is_versioned_logged_and_cleaned(prod: Stage) -> None:
 
 def test_production_keeps_its_buckets_and_dev_deletes_them(everything: Stage) -> None:
     for _, bucket, _ in buckets(everything):
-        assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+        assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == KEPT
     dev = synthesized("dev", uploads="true")
     emptied: list[dict[str, Any]] = []
     for ours, theirs in ((everything.models, dev.models), (everything.api, dev.api)):
@@ -367,7 +397,7 @@ def test_requests_for_uploads_are_throttled_on_their_own(everything: Stage) -> N
     assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/~1uploads", "POST")
     assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (3, 4)
     assert (settings["LoggingLevel"], settings["DataTraceEnabled"]) == ("ERROR", False)
-    assert settings["MetricsEnabled"] is True
+    assert settings["MetricsEnabled"] is False
 
 
 def test_uploads_need_a_key_even_if_nothing_else_does() -> None:
@@ -505,7 +535,7 @@ def test_each_function_has_its_handler_and_memory(dev: Stage, everything: Stage)
         assert recognition["MemorySize"] == stage.settings.memory
         assert catalog["Handler"] == "catalog_handler.lambda_handler"
         assert catalog["MemorySize"] == stage.settings.catalog_memory
-        assert recognition["Code"] == catalog["Code"]  # one upload
+        assert recognition["Code"] != catalog["Code"]  # or a change of one would publish both
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -582,6 +612,15 @@ def test_thresholds_that_are_not_set_are_left_to_the_models(dev: Stage) -> None:
 BUCKET = "arn:${AWS::Partition}:s3:::${carlens-prod-model-bucket}"
 READ_MODELS = ("Allow", "s3:GetObject", f"{BUCKET}/models/*")
 READ_TABLES = ("Allow", "s3:GetObject", f"{BUCKET}/tables/*")
+_INTERFACES = (
+    "ec2:AssignPrivateIpAddresses ec2:CreateNetworkInterface ec2:DeleteNetworkInterface "
+    "ec2:DescribeNetworkInterfaces ec2:DescribeSubnets ec2:UnassignPrivateIpAddresses"
+)
+JOIN_VPC = {
+    ("Allow", _INTERFACES, "*"),
+    # Requests of the function's own code have this key; those of Lambda do not.
+    ("Deny", _INTERFACES, "*", '{"Null": {"lambda:SourceFunctionArn": "false"}}'),
+}
 UPLOADS = ("Allow", "s3:GetObject s3:PutObject", "${UploadsBucketC4B27CC7.Arn}/uploads/*")
 LIST_TABLES = ("Allow", "s3:ListBucket", BUCKET, '{"StringLike": {"s3:prefix": "tables/*"}}')
 
@@ -590,9 +629,9 @@ LIST_TABLES = ("Allow", "s3:ListBucket", BUCKET, '{"StringLike": {"s3:prefix": "
     ("name", "overrides", "reads"),
     [
         ("Recognition", {}, {READ_MODELS}),
-        ("Recognition", EVERYTHING, {READ_MODELS, UPLOADS}),
+        ("Recognition", EVERYTHING, {READ_MODELS, UPLOADS, *JOIN_VPC}),
         ("Catalog", {}, set()),
-        ("Catalog", EVERYTHING, {READ_TABLES, LIST_TABLES}),
+        ("Catalog", EVERYTHING, {READ_TABLES, LIST_TABLES, *JOIN_VPC}),
     ],
 )
 def test_a_role_reads_its_data_writes_its_log_and_traces_and_can_do_nothing_else(
@@ -625,7 +664,7 @@ def test_a_function_writes_json_into_its_own_log_group(name: str, dev: Stage) ->
 def test_every_log_group_has_the_retention_and_removal_of_the_stage(
     dev: Stage, everything: Stage
 ) -> None:
-    for stage, fate in ((dev, "Delete"), (everything, "Retain")):
+    for stage, fate in ((dev, "Delete"), (everything, KEPT[0])):
         for template in stage.templates.values():
             for group in of_type(template, "AWS::Logs::LogGroup").values():
                 assert group["Properties"]["RetentionInDays"] == stage.settings.log_retention
@@ -652,7 +691,19 @@ def test_the_alias_points_to_a_version_that_is_kept(name: str, prod: Stage) -> N
 
     assert alias["Properties"]["Name"] == "live"
     assert alias["Properties"]["FunctionVersion"] == {"Fn::GetAtt": [version, "Version"]}
-    assert resource["DeletionPolicy"] == "Retain"
+    assert (resource["DeletionPolicy"], resource.get("UpdateReplacePolicy")) == KEPT
+
+
+def test_a_rollback_changes_only_the_alias_of_its_function(prod: Stage) -> None:
+    name, _ = named(prod.api, "AWS::Lambda::Function", "Catalog")
+    alias, _ = named(prod.api, "AWS::Lambda::Alias", "Catalog")
+
+    pinned = pin_alias(prod.api, name, 7)
+
+    changed = pinned["Resources"].pop(alias)
+    assert changed["Properties"]["FunctionVersion"] == "7"
+    assert "UpdatePolicy" not in changed  # CodeDeploy would shift an alias that is already there
+    assert pinned["Resources"] == {k: r for k, r in prod.api["Resources"].items() if k != alias}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -697,80 +748,176 @@ def test_a_shared_layer_is_made_once(dev: Stage) -> None:
     assert len(used) > len(layers)
 
 
-def asset(stage: Stage) -> Path:
-    """Return the folder with the code of the functions."""
-    key = function(stage)["Properties"]["Code"]["S3Key"].removesuffix(".zip")
-    return stage.directory / f"asset.{key}"
+# The module with the handler of each function.
+MODULES = (
+    "handler",
+    "catalog_handler",
+    "carlens.functions.batch_plan",
+    "carlens.functions.batch_worker",
+    "carlens.functions.batch_finish",
+)
 
 
-def test_the_code_has_everything_that_the_functions_import_and_read(dev: Stage) -> None:
-    files = {path.relative_to(asset(dev)) for path in asset(dev).rglob("*")}
-
-    assert {Path("catalog_handler.py"), Path("carlens/catalog/data/tables/europe.csv")} <= files
-    assert {Path("handler.py"), Path("openapi.yaml"), Path("carlens/web/index.html")} <= files
-
-
-@pytest.mark.parametrize("glob", NOT_DEPLOYED)
-def test_the_command_line_tools_are_not_deployed(glob: str, dev: Stage) -> None:
-    assert list(CODE.glob(glob))
-    assert list(asset(dev).glob(glob)) == []
-
-
-def test_files_left_behind_by_tools_are_not_deployed(dev: Stage) -> None:
-    names = {path.name for path in asset(dev).rglob("*")}
-
-    assert not [name for name in names if name.startswith(".") or name.endswith(".egg-info")]
-
-
-def test_the_code_has_bytecode_for_lambdas_python_only(dev: Stage) -> None:
-    # /var/task is read-only, so without bytecode each cold start would compile every module.
-    folder = asset(dev)
-
-    sources = {p.relative_to(folder).with_suffix("") for p in folder.rglob("*.py")}
-    compiled = {
-        p.relative_to(folder).parent.parent / p.name.removesuffix(".cpython-313.pyc")
-        for p in folder.rglob("*.pyc")
+def assets(stage: Stage) -> dict[str, Path]:
+    """Return the folder with the code of each function, by the module with its handler."""
+    return {
+        properties["Handler"].removesuffix(".lambda_handler"): stage.directory
+        / f"asset.{properties['Code']['S3Key'].removesuffix('.zip')}"
+        for template in (stage.api, stage.stacks["batch"].template)
+        for properties in (
+            resource["Properties"]
+            for resource in of_type(template, "AWS::Lambda::Function").values()
+        )
+        if properties["Runtime"].startswith("python")
     }
 
-    assert compiled == (sources if find_python() else set())
+
+def python_modules(folder: Path) -> set[str]:
+    return {
+        ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
+        for path in folder.rglob("*.py")
+    }
+
+
+def test_the_code_of_a_function_is_what_it_imports(everything: Stage) -> None:
+    graph = grimp.build_graph("carlens", cache_dir=None)
+    deployed = assets(everything)
+
+    assert deployed.keys() == set(MODULES)
+    for module, folder in deployed.items():
+        found = python_modules(folder)
+        imported = {
+            name
+            for entry in found & graph.modules
+            if entry.startswith("carlens.functions.")
+            for name in {entry, *graph.find_upstream_modules(entry)}
+        }
+        packages = {".".join(name.split(".")[:end]) for name in imported for end in range(1, 4)}
+        assert found == imported | packages | {module}
+
+
+def test_the_code_has_the_data_that_it_reads(everything: Stage) -> None:
+    data = {
+        module: {
+            path.relative_to(folder).as_posix()
+            for path in folder.rglob("*")
+            if path.is_file() and path.suffix not in {".py", ".pyc"}
+        }
+        for module, folder in assets(everything).items()
+    }
+    shipped = {
+        path.relative_to(CODE).as_posix()
+        for path in CODE.rglob("*")
+        if path.is_file() and path.suffix not in {".py", ".pyc", ".typed", ".txt"}
+    } | {"carlens/web/assets/marked.LICENSE.txt"}
+
+    # Every file reaches a function that reads it.
+    assert set().union(*data.values()) == shipped
+    assert {"openapi.yaml", "carlens/web/index.html"} <= data["handler"]
+    tables = {path for path in shipped if path.startswith("carlens/catalog/data/tables/")}
+    assert tables < data["handler"]
+    assert tables < data["catalog_handler"]
+    assert data["carlens.functions.batch_finish"] == set()
+    assert "openapi.yaml" not in data["catalog_handler"]
+
+
+def test_each_function_starts_with_its_code_alone(everything: Stage) -> None:
+    started = {}
+    for module, folder in assets(everything).items():
+        # Installed packages take the place of the layers; `-I` ignores this folder and PYTHONPATH.
+        code = f"import sys; sys.path.insert(0, {str(folder)!r}); import {module}, carlens"
+        started[module] = subprocess.Popen(
+            [sys.executable, "-I", "-B", "-c", f"{code}; print(carlens.__file__)"],
+            env={
+                "CARLENS_MODELS": str(ROOT / "models"),
+                "CARLENS_RESULTS": "results",
+                "AWS_DEFAULT_REGION": "eu-west-3",
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    for module, process in started.items():
+        output, errors = process.communicate(timeout=60)
+        assert output.strip() == str(assets(everything)[module] / "carlens/__init__.py"), errors
+
+
+@pytest.mark.parametrize(
+    ("changed", "publishes"),
+    [
+        ("carlens/functions/recognition.py", {"handler"}),
+        ("carlens/vision/detector.py", set(MODULES) - {"catalog_handler", MODULES[-1]}),
+        ("carlens/web/index.html", {"handler"}),
+        ("carlens/catalog/matcher.py", {"catalog_handler"}),
+        ("carlens/catalog/data/words/makes.csv", {"catalog_handler"}),
+        ("carlens/batch/finish.py", {"carlens.functions.batch_finish"}),
+        ("carlens/cli/app.py", set()),
+        ("carlens/config.py", set(MODULES)),
+    ],
+)
+def test_a_comment_publishes_only_the_functions_that_it_concerns(
+    changed: str, publishes: set[str], tmp_path: Path
+) -> None:
+    code = tmp_path / "code"
+    shutil.copytree(CODE, code, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def hashes() -> dict[str, str]:
+        return {module: code_hash(module, code) for module in MODULES}
+
+    before = hashes()
+
+    with (code / changed).open("a", encoding="utf-8") as file:
+        file.write("# a comment\n")
+
+    after = hashes()
+    assert {module for module in MODULES if before[module] != after[module]} == publishes
+
+
+def test_the_code_has_bytecode_for_lambdas_python_only(everything: Stage) -> None:
+    # /var/task is read-only, so without bytecode each cold start would compile every module.
+    for folder in assets(everything).values():
+        sources = {p.relative_to(folder).with_suffix("") for p in folder.rglob("*.py")}
+        compiled = {
+            p.relative_to(folder).parent.parent / p.name.removesuffix(".cpython-313.pyc")
+            for p in folder.rglob("*.pyc")
+        }
+        assert compiled == (sources if find_python() else set())
 
 
 def test_the_name_of_the_code_is_the_hash_of_what_is_deployed(tmp_path: Path) -> None:
-    # Given code next to files that are not deployed
+    # Given a handler that imports one module, and files that it does not import
     code, cache = tmp_path / "code", tmp_path / "cache"
     (code / "__pycache__").mkdir(parents=True)
-    (code / "handler.py").write_text("A = 1\n")
+    (code / "handler.py").write_text("def answer():\n    import local.used\n")
+    (code / "local").mkdir()
+    for name in ("__init__", "used", "unused"):
+        (code / "local" / f"{name}.py").write_text("A = 1\n")
     (code / "__pycache__" / "handler.cpython-311.pyc").write_bytes(b"of another Python")
-    first = stage_code(code, cache=cache)
+    first = stage_code("handler", code, cache=cache)
 
-    # Then changes of those files keep the name, and a change of the code does not
+    # When only other files change, then the name stays
     (code / "requirements.txt").write_text("numpy\n")
     (code / ".env").write_text("SECRET=none\n")
-    for folder in ("carlens/local/deep", "carlens.egg-info"):
-        (code / folder).mkdir(parents=True)
-        (code / folder / "server.py").write_text("B = 1\n")
-    assert stage_code(code, cache=cache) == first
-    (code / "other.py").write_text("B = 1\n")
-    (code / "local").mkdir()
-    (code / "local" / "other.py").write_text("C = 1\n")
-    deployed = {path.name for path in stage_code(code, cache=cache).iterdir()}
-    assert deployed - {"__pycache__"} == {"handler.py", "other.py", "local"}
-    (code / "handler.py").write_text("A = 2\n")
-    second = stage_code(code, cache=cache)
+    (code / "local" / "unused.py").write_text("A = 2\n")
+    assert stage_code("handler", code, cache=cache) == first
+
+    # When the module changes, then the name changes too
+    (code / "local" / "used.py").write_text("A = 2\n")
+    second = stage_code("handler", code, cache=cache)
     assert second != first
-    assert (second / "handler.py").read_text() == "A = 2\n"
+    assert python_modules(second) == {"handler", "local", "local.used"}
+    assert (second / "local" / "used.py").read_text() == "A = 2\n"
 
 
 def test_code_that_cannot_be_compiled_is_refused(tmp_path: Path) -> None:
-    if find_python() is None:
-        pytest.skip("needs a Python of Lambda's version")
     code = tmp_path / "code"
     code.mkdir()
     (code / "handler.py").write_text("def\n")
 
     with pytest.raises(LayerError, match=r"handler\.py"):
-        stage_code(code, cache=tmp_path / "cache")
-    assert not list((tmp_path / "cache").iterdir())
+        stage_code("handler", code, cache=tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
 
 
 # --- the REST API -----------------------------------------------------------------------------
@@ -854,10 +1001,32 @@ def test_the_log_of_api_gateway_has_a_retention(prod: Stage) -> None:
     assert name in stage["DependsOn"]
 
 
-def test_the_accounts_logging_role_outlives_a_stage(dev: Stage) -> None:
-    for kind in ("AWS::ApiGateway::Account", "AWS::IAM::Role"):
-        _, resource = named(dev.api, kind, "RestApi")
-        assert resource["DeletionPolicy"] == "Retain"
+def test_all_stages_share_the_role_of_the_gateways_logs(dev: Stage, prod: Stage) -> None:
+    # Given the same stack for each stage, which the API waits for
+    shared = dev.templates["carlens-gateway-logs"]
+    assert shared == prod.templates["carlens-gateway-logs"]
+    assert "carlens-gateway-logs" in {each.id for each in dev.stacks["api"].dependencies}
+
+    # Then no stage owns the setting of the account
+    role, _ = only(shared, "AWS::IAM::Role")
+    _, account = only(shared, "AWS::ApiGateway::Account")
+    assert account["CloudWatchRoleArn"] == {"Fn::GetAtt": [role, "Arn"]}
+    assert not of_type(dev.api, "AWS::ApiGateway::Account")
+
+
+def test_an_account_may_have_its_own_role_for_the_gateways_logs() -> None:
+    stage = synthesized("dev", gateway_log_role="false")
+
+    assert set(stage.templates) == {"carlens-dev-models", "carlens-dev-api"}
+
+
+def test_methods_have_no_metrics_of_their_own(prod: Stage) -> None:
+    (settings,) = only(prod.api, "AWS::ApiGateway::Stage")[1]["MethodSettings"]
+
+    assert settings["MetricsEnabled"] is False
+    # What is watched exists without them: metrics of the stage.
+    dimensions = {each["Name"] for each in alarms(prod)["ServerErrors"]["Dimensions"]}
+    assert dimensions == {"ApiName", "Stage"}
 
 
 def test_a_changed_definition_is_deployed(prod: Stage, everything: Stage) -> None:
@@ -872,7 +1041,8 @@ def test_an_api_key_comes_with_its_usage_plan(prod: Stage, everything: Stage) ->
     plan_id, plan = only(everything.api, "AWS::ApiGateway::UsagePlan")
     _, link = only(everything.api, "AWS::ApiGateway::UsagePlanKey")
 
-    assert body(everything)["paths"]["/predict"]["post"]["security"] == [{"api_key": []}]
+    needed = body(everything)["paths"]["/predict"]["post"]["security"]
+    assert needed == [{"api_key": []}, {"cognito": ["cars/read"]}]
     assert "security" not in body(everything)["paths"]["/predict"]["options"]
     assert plan["Quota"] == {"Limit": 5000, "Period": "MONTH"}
     assert plan["Throttle"] == {"RateLimit": 7, "BurstLimit": 9}
@@ -902,18 +1072,29 @@ def test_the_firewall_limits_addresses_and_does_not_block_pictures(everything: S
     assert all(name.endswith("_BODY") for name in counted)
 
 
-def test_the_firewall_protects_the_stage_and_does_not_log_keys(
+def test_the_firewall_protects_the_stage_and_logs_nothing_secret(
     prod: Stage, everything: Stage
 ) -> None:
+    secret = ["authorization", "cookie", "x-amz-security-token", "x-api-key"]
     stage, _ = only(everything.api, "AWS::ApiGateway::Stage")
-    acl, _ = only(everything.api, "AWS::WAFv2::WebACL")
+    acl, acl_properties = only(everything.api, "AWS::WAFv2::WebACL")
     _, association = only(everything.api, "AWS::WAFv2::WebACLAssociation")
     _, logging = only(everything.api, "AWS::WAFv2::LoggingConfiguration")
     _, group = named(everything.api, "AWS::Logs::LogGroup", "RestFirewall")
 
     assert flat(association["ResourceArn"]).endswith(f"/stages/${{{stage}}}")
     assert association["WebACLArn"] == {"Fn::GetAtt": [acl, "Arn"]}
-    assert logging["RedactedFields"] == [{"SingleHeader": {"Name": "x-api-key"}}]
+    assert logging["RedactedFields"] == [
+        {"QueryString": {}},
+        *({"SingleHeader": {"Name": name}} for name in secret),
+    ]
+    # The redaction of the log covers neither samples of requests nor the details of rules.
+    hidden = [each["Field"] for each in acl_properties["DataProtectionConfig"]["DataProtections"]]
+    assert hidden == [
+        {"FieldType": "QUERY_STRING"},
+        {"FieldType": "BODY"},
+        {"FieldType": "SINGLE_HEADER", "FieldKeys": secret},
+    ]
     assert group["Properties"]["LogGroupName"]["Fn::Join"][1][0] == "aws-waf-logs-"
     assert not of_type(prod.api, "AWS::WAFv2::WebACL")
 
@@ -936,7 +1117,7 @@ def test_outputs_name_the_url_the_functions_and_the_bucket(prod: Stage) -> None:
     outputs = prod.api["Outputs"]
 
     functions = {f"{name}FunctionName" for name in FUNCTIONS}
-    assert set(outputs) == {"ApiUrl", "FunctionAlias", *functions}
+    assert set(outputs) == {"ApiUrl", "AlarmTopicArn", "FunctionAlias", *functions}
     api, _ = only(prod.api, "AWS::ApiGateway::RestApi")
     assert flat(outputs["ApiUrl"]["Value"]).startswith(f"https://${{{api}}}.execute-api.")
     assert outputs["FunctionAlias"]["Value"] == "live"
@@ -959,7 +1140,7 @@ def alarms(stage: Stage) -> dict[str, dict[str, Any]]:
 def test_alarms_watch_each_alias_and_the_api(everything: Stage) -> None:
     watched = alarms(everything)
 
-    of_each = {"Errors", "Throttles", "SlowCalls", "StartFailures"}
+    of_each = {"Errors", "Throttles", "SlowCalls", "StartFailures", "ServerErrors"}
     assert watched.keys() == {"ServerErrors"} | {
         f"{f}{name}" for f in FUNCTIONS for name in of_each
     }
@@ -1017,9 +1198,47 @@ def test_alarms_are_sent_to_the_email_address(prod: Stage, everything: Stage) ->
     effects = {
         statement["Effect"]: statement for statement in policy["PolicyDocument"]["Statement"]
     }
-    assert effects["Allow"]["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert effects["Allow"]["Principal"] == {
+        "Service": ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"]
+    }
     assert effects["Deny"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    assert not of_type(prod.api, "AWS::SNS::Topic")
+
+
+def test_alarms_have_a_topic_even_without_an_email_address(dev: Stage) -> None:
+    topic, _ = only(dev.api, "AWS::SNS::Topic")
+
+    assert dev.api["Outputs"]["AlarmTopicArn"]["Value"] == {"Ref": topic}
+    assert {str(alarm["AlarmActions"]) for alarm in alarms(dev).values()} == {str([{"Ref": topic}])}
+    assert not of_type(dev.api, "AWS::SNS::Subscription")
+
+
+def test_production_has_a_budget_that_tells_the_topic(dev: Stage, prod: Stage) -> None:
+    topic, _ = only(prod.api, "AWS::SNS::Topic")
+    _, budget = only(prod.api, "AWS::Budgets::Budget")
+
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": 200, "Unit": "USD"}
+    counted = budget["Budget"]["FilterExpression"]["Dimensions"]
+    assert counted["Key"] == "SERVICE"
+    assert {"AWS Lambda", "Amazon API Gateway"} <= set(counted["Values"])
+    _, policy = only(prod.api, "AWS::SNS::TopicPolicy")
+    assert "budgets.amazonaws.com" in json.dumps(policy)
+    told = {
+        (each["Notification"]["NotificationType"], each["Notification"]["Threshold"])
+        for each in budget["NotificationsWithSubscribers"]
+        if each["Subscribers"] == [{"SubscriptionType": "SNS", "Address": {"Ref": topic}}]
+    }
+    assert told == {("ACTUAL", 80), ("FORECASTED", 100)}
+    assert not of_type(dev.api, "AWS::Budgets::Budget")
+
+
+def test_a_budget_may_count_only_what_has_the_tags_of_the_stage(everything: Stage) -> None:
+    _, budget = only(everything.api, "AWS::Budgets::Budget")
+
+    tags = {"application": ["carlens"], "stage": ["prod"]}
+    assert budget["Budget"]["FilterExpression"] == {
+        "And": [{"Tags": {"Key": key, "Values": values}} for key, values in tags.items()]
+    }
+    assert everything.stacks["api"].tags == {"application": "carlens", "stage": "prod"}
 
 
 def test_the_dashboard_shows_what_the_runtime_measures(prod: Stage) -> None:
@@ -1048,7 +1267,7 @@ def test_the_dashboard_shows_what_the_runtime_measures(prod: Stage) -> None:
 
     # Then
     pictures, _ = named(prod.api, "AWS::Lambda::Function", "Recognition")
-    ours = [m for m in metrics if m[0] == "Carlens" and len(m) > 3]
+    ours = [m for m in metrics if m[0] == "Carlens" and len(m) > 3 and m[1] != "ServerErrors"]
     shown = {(m[0], m[2], m[1]) for m in ours}
     assert {m[3] for m in ours} == {f"${{{pictures}}}"}
     assert len(shown) == 7
@@ -1091,11 +1310,177 @@ def test_production_shifts_the_alias_gradually_and_rolls_back_on_an_alarm(
     watching = {alarm["Name"]["Ref"] for alarm in rollout["AlarmConfiguration"]["Alarms"]}
     assert watching == {
         named(prod.api, "AWS::CloudWatch::Alarm", f"Monitoring{name}{kind}")[0]
-        for kind in ("Errors", "StartFailures")
+        for kind in ("Errors", "StartFailures", "ServerErrors")
     }
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_rollback_alarm_is_a_plain_metric_of_one_minute(name: str, prod: Stage) -> None:
+    for kind in ("Errors", "StartFailures", "ServerErrors"):
+        alarm = alarms(prod)[f"{name}{kind}"]
+
+        assert (
+            "Metrics" not in alarm
+        )  # CodeDeploy needs no math, and reacts within its five minutes
+        assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["Threshold"]) == (60, 1, 1)
+        assert alarm["Statistic"] == "Sum"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_rollback_alarm_reads_what_the_new_version_logs_when_it_answers_500(
+    name: str, prod: Stage
+) -> None:
+    # Given what a version logs for a response of status 500
+    function_id, _ = named(prod.api, "AWS::Lambda::Function", name)
+    version, _ = named(prod.api, "AWS::Lambda::Version", name)
+    (written,) = metric_lines(
+        namespace=variables(prod, name)["CARLENS_METRICS"],
+        function=f"${{{function_id}}}",
+        version=f"${{{version}.Version}}",
+        request={"status": 500},
+        stats=None,
+    )
+    line = json.loads(written)
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+
+    # Then the alarm reads that metric, of the version that is being deployed
+    alarm = alarms(prod)[f"{name}ServerErrors"]
+    watched = {d["Name"]: flat(d["Value"]) for d in alarm["Dimensions"]}
+    assert alarm["Namespace"] == directive["Namespace"]
+    assert alarm["MetricName"] == directive["Metrics"][0]["Name"]
+    assert sorted(watched) in [sorted(names) for names in directive["Dimensions"]]
+    assert watched == {key: line[key] for key in watched}
 
 
 def test_dev_shifts_the_alias_at_once(dev: Stage) -> None:
     for alias in of_type(dev.api, "AWS::Lambda::Alias").values():
         assert "UpdatePolicy" not in alias
     assert not of_type(dev.api, "AWS::CodeDeploy::DeploymentGroup")
+
+
+# --- other accounts ---------------------------------------------------------------------------
+
+
+def our_functions(stage: Stage) -> list[dict[str, Any]]:
+    """Return the properties of the functions that run our code."""
+    return [
+        function["Properties"]
+        for template in stage.templates.values()
+        for function in of_type(template, "AWS::Lambda::Function").values()
+        if function["Properties"]["Runtime"] == "python3.13"
+    ]
+
+
+def test_functions_run_in_the_given_subnets(prod: Stage, everything: Stage) -> None:
+    assert len(our_functions(everything)) == 5
+    for function in our_functions(everything):
+        assert function["VpcConfig"] == {
+            "SubnetIds": ["subnet-0a1b2c3d", "subnet-0b1b2c3d"],
+            "SecurityGroupIds": ["sg-0c1b2c3d"],
+        }
+    assert not any("VpcConfig" in function for function in our_functions(prod))
+
+
+def test_a_boundary_bounds_all_roles(prod: Stage, everything: Stage) -> None:
+    def boundaries(stage: Stage) -> set[str]:
+        return {
+            flat(role["Properties"].get("PermissionsBoundary", "none"))
+            for template in stage.templates.values()
+            for role in of_type(template, "AWS::IAM::Role").values()
+        }
+
+    assert boundaries(everything) == {EVERYTHING["permissions_boundary"]}
+    assert boundaries(prod) == {"none"}
+
+
+def test_the_copier_of_models_decrypts_assets_with_the_given_key(
+    prod: Stage, everything: Stage
+) -> None:
+    def decrypts(stage: Stage) -> set[tuple[str, ...]]:
+        _, role = named(stage.models, "AWS::IAM::Role", "PlacingRole")
+        return {each for each in statements(role) if "kms:" in each[1]}
+
+    (allowed,) = decrypts(everything)
+    assert allowed[:3] == ("Allow", "kms:Decrypt", EVERYTHING["asset_key"])
+    s3 = json.loads(allowed[3])["StringEquals"]["kms:ViaService"]
+    assert flat(s3) == "s3.eu-west-3.${AWS::URLSuffix}"
+    assert decrypts(prod) == set()
+
+
+@pytest.mark.parametrize(
+    ("setting", "account", "region"),
+    [
+        ({"region": "eu-west-3"}, "unknown-account", "eu-west-3"),
+        ({"account": "123456789012"}, "123456789012", "unknown-region"),
+    ],
+)
+def test_a_stage_can_be_bound_to_an_account_or_a_region_alone(
+    setting: dict[str, str], account: str, region: str
+) -> None:
+    stage = synthesized("dev", **setting)
+
+    found = {(s.environment.account, s.environment.region) for s in stage.stacks.values()}
+    assert found == {(account, region)}
+
+
+def test_a_synth_says_what_the_owner_should_know(prod: Stage) -> None:
+    said = [str(message.entry.data) for message in prod.stacks["api"].messages]
+
+    assert said == list(advice(prod.settings))
+    assert {message.level.name for message in prod.stacks["api"].messages} == {"INFO"}
+
+
+def test_an_account_may_be_bootstrapped_with_another_qualifier() -> None:
+    stage = synthesized("dev", **{"@aws-cdk/core:bootstrapQualifier": "mine"})
+
+    _, role = named(stage.models, "AWS::IAM::Role", "PlacingRole")
+    assert "cdk-mine-assets-" in str(statements(role))
+
+
+def test_the_page_of_costs_is_that_of_the_templates(dev: Stage, prod: Stage) -> None:
+    stages = {
+        name: bill.read_templates(
+            stage.templates.values(), bill.model_bytes({**CONTEXT, "stage": name})
+        )
+        for name, stage in (("dev", dev), ("prod", prod))
+    }
+
+    assert [stage.unknown for stage in stages.values()] == [(), ()]
+    assert bill.PAGE.read_text("utf-8") == bill.page(stages), "run `make costs`"
+
+
+def test_the_bill_counts_options_and_names_what_it_does_not_count(everything: Stage) -> None:
+    stage = bill.read_templates(everything.templates.values(), 0)
+    lines = bill.bill(stage, bill.Usage(4_000_000, cold=0.5, versions=2, ms=100))
+    dollars = {line.price: line.dollars for line in lines}
+
+    assert "AWS::StepFunctions::StateMachine" in stage.unknown
+    assert dollars[prices.ACL] + dollars[prices.ACL_RULE] == 5 + 2
+    assert dollars[prices.ACL_REQUEST] == pytest.approx(0.60)
+    assert dollars[prices.API_REQUEST] == pytest.approx(3.50)
+    assert dollars[prices.GB_SECOND_ARM] == pytest.approx(400_000 * 3008 / 1024 * 0.0000133334)
+    assert dollars[prices.SNAPSHOT_GB_RESTORED] == pytest.approx(
+        500_000 * 3008 / 1024 * 0.0001397998
+    )
+    assert dollars[prices.ALARM] == pytest.approx(
+        0.1 * len(of_type(everything.api, "AWS::CloudWatch::Alarm"))
+    )
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"architecture": "arm64", "snap_start": "false"},
+        {"waf": "true"},
+        {"api_key": "true"},
+        {"authorizer": "iam"},
+        {name: EVERYTHING[name] for name in ("domain_name", "certificate_arn")},
+        {name: EVERYTHING[name] for name in ("subnets", "security_groups")},
+    ],
+    ids=" ".join,
+)
+def test_each_optional_part_can_be_the_only_one(part: dict[str, str]) -> None:
+    # cdk-nag and the CDK's own checks of templates run in each synth.
+    stage = synthesized("dev", **part)
+
+    assert set(stage.templates) == {"carlens-gateway-logs", "carlens-dev-models", "carlens-dev-api"}

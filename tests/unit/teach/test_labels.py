@@ -8,7 +8,7 @@ import pytest
 
 from carlens.config import Config
 from carlens.models.manifest import build_manifest
-from carlens.teach.labels import Label, common_kinds, labels_of, labels_text
+from carlens.teach.labels import Label, all_kinds, common_kinds, labels_of, labels_text
 from carlens.teach.levels import levels_of, same_model
 
 GOLF_2012 = Label("VW Golf Hatchback 2012", "VW", "Golf", ("car",))
@@ -56,6 +56,18 @@ def test_makes_and_models_are_left_out_if_one_make_is_not_known() -> None:
 )
 def test_a_kind_of_one_photo_in_ten_counts(kinds: list[str], common: tuple[str, ...]) -> None:
     assert common_kinds(kinds) == common
+
+
+def test_a_classifier_applies_to_each_common_kind_of_its_classes() -> None:
+    # Given vans of which some pass for buses
+    van = Label("Ford Transit", kinds=("bus", "truck"))
+
+    # Then those are named too
+    assert all_kinds(["car", "truck"], [Label("Kia Rio", kinds=("car",)), van]) == [
+        "car",
+        "truck",
+        "bus",
+    ]
 
 
 def test_more_photos_of_a_class_may_add_a_kind_and_its_model() -> None:

@@ -1,0 +1,1 @@
+"""Commands for a deployed stage: delete old versions, and go back to one."""
