@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import prices
+from operations import prices
 
 # The start, the task and the end of a child.
 TRANSITIONS_PER_PART = 3

@@ -17,15 +17,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks import prices
-from benchmarks.prices import Price
 from carlens.aws.metrics import RequestStats, metric_lines
+from operations import prices
+from operations.prices import Price
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "costs.md"
 
 STAGES = ("dev", "prod")
-HOURS = 730
 PER_REQUEST = 4
 # Bytes, rounded up: the answer for a photo, the variable of an access log, Lambda's own lines on an
 # invocation, and what CloudWatch adds to each line.
@@ -198,7 +197,7 @@ def bill(stage: Deployed, usage: Usage) -> list[Line]:
     restores = requests * usage.cold if stage.snapshots else 0
     ms = measured_ms(stage.memory) if usage.ms is None else usage.ms
     gb_seconds = usage.photos * ms / 1000 * stage.memory / 1024
-    kept = sum(stage.snapshot_mb) / 1024 * usage.versions * HOURS * 3600
+    kept = sum(stage.snapshot_mb) / 1024 * usage.versions * prices.HOURS_PER_MONTH * 3600
     return [
         Line("Snapshots of SnapStart", kept, prices.SNAPSHOT_GB_SECOND),
         Line("Alarms", stage.alarms, prices.ALARM),

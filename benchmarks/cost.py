@@ -21,9 +21,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import prices
 from benchmarks.speed.contestants import event
 from benchmarks.speed.pictures import Case
+from operations import prices
 
 MB_PER_VCPU = 1769
 

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from aws_cdk import aws_s3 as s3
 
-from benchmarks import bill, prices
+from benchmarks import bill
 from carlens import __version__
 from carlens.aws.metrics import RequestStats, metric_lines
 from carlens.config import NO_CLASSIFIER, Config
@@ -35,6 +35,7 @@ from infra.logs import log_group
 from infra.model_folder import ModelFiles
 from infra.model_stack import ModelStack
 from infra.settings import RETENTIONS, SettingError, Settings
+from operations import prices
 from operations.rollback import pin_alias
 
 ROOT = Path(__file__).parents[3]

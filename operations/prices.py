@@ -35,6 +35,7 @@ class Price:
 
 
 MILLION = 1e6
+HOURS_PER_MONTH = 730
 
 API_REQUEST = Price(3.50, "million requests to a REST API", "api-gateway", MILLION)
 INVOCATION = Price(0.20, "million invocations", "lambda", MILLION)
