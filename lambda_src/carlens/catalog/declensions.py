@@ -8,6 +8,9 @@ from carlens.catalog.normalize import Tokens
 
 # Polish and Czech endings without accents, and what the name has in place of them.
 _ENDINGS = {
+    "DZIE": ("DA", "D"),
+    "CIE": ("T", "TA"),
+    "RZE": ("RA", "R"),
     "IEM": ("", "IA"),
     "OWI": ("",),
     "OVI": ("",),
@@ -46,7 +49,7 @@ def undecline(tokens: Tokens, names: Container[str], words: Container[str]) -> T
 
 
 def _basic_forms(word: str) -> Iterator[str]:
-    for length in (3, 2, 1):
+    for length in (4, 3, 2, 1):
         stem = word[:-length]
         if len(stem) >= _MIN_NAME - 1:
             for new in _ENDINGS.get(word[-length:], ()):

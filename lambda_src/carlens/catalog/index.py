@@ -253,7 +253,7 @@ def _distinctive_names(
     """Return the model names that identify their make, and those that several makes have.
 
     A name identifies its make if no other make has it, or if the table prefers one of them. A bare
-    number like 500 never does.
+    number like 500 and an ordinary word never do.
     """
     entries_with: dict[str, list[int]] = {}
     for names in model_names:
@@ -263,6 +263,7 @@ def _distinctive_names(
                 or name.isdigit()
                 or name in make_names
                 or name in vocabulary.stop_words
+                or name in vocabulary.everyday_words
             ):
                 entries_with.setdefault(name, []).append(entry_id)
     distinctive: dict[str, int] = {}

@@ -49,8 +49,8 @@ class MakeCandidate:
     needs_model : bool
         Whether the text only names a group that the make belongs to, so that it must have the
         model exactly.
-    start : int
-        The first token of an exact make.
+    start, end : int
+        The tokens of an exact make.
     """
 
     id: int
@@ -58,6 +58,7 @@ class MakeCandidate:
     rest: Tokens = ()
     needs_model: bool = False
     start: int = 0
+    end: int = 0
 
     @property
     def is_early(self) -> bool:
@@ -136,11 +137,14 @@ def find_embedded_make(index: CatalogIndex, tokens: Tokens) -> MakeCandidate | N
         return None
     # The first one wins, and the longest of those that start at the same token.
     start, end, name = max(matches, key=lambda m: (m[2] not in everyday, -m[0], m[1]))
-    return MakeCandidate(make_ids[name], 1.0, tokens[end:] + tokens[:start], start=start)
+    return MakeCandidate(make_ids[name], 1.0, tokens[end:] + tokens[:start], start=start, end=end)
 
 
 def _exact_makes(index: CatalogIndex, tokens: Tokens) -> list[MakeCandidate]:
-    """Find exact makes that share no token, longest first: `Chrysler Jeep` has two."""
+    """Find exact makes that share no token: `Chrysler Jeep` has two.
+
+    Adjacent ones are ordered by length, and others as written: a `Seat Leon Cupra` is a Seat.
+    """
     names = index.make_names
     matches = [
         (-len(name), start, end)
@@ -153,7 +157,10 @@ def _exact_makes(index: CatalogIndex, tokens: Tokens) -> list[MakeCandidate]:
         if used.isdisjoint(range(start, end)):
             used.update(range(start, end))
             make_id = names.ids["".join(tokens[start:end])]
-            found.append(MakeCandidate(make_id, 1.0, tokens[end:] + tokens[:start]))
+            rest = tokens[end:] + tokens[:start]
+            found.append(MakeCandidate(make_id, 1.0, rest, start=start, end=end))
+    if len(found) > 1 and max(used) - min(used) >= len(used):
+        found.sort(key=lambda make: make.start)
     return found
 
 
@@ -162,14 +169,14 @@ def _members_of_groups(
 ) -> list[MakeCandidate]:
     """Return the makes of the groups that a text names, and those that belong to its makes."""
     found = {make.id: make for make in makes}
-    for start, end, name in spans(tokens, max_starts=3, max_tokens=4):
-        for make_id in index.groups.get(name, ()):
-            rest = tokens[end:] + tokens[:start]
-            found.setdefault(make_id, MakeCandidate(make_id, _GROUP_SCORE, rest, needs_model=True))
     for make in makes:
         for make_id in index.groups.get(index.makes[make.id].key, ()):
             member = replace(make, id=make_id, score=_GROUP_SCORE, needs_model=True)
             found.setdefault(make_id, member)
+    for start, end, name in spans(tokens, max_starts=3, max_tokens=4):
+        for make_id in index.groups.get(name, ()):
+            rest = tokens[end:] + tokens[:start]
+            found.setdefault(make_id, MakeCandidate(make_id, _GROUP_SCORE, rest, needs_model=True))
     return list(found.values())[len(makes) :]
 
 

@@ -21,7 +21,7 @@ from rapidfuzz.distance import OSA
 
 from carlens.catalog.declensions import undecline
 from carlens.catalog.excel_dates import undo_date
-from carlens.catalog.fuzzy_index import count_letters
+from carlens.catalog.fuzzy_index import SOUNDALIKE_SCORE, count_letters
 from carlens.catalog.index import CatalogIndex, build_index
 from carlens.catalog.make_candidates import (
     MIN_CANDIDATE_SCORE,
@@ -54,6 +54,8 @@ _MIN_MAKE_ALONE = 0.88  # without a model to confirm it
 _MIN_MAKE_ONLY = 0.86  # without any other word
 _MIN_MAKE_WITH_MODEL = 0.66  # with an exact model, or a long one that is similar enough
 _MIN_MAKE_WITH_WORD = MIN_CANDIDATE_SCORE  # with an exact model that is a word, and nothing else
+_LONG_MAKE = 8  # characters; other words rarely resemble so long a name
+_MANY_MODELS = 6  # of a make that people are likely to mean
 _LONG_MODEL = 8  # characters
 _MIN_LONG_MODEL = 0.8
 
@@ -230,6 +232,8 @@ def _interpret_declined(
     model = undecline(tokens, names, words)
     if (make, model) == (text.tokens, tokens):
         return None
+    if len(make) + len(model) == 1:
+        return None  # nobody declines a name that stands alone: `Martine` is not a Martina
     found = _interpret_either(index, find_makes(index, make), model)
     if found is None or not found.is_accepted:
         return None
@@ -305,7 +309,18 @@ def _is_accepted_alone(index: CatalogIndex, make: MakeCandidate, tokens: Tokens)
     min_score = _MIN_MAKE_ONLY if is_only_text else _MIN_MAKE_ALONE
     if make.score < min_score or make.needs_model:
         return False
+    if make.score < SOUNDALIKE_SCORE and is_only_text and not _is_well_known(index, make.id):
+        return False
     return not _is_something_else(index, make, tokens)
+
+
+def _is_well_known(index: CatalogIndex, make_id: int) -> bool:
+    """Return whether a word that resembles a make means it: `Marco` is not a Marcos."""
+    make = index.makes[make_id]
+    vocabulary = index.vocabulary
+    if make.key in vocabulary.everyday_words or make.key in vocabulary.adjectives:
+        return False
+    return len(make.key) >= _LONG_MAKE or len(set(make.models.ids.values())) >= _MANY_MODELS
 
 
 def _match_embedded_make(
@@ -319,6 +334,11 @@ def _match_embedded_make(
         return swapped
     if _has_own_make(index, text, embedded, tokens):
         return None
+    if not index.vocabulary.significant(text.tokens):
+        make = find_makes(index, tokens[embedded.start : embedded.end])
+        split = _interpret(index, make, embedded.rest)
+        if split and split.is_certain and (embedded.is_early or split.has_leading_model):
+            return split  # `VW Octavia` is a Škoda, as in two fields
     context = text.candidates[0].rest if text.is_exact else text.tokens
     found = _with_model(index, embedded, embedded.rest + context)
     if found.other or (found.model and (embedded.is_early or found.has_leading_model)):
@@ -334,10 +354,19 @@ def _match_embedded_make(
         and index.vocabulary.objects.isdisjoint(embedded.rest)
         and not _unknown_words(index, embedded.before, embedded.id)
     )
+    if _is_brand_of_group(index, text, embedded):
+        return _Interpretation(embedded)
     everyday = index.vocabulary.everyday_words | index.vocabulary.adjectives
     if is_accepted and not _is_everyday_word(index, embedded, embedded.rest, everyday):
         return _Interpretation(embedded)
     return None
+
+
+def _is_brand_of_group(index: CatalogIndex, text: MakeText, embedded: MakeCandidate) -> bool:
+    """Return whether a model's text starts with a brand of its make: `Volvo` `Polestar 9`."""
+    if not text.is_exact or embedded.start or not index.vocabulary.significant(embedded.rest):
+        return False
+    return embedded.id in index.groups.get(index.makes[text.candidates[0].id].key, ())
 
 
 def _with_model(index: CatalogIndex, make: MakeCandidate, tokens: Tokens) -> _Interpretation:
@@ -385,7 +414,7 @@ def _has_own_make(
     if index.makes[make.id].key in embedded.rest:
         return True
     is_after = model.start > 0 or not model.is_leading or model.name == theirs_key
-    is_apart = text.is_exact and embedded.start == 0 and model.is_exact and is_after
+    is_apart = text.is_exact and embedded.start == 0 and (is_after or not model.is_exact)
     theirs = find_model(index, embedded.id, embedded.rest) if is_apart else None
     if theirs is None or theirs.score < 1.0 or not theirs.is_leading:
         return True
@@ -478,6 +507,8 @@ def _min_make_score(index: CatalogIndex, model: ModelCandidate, context: Tokens)
     """Return the lowest score at which a model confirms its make."""
     name = model.name
     if not model.is_exact:
+        if _has_unrelated_words(index, context, model, spare=2):
+            return _MIN_MAKE_ALONE  # a sentence has words that resemble a make and its model
         is_long = len(name) >= _LONG_MODEL and model.score >= _MIN_LONG_MODEL
         return _MIN_MAKE_WITH_MODEL if is_long else _MIN_MAKE
     if len(name) <= 1 + name.isdigit():  # a letter or a small number confirms nothing
@@ -512,10 +543,12 @@ def _is_everyday_word(
     )
 
 
-def _has_unrelated_words(index: CatalogIndex, tokens: Tokens, model: ModelCandidate) -> bool:
+def _has_unrelated_words(
+    index: CatalogIndex, tokens: Tokens, model: ModelCandidate, *, spare: int = 0
+) -> bool:
     """Return whether a text is about something other than a car: `Karl Ramm`, `alto contraste`.
 
-    It is if more of its words are unknown than are stop words.
+    It is if more of its words are unknown than are stop words, with `spare` for misspelled ones.
     """
     significant = index.vocabulary.significant(tokens)
     unknown = [
@@ -529,7 +562,7 @@ def _has_unrelated_words(index: CatalogIndex, tokens: Tokens, model: ModelCandid
     vocabulary = index.vocabulary
     stop_words = (token for token in tokens if token not in vocabulary.common_words)
     related = [token for token in stop_words if token in vocabulary.stop_words and len(token) > 2]
-    return len(unknown) > len(related)
+    return len(unknown) - spare > len(related)
 
 
 def _is_whole_text(name: str, tokens: Tokens, vocabulary: Vocabulary) -> bool:

@@ -90,7 +90,17 @@ def find_model_in_group(
 ) -> ModelCandidate | None:
     """Find the exact model of a make that only belongs to the group of the written one."""
     text = tokens if index.vocabulary.significant(tokens) else make.rest + tokens
-    models = index.makes[make.id].models
+    found = _leading_model(index, make.id, text, min_chars=2)
+    if found:
+        return found
+    stripped = index.vocabulary.strip_make(text, {index.makes[make.id].key})
+    return None if stripped == text else _leading_model(index, make.id, stripped, min_chars=1)
+
+
+def _leading_model(
+    index: CatalogIndex, make_id: int, text: Tokens, *, min_chars: int
+) -> ModelCandidate | None:
+    models = index.makes[make_id].models
     first = index.vocabulary.first_significant(text)
     leading = spans(text[first : first + 4], max_starts=1)
     if not (first or any(name in models.ids for _, _, name in leading)):
@@ -98,7 +108,7 @@ def find_model_in_group(
     model = find_exact_model(models, text, index.vocabulary)
     if model is None or not model.is_leading or model.score < 1.0:
         return None
-    if len(model.name) < 2 or model.name in index.vocabulary.stop_words:
+    if len(model.name) < min_chars or model.name in index.vocabulary.stop_words:
         return None
     model = _extend(index, text, model)
     return None if is_another_model(index, text, model) else model
@@ -309,7 +319,9 @@ def _without_trim(models: FuzzyIndex, word: str, vocabulary: Vocabulary) -> str 
         return None
     # A single extra letter is a typo or another word: `FORMAT` is not a Forma T.
     for end in range(len(word) - 2, 3, -1):
-        if word[:end] in models.ids and word[end:] in vocabulary.stop_words:
+        rest = word[end:]
+        is_trim = rest in vocabulary.stop_words and rest not in vocabulary.common_words
+        if is_trim and word[:end] in models.ids:  # `ROBINSON` is not a Robin of a son
             return word[:end]
     return None
 
