@@ -116,9 +116,17 @@ class CatalogIndex:
         """A function that returns the words in the names of a make and its models."""
         return lru_cache(None)(self._words_of)
 
+    @cached_property
+    def names_of(self) -> Callable[[int], frozenset[str]]:
+        """A function that returns the names of a make and the words in its usual one."""
+        return lru_cache(None)(self._names_of)
+
+    def _names_of(self, make_id: int) -> frozenset[str]:
+        names = {name for name, id_ in self.make_names.ids.items() if id_ == make_id}
+        return frozenset(names.union(tokenize(self.makes[make_id].name)))
+
     def _words_of(self, make_id: int) -> frozenset[str]:
-        words = {name for name, id_ in self.make_names.ids.items() if id_ == make_id}
-        words.update(tokenize(self.makes[make_id].name))
+        words = set(self.names_of(make_id))
         names = self.makes[make_id].models.ids
         words.update(names)
         for entry_id in set(names.values()):

@@ -220,7 +220,7 @@ def _interpret_either(
         and not vocabulary.significant(text.tokens)
     ):
         found = _interpret(index, find_makes(index, tokens), ())
-    return _lower_score(index, found, tokens) if found else None
+    return _lower_score(index, found, text, tokens) if found else None
 
 
 def _interpret_declined(
@@ -242,15 +242,42 @@ def _interpret_declined(
     return replace(found, model=replace(found.model, score=_UNSURE * found.model.score))
 
 
-def _lower_score(index: CatalogIndex, found: _Interpretation, tokens: Tokens) -> _Interpretation:
+def _lower_score(
+    index: CatalogIndex, found: _Interpretation, text: MakeText, tokens: Tokens
+) -> _Interpretation:
     """Lower the score of a model if the texts have words that nothing explains."""
     model = found.model
     if model is None or model.score < 1.0:
         return found
     words = found.make.rest + tokens
-    if _unknown_words(index, words, found.make.id) or _is_followed_by_code(index, model, tokens):
-        return replace(found, model=replace(model, score=_UNSURE))
-    return found
+    if found.make.score == 1.0 and not text.is_exact:
+        words += text.tokens  # the make is in the model's text
+    is_part = _is_preceded_by_letter(model, tokens) or _is_followed_by_code(index, model, tokens)
+    if not is_part and _is_understood(index, words, found.make.id, model):
+        return found
+    return replace(found, model=replace(model, score=_UNSURE))
+
+
+def _is_understood(
+    index: CatalogIndex, tokens: Tokens, make_id: int, model: ModelCandidate
+) -> bool:
+    """Return whether all words are stop words, or in the names of a make and of one model."""
+    names, own = index.names_of(make_id), index.tokens[model.id]
+    return all(
+        len(word) < 3
+        or not word.isalpha()
+        or word in model.name
+        or word in names
+        or word in own
+        for word in index.vocabulary.significant(tokens)
+    )
+
+
+def _is_preceded_by_letter(model: ModelCandidate, tokens: Tokens) -> bool:
+    """Return whether a letter before a name may belong to it: `T-Polo`."""
+    before = tokens[model.start - 1 : model.start] if model.start else ()
+    is_letter = len("".join(before)) == 1 and before[0].isalpha()
+    return is_letter and "".join(tokens[model.start : model.end]) == model.name
 
 
 def _is_followed_by_code(index: CatalogIndex, model: ModelCandidate, tokens: Tokens) -> bool:
@@ -330,7 +357,7 @@ def _match_embedded_make(
     embedded = find_embedded_make(index, tokens)
     if embedded is None:
         return None
-    if swapped := _match_swapped_fields(index, text, embedded):
+    if swapped := _match_swapped_fields(index, text, embedded, tokens):
         return swapped
     if _has_own_make(index, text, embedded, tokens):
         return None
@@ -384,7 +411,7 @@ def _with_model(index: CatalogIndex, make: MakeCandidate, tokens: Tokens) -> _In
 
 
 def _match_swapped_fields(
-    index: CatalogIndex, text: MakeText, embedded: MakeCandidate
+    index: CatalogIndex, text: MakeText, embedded: MakeCandidate, tokens: Tokens
 ) -> _Interpretation | None:
     """Match a make that is alone in the model's field, with its model in the make's field."""
     if embedded.rest:
@@ -392,7 +419,7 @@ def _match_swapped_fields(
     # The model may resemble a make: `SERIE 3` is not Seres.
     model = find_model(index, embedded.id, text.tokens)
     if model and model.is_leading and model.is_exact:
-        return _Interpretation(embedded, model)
+        return _best_make(index, find_makes(index, tokens).candidates, text.tokens)
     return None
 
 
@@ -479,6 +506,7 @@ def _infer_from_field(
     model = find_exact_model(index.distinctive_models, field, vocabulary)
     if model is None:
         return None
+    model = _of_make_before(index, field, model)
     make_id = index.make_ids[model.id]
     if is_another_model(index, field, model) or find_other_model(index, make_id, field):
         return None
@@ -501,6 +529,16 @@ def _infer_from_field(
         model = replace(model, score=_UNSURE)  # `espace vert` may be a park
     make = MakeCandidate(make_id, score=similarity if other else model.score)
     return _Interpretation(make, model) if is_confirmed else None
+
+
+def _of_make_before(index: CatalogIndex, tokens: Tokens, model: ModelCandidate) -> ModelCandidate:
+    """Choose the make that the words before a shared model resemble: `Vauxhal Corsa`."""
+    if not model.start or model.name not in index.shared_models:
+        return model
+    before = find_makes(index, tokens[: model.start])
+    makes = {make.id for make in before.candidates if make.score >= _MIN_MAKE}
+    sharing = (i for i in index.shared_models[model.name] if index.make_ids[i] in makes)
+    return replace(model, id=next(sharing, model.id))
 
 
 def _min_make_score(index: CatalogIndex, model: ModelCandidate, context: Tokens) -> float:

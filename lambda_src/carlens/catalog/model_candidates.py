@@ -40,6 +40,7 @@ _LENGTH_BONUS = 0.02
 _POSITION_PENALTY = 0.05
 
 _CHASSIS = re.compile(r"[A-Z]\d{1,2}")
+_NEVER_TRIMS = frozenset("XYZ")  # letters that no engine or trim has after a number
 _YEAR = re.compile(r"19[5-9]\d|20[0-3]\d")
 
 
@@ -192,8 +193,11 @@ def is_another_model(index: CatalogIndex, tokens: Tokens, exact: ModelCandidate)
         following = tokens[end + 1] if end + 1 < len(tokens) else ""
         return following.isdigit() or f"{exact.name}{PLUS}" not in names
     if not after.isdigit():
-        is_code = len(exact.name) == 1 and exact.name.isdigit() and len(after) == 1
-        return is_code and len(own) > 1 and end + 1 == len(tokens)  # `3C` is not a 3 Series
+        if len(after) != 1 or end + 1 < len(tokens) or not exact.name[-1].isdigit():
+            return False
+        if len(exact.name) == 1:
+            return len(own) > 1  # `3C` is not a 3 Series
+        return after in _NEVER_TRIMS and exact.name == "".join(own)  # `408X`
     is_counted = not index.vocabulary.significance(tokens)[end]
     if len(after) in make.numbered.get(exact.name, ()) and not is_counted:
         return f"{exact.name}{after}" not in names
