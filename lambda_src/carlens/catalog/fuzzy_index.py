@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
+
+from carlens.catalog.normalize import Tokens
 
 # 0..1: how sure a match is that `same_look`, `same_sound` or `completion` found.
 LOOKALIKE_SCORE = 0.95
@@ -21,6 +23,7 @@ _MAX_COMPARED = 2000
 # Pairs that occur in more names than this are skipped: they discriminate little and cost the most.
 _COMMON_PAIR = 400
 MAX_EXTENSIONS = 64
+MAX_LOOKALIKE = 8  # characters
 # How much more similar a name with two typos must be than any other.
 _MIN_LEAD = 0.12
 
@@ -56,6 +59,24 @@ class FuzzyIndex:
             self._by_digits.setdefault(digits_of(name), []).append(name)
         self._pairs: dict[str, dict[str, list[int]]] = {}
 
+    @cached_property
+    def heads(self) -> frozenset[str]:
+        """The first one, two and three characters of all names, to skip other words quickly."""
+        return frozenset(name[:length] for name in self.ids for length in (1, 2, 3))
+
+    def names_in(self, tokens: Tokens, *, max_starts: int = 8) -> Iterator[tuple[int, int, str]]:
+        """Yield the spans of tokens that are names, as `normalize.spans` does."""
+        heads, ids = self.heads, self.ids
+        for start, token in enumerate(tokens[:max_starts]):
+            if token[:3] in heads:
+                text = ""
+                for end, part in enumerate(tokens[start:], start + 1):
+                    text += part
+                    if text in ids:
+                        yield start, end, text
+                    if len(text) > self.max_length or text[:3] not in heads:
+                        break
+
     def nearest(self, text: str, *, min_score: float, limit: int = 1) -> list[tuple[str, float]]:
         """Return the names most similar to `text` with their scores, best first.
 
@@ -82,7 +103,7 @@ class FuzzyIndex:
 
     def same_look(self, text: str) -> str | None:
         """Return the name that looks like `text`, if only one does: `XC60` for `XC6O`."""
-        if text.isdigit() or not 2 <= len(text) <= 8:
+        if text.isdigit() or not 2 <= len(text) <= MAX_LOOKALIKE:
             return None
         return self._by_look.get(text.translate(_LOOKS))
 

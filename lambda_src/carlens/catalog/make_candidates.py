@@ -126,9 +126,8 @@ def find_embedded_make(index: CatalogIndex, tokens: Tokens) -> MakeCandidate | N
     everyday = index.vocabulary.everyday_words | index.vocabulary.adjectives
     matches = [
         (start, end, name)
-        for start, end, name in spans(tokens, max_starts=len(tokens), max_tokens=4, max_chars=30)
-        if name in make_ids
-        and len(name) >= (2 if start == 0 else 3)  # the DR in `5DR` is not the make
+        for start, end, name in index.make_names.names_in(tokens, max_starts=len(tokens))
+        if len(name) >= (2 if start == 0 else 3)  # the DR in `5DR` is not the make
         and (start == 0 or len(name) > 3 or name == index.makes[make_ids[name]].key)  # a `toy`
         and not name.isdigit()
         and (start < _FIRST_WORDS or name not in everyday)
@@ -148,8 +147,8 @@ def _exact_makes(index: CatalogIndex, tokens: Tokens) -> list[MakeCandidate]:
     names = index.make_names
     matches = [
         (-len(name), start, end)
-        for start, end, name in spans(tokens, max_chars=names.max_length)
-        if name in names.ids and (len(name) > 1 or len(tokens) == 1)
+        for start, end, name in names.names_in(tokens)
+        if len(name) > 1 or len(tokens) == 1
     ]
     found = []
     used: set[int] = set()

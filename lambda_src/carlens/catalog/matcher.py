@@ -264,11 +264,7 @@ def _is_understood(
     """Return whether all words are stop words, or in the names of a make and of one model."""
     names, own = index.names_of(make_id), index.tokens[model.id]
     return all(
-        len(word) < 3
-        or not word.isalpha()
-        or word in model.name
-        or word in names
-        or word in own
+        len(word) < 3 or not word.isalpha() or word in model.name or word in names or word in own
         for word in index.vocabulary.significant(tokens)
     )
 
@@ -504,7 +500,7 @@ def _infer_from_field(
 ) -> _Interpretation | None:
     vocabulary = index.vocabulary
     model = find_exact_model(index.distinctive_models, field, vocabulary)
-    if model is None:
+    if model is None or not vocabulary.objects.isdisjoint(other):  # `Soul` `music`
         return None
     model = _of_make_before(index, field, model)
     make_id = index.make_ids[model.id]

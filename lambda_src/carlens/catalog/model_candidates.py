@@ -17,6 +17,7 @@ from rapidfuzz.distance import OSA
 
 from carlens.catalog.fuzzy_index import (
     LOOKALIKE_SCORE,
+    MAX_LOOKALIKE,
     SOUNDALIKE_SCORE,
     SOUNDS,
     TRUNCATED_SCORE,
@@ -275,13 +276,13 @@ def _exact_names(text: _ModelText, vocabulary: Vocabulary) -> list[_Name]:
     models, ids = text.models, text.models.ids
     starts_with_name = False
     lookalike_starts: tuple[int, ...] = (0, text.head)  # none once a name is found
-    for start, end, written in spans(text.tokens, max_chars=models.max_length):
+    for start, end, written in _possible_names(text):
         name = written if written in ids else None
         if not name and start in lookalike_starts and not _continues(text.tokens, end):
             name = models.same_look(written)
             if name and _has_other_number(text.tokens[start:end], name):
                 name = None
-        if not name and end == start + 1:
+        if not name and end == start + 1 and len(written) > 5:
             name = _without_trim(models, written, vocabulary)
         if name and not text.is_incidental(name, start, end, starts_with_name=starts_with_name):
             starts_with_name |= start == 0 and _is_word(name)
@@ -289,6 +290,24 @@ def _exact_names(text: _ModelText, vocabulary: Vocabulary) -> list[_Name]:
                 lookalike_starts = ()
             found.append(_Name(name, start, end, name == written))
     return found
+
+
+def _possible_names(text: _ModelText) -> Iterator[tuple[int, int, str]]:
+    """Yield the spans that may be a name, or look like one if they start at the head."""
+    models, tokens = text.models, text.tokens
+    heads, max_chars = models.heads, models.max_length
+    for start, token in enumerate(tokens[:8]):
+        may_look = start in (0, text.head)
+        if not may_look and token[:3] not in heads:
+            continue
+        written = ""
+        for end, part in enumerate(tokens[start:], start + 1):
+            written += part
+            if (len(written) > max_chars and end > start + 1) or (
+                len(written) > (MAX_LOOKALIKE if may_look else 0) and written[:3] not in heads
+            ):
+                break
+            yield start, end, written
 
 
 def _continues(tokens: Tokens, end: int) -> bool:

@@ -27,6 +27,9 @@ _WORDS = (
     "modelo|modell"
 )
 _LABEL = re.compile(rf"^\s*(?:{_WORDS})\s*:|(?:^|\s)(?:{_WORDS})\s*:?\s*$", re.IGNORECASE)
+# Codes without points are codes only together: `D1 PEUGEOT D3 207`.
+_BARE_CODES = re.compile(r"\bD1\b.*\bD[23]\b", re.IGNORECASE)
+_BARE_CODE = re.compile(r"\bD([123])\b", re.IGNORECASE)
 _CELL = re.compile(r"\s*D\s?([123])\s+(.+)", re.IGNORECASE)
 _MARKS = " \t/,;:-"
 
@@ -51,6 +54,8 @@ def split_fields(make: str, model: str) -> tuple[str, str]:
 
 def _fields(text: str) -> dict[str, str]:
     """Return the text after each code by code without points, and the text before them by ""."""
+    if _BARE_CODES.search(text):
+        text = _BARE_CODE.sub(r"D.\1", text)
     codes = list(_CODE.finditer(text))
     if not codes:
         return {}

@@ -23,6 +23,8 @@ NAMES = {"FORD", "SKODA", "OCTAVIA", "FELICIA", "PUNTO", "GOLF", "ASTRA", "KIA"}
         ("PUNTA", "PUNTO"),
         ("GOLFOWI", "GOLF"),
         ("ASTRE", "ASTRA"),
+        ("SKODZIE", "SKODA"),
+        ("FORDZIE", "FORD"),
         # words, short names and other texts are left as they are
         ("GOLFY", "GOLFY"),
         ("KII", "KII"),

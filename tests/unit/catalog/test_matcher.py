@@ -40,6 +40,16 @@ def europe() -> Matcher:
         ("iveco", "dayli", ("Iveco", "Daily")),
         ("CLIO", "RENAULT", ("Renault", "Clio")),
         ("", "RENAULT CLIO", ("Renault", "Clio")),
+        # one text is read as two fields are: the model of another make, or of its group
+        ("", "VW Octavia", ("Škoda", "Octavia")),
+        ("", "Volvo Polestar 2", ("Polestar", "2")),
+        ("", "vends Citroën DS 7 état neuf", ("DS", "DS 7")),
+        ("", "DAIMLERCHRYSLER PT CRUISER", ("Chrysler", "PT Cruiser")),
+        ("DS3 Crossback", "Citroën", ("DS", "DS 3 Crossback")),
+        ("SAIC", "MG4", ("MG", "4")),
+        # the make that precedes a model of several makes, and the first of two makes
+        ("", "Vauxhal Corsa", ("Vauxhall", "Corsa")),
+        ("Seat Leon Cupra", "", ("Seat", "Leon")),
         ("peugeot", "clio", ("Renault", "Clio")),
         ("inconnu", "touran", ("Volkswagen", "Touran")),
         # make and model in one word
@@ -201,6 +211,9 @@ def test_the_entry_is_found(
         ("Samsung", "Galaxy S8", ("", "")),
         ("Michelin", "Primacy 4", ("", "")),
         ("", "Galaxy S21", ("", "")),
+        # a brand of the make with a model that the table lacks, and a letter after a number
+        ("Volvo", "Polestar 9", ("Polestar", "")),
+        ("Peugeot", "309X", ("Peugeot", "")),
         # a make that is an adjective
         ("Smart", "truc", ("smart", "")),
         ("Smart", "TV", ("", "")),
@@ -234,6 +247,13 @@ def test_a_name_that_the_table_lacks_gets_no_wrong_match(
         # a word that sounds like a short make, or starts with its alias
         ("link", "the"),
         ("Mert Dirik", ""),
+        # a word that resembles a rare make or a declined model, and one that is a model
+        ("Marco", ""),
+        ("", "Martine"),
+        ("", "family"),
+        ("", "Robinson Ltd"),
+        ("Soul", "music"),
+        ("", "Word must expert director consider tough three own."),
         ("Dr.", "med. dent. Schulz"),
     ],
 )
@@ -312,6 +332,8 @@ def test_vehicles_that_the_table_lacks_are_told_apart(
         ("Renault", "Clio RT 1.5 dCi 90", 100),
         ("Renault", "Clio Zebra", 97),
         ("BMW", "XM2", 97),
+        ("Volkswagen", "T-Polo", 97),
+        ("Fiat", "Grande Uno", 97),  # a word of another model of the make
         ("DAIMLERCHRYSLER", "PT Cruiser", 98),
         ("Škody", "Octavii", 83),
     ],

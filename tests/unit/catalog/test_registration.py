@@ -16,6 +16,7 @@ from carlens.catalog.registration import split_fields
         ("D1 PEUGEOT", "D2 3008", ("PEUGEOT", "3008")),
         ("RENAULT (D.1)", "CLIO (D.3)", ("RENAULT", "CLIO")),
         ("", "RENAULT (D.3) CLIO", ("RENAULT", "CLIO")),
+        ("", "D1 PEUGEOT D2 2C9HZC D3 207", ("PEUGEOT", "207")),
         # with the names of the fields, and other fields
         ("", "D.1 Marke: AUDI D.3 Handelsbezeichnung: A4", ("AUDI", "A4")),
         ("", "Marque (D.1): DS Dénomination commerciale (D.3): 7", ("DS", "7")),
