@@ -175,9 +175,10 @@ export interface Measurement extends Entry {
   bytes: number | null;
 }
 
-/** Another entry of a catalog table, with its score, 0..100. */
+/** Another entry of a catalog table, with its score, 0..100, and why it is one. */
 export interface Alternative extends Name {
   score: number;
+  reason?: string;
 }
 
 /** The entry of a catalog table for a written make and model; empty if there is no match. */
@@ -186,6 +187,8 @@ export interface Match extends Name {
   score_make: number;
   score_model: number;
   score: number;
+  /** What else the text names, such as a `motorcycle` or `truck`; empty if nothing is known. */
+  kind?: string;
   /** Other entries, best first; only if `top_k` is above 1. */
   alternatives?: Alternative[];
   /** Why the row failed; absent if it did not. */

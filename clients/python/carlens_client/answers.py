@@ -187,9 +187,16 @@ class Name:
 
 @dataclass(frozen=True, kw_only=True)
 class Alternative(Name):
-    """Another entry of the table, with its score, 0..100."""
+    """Another entry of the table, with its score, 0..100, and why it is one.
+
+    Attributes
+    ----------
+    reason : str
+        `similar_model`, `same_model` of another make, or `similar_make`.
+    """
 
     score: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +211,9 @@ class Match(Name):
         The similarity to what was written, 0..100, of each and of both together.
     alternatives : tuple of Alternative
         Other entries, best first; empty unless `top_k` is above 1.
+    kind : str
+        What else the text names: a `motorcycle`, `truck`, `bus`, `tractor`, `caravan`, `trailer`,
+        or a `car` that the table lacks; empty if nothing is known.
     error : ItemError or None
         Why the row failed; None if it did not.
     """
@@ -212,6 +222,7 @@ class Match(Name):
     score_model: int
     score: int
     alternatives: tuple[Alternative, ...] = ()
+    kind: str = ""
     error: ItemError | None = None
 
 
