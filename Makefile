@@ -23,7 +23,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
 .PHONY: help serve teach test coverage check check-page audit format eval synth deploy diff destroy prune \
-	rollback smoke bench wheel lock browser torch
+	rollback smoke key keys bench wheel lock browser torch
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,14 @@ destroy: $(VENV)/.ready node_modules/.ready ## Remove Carlens from AWS; for prod
 
 smoke: $(VENV)/.ready ## Send a photo and a name to a deployed API and check the answers [STAGE=dev], or URL=http://127.0.0.1:8000
 	@$(PY) -m operations.smoke $(if $(URL),--url $(URL),--stage $(STAGE))
+
+key: $(VENV)/.ready ## Give a caller an API key with its own limits: NAME=partner [RATE=5] [BURST=10] [QUOTA=10000] [STAGE=dev] [REMOVE=yes deletes it]
+	@$(PY) -m operations.keys --stage $(STAGE) $(if $(REMOVE),remove,add) \
+		"$(or $(NAME),$(error Name the caller: NAME=partner))" $(if $(REMOVE),,$(if $(RATE),--rate $(RATE)) \
+		$(if $(BURST),--burst $(BURST)) $(if $(QUOTA),--quota $(QUOTA)))
+
+keys: $(VENV)/.ready ## Show the API keys of callers with their usage in this month [STAGE=dev]
+	@$(PY) -m operations.keys --stage $(STAGE) list
 
 prune: $(VENV)/.ready ## Delete old versions and the models that only they use [STAGE=dev] [KEEP=3] [DRY=yes only lists them]
 	@$(PY) -m operations.prune --stage $(STAGE) --keep $(or $(KEEP),3) $(if $(DRY),--dry-run)

@@ -85,6 +85,7 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("rollout", "Linear10PercentEvery1Minute", "Linear10PercentEvery1Minute"),
     ("log_retention", "365", 365),
     ("alarm_email", "me@example.com", "me@example.com"),
+    ("canary_minutes", "5", 5),
     ("removal", "destroy", "destroy"),
 ]
 
@@ -160,6 +161,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("rollout", "slowly", "AllAtOnce"),
     ("log_retention", 31, "14, 30, 60"),
     ("alarm_email", "me", "email address"),
+    ("canary_minutes", 61, "1 to 60"),
+    ("canary_minutes", "often", "1 to 60"),
     ("removal", "snapshot", "retain, destroy"),
 ]
 
