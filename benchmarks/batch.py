@@ -16,12 +16,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.cost import DOLLARS_PER_GB_SECOND, DOLLARS_PER_INVOCATION
+from operations import prices
 
-# AWS list prices of 2026 for us-east-1, in US dollars.
-DOLLARS_PER_GET = 0.40 / 1_000_000
-DOLLARS_PER_PUT_OR_LIST = 5.00 / 1_000_000
-DOLLARS_PER_TRANSITION = 25.00 / 1_000_000
 # The start, the task and the end of a child.
 TRANSITIONS_PER_PART = 3
 KEYS_PER_LIST = 1000
@@ -64,11 +60,11 @@ def price(ms: float, memory: int, size: int, copies: int, photos: int = PHOTOS) 
     parts = photos / size
     seconds = photos * ms / 1000
     return Price(
-        compute=seconds * memory / 1024 * DOLLARS_PER_GB_SECOND + parts * DOLLARS_PER_INVOCATION,
-        reading=photos * DOLLARS_PER_GET,
-        listing=photos / KEYS_PER_LIST * DOLLARS_PER_PUT_OR_LIST,
-        writing=parts * DOLLARS_PER_PUT_OR_LIST,
-        states=parts * TRANSITIONS_PER_PART * DOLLARS_PER_TRANSITION,
+        compute=seconds * memory / 1024 * prices.GB_SECOND.each + parts * prices.INVOCATION.each,
+        reading=photos * prices.GET.each,
+        listing=photos / KEYS_PER_LIST * prices.PUT_OR_LIST.each,
+        writing=parts * prices.PUT_OR_LIST.each,
+        states=parts * TRANSITIONS_PER_PART * prices.TRANSITION.each,
         minutes=seconds / copies / 60,
     )
 

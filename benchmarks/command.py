@@ -23,7 +23,8 @@ from statistics import median
 
 from carlens.cli.local_service import cores
 from carlens.cli.pictures import Picture, find_pictures
-from carlens.cli.recognize import Recognizer, read_file
+from carlens.cli.reading import read_picture
+from carlens.cli.recognize import Recognizer
 from carlens.cli.task import Task
 from carlens.cli.workers import Workers
 from carlens.config import Config
@@ -74,7 +75,7 @@ def alone(pictures: Sequence[Picture]) -> tuple[float, float]:
 
     def work() -> None:
         for picture in pictures:
-            content = read_file(picture.path, recognizer.limits.max_bytes)
+            content = read_picture(picture.path, recognizer.limits.max_bytes)
             assert isinstance(content, bytes), content
             recognizer.entry(picture.name, content)
 

@@ -23,12 +23,9 @@ from pathlib import Path
 
 from benchmarks.speed.contestants import event
 from benchmarks.speed.pictures import Case
+from operations import prices
 
 MB_PER_VCPU = 1769
-# AWS list prices of 2026 for us-east-1 and x86_64, in US dollars.
-DOLLARS_PER_GB_SECOND = 0.0000166667
-DOLLARS_PER_INVOCATION = 0.20 / 1_000_000
-DOLLARS_PER_API_REQUEST = 3.50 / 1_000_000
 
 SIZES = (1280, 1769, 2654, 3538)
 RUNS = 15
@@ -50,8 +47,8 @@ def price(memory: int, ms_per_picture: float) -> float:
     """Return the cost of 1,000 pictures in US dollars, with four pictures per request."""
     requests = 1000 / PICTURES
     # 1,000 pictures take as many seconds as one takes milliseconds.
-    compute = ms_per_picture * memory / 1024 * DOLLARS_PER_GB_SECOND
-    return compute + requests * (DOLLARS_PER_INVOCATION + DOLLARS_PER_API_REQUEST)
+    compute = ms_per_picture * memory / 1024 * prices.GB_SECOND.each
+    return compute + requests * (prices.INVOCATION.each + prices.API_REQUEST.each)
 
 
 def measure(memory: int, runs: int) -> Row:

@@ -3,7 +3,8 @@
     python -m benchmarks.memory
 
 The pictures have the largest allowed number of pixels and compress well, so that each fits into a
-request or into the limit for URLs. Needs Linux.
+request or into the limit for URLs. Needs Linux; the uploads are in SeaweedFS, which
+`python -m tests.integration.tools` installs.
 """
 
 from __future__ import annotations
@@ -11,18 +12,21 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from carlens.inputs.upload_keys import new_key
 from tests import heif_files, hostile
-from tests.support import event, multipart_event, real_app, serving_folder
+from tests.support import event, real_app, serving_folder
 
 # 50 megapixels, the default limit.
 _WIDTH, _HEIGHT = 8000, 6250
@@ -78,19 +82,44 @@ CASES: dict[str, Callable[[], bytes]] = {
     "TIFF, JPEG": lambda: _saved("RGB", "TIFF", compression="jpeg"),
 }  # fmt: skip
 URLS = "32 pictures of 20 MB behind URLs"
+UPLOADS = "32 uploads of 20 MB"
 
 
 def measure(name: str) -> tuple[int, float, str]:
     """Return the peak memory of a case in MB, its time in seconds, and its outcome."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "picture")
-        if name == URLS:
-            noise = np.random.default_rng(0).integers(0, 255, (2600, 2600, 3), np.uint8)
-            path.write_bytes(hostile.png(2600, 2600, rows=_unfiltered(noise)))
-            with serving_folder(path.parent) as host:
-                return _run_in_process(path, f"http://{host}/picture")
-        path.write_bytes(CASES[name]())
-        return _run_in_process(path, "")
+        if name in CASES:
+            path.write_bytes(CASES[name]())
+            return _run_in_process(path)
+        noise = np.random.default_rng(0).integers(0, 255, (2600, 2600, 3), np.uint8)
+        path.write_bytes(hostile.png(2600, 2600, rows=_unfiltered(noise)))
+        if name == UPLOADS:
+            with _uploaded(path) as (key, env):
+                return _run_in_process(path, "--key", key, env=env)
+        with serving_folder(path.parent) as host:
+            return _run_in_process(path, "--url", f"http://{host}/picture")
+
+
+@contextmanager
+def _uploaded(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Upload a picture; give its key and the variables with which it is read."""
+    from tests.integration import s3_server
+    from tests.integration.tools import find_tools
+
+    with s3_server.running_s3_server(find_tools().weed) as server:
+        key = new_key()
+        server.client().create_bucket(Bucket=s3_server.UPLOADS)
+        server.client().upload_file(str(path), s3_server.UPLOADS, key)
+        endpoint = f"http://127.0.0.1:{server.port}"
+        yield (
+            key,
+            {
+                **s3_server.credentials("uploader"),
+                "AWS_ENDPOINT_URL_S3": endpoint,
+                "CARLENS_UPLOADS": f"s3://{s3_server.UPLOADS}",
+            },
+        )
 
 
 def _unfiltered(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
@@ -98,26 +127,29 @@ def _unfiltered(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> byte
     return np.hstack([np.zeros((len(rows), 1), np.uint8), rows]).tobytes()
 
 
-def _run_in_process(path: Path, url: str) -> tuple[int, float, str]:
+def _run_in_process(
+    path: Path, *options: str, env: Mapping[str, str] | None = None
+) -> tuple[int, float, str]:
     found = subprocess.run(
-        [sys.executable, "-m", "benchmarks.memory", "--one", str(path), "--url", url],
-        capture_output=True, check=True, text=True,
+        [sys.executable, "-m", "benchmarks.memory", "--one", str(path), *options],
+        capture_output=True, check=True, text=True, env={**os.environ, **(env or {})},
     )  # fmt: skip
     peak, seconds, what = json.loads(found.stdout.splitlines()[-1])
     return peak, seconds, what
 
 
-def _run_request(path: Path, url: str) -> None:
+def _run_request(path: Path, url: str, key: str) -> None:
     from types import SimpleNamespace
 
     from carlens.http.image_routes import respond
 
     query = {**_QUERY, "format": "detailed"}
-    if url:
-        host = url.split("/")[2]
-        app = real_app(allowed_hosts=frozenset({host}))
+    if url or key:
         query.update(max_objects="5", top_k="5")
-        given = multipart_event("/predict", [("url", url)] * 32, query=query)
+        hosts = frozenset({url.split("/")[2]} if url else ())
+        app = real_app(allowed_hosts=hosts, uploads=os.environ.get("CARLENS_UPLOADS", ""))
+        body = json.dumps({"images": [{"url": url} if url else {"key": key}] * 32})
+        given = event("POST", "/predict", body=body, content_type="application/json", query=query)
     else:
         app = real_app()
         kind = "application/octet-stream"
@@ -138,11 +170,11 @@ def _run_request(path: Path, url: str) -> None:
     print(json.dumps((peak, round(seconds, 2), what)))
 
 
-def table() -> list[dict[str, object]]:
-    """Measure each case and print a row for it."""
+def table(names: Sequence[str] = (*CASES, URLS, UPLOADS)) -> list[dict[str, object]]:
+    """Measure the named cases and print a row for each."""
     print("| 50 megapixels as | peak MB | seconds | outcome |\n|---|---|---|---|")
     rows: list[dict[str, object]] = []
-    for name in (*CASES, URLS):
+    for name in names:
         peak, seconds, what = measure(name)
         rows.append({"case": name, "peak MB": peak, "seconds": seconds, "what": what})
         print(f"| {name} | {peak:,} | {seconds:.1f} | {what} |", flush=True)
@@ -155,13 +187,15 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="measure only these cases")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--url", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--key", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        _run_request(options.one, options.url)
+        _run_request(options.one, options.url, options.key)
         return
-    table()
+    table(options.only or (*CASES, URLS, UPLOADS))
 
 
 if __name__ == "__main__":

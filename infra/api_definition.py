@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,11 @@ UPLOADS = "/uploads"
 
 _RESPONSES = "x-amazon-apigateway-gateway-responses"
 _ORIGIN = "Access-Control-Allow-Origin"
+_HEADERS = "Access-Control-Allow-Headers"
 _PREFLIGHT_SECONDS = 600
+
+# The headers of Signature Version 4 besides Authorization.
+_SIGNATURE = ("X-Amz-Content-Sha256", "X-Amz-Date", "X-Amz-Security-Token")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +124,8 @@ def api_definition(
     KeyError
         A path names an unknown function.
     """
+    if access.authorizer == "iam":
+        contract = {**contract, _RESPONSES: _responses_to_signers(contract[_RESPONSES])}
     definition: Document = {
         "openapi": contract["openapi"],
         "info": {key: contract["info"][key] for key in ("title", "version")},
@@ -150,9 +157,37 @@ def api_definition(
     return definition
 
 
+def _responses_to_signers(responses: Mapping[str, Document]) -> dict[str, Document]:
+    """Return the gateway responses of an API whose callers sign their requests.
+
+    Pages may send the headers of a signature. A request without one is a 401; the response is also
+    that of an unknown route, because API Gateway does not tell them apart.
+    """
+    unsigned = {
+        "code": "unauthorized",
+        "message": (
+            "The request is not signed, or its route does not exist. Sign it with Signature "
+            "Version 4; GET /openapi.json lists the routes."
+        ),
+        "request_id": "$context.requestId",
+    }
+    parameter = f"gatewayresponse.header.{_HEADERS}"
+    changed = {}
+    for name, response in responses.items():
+        headers = response["responseParameters"]
+        allowed = ",".join((headers[parameter].strip("'"), *_SIGNATURE))
+        changed[name] = {**response, "responseParameters": {**headers, parameter: f"'{allowed}'"}}
+    changed["MISSING_AUTHENTICATION_TOKEN"] |= {
+        "statusCode": "401",
+        "responseTemplates": {"application/json": json.dumps({"error": unsigned})},
+    }
+    return changed
+
+
 def _forward(function_uri: str, *, security: Mapping[str, Sequence[str]]) -> Document:
     return {
-        **({"security": [security]} if security else {}),
+        # OpenAPI would read a list as alternatives, but API Gateway requires all of its schemes.
+        **({"security": [{name: scopes} for name, scopes in security.items()]} if security else {}),
         "x-amazon-apigateway-integration": {
             "type": "aws_proxy",
             "httpMethod": "POST",
@@ -218,7 +253,7 @@ def _preflight(contract: Mapping[str, Any], allow: str, cors_origins: Sequence[s
         "Access-Control-Max-Age": f"'{_PREFLIGHT_SECONDS}'",
         "X-Request-Id": "context.requestId",
     }
-    for name in ("Access-Control-Allow-Headers", "Access-Control-Expose-Headers"):
+    for name in (_HEADERS, "Access-Control-Expose-Headers"):
         headers[name] = gateway[f"gatewayresponse.header.{name}"]
     if cors_origins[0] != "*":
         headers["Vary"] = "'Origin'"

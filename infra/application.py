@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import aws_cdk as cdk
-from aws_cdk import aws_iam as iam
 from cdk_nag import AwsSolutionsChecks
 
 from infra.advice import advice
 from infra.api_stack import ApiStack, ApiStackProps
 from infra.batch_stack import BatchStack, BatchStackProps
+from infra.budget import stage_tags
 from infra.contract import load_contract
 from infra.gateway_log_stack import GatewayLogStack
 from infra.layers import CODE, FunctionName, build_layers
@@ -46,11 +46,12 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
     models = stage_models(settings, _ROOT / "models")
     contract = load_contract(CODE)
     version = contract["info"]["version"]
-    environment = cdk.Environment(account=settings.account, region=settings.region)
-    stack = {
-        "env": environment,
-        "tags": {"application": "carlens", "stage": settings.stage},
+    account = {
+        "env": cdk.Environment(account=settings.account, region=settings.region),
+        "permissions_boundary": settings.permissions_boundary
+        and cdk.PermissionsBoundary.from_arn(settings.permissions_boundary),
     }
+    stack = {**account, "tags": stage_tags(settings)}
     model_stack = ModelStack(
         app,
         f"carlens-{settings.stage}-models",
@@ -85,10 +86,11 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
         gateway_log_stack = GatewayLogStack(
             app,
             "carlens-gateway-logs",
-            description="Carlens: role of API Gateway's logs, for all stages.",
-            env=environment,
+            description="Carlens, all stages: the role with which API Gateway writes logs.",
             tags={"application": "carlens"},
+            **account,
         )
+        # API Gateway refuses a stage with logs while its account has no role for them.
         api_stack.add_stack_dependency(gateway_log_stack)
     if settings.batch:
         batch_stack = BatchStack(
@@ -104,12 +106,8 @@ def build_app(context: Mapping[str, Any] | None = None, *, bundle: bool = True) 
             **stack,
         )
         batch_stack.add_stack_dependency(model_stack)
-    if settings.permissions_boundary is not None:
-        boundary = iam.ManagedPolicy.from_managed_policy_name(
-            api_stack, "PermissionsBoundary", settings.permissions_boundary
-        )
-        iam.PermissionsBoundary.of(app).apply(boundary)
     for text in advice(settings):
-        cdk.Annotations.of(api_stack).add_info(text)
+        # `Annotations` would add a stack trace, which differs from synth to synth.
+        api_stack.node.add_metadata("aws:cdk:info", text)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app

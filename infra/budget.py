@@ -6,8 +6,9 @@ from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-# The services that a stage uses, as AWS names them on the bill. A filter by the tag of the stage
-# would be exact, but sees nothing until someone activates the tag in the billing console.
+from infra.settings import Settings
+
+# The services that a stage uses, as AWS names them on the bill.
 _SERVICES = (
     "AWS Lambda",
     "Amazon API Gateway",
@@ -22,17 +23,26 @@ _SERVICES = (
 _NOTIFY = {"ACTUAL": 80, "FORECASTED": 100}
 
 
-def monthly_budget(
-    scope: Construct, construct_id: str, *, dollars: int, topic: sns.ITopic
-) -> budgets.CfnBudget:
-    """Make a budget for the services of a stage.
+def stage_tags(settings: Settings) -> dict[str, str]:
+    """Return the tags of all resources of a stage."""
+    return {"application": "carlens", "stage": settings.stage}
 
-    It counts what other applications in the account spend on these services too.
+
+def monthly_budget(
+    scope: Construct, construct_id: str, *, settings: Settings, dollars: int, topic: sns.ITopic
+) -> budgets.CfnBudget:
+    """Make the budget of a stage.
+
+    By default it counts the services that a stage uses, also for other applications in the
+    account: a budget by tags counts nothing until somebody activates the tags. It has no name,
+    because CloudFormation could not replace a named one when its notifications change.
 
     Parameters
     ----------
     scope, construct_id
         As for any construct.
+    settings : Settings
+        Settings of the stage.
     dollars : int
         US dollars a month.
     topic : ITopic
@@ -45,7 +55,8 @@ def monthly_budget(
             budget_type="COST",
             time_unit="MONTHLY",
             budget_limit=budgets.CfnBudget.SpendProperty(amount=dollars, unit="USD"),
-            cost_filters={"Service": list(_SERVICES)},
+            metrics=["UnblendedCost"],
+            filter_expression=_by_tags(settings) if settings.budget_by_tags else _by_services(),
         ),
         notifications_with_subscribers=[
             budgets.CfnBudget.NotificationWithSubscribersProperty(
@@ -63,4 +74,23 @@ def monthly_budget(
             )
             for kind, percent in _NOTIFY.items()
         ],
+    )
+
+
+def _by_services() -> budgets.CfnBudget.ExpressionProperty:
+    return budgets.CfnBudget.ExpressionProperty(
+        dimensions=budgets.CfnBudget.ExpressionDimensionValuesProperty(
+            key="SERVICE", values=list(_SERVICES)
+        )
+    )
+
+
+def _by_tags(settings: Settings) -> budgets.CfnBudget.ExpressionProperty:
+    return budgets.CfnBudget.ExpressionProperty(
+        and_=[
+            budgets.CfnBudget.ExpressionProperty(
+                tags=budgets.CfnBudget.TagValuesProperty(key=key, values=[value])
+            )
+            for key, value in stage_tags(settings).items()
+        ]
     )

@@ -19,6 +19,8 @@ _BODY_RULES = (
     "EC2MetaDataSSRF_BODY",
 )
 
+_SECRET_HEADERS = ("authorization", "cookie", "x-amz-security-token", "x-api-key")
+
 
 class Firewall(Construct):
     """A web ACL for a stage of the API, with its log."""
@@ -35,6 +37,12 @@ class Firewall(Construct):
             default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
             visibility_config=_metric("carlens"),
             rules=[_rate_rule(settings.waf_rate), _common_rule()],
+            data_protection_config=wafv2.CfnWebACL.DataProtectionConfigProperty(
+                data_protections=[
+                    wafv2.CfnWebACL.DataProtectProperty(field=field, action="SUBSTITUTION")
+                    for field in _hidden_fields()
+                ]
+            ),
         )
         wafv2.CfnWebACLAssociation(
             self, "Association", resource_arn=stage_arn, web_acl_arn=acl.attr_arn
@@ -56,15 +64,29 @@ class Firewall(Construct):
                     arn_format=ArnFormat.COLON_RESOURCE_NAME,
                 )
             ],
-            # What identifies a caller or a picture; nothing of a request is kept.
             redacted_fields=[
                 wafv2.CfnLoggingConfiguration.FieldToMatchProperty(query_string={}),
                 *(
                     wafv2.CfnLoggingConfiguration.FieldToMatchProperty(single_header={"Name": name})
-                    for name in ("x-api-key", "authorization", "cookie")
+                    for name in _SECRET_HEADERS
                 ),
             ],
         )
+
+
+def _hidden_fields() -> list[wafv2.CfnWebACL.FieldToProtectProperty]:
+    """Return what AWS WAF also hides in samples of requests and in the details of rules.
+
+    The redaction of the log covers neither.
+    https://docs.aws.amazon.com/waf/latest/developerguide/logging.html
+    """
+    return [
+        wafv2.CfnWebACL.FieldToProtectProperty(field_type="QUERY_STRING"),
+        wafv2.CfnWebACL.FieldToProtectProperty(field_type="BODY"),
+        wafv2.CfnWebACL.FieldToProtectProperty(
+            field_type="SINGLE_HEADER", field_keys=list(_SECRET_HEADERS)
+        ),
+    ]
 
 
 def _rate_rule(limit: int) -> wafv2.CfnWebACL.RuleProperty:

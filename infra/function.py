@@ -16,21 +16,11 @@ from infra.layer_versions import ARCHITECTURES
 from infra.layers import FunctionName, stage_code
 from infra.logs import log_group
 from infra.nag import acknowledge
-from infra.roles import lambda_role
+from infra.roles import lambda_role, vpc_permissions
 from infra.settings import Settings
 
 # Namespace of the metrics that lambda_src/carlens/aws/metrics.py writes.
 METRICS_NAMESPACE = "Carlens"
-
-# https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
-_JOIN_VPC = [
-    "ec2:CreateNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
-    "ec2:DeleteNetworkInterface",
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:UnassignPrivateIpAddresses",
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,9 +157,7 @@ class Function(Construct):
 
     def _role(self, settings: Settings, props: FunctionProps) -> iam.IRole:
         name = self.node.id.lower()
-        allow = dict(props.allow)
-        if settings.subnets and props.in_vpc:
-            allow["JoinVpc"] = iam.PolicyStatement(actions=_JOIN_VPC, resources=["*"])
+        in_vpc = bool(settings.subnets) and props.in_vpc
         trace = iam.PolicyStatement(
             actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"]
         )
@@ -178,12 +166,16 @@ class Function(Construct):
             "Role",
             description=f"Carlens, {name}: writes its own log and traces, reads its data.",
             own_log=self.logs,
-            allow={**allow, "Trace": trace},
+            allow={
+                **props.allow,
+                **(vpc_permissions() if in_vpc else {}),
+                "Trace": trace,
+            },
             nag_reasons={
                 **props.nag_reasons,
                 "AwsSolutions-IAM5[Resource::*]": (
                     "X-Ray and network interfaces do not support narrower resources."
-                    if settings.subnets
+                    if in_vpc
                     else "X-Ray does not support narrower resources."
                 ),
             },

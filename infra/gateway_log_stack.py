@@ -11,6 +11,8 @@ from constructs import Construct
 
 from infra.nag import acknowledge
 
+_POLICY = "AmazonAPIGatewayPushToCloudWatchLogs"
+
 
 class GatewayLogStack(Stack):
     """The role, and the setting of the account that names it.
@@ -27,9 +29,7 @@ class GatewayLogStack(Stack):
             assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
             description="Lets API Gateway write the logs of all its APIs in this region.",
             managed_policies=[
-                iam.ManagedPolicy.from_aws_managed_policy_name(
-                    "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
-                )
+                iam.ManagedPolicy.from_aws_managed_policy_name(f"service-role/{_POLICY}")
             ],
         )
         apigateway.CfnAccount(self, "Account", cloud_watch_role_arn=role.role_arn)
@@ -37,7 +37,7 @@ class GatewayLogStack(Stack):
             role,
             {
                 "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
-                "AmazonAPIGatewayPushToCloudWatchLogs]": (
+                f"{_POLICY}]": (
                     "The AWS managed policy for the account-wide role that lets API Gateway log."
                 )
             },

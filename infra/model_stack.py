@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import custom_resources as cr
@@ -139,11 +139,7 @@ class ModelStack(Stack):
         """
         account = self._settings.account or "<AWS::AccountId>"
         region = self._settings.region or "<AWS::Region>"
-        qualifier = (
-            self.node.try_get_context("@aws-cdk/core:bootstrapQualifier")
-            or DefaultStackSynthesizer.DEFAULT_QUALIFIER
-        )
-        bootstrapped = f"{qualifier}-assets-{account}-{region}"
+        bootstrapped = f"{self.synthesizer.bootstrap_qualifier}-assets-{account}-{region}"
         models = self.get_logical_id(cast(s3.CfnBucket, self.bucket.node.default_child))
         return lambda_role(
             self,
@@ -173,4 +169,12 @@ class ModelStack(Stack):
         key = self._settings.asset_key
         if key is None:
             return {}
-        return {"DecryptAssets": iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key])}
+        return {
+            "DecryptAssets": iam.PolicyStatement(
+                actions=["kms:Decrypt"],
+                resources=[key],
+                conditions={
+                    "StringEquals": {"kms:ViaService": f"s3.{self.region}.{self.url_suffix}"}
+                },
+            )
+        }

@@ -181,7 +181,10 @@ class Monitoring(Construct):
         senders = ["cloudwatch.amazonaws.com"]
         if settings.monthly_budget is not None:
             senders.append("budgets.amazonaws.com")
-            monthly_budget(self, "Budget", dollars=settings.monthly_budget, topic=topic)
+            budget = monthly_budget(
+                self, "Budget", settings=settings, dollars=settings.monthly_budget, topic=topic
+            )
+            budget.node.add_dependency(topic)  # AWS Budgets checks that it may publish
         # `enforce_ssl` replaces the default policy, which lets CloudWatch publish.
         topic.add_to_resource_policy(
             iam.PolicyStatement(

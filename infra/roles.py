@@ -50,3 +50,30 @@ def lambda_role(
     )
     acknowledge(role, nag_reasons)
     return role.without_policy_updates()
+
+
+def vpc_permissions() -> dict[str, iam.PolicyStatement]:
+    """Return the permissions with which Lambda connects a function to a VPC, by policy.
+
+    Lambda creates the network interfaces under the role of the function. The code of the function
+    may not: the key `lambda:SourceFunctionArn` is only present in its own requests.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+    """
+    actions = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+    ]
+    return {
+        "JoinVpc": iam.PolicyStatement(actions=actions, resources=["*"]),
+        "KeepCodeFromVpc": iam.PolicyStatement(
+            effect=iam.Effect.DENY,
+            actions=actions,
+            resources=["*"],
+            conditions={"Null": {"lambda:SourceFunctionArn": "false"}},
+        ),
+    }

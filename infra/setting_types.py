@@ -123,7 +123,13 @@ Domain = Annotated[str, text(r"([a-z0-9-]+\.)+[a-z]{2,}", "a domain such as cars
 KeyArn = Annotated[
     str, text(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", "the ARN of a KMS key")
 ]
-PolicyName = Annotated[str, text(r"[\w+=,.@/-]{1,128}", "the name of a managed policy")]
+PolicyArn = Annotated[
+    str,
+    text(
+        r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+",
+        "the ARN of a managed policy of IAM",
+    ),
+]
 CertificateArn = Annotated[
     str,
     text(
@@ -152,7 +158,8 @@ UserPools = Annotated[
     tuple[_UserPool, ...],
     Rule("a list of Cognito user pools, by ARN", BeforeValidator(_split)),
 ]
-_Scope = Annotated[str, Field(pattern=r"^\S+$")]
+# The characters of a scope in OAuth 2.0, except the comma, which separates several.
+_Scope = Annotated[str, Field(pattern=r"^[!#-+\--\[\]-~]+$")]
 Scopes = Annotated[
     tuple[_Scope, ...],
     Rule("a list of OAuth scopes such as cars/read", BeforeValidator(_split)),

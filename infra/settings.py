@@ -22,7 +22,7 @@ from infra.setting_types import (
     ModelName,
     Origins,
     OrNone,
-    PolicyName,
+    PolicyArn,
     Region,
     Scopes,
     SecurityGroups,
@@ -105,9 +105,9 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     """Whether functions start from a snapshot that holds the loaded models and tables."""
 
     reserved_concurrency: OrNone[Annotated[int, whole(1, 100_000)]] = None
-    """Concurrent executions reserved for each function of the API, which is also its limit.
+    """Concurrent executions reserved for each of the API's two functions, which is also its limit.
 
-    Both functions count towards the quota of the account, which keeps 100 for other functions.
+    AWS keeps 100 unreserved, so it refuses any reservation in an account with a quota of 10.
     """
 
     catalog_memory: Annotated[int, whole(256, 10_240)] = 512
@@ -141,7 +141,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     """Whether pictures may be named by URL."""
 
     allowed_hosts: Hosts = ()
-    """Private hosts that picture URLs may point to, as name or name:port."""
+    """Private hosts that picture URLs may point to, as name or name:port; they need a VPC."""
 
     uploads: Flag = False
     """Whether pictures can be uploaded to a bucket before a request."""
@@ -168,13 +168,13 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     """Whether callers need an API key."""
 
     authorizer: Annotated[Authorizer, one_of(*get_args(Authorizer))] = "none"
-    """Who may call: requests signed with IAM credentials, or with a token of `user_pools`."""
+    """Who may call: everyone, AWS identities (`iam`), or users of `user_pools` (`cognito`)."""
 
     user_pools: UserPools = ()
     """Cognito user pools whose tokens the authorizer accepts."""
 
     scopes: Scopes = ()
-    """OAuth scopes of which an access token of `user_pools` needs one."""
+    """OAuth scopes of which an access token must have one; without scopes, ID tokens are needed."""
 
     monthly_quota: OrNone[Annotated[int, whole(1, 1_000_000_000)]] = None
     """Requests per month that the API key allows."""
@@ -183,7 +183,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     """Whether AWS WAF protects the API."""
 
     waf_rate: Annotated[int, whole(10, 2_000_000_000)] = 1000
-    """Requests in five minutes above which AWS WAF blocks an IP address."""
+    """Requests in five minutes above which AWS WAF blocks an IP address; needs `waf`."""
 
     domain_name: OrNone[Domain] = None
     """Custom domain of the API; needs `certificate_arn`."""
@@ -197,14 +197,17 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     security_groups: SecurityGroups = ()
     """Security groups of the functions in `subnets`."""
 
-    permissions_boundary: OrNone[PolicyName] = None
-    """Managed policy of the account that bounds the permissions of all roles, by name."""
+    permissions_boundary: OrNone[PolicyArn] = None
+    """Managed policy that bounds the permissions of all roles."""
 
     asset_key: OrNone[KeyArn] = None
     """KMS key that encrypts the bucket of `cdk bootstrap`, if it is your own."""
 
     gateway_log_role: Flag = True
-    """Whether to deploy the role with which API Gateway writes logs, one per account and region."""
+    """Whether to set the role with which API Gateway writes logs, one for the account and region.
+
+    It replaces the role of other APIs: set it to false where there is one already.
+    """
 
     batch: Flag = False
     """Whether the stage runs batch jobs over buckets of photos, in a stack of its own."""
@@ -225,7 +228,14 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     """Address that receives the alarms, after its reader confirms a message from AWS."""
 
     monthly_budget: OrNone[Annotated[int, whole(1, 1_000_000)]] = None
-    """US dollars a month; the topic of the alarms is told when they are nearly spent."""
+    """US dollars a month; AWS Budgets notifies the alarm topic at 80%, and at 100% by forecast."""
+
+    budget_by_tags: Flag = False
+    """Whether the budget counts only what has the tags of the stage.
+
+    Otherwise it counts what the account spends on the services that Carlens uses. The tags
+    `application` and `stage` must first be activated as cost allocation tags.
+    """
 
     canary_minutes: OrNone[Annotated[int, whole(1, 60)]] = None
     """Minutes between two checks of the API with a photo and a name; by default there are none."""
@@ -245,9 +255,8 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
         certificate, pools = self.certificate_arn, bool(self.user_pools)
         alone = (self.domain_name is None) != (certificate is None)
         yield "certificate_arn", alone, "set together with domain_name"
-        if certificate is not None:
-            region = certificate.split(":")[3]
-            yield "region", self.region != region, f"{region}, the region of certificate_arn"
+        elsewhere = certificate is not None and self.region not in {None, self.certificate_region}
+        yield "certificate_arn", elsewhere, f"the ARN of a certificate in {self.region}"
         waf_rate = "waf_rate" in self.model_fields_set
         yield "waf_rate", waf_rate and not self.waf, "left out unless waf is true"
         alone = bool(self.subnets) != bool(self.security_groups)
@@ -256,6 +265,8 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
         yield "user_pools", cognito and not pools, "set if authorizer is cognito"
         yield "user_pools", pools and not cognito, "left out unless authorizer is cognito"
         yield "scopes", bool(self.scopes) and not pools, "left out unless user_pools is set"
+        by_tags = self.budget_by_tags and self.monthly_budget is None
+        yield "budget_by_tags", by_tags, "left out unless monthly_budget is set"
         canary = self.canary_minutes is not None and self.authorizer != "none"
         yield "canary_minutes", canary, "left out unless authorizer is none"
         quota = self.monthly_quota is not None
@@ -294,6 +305,18 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     def keyed_uploads(self) -> bool:
         """Whether there are uploads that need an API key."""
         return self.uploads and self.uploads_key
+
+    @property
+    def certificate_region(self) -> str | None:
+        """Region of the certificate of the custom domain, if there is one."""
+        return self.certificate_arn and self.certificate_arn.split(":")[3]
+
+    @property
+    def reservations(self) -> dict[str, int]:
+        """Concurrent executions that the stage reserves in its account, by function."""
+        of_api = dict.fromkeys(("recognition", "catalog"), self.reserved_concurrency or 0)
+        of_batch = {"batch worker": self.batch_concurrency} if self.batch else {}
+        return {name: count for name, count in (of_api | of_batch).items() if count}
 
     @property
     def threads(self) -> int:

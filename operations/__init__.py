@@ -1,1 +1,1 @@
-"""Commands for a deployed stage: delete old versions, and go back to one."""
+"""Commands for a deployed stage: check it, go back to an older version, and delete old ones."""

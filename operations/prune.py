@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from operations import prices
 from operations.stage import (
     Client,
     DeployedFunction,
@@ -27,10 +28,6 @@ from operations.stage import (
 # Nothing younger is deleted: a deployment that is in progress may be about to use it.
 _MIN_AGE = timedelta(days=1)
 
-# List prices of us-east-1: keeping a snapshot, and S3 Standard.
-_DOLLARS_PER_GB_SECOND = 0.0000015046
-_DOLLARS_PER_GB_MONTH = 0.023
-_SECONDS_PER_MONTH = 730 * 3600
 
 # The most objects that S3 deletes in one request.
 _AT_ONCE = 1000
@@ -74,12 +71,10 @@ class Plan:
 
     @property
     def dollars_per_month(self) -> float:
-        """What AWS charges at most for keeping these, at list prices of us-east-1."""
+        """What AWS charges at most for keeping these, at list prices."""
         gigabytes = sum(version.memory for version in self.versions if version.snap_start) / 1024
-        stored = sum(file.size for file in self.files) / 1e9
-        return (
-            gigabytes * _DOLLARS_PER_GB_SECOND * _SECONDS_PER_MONTH + stored * _DOLLARS_PER_GB_MONTH
-        )
+        snapshots = gigabytes * prices.HOURS_PER_MONTH * 3600 * prices.SNAPSHOT_GB_SECOND.each
+        return snapshots + sum(file.size for file in self.files) / 1e9 * prices.STORAGE_GB.each
 
     def __str__(self) -> str:
         lines = [
@@ -210,7 +205,7 @@ def main() -> None:
             apply_plan(client, arguments.stage, plan)
         print(
             f"{'Would save' if arguments.dry_run else 'Saved'} up to "
-            f"${plan.dollars_per_month:.2f} a month (list prices of us-east-1)."
+            f"${plan.dollars_per_month:.2f} a month (list prices of {prices.REGION})."
         )
 
 

@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 Note = Callable[[str], None]
+
+# As in the Makefile: `.venv/bin` has Node where this machine has no version that jsii supports.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 # Files that take minutes. They start first: one that starts last would run alone at the end.
 _LONGEST = ("unit/test_fuzz.py", "unit/teach/test_full.py", "unit/teach/test_main.py")
 
+# Files that share a LocalStack and what is deployed to it. The last one destroys that.
+_ON_LOCALSTACK = tuple(
+    f"integration/test_{name}.py"
+    for name in ("upload_bucket", "batch", "deployed_uploads", "deployment", "lifecycle")
+)
+_FIRST = (*_ON_LOCALSTACK, *_LONGEST)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first, and keep the order of the rest."""
-    items.sort(key=lambda item: not item.path.as_posix().endswith(_LONGEST))
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.as_posix()
+        return next((i for i, name in enumerate(_FIRST) if path.endswith(name)), len(_FIRST))
+
+    items.sort(key=place)
+
+
+class _ByFile(LoadFileScheduling):  # type: ignore[misc]
+    """Runs the tests of a file, or those on LocalStack, in one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "LocalStack" if file.endswith(_ON_LOCALSTACK) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile | None:
+    """Keep the tests on LocalStack together when the tests are distributed by file."""
+    return _ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ export type ErrorCode =
   | "invalid_parameter"
   | "no_pictures"
   | "no_rows"
+  | "unauthorized"
   | "forbidden"
   | "not_found"
   | "method_not_allowed"
@@ -59,20 +60,12 @@ export class UnexpectedAnswer extends CarlensError {}
 /** A picture failed; see `throwForError`. */
 export class PictureFailed extends CarlensError {
   constructor(error: ItemError, picture: string | null);
-  code: PictureErrorCode | RowErrorCode | NewerCode;
+  code: ItemError["code"];
   /** The name of the picture. */
   picture: string | null;
 }
 
-/** The store of uploads refused a picture. */
-export class UploadFailed extends CarlensError {
-  constructor(picture: string | null, status: number, code: string);
-  status: number;
-  /** The code of S3, such as `AccessDenied`; empty if there is none. */
-  code: string;
-}
-
-/** A request failed as a whole. */
+/** The server refused a request, for a reason that concerns all pictures. */
 export class ApiError extends CarlensError {
   constructor(status: number, details: { code?: string; message: string; request_id?: string });
   status: number;
@@ -93,7 +86,11 @@ export function throwForError(entry: Entry): void;
 
 /** Why a picture or a row failed. */
 export interface ItemError {
-  code: PictureErrorCode | RowErrorCode | NewerCode;
+  /**
+   * Also the code of the request if the picture's own request failed, and `upload_failed` if the
+   * store of uploads refused it.
+   */
+  code: PictureErrorCode | RowErrorCode | ErrorCode | "upload_failed" | NewerCode;
   /** For people to read; what is wrong and how to fix it. */
   message: string;
 }
@@ -264,10 +261,18 @@ export interface Model {
   makes?: Make[];
 }
 
+/** The classes that `/predict` accepts, and those that it finds by default. */
+export interface PredictClasses {
+  classes: string[];
+  default_classes: string[];
+}
+
 /** The models in use; no classifier in a deployment that only detects. */
 export interface Models {
   detector: Model;
   classifier: Model | null;
+  /** Null if `/predict` is not available; absent if the server does not tell. */
+  predict?: PredictClasses | null;
 }
 
 // Requests
@@ -313,6 +318,11 @@ export interface NormOptions {
 export interface Settings {
   /** The API key, which only the API gets. */
   apiKey?: string;
+  /**
+   * Adds a token or a signature to each request to the API, and only to it. Requests that are sent
+   * again are authorized again.
+   */
+  authorize?: (request: Request) => Request | Promise<Request>;
   /** The longest time for a try in seconds; by default 120. */
   timeout?: number;
   /**

@@ -9,6 +9,7 @@
 /** @typedef {{ name: string | null, size: number, blob?: Blob, url?: string }} Part */
 /** @typedef {"form" | "upload" | "refused"} Way */
 /** @typedef {{ way: Way, first: number, cost: number, parts: Part[] }} Batch */
+/** @typedef {{ failure: ItemError }} Failed A picture without an entry in an answer. */
 /** @typedef {{ limits: Limits, features: Features }} Server */
 /** @typedef {{ url: string, fields: Record<string, string>, key: string }} UploadForm */
 /** @typedef {import("./carlens.js").Carlens} Client */
@@ -34,6 +35,8 @@ const PART_BYTES = 400;
 // Forms for uploads are valid for five minutes, in which so many pictures can be sent.
 const UPLOADS_AT_ONCE = 8;
 const FIRST_PAUSE = 0.5;
+// One picture may be the reason for these, so its request is repeated without the others.
+const OF_ONE_PICTURE = [413, 500, 502, 504];
 
 /** @type {Record<string, string>} */
 const TYPES = {
@@ -72,19 +75,6 @@ export class PictureFailed extends CarlensError {
     super(picture ? `${picture}: ${message}` : message);
     this.code = code;
     this.picture = picture;
-  }
-}
-
-export class UploadFailed extends CarlensError {
-  /**
-   * @param {string | null} picture
-   * @param {number} status
-   * @param {string} code
-   */
-  constructor(picture, status, code) {
-    super(`${picture ?? "A picture"} could not be uploaded: ${`${status} ${code}`.trim()}`);
-    this.status = status;
-    this.code = code;
   }
 }
 
@@ -303,19 +293,36 @@ export class Carlens {
    * @returns {Promise<Entry[]>}
    */
   async #request({ way, first, parts }, server, { path, ...call }) {
-    /** @type {Entry[]} */
-    let entries;
-    if (way === "refused") {
-      entries = parts.map((part) => refused(path, part, server));
-    } else if (way === "upload") {
-      const items = await this.#upload(parts, call.signal);
-      const named = await this.#recognize(path, items, (some) => ({ ...call, ...jsonOf(some) }));
+    /** @type {(Entry | Failed)[]} */
+    let found;
+    if (way === "refused") found = parts.map((part) => tooLarge(part, server));
+    else if (way === "upload") found = await this.#recognizeUploads(path, parts, call);
+    else found = await this.#recognize(path, parts, (some) => ({ ...call, body: formOf(some) }));
+    return found.map((entry, n) => ({
+      ...("failure" in entry ? failedEntry(path, parts[n], entry) : entry),
+      index: first + n,
+    }));
+  }
+
+  /**
+   * Upload pictures, and return their entries.
+   *
+   * @param {string} path
+   * @param {Part[]} parts
+   * @param {{ query: Query, signal: AbortSignal }} call
+   * @returns {Promise<(Entry | Failed)[]>}
+   */
+  async #recognizeUploads(path, parts, call) {
+    const found = await this.#upload(parts, call.signal);
+    const stored = found.filter((item) => !("failure" in item));
+    if (!stored.length) return /** @type {Failed[]} */ (found);
+    const options = (/** @type {unknown[]} */ some) => ({ ...call, ...jsonOf(some) });
+    const entries = (await this.#recognize(path, stored, options)).values();
+    return found.map((item, n) => {
+      if ("failure" in item) return item;
       // A picture without a name is named after its key, which is a secret.
-      entries = named.map((entry, n) => ({ ...entry, name: parts[n].name }));
-    } else {
-      entries = await this.#recognize(path, parts, (some) => ({ ...call, body: formOf(some) }));
-    }
-    return entries.map((entry, n) => ({ ...entry, index: first + n }));
+      return { .../** @type {Entry | Failed} */ (entries.next().value), name: parts[n].name };
+    });
   }
 
   /**
@@ -325,18 +332,19 @@ export class Carlens {
    * @param {string} path
    * @param {T[]} items
    * @param {(items: T[]) => Options} options
-   * @returns {Promise<Entry[]>}
+   * @returns {Promise<(Entry | Failed)[]>}
    */
   async #recognize(path, items, options) {
     // A request of several pictures that took too long is not repeated, but split.
     const retried = items.length > 1 ? [429, 503] : [429, 503, 504];
     const response = await this.#send("POST", path, options(items), retried);
-    if (items.length > 1 && [413, 504].includes(response.status)) {
+    if (OF_ONE_PICTURE.includes(response.status)) {
+      if (items.length === 1) return [{ failure: failureOf(await failure(response)) }];
       const middle = Math.floor(items.length / 2);
       const first = await this.#recognize(path, items.slice(0, middle), options);
       return [...first, ...(await this.#recognize(path, items.slice(middle), options))];
     }
-    /** @type {Entry[]} */
+    /** @type {(Entry | Failed)[]} */
     const entries = oneForEach((await parsed(response))?.images, items.length, "picture");
     const late = [...entries.keys()].filter((n) => isLate(entries[n]));
     if (late.length && late.length < items.length) {
@@ -352,6 +360,7 @@ export class Carlens {
    *
    * @param {Part[]} parts
    * @param {AbortSignal} signal
+   * @returns {Promise<({ key: string, name?: string } | Failed)[]>}
    */
   async #upload(parts, signal) {
     const forms = await this.#forms(parts.length, signal);
@@ -365,11 +374,8 @@ export class Carlens {
         response = await this.#store(part, form, signal);
       }
       const answer = await response.text();
-      if (!response.ok) {
-        const code = /<Code>(\w+)<\/Code>/.exec(answer)?.[1] ?? "";
-        throw new UploadFailed(part.name, response.status, code);
-      }
-      items.push({ key: form.key, ...(part.name ? { name: part.name } : {}) });
+      if (response.ok) items.push({ key: form.key, ...(part.name ? { name: part.name } : {}) });
+      else items.push({ failure: uploadFailure(response.status, answer) });
     }
     return items;
   }
@@ -419,12 +425,12 @@ export class Carlens {
    * @param {number[]} [retried]
    */
   #send(method, path, { query = {}, ...options } = {}, retried = undefined) {
-    const { apiKey } = this.#settings;
+    const { apiKey, authorize } = this.#settings;
     const headers = { ...options.headers, ...(apiKey ? { "x-api-key": apiKey } : {}) };
     const given = Object.entries(query).filter(([, value]) => value != null);
     const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
     const url = `${this.#url}${path}${search.size ? `?${search}` : ""}`;
-    return this.#exchange(url, { ...options, method, headers }, retried);
+    return this.#exchange(url, { ...options, method, headers }, retried, authorize);
   }
 
   /**
@@ -433,12 +439,13 @@ export class Carlens {
    * @param {string} url
    * @param {RequestInit} request
    * @param {number[]} [retried] The statuses after which it is sent again.
+   * @param {Settings["authorize"]} [authorize]
    * @returns {Promise<Response>}
    */
-  async #exchange(url, request, retried = [429, 503, 504]) {
+  async #exchange(url, request, retried = [429, 503, 504], authorize = undefined) {
     const { retries, maxWait } = this.#settings;
     for (let attempt = 0; ; attempt++) {
-      const { response, error } = await this.#attempt(url, request);
+      const { response, error } = await this.#attempt(url, request, authorize);
       const isLast = attempt === retries;
       if (response && (isLast || !retried.includes(response.status) || (await isFinal(response))))
         return response;
@@ -455,14 +462,17 @@ export class Carlens {
   /**
    * @param {string} url
    * @param {RequestInit} request
+   * @param {Settings["authorize"]} authorize
    * @returns {Promise<{ response?: Response, error?: unknown }>}
    */
-  async #attempt(url, request) {
+  async #attempt(url, request, authorize) {
     const { timeout, fetch = globalThis.fetch } = this.#settings;
     const limit = AbortSignal.timeout(timeout * 1000);
     const signal = request.signal ? AbortSignal.any([request.signal, limit]) : limit;
+    const sent = { ...request, signal };
+    const authorized = await authorize?.(new Request(url, sent));
     try {
-      return { response: await fetch(url, { ...request, signal }) };
+      return { response: await (authorized ? fetch(authorized) : fetch(url, sent)) };
     } catch (error) {
       if (request.signal?.aborted) throw error;
       return { error };
@@ -589,36 +599,72 @@ const jsonOf = (images) => ({
 });
 
 /**
- * Return the entry of a picture that is not sent, as the server would write it.
+ * Return why a picture is not sent.
  *
- * @param {string} path
  * @param {Part} part
  * @param {Server} server
- * @returns {Entry}
+ * @returns {Failed}
  */
-function refused(path, { name, size }, { limits, features }) {
+function tooLarge({ size }, { limits, features }) {
   const most = features.uploads ? limits.picture_bytes : limits.request_bytes;
   const advice = features.uploads
     ? "Scale it down."
     : "This server does not accept uploads; scale it down, or send its URL.";
   const message = `The picture has ${number(size)} bytes, and the server accepts about ${number(most)}. ${advice}`;
+  return { failure: { code: "picture_too_large", message } };
+}
+
+/**
+ * Return why a picture failed whose own request failed.
+ *
+ * @param {ApiError} error
+ * @returns {ItemError}
+ */
+function failureOf({ status, code, message }) {
+  if (status === 413) return { code: "picture_too_large", message };
+  return { code: code || (status === 504 ? "timeout" : "internal_error"), message };
+}
+
+/**
+ * Return why the store of uploads refused a picture; only clients give this error.
+ *
+ * @param {number} status
+ * @param {string} answer
+ * @returns {ItemError}
+ */
+function uploadFailure(status, answer) {
+  const reason = /<Code>(\w+)<\/Code>/.exec(answer)?.[1] ?? "";
+  const code =
+    reason === "EntityTooLarge" || status === 413 ? "picture_too_large" : "upload_failed";
+  return { code, message: `The picture could not be uploaded: ${`${status} ${reason}`.trim()}.` };
+}
+
+/**
+ * Return the entry of a picture that failed, as the server would write it.
+ *
+ * @param {string} path
+ * @param {Part} part
+ * @param {Failed} failed
+ * @returns {Entry}
+ */
+function failedEntry(path, { name, size, url }, { failure: error }) {
   const isMeasured = path === "/shape" || path === "/size";
   return {
     index: 0,
-    field: "image",
-    name,
+    field: url ? "url" : "image",
+    name: url ? url.split("?")[0] : name,
     width: null,
     height: null,
     ...(isMeasured ? { channels: null, bytes: size } : { objects: [] }),
-    error: { code: "picture_too_large", message },
+    error,
   };
 }
 
 /** @param {number} value */
 const number = (value) => value.toLocaleString("en");
 
-/** @param {Entry} entry */
-const isLate = (entry) => entry?.error?.code === "deadline_exceeded";
+/** @param {Entry | Failed} entry */
+const isLate = (entry) => entry && "error" in entry && entry.error?.code === "deadline_exceeded";
 
 /** @param {string} table */
 const tablePath = (table) => `/norm/${encodeURIComponent(table)}`;

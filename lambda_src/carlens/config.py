@@ -13,6 +13,9 @@ from carlens.ranges import T, read_number
 # The classifier of a deployment that only detects.
 NO_CLASSIFIER = "none"
 
+# Signs the forms of the local server, which sets it; only there uploads are in a folder.
+UPLOADS_SECRET = "CARLENS_UPLOADS_SECRET"  # noqa: S105 - the name of a variable
+
 # API Gateway hands a function 6 MB of event, base64 included: about 4.5 MB of form.
 REQUEST_BYTES = 4_500_000
 
@@ -63,7 +66,8 @@ class Config:
         A folder or `s3://bucket/prefix` with catalog tables `<name>.csv`. They are added to the
         built-in tables and take precedence over them. Empty for none.
     uploads : str
-        Where uploaded pictures are: `s3://bucket`, or a folder. Empty if there are no uploads.
+        Where uploaded pictures are: `s3://bucket`, or the folder of the local server. Empty if
+        there are no uploads.
     uploads_url : str
         Where clients send uploads: a URL, or a path of this server.
     batch : bool
@@ -140,7 +144,7 @@ class Config:
             min_area=_number(env, "MIN_AREA", float, 0.0, 1.0),
             slices=_number(env, "SLICES", int, 1, 3),
             tables=text("TABLES", cls.tables),
-            uploads=text("UPLOADS", cls.uploads),
+            uploads=_uploads(env),
             uploads_url=text("UPLOADS_URL", cls.uploads_url),
             batch=_flag(env, "BATCH", cls.batch),
             metrics=text("METRICS", cls.metrics),
@@ -148,6 +152,16 @@ class Config:
             plan_photos=number("PLAN_PHOTOS", int, 1, 10**9, cls.plan_photos),
             version=text("VERSION", cls.version),
         )
+
+
+def _uploads(env: Mapping[str, str]) -> str:
+    address = env.get("CARLENS_UPLOADS", "")
+    if address and not address.startswith("s3://") and UPLOADS_SECRET not in env:
+        raise ValueError(
+            f"CARLENS_UPLOADS is {address!r}; it must be s3://bucket. Unset it to have uploads on "
+            "the local server, which keeps them in a folder of its own."
+        )
+    return address
 
 
 def _origins(text: str) -> tuple[str, ...]:

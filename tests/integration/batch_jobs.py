@@ -14,16 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.integration.localstack import REGION, LocalStack, bootstrap, copy_project
+from tests.integration.localstack import REGION, STAGE, LocalStack, bootstrap, copy_project
 from tests.support import PASSAT, SKODA
 
 PHOTOS = "photos"
 PREFIX = "2026/"
-_STACKS = ("carlens-dev-models", "carlens-dev-batch")
+_STACKS = (f"carlens-{STAGE}-models", f"carlens-{STAGE}-batch")
 _PAGE = 1000
 _JOB_SECONDS = 600
 # LocalStack starts a process for each part that is processed at once.
 _CONCURRENCY = 2
+BATCH_SETTINGS = (
+    "batch=true",
+    f"photo_buckets={PHOTOS}",
+    f"batch_concurrency={_CONCURRENCY}",
+)
 
 
 @dataclass(frozen=True)
@@ -155,14 +160,9 @@ def put_photos(cloud: LocalStack, count: int) -> None:
 
 def deploy_batch(cloud: LocalStack, folder: Path) -> BatchStage:
     """Deploy the models and batch jobs over the bucket `photos`; `folder` is empty."""
-    settings = (
-        *("stage=dev", "batch=true", f"photo_buckets={PHOTOS}"),
-        f"batch_concurrency={_CONCURRENCY}",
-    )
     (folder / "empty").mkdir()
     (folder / "project").mkdir()
     bootstrap(folder / "empty", cloud)
-    project = copy_project(folder / "project", cloud, settings)
-    # Without change sets, for which the CDK waits five seconds; test_deployment.py has them.
-    project.cdk("deploy", *_STACKS, "--require-approval", "never", "--method", "direct")
+    project = copy_project(folder / "project", cloud, (f"stage={STAGE}", *BATCH_SETTINGS))
+    project.deploy_fast(*_STACKS)
     return BatchStage(cloud, project.outputs())

@@ -11,9 +11,17 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from infra.layers.contents import ROOT
+from tests.integration.batch_jobs import BATCH_SETTINGS
 from tests.integration.clients import find_chromium
 from tests.integration.lambda_runtime import Image, lay_out
-from tests.integration.localstack import LocalStack, running_localstack
+from tests.integration.localstack import (
+    STAGE,
+    LocalStack,
+    Project,
+    bootstrap,
+    copy_project,
+    running_localstack,
+)
 from tests.integration.serving import running_server
 from tests.integration.tools import Tools, UnavailableError, find_tools
 from tests.support import PHOTOS, SKODA, missing, serving_folder
@@ -77,8 +85,8 @@ def lambda_image(tools: Tools) -> Iterator[Image]:
         yield lay_out(Path(folder), tools.architecture, probe)
 
 
-# Not session-scoped: each module deploys to a LocalStack without resources.
-@pytest.fixture(scope="module")
+# LocalStack and the deployment are shared by the files in `_ON_LOCALSTACK` of tests/conftest.py.
+@pytest.fixture(scope="session")
 def cloud(tools: Tools) -> Iterator[LocalStack]:
     """A running LocalStack; needs `tools` to run functions."""
     try:
@@ -86,3 +94,15 @@ def cloud(tools: Tools) -> Iterator[LocalStack]:
             yield running
     except UnavailableError as error:
         missing(str(error))
+
+
+@pytest.fixture(scope="session")
+def project(
+    cloud: LocalStack, photo_host: str, tmp_path_factory: pytest.TempPathFactory
+) -> Project:
+    """A copy of the project, deployed with uploads and batch jobs."""
+    bootstrap(tmp_path_factory.mktemp("empty"), cloud)
+    settings = (f"stage={STAGE}", f"allowed_hosts={photo_host}", "uploads=true", *BATCH_SETTINGS)
+    copy = copy_project(tmp_path_factory.mktemp("project"), cloud, settings)
+    copy.deploy_fast("--all")
+    return copy

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -32,12 +34,14 @@ from botocore.config import Config
 from infra.layers.bytecode import find_python
 from infra.layers.contents import ROOT
 from tests.integration.lambda_runtime import free_ports
+from tests.integration.requests_table import RawRequest, RawResponse, send
 from tests.integration.tools import UnavailableError, find_localstack
 
 _CDK = ROOT / "node_modules" / ".bin" / "cdk"
 
 ACCOUNT = "000000000000"
 REGION = "eu-west-3"
+STAGE = "dev"
 
 _START_SECONDS = 60
 _STOP_SECONDS = 15
@@ -108,7 +112,7 @@ def running_localstack() -> Iterator[LocalStack]:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # All its child processes are in one group, which is killed at the end.
+                # All its child processes are in one session, which is killed at the end.
                 start_new_session=True,
             )
         try:
@@ -152,12 +156,48 @@ def _wait_until_ready(cloud: LocalStack, process: subprocess.Popen[bytes]) -> No
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_STOP_SECONDS)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    """Kill a process and its session: it keeps nothing, and stopping it in order takes longer."""
+    process.kill()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.getsid(int(folder.name)) == process.pid:
+                os.kill(int(folder.name), signal.SIGKILL)
     process.wait(_STOP_SECONDS)
+
+
+@dataclass(frozen=True)
+class Api:
+    """A REST API in LocalStack.
+
+    Attributes
+    ----------
+    cloud_url : str
+        The endpoint of LocalStack.
+    api_id : str
+    """
+
+    cloud_url: str
+    api_id: str
+
+    @property
+    def host(self) -> str:
+        """The Host header of the API on AWS."""
+        return f"{self.api_id}.execute-api.{REGION}.amazonaws.com"
+
+    @property
+    def url(self) -> str:
+        """The base URL, for clients that cannot send another Host header."""
+        return f"{self.cloud_url}/_aws/execute-api/{self.api_id}/{STAGE}"
+
+    @property
+    def page(self) -> str:
+        """The address of the page, for browsers, which resolve all names below `localhost`."""
+        port = urlsplit(self.cloud_url).port
+        return f"http://{self.api_id}.execute-api.localhost:{port}/{STAGE}/"
+
+    def send(self, request: RawRequest) -> RawResponse:
+        """Send a request with the Host header that it has on AWS."""
+        return send(f"{self.cloud_url}/{STAGE}", request, self.host)
 
 
 @dataclass(frozen=True)
@@ -176,13 +216,13 @@ class Project:
     cloud: LocalStack
     settings: tuple[str, ...]
 
-    def cdk(self, *arguments: str) -> str:
+    def cdk(self, *arguments: str, status: int = 0) -> str:
         """Run a CDK command and return its output.
 
         Raises
         ------
         AssertionError
-            The command failed.
+            The exit status is not `status`.
         """
         done = subprocess.run(
             [_CDK, *arguments, *(f"--context={s}" for s in self.settings), "--no-notices"],
@@ -196,7 +236,6 @@ class Project:
                 "AWS_SECRET_ACCESS_KEY": "none",
                 "AWS_EC2_METADATA_DISABLED": "true",
                 "CDK_DISABLE_CLI_TELEMETRY": "true",
-                "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
                 "CI": "true",  # print progress to standard output
             },
             stdin=subprocess.DEVNULL,
@@ -206,7 +245,7 @@ class Project:
             timeout=_CDK_SECONDS,
             check=False,
         )
-        assert done.returncode == 0, f"{done.stdout}\n{self.cloud.log.read_text()[-4000:]}"
+        assert done.returncode == status, f"{done.stdout}\n{self.cloud.log.read_text()[-4000:]}"
         return done.stdout
 
     def outputs(self) -> dict[str, str]:
@@ -214,10 +253,22 @@ class Project:
         stacks = self.cloud.client("cloudformation").describe_stacks()["Stacks"]
         return {o["OutputKey"]: o["OutputValue"] for s in stacks for o in s.get("Outputs", ())}
 
-    def deploy(self) -> list[str]:
+    def api(self) -> Api:
+        """Return the deployed API."""
+        [api_id] = re.findall(r"https://([^.]+)\.", self.outputs()["ApiUrl"])
+        return Api(self.cloud.url, api_id)
+
+    def deploy_fast(self, *stacks: str) -> None:
+        """Deploy without change sets, for which the CDK waits five seconds."""
+        never = ("--require-approval", "never")
+        self.cdk("deploy", *stacks, *never, "--method", "direct", "--concurrency", "2")
+
+    def deploy(self, *options: str) -> list[str]:
         """Deploy, and return the changed resources as `CREATE|UPDATE|DELETE type id`."""
         before = self._events()
-        self.cdk("deploy", "--all", "--require-approval", "never")
+        self.cdk(
+            *("deploy", "--all", "--require-approval", "never", "--concurrency", "2"), *options
+        )
         done = [event for number, event in self._events().items() if number not in before]
         return sorted(
             f"{event['ResourceStatus'].partition('_')[0]} {event['ResourceType']} "

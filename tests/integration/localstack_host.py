@@ -6,6 +6,8 @@ It adds what the community edition lacks:
   with the deployed code, layers, variables and timeout. Functions of the CDK, which implement
   custom resources, run under Node.
 - Custom resources are called as CloudFormation calls them.
+- A failed update is rolled back. LocalStack only sets the status.
+- A version that exists already cannot be created again.
 - An alias can be updated.
 
 `localstack.py` starts it.
@@ -16,6 +18,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -46,6 +49,16 @@ def _load(name: str, *members: str) -> Any:
     "ResourceProviderExecutor",
     "ProgressEvent",
     "OperationStatus",
+)
+[_Executor] = _load(
+    "services.cloudformation.engine.v2.change_set_model_executor", "ChangeSetModelExecutor"
+)
+[_ChangeSet, _ModelInputs] = _load(
+    "services.cloudformation.v2.entities", "ChangeSet", "UpdateModelInputs"
+)
+_cloudformation: Any = importlib.import_module("localstack.services.cloudformation.v2.provider")
+[_Version] = _load(
+    "services.lambda_.resource_providers.aws_lambda_version", "LambdaVersionProvider"
 )
 [_router] = _load("services.edge", "ROUTER")
 [_HttpResponse] = _load("http", "Response")
@@ -78,7 +91,7 @@ class FunctionRunner:
         return [config.code, *(layer.code for layer in config.layers)]
 
     def start(self, env_vars: dict[str, Any]) -> None:
-        self._env = {name: str(value) for name, value in env_vars.items()}
+        self._env = {name: _by_path(str(value)) for name, value in env_vars.items()}
         self._task: Path = self._config.code.get_unzipped_code_location()
         if self._config.runtime.startswith("nodejs"):
             self._run = self._run_node
@@ -146,6 +159,15 @@ class FunctionRunner:
 
     def get_runtime_endpoint(self) -> str:
         return ""
+
+
+def _by_path(value: str) -> str:
+    """Address buckets by path: their host names would need a name server."""
+    return re.sub(
+        r"^https://([^./]+)\.s3\.127\.0\.0\.1/$",
+        rf"http://{os.environ['GATEWAY_LISTEN']}/\1",
+        value,
+    )
 
 
 class CustomResource:
@@ -218,6 +240,93 @@ def _take_answer(request: Any, number: str, **_: Any) -> Any:
     return _HttpResponse(status=200)
 
 
+class Executor(_Executor):  # type: ignore[misc, valid-type]
+    """Executes a change set; if an update fails, executes one that undoes it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+    """
+
+    resources: dict[str, Any]
+
+    def process(self) -> None:
+        try:
+            super().process()
+        except Exception:
+            if self._change_set.change_set_type == "UPDATE":
+                self._deferred_actions.clear()  # the deletion of what the update replaced
+                self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        failed, stack = self._change_set, self._change_set.stack
+        stack.set_stack_status("UPDATE_ROLLBACK_IN_PROGRESS")
+        # A resource that could not be changed keeps its previous state.
+        changed = {name: r for name, r in self.resources.items() if "PhysicalResourceId" in r}
+        stack.resolved_resources = {**stack.resolved_resources, **changed}
+        old, new = stack.template["Resources"], failed.template["Resources"]
+        present = {
+            name: (new if name in self.resources and name in new else old)[name]
+            for name in stack.resolved_resources
+        }
+        created = {
+            name: {**resource, "DeletionPolicy": "Delete"}
+            for name, resource in present.items()
+            if name not in old and resource.get("DeletionPolicy") == _RETAIN_EXCEPT_ON_CREATE
+        }
+        undo = _ChangeSet(
+            stack,
+            {"ChangeSetName": "rollback", "ChangeSetType": "UPDATE"},
+            template_body=stack.template_body,
+            template=stack.template,
+        )
+        undo.compute_update_model(
+            _ModelInputs(
+                before_template={**failed.template, "Resources": {**present, **created}},
+                after_template=stack.template,
+                before_parameters=failed.resolved_parameters,
+                after_parameters={},
+            )
+        )
+        done = Executor(undo).execute()
+        assert done.failure_message is None, done.failure_message
+        # LocalStack takes the state of the stack from these.
+        self.resources = done.resources
+        for name in ("template", "processed_template", "template_body", "resolved_parameters"):
+            setattr(failed, name, getattr(stack, name))
+
+    def _execute_resource_change(self, name: str, before: Any, after: Any) -> None:
+        if getattr(before, "deletion_policy", None) == _RETAIN_EXCEPT_ON_CREATE:
+            before.deletion_policy = "Retain"
+        super()._execute_resource_change(name, before, after)
+
+
+_RETAIN_EXCEPT_ON_CREATE = "RetainExceptOnCreate"
+
+
+def _create_version(provider: Any, request: Any) -> Any:
+    """Publish a version, unless the last one is the same."""
+    client, name = request.aws_client_factory.lambda_, request.desired_state["FunctionName"]
+    if not request.custom_context:  # the first of several calls
+        latest, *published = client.list_versions_by_function(FunctionName=name)["Versions"]
+        if published and _content(published[-1]) == _content(latest):
+            return _Progress(
+                _Status.FAILED,
+                resource_model={},
+                message=f"A version for this Lambda function exists ( {published[-1]['Version']} ). "
+                "Modify the function to create a new version.",
+            )
+    return _create_any_version(provider, request)
+
+
+_create_any_version = _Version.create
+
+
+def _content(version: dict[str, Any]) -> dict[str, Any]:
+    """Return what distinguishes a version from others."""
+    own = ("Version", "FunctionArn", "RevisionId", "LastModified", "State", "LastUpdateStatus")
+    return {key: value for key, value in version.items() if not key.startswith(own)}
+
+
 def _change_alias(provider: Any, request: Any) -> Any:
     """Move an alias."""
     wanted, before = request.desired_state, request.previous_state
@@ -232,6 +341,8 @@ def _change_alias(provider: Any, request: Any) -> Any:
 def main() -> None:
     """Run LocalStack until it is stopped."""
     _Executors.load = lambda *_: FunctionRunner
+    _cloudformation.ChangeSetModelExecutor = Executor
+    _Version.create = _create_version
     _Alias.update = _change_alias
     # LocalStack marks the function name of the alias as changed when the function changes, and
     # would replace the alias.

@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.integration.lambda_runtime import Process, free_ports
 
 BUCKET = "carlens-models"
+UPLOADS = "carlens-uploads"
 REGION = "eu-west-3"
 
 _START_SECONDS = 40.0
@@ -30,7 +31,7 @@ _START_SECONDS = 40.0
 _ACTIONS = {
     "owner": ["Admin", "Read", "Write", "List"],
     "function": [f"Read:{BUCKET}/models/*"],
-    "uploader": ["Read:carlens-uploads/uploads/*", "Write:carlens-uploads"],
+    "uploader": [f"Read:{UPLOADS}/uploads/*", f"Write:{UPLOADS}"],
     "stranger": ["Read:another-bucket"],
 }
 

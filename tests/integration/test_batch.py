@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.layers.contents import ROOT
 from tests.integration.batch_jobs import (
     PHOTOS,
     PREFIX,
     BatchStage,
-    deploy_batch,
     photo_keys,
     put_photos,
 )
-from tests.integration.localstack import running_localstack
-from tests.integration.tools import Tools, UnavailableError
-from tests.support import SKODA, missing
+from tests.integration.localstack import ACCOUNT, REGION, Project
+from tests.support import SKODA
 
 pytestmark = pytest.mark.slow
 
@@ -41,14 +42,10 @@ _WAIT_SECONDS = 120
 
 
 @pytest.fixture(scope="module")
-def stage(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BatchStage]:
-    """The deployed stack, and 60 photos; needs `tools` to run functions."""
-    try:
-        with running_localstack() as cloud:
-            put_photos(cloud, COUNT)
-            yield deploy_batch(cloud, tmp_path_factory.mktemp("batch"))
-    except UnavailableError as error:
-        missing(str(error))
+def stage(project: Project) -> BatchStage:
+    """The deployed stack, and 60 photos."""
+    put_photos(project.cloud, COUNT)
+    return BatchStage(project.cloud, project.outputs())
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +203,55 @@ def test_a_worker_that_runs_out_of_time_writes_nothing_and_its_parts_are_named(
     assert stage.parts("late") == {}
     [counts] = stage.map_runs(done.arn)
     assert (counts["total"], counts["failed"]) == (2, 2)
+    stage.configure("batch_worker", Timeout=900)
+
+
+def command(stage: BatchStage, *arguments: str | Path) -> tuple[int, str]:
+    """Run `carlens batch`, and return its exit status and what it printed."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join((str(ROOT / "lambda_src"), str(ROOT / "clients" / "python"))),
+        "AWS_ENDPOINT_URL": stage.cloud.url,
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "AWS_DEFAULT_REGION": REGION,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "carlens.cli", "batch", *map(str, arguments)],
+        env=environment, capture_output=True, text=True, timeout=_WAIT_SECONDS, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_command_runs_jobs(
+    stage: BatchStage, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    # Given a job of ten photos, and one of all photos that is canceled
+    options = ("--size", "5", "--slices", "1")
+    started = command(
+        stage, "start", f"s3://{PHOTOS}/{PREFIX}été 0000", "--name", "small", *options
+    )
+    assert started == (0, "small\n")
+    status, shown = command(stage, "watch", "small")
+    assert (status, shown.splitlines()[-1]) == (0, "SUCCEEDED, 2 of 2 parts")
+
+    command(stage, "start", f"s3://{PHOTOS}/{PREFIX}", "--name", "canceled", *options)
+    assert command(stage, "cancel", "canceled") == (0, "")
+    status, shown = command(stage, "status", "canceled")
+    assert (status, shown.split(",")[0]) == (1, "ABORTED")
+
+    # When results are downloaded
+    out = tmp_path / "small.csv"
+    status, shown = command(stage, "results", "small", "--out", out)
+
+    # Then they are those of other jobs, and a job that does not exist has a message
+    assert (status, shown) == (0, f"{out}: 10 pictures, 0 failed.\n")
+    lines = b"".join(undisturbed.values()).splitlines(keepends=True)
+    assert out.with_suffix(".jsonl").read_bytes() == b"".join(lines[:10])
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        pictures = dict.fromkeys(row["picture"] for row in csv.DictReader(file))
+    assert list(pictures) == photo_keys(COUNT)[:10]
+    assert command(stage, "status", "nobody")[0] == 1
+    status, shown = command(stage, "results", "nobody", "--out", tmp_path / "nobody.jsonl")
+    assert (status, shown) == (2, "Error: The job nobody has no results.\n")
+    assert command(stage, "status", "small", "--stage", "mars")[0] == 2

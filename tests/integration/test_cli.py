@@ -11,15 +11,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from tests.integration.s3_server import REGION, credentials, running_s3_server
 from tests.integration.serving import wait_until
 from tests.integration.test_answers import SKODA_CAR, assert_near
+from tests.integration.tools import Tools
 from tests.support import PASSAT, SKODA, missing
 
 ROOT = Path(__file__).parents[2]
@@ -29,14 +31,21 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(CODE)}
 QUICK = ("--local", "--slices", "1", "--workers", "2")
 
 
-def start(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
+def start(
+    *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] = ENVIRONMENT
+) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "carlens.cli", *map(str, arguments)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=cwd, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(command, cwd=cwd, env=env, stdout=pipe, stderr=pipe, text=True)
 
 
-def carlens(*arguments: str | Path, status: int = 0, cwd: Path | None = None) -> tuple[str, str]:
-    with start(*arguments, cwd=cwd) as process:
+def carlens(
+    *arguments: str | Path,
+    status: int = 0,
+    cwd: Path | None = None,
+    env: Mapping[str, str] = ENVIRONMENT,
+) -> tuple[str, str]:
+    with start(*arguments, cwd=cwd, env=env) as process:
         out, err = process.communicate(timeout=600)
     assert process.returncode == status, err
     return out, err
@@ -277,6 +286,72 @@ def test_models_and_names_of_an_api(api: str, tmp_path: Path) -> None:
     assert "the tables are europe" in err
 
 
+@pytest.fixture(scope="module")
+def bucket(tools: Tools, photos: Path) -> Iterator[dict[str, str]]:
+    """A bucket with the photos on a real S3 server; the value is the environment to read it."""
+    with running_s3_server(tools.weed) as server:
+        s3 = server.client()
+        s3.create_bucket(Bucket="photos", CreateBucketConfiguration={"LocationConstraint": REGION})
+        for path in photos.iterdir():
+            s3.put_object(Bucket="photos", Key=f"2026/été/{path.name}", Body=path.read_bytes())
+        s3.put_object(Bucket="photos", Key="2026/readme.txt", Body=b"not a photo")
+        s3.put_object(Bucket="photos", Key="2025/other.jpg", Body=b"not under the prefix")
+        endpoint = {"AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{server.port}"}
+        yield {**ENVIRONMENT, **credentials("owner"), **endpoint}
+
+
+@pytest.mark.slow
+def test_photos_of_a_bucket_give_the_lines_of_files_after_a_kill_as_well(
+    bucket: dict[str, str], undisturbed: list[str], tmp_path: Path
+) -> None:
+    # Given a run that is killed
+    out = tmp_path / "results.jsonl"
+    command = ("predict", "s3://photos/2026/", *QUICK, "--out", out)
+    with start(*command, env=bucket) as process:
+        wait_until(lambda: bool(lines(out)) or process.poll() is not None, lambda: "no lines")
+        process.kill()
+        process.communicate()
+    assert 0 < len(lines(out)) < len(undisturbed)
+
+    # When
+    carlens(*command, env=bucket, status=1)
+
+    # Then the lines are those of files, and the names are keys
+    assert sorted(lines(out)) == sorted(
+        line.replace('"name":"', '"name":"2026/été/', 1) for line in undisturbed
+    )
+    settings = json.loads(out.with_suffix(".settings.json").read_text("utf-8"))
+    assert settings["folder"] == "s3://photos"
+
+
+@pytest.mark.slow
+def test_photos_of_a_bucket_are_sent_to_an_api(
+    api: str, bucket: dict[str, str], undisturbed: list[str], tmp_path: Path
+) -> None:
+    env = {**bucket, "TMPDIR": str(tmp_path)}
+
+    out, _ = carlens(
+        *("predict", "s3://photos/2026/", "--api", api, "--slices", "1", "--quiet"),
+        env=env, status=1,
+    )  # fmt: skip
+
+    ours, theirs = map(by_name, (undisturbed, out.splitlines()))
+    assert {name.removeprefix("2026/été/") for name in theirs} == ours.keys()
+    for name, entry in theirs.items():
+        assert entry["error"] == ours[name.removeprefix("2026/été/")]["error"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_bucket_that_cannot_be_listed_is_wrong_usage(bucket: dict[str, str]) -> None:
+    _, missing_bucket = carlens("predict", "s3://nowhere", "--local", env=bucket, status=2)
+    stranger = {**bucket, **credentials("stranger")}
+    _, denied = carlens("predict", "s3://photos/", "--local", env=stranger, status=2)
+
+    assert missing_bucket.startswith("Error: Cannot list s3://nowhere/")
+    assert "AccessDenied" in denied
+
+
 def by_name(found: list[str]) -> dict[str, dict[str, Any]]:
     return {entry["name"]: entry for entry in map(json.loads, found)}
 
@@ -325,11 +400,14 @@ def test_help_imports_neither_models_nor_rich() -> None:
     assert not imported & {"numpy", "onnxruntime", "cv2", "PIL", "rich", "httpx", "yaml"}
 
 
-# Unit tests cover `carlens batch`, which needs AWS.
+# Other tests cover `carlens batch`, and photos in S3.
 EXAMPLES = [
     line.strip()
     for line in (ROOT / "docs" / "cli.md").read_text("utf-8").splitlines()
-    if line.startswith("    ") and "carlens " in line and "carlens batch" not in line
+    if line.startswith("    ")
+    and "carlens " in line
+    and "carlens batch" not in line
+    and "s3://" not in line
 ]
 
 

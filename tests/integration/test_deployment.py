@@ -1,4 +1,4 @@
-"""Carlens deployed to LocalStack with the CDK: responses, events and lifecycle."""
+"""Carlens deployed to LocalStack with the CDK: responses and events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import re
 import zipfile
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +26,10 @@ from tests.integration.event_differences import (
 )
 from tests.integration.localstack import (
     REGION,
+    STAGE,
+    Api,
     LocalStack,
     Project,
-    bootstrap,
-    change_version,
-    copy_project,
 )
 from tests.integration.requests_table import REQUESTS, RawRequest, RawResponse, send
 from tests.integration.serving import ROOT, running_server
@@ -39,42 +37,12 @@ from tests.support import PASSAT, SKODA, photo
 
 pytestmark = pytest.mark.slow
 
-STAGE = "dev"
-DETECTOR = "ssdlite-mobilenet-v2-coco"
 CONTRACT = yaml.safe_load((ROOT / "lambda_src/openapi.yaml").read_text("utf-8"))
-
-
-@dataclass(frozen=True)
-class Api:
-    """A REST API in LocalStack: the URL to call and the Host header to send."""
-
-    url: str
-    host: str
-
-    @classmethod
-    def of(cls, cloud: LocalStack, api_id: str) -> Api:
-        return cls(f"{cloud.url}/{STAGE}", f"{api_id}.execute-api.{REGION}.amazonaws.com")
-
-    def send(self, request: RawRequest) -> RawResponse:
-        return send(self.url, request, self.host)
-
-
-@pytest.fixture(scope="module")
-def project(
-    cloud: LocalStack, photo_host: str, tmp_path_factory: pytest.TempPathFactory
-) -> Project:
-    """A deployed copy of the project."""
-    settings = (f"stage={STAGE}", f"allowed_hosts={photo_host}")
-    bootstrap(tmp_path_factory.mktemp("empty"), cloud)
-    copy = copy_project(tmp_path_factory.mktemp("project"), cloud, settings)
-    copy.deploy()
-    return copy
 
 
 @pytest.fixture(scope="module")
 def deployed(project: Project) -> Api:
-    api_id = re.sub(r"https://([^.]+)\..*", r"\1", project.outputs()["ApiUrl"])
-    return Api.of(project.cloud, api_id)
+    return project.api()
 
 
 # --- responses
@@ -199,14 +167,27 @@ def _is_cut_form(sent: RawRequest) -> bool:
 
 # How the responses of LocalStack differ from those of the local server, and why.
 KNOWN_ANSWERS: dict[str, Difference] = {
-    "uploads": Difference(
+    "batch jobs": Difference(
         "body",
         lambda sent, ours, theirs: (
             sent.target == "/health"
-            and ours["features"]["uploads"]
-            and ours == {**theirs, "features": {**theirs["features"], "uploads": True}}
+            and theirs["features"]["batch"]
+            and theirs == {**ours, "features": {**ours["features"], "batch": True}}
         ),
-        "The local server takes uploads; the deployed stage does not have the setting.",
+        "The deployed stage has batch jobs; the local server cannot.",
+    ),
+    "bucket for uploads": Difference(
+        r"header\.content-security-policy",
+        lambda sent, ours, theirs: (
+            ours == re.sub(r"(connect-src 'self') http://127\.0\.0\.1:\d+;", r"\1;", theirs)
+        ),
+        "The page of the deployed API sends uploads to a bucket, and that of the local server to its "
+        "own origin.",
+    ),
+    "key for uploads": Difference(
+        r".*",
+        lambda sent, ours, theirs: (sent.method, sent.target) == ("PUT", "/uploads"),
+        "The deployed stage asks for an API key first; LocalStack refuses without CORS.",
     ),
     "preflight": Difference(
         r"header\.(x-content-type-options|strict-transport-security|referrer-policy)",
@@ -483,7 +464,7 @@ def echoing(cloud: LocalStack) -> Api:
     gateway = cloud.client("apigateway")
     api_id = gateway.import_rest_api(body=json.dumps(definition).encode())["id"]
     gateway.create_deployment(restApiId=api_id, stageName=STAGE)
-    return Api.of(cloud, api_id)
+    return Api(cloud.url, api_id)
 
 
 @pytest.fixture(scope="module")
@@ -510,55 +491,3 @@ def test_every_known_difference_between_events_still_occurs(
     found = [(REQUESTS[name], differences(*both)) for name, both in events.items()]
 
     assert outdated(found, KNOWN_EVENTS) == set()
-
-
-# --- lifecycle
-
-
-def test_a_deployment_can_be_updated_rolled_back_and_destroyed(
-    project: Project, deployed: Api
-) -> None:
-    cloud = project.cloud
-
-    def version() -> str:
-        answer = deployed.send(RawRequest(target="/models"))
-        assert answer.status == 200, cloud.log.read_text()[-4000:]
-        return str(json.loads(answer.body)["detector"]["version"])
-
-    # Given a deployment
-    first = version()
-
-    # When it is deployed again, then nothing changes
-    assert project.deploy() == []
-    assert "Number of stacks with differences: 0" in project.cdk("diff", "--app", "cdk.out")
-
-    # When a model changes, then only its files, the function and the alias change
-    change_version(project.folder / "models" / DETECTOR, "99.0.0")
-    changes = project.deploy()
-    assert [re.sub("[0-9A-F]{8}[0-9a-f]*$", "", change) for change in changes] == [
-        "CREATE AWS::Lambda::Version RecognitionFunctionCurrentVersion",
-        "UPDATE AWS::Lambda::Alias RecognitionLive",
-        "UPDATE AWS::Lambda::Function RecognitionFunction",
-        "UPDATE Custom::ModelFile Placessdlitemobilenetv2cocolabelstxt",
-        "UPDATE Custom::ModelFile Placessdlitemobilenetv2cocomodeljson",
-        "UPDATE Custom::ModelFile Placessdlitemobilenetv2cocomodelonnx",
-    ]
-    assert version() == "99.0.0"
-
-    # When the alias is moved back, then the previous model is used
-    function = project.outputs()["RecognitionFunctionName"]
-    alias = {"FunctionName": function, "Name": project.outputs()["FunctionAlias"]}
-    cloud.client("lambda").update_alias(**alias, FunctionVersion="1")
-    assert version() == first
-
-    # When it is moved forward again, then the new model is used
-    cloud.client("lambda").update_alias(**alias, FunctionVersion="2")
-    assert version() == "99.0.0"
-
-    # When it is destroyed, then only the resources of the CDK are left
-    project.cdk("destroy", "--all", "--force", "--app", "cdk.out")
-    buckets = [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]]
-    assert [name for name in buckets if "carlens" in name] == []
-    functions = [f["FunctionName"] for f in cloud.client("lambda").list_functions()["Functions"]]
-    assert [name for name in functions if "carlens" in name] == []
-    assert deployed.send(RawRequest(target="/health")).status == 404

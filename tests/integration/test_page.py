@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Download, FilePayload, Page, Route, expect
 
+from infra.layers.contents import ROOT
 from tests.integration.serving import running_server
 from tests.integration.test_answers import PASSAT_CAR, SKODA_CAR, TOLERANCE, assert_near
 from tests.support import PASSAT, SKODA, encode, missing
@@ -601,7 +602,45 @@ def test_photos_that_exceed_a_request_are_uploaded_as_they_are(
         assert answer["images"][0]["objects"][0]["class_name"] == "car"
         expect(page.locator(".card")).to_have_count(3)
         expect(page.locator("progress.upload")).to_have_count(0)
-        expect(page.locator("#snippet-note")).to_contain_text("Upload them first")
+        texts = {}
+        for name in ("curl", "Python", "JavaScript", "Node.js"):
+            page.get_by_role("tab", name=name).click()
+            texts[name] = page.locator("#snippet").inner_text()
+        expect(page.locator("#snippet-note")).to_contain_text("clients/javascript/carlens.js")
+
+    # And the code, run in the folder of the files, uploads them and gets the same objects
+    shutil.copy(SKODA, large_photo.parent)
+    expected = [image["objects"] for image in answer["images"]]
+    shown = [f"{i['name']} {found['display']}" for i in answer["images"] for found in i["objects"]]
+    client = ROOT / "clients" / "javascript" / "carlens.js"
+    shutil.copy(client, large_photo.parent)
+    (large_photo.parent / "upload.mjs").write_text(texts["Node.js"], "utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "clients" / "python")}
+
+    def run(*command: str) -> str:
+        return subprocess.run(
+            command, cwd=large_photo.parent, env=environment, capture_output=True, text=True,
+            timeout=60, check=True,
+        ).stdout  # fmt: skip
+
+    if shutil.which("jq"):
+        got = json.loads(run("sh", "-c", texts["curl"]))
+        assert [image["field"] for image in got["images"]] == ["key", "key", "url"]
+        assert [image["objects"] for image in got["images"]] == expected
+    assert run(sys.executable, "-c", texts["Python"]).splitlines() == shown
+    if shutil.which("node"):
+        assert run("node", "upload.mjs").splitlines() == shown
+    with visit(browser, f"http://{photo_host}/", failing=True) as page:
+        page.route(
+            "**/carlens.js", lambda r: r.fulfill(path=client, content_type="text/javascript")
+        )
+        page.set_content('<input type="file" multiple>')
+        page.set_input_files("input", [large_photo, SKODA])
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        with page.expect_console_message(lambda _: len(said) == len(shown)):
+            page.add_script_tag(type="module", content=texts["JavaScript"])
+    assert said == shown
 
 
 def test_more_photos_than_one_request_gives_forms_for_are_uploaded(browser: Browser) -> None:
@@ -1807,16 +1846,21 @@ def test_a_detector_without_some_kinds_is_not_asked_for_them(api: str, browser: 
     with visit(browser, "about:blank") as page:
         # Given a detector that knows no bicycles
         models = page.request.get(f"{api}/models").json()
-        models["detector"]["classes"].remove("bicycle")
+        models["predict"]["classes"].remove("bicycle")
         page.route("**/models", lambda route: route.fulfill(json=models))
         page.goto(api)
         page.wait_for_selector("#knows:not([hidden])")
 
-        # Then the API chooses what to look for
-        expect(page.locator("#snippet")).not_to_contain_text("classes")
+        # Then it is asked for the others
+        expect(page.locator("#snippet")).to_contain_text("classes=bus,car,motorcycle,truck")
         with page.expect_request("**/predict?*") as request:
             choose_and_send(page, SKODA)
-        assert "classes" not in request.value.url
+        assert "classes=bus,car,motorcycle,truck" in request.value.url
+
+        # And an API that does not say what it accepts chooses by itself
+        models["predict"] = None
+        page.reload()
+        expect(page.locator("#snippet")).not_to_contain_text("classes")
 
 
 @pytest.mark.parametrize(

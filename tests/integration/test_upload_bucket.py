@@ -20,13 +20,12 @@ from carlens.inputs.upload_keys import new_key
 from carlens.services.offer_uploads import OfferedUpload, offer_uploads
 from tests.fakes import FakeApp
 from tests.integration.localstack import ACCOUNT, LocalStack
-from tests.integration.s3_server import REGION, S3Server, credentials, running_s3_server
+from tests.integration.s3_server import REGION, UPLOADS, S3Server, credentials, running_s3_server
 from tests.integration.tools import Tools
 from tests.support import color_blocks, encode, event
 
 pytestmark = pytest.mark.slow
 
-BUCKET = "carlens-uploads"
 PICTURE = encode(color_blocks(), "PNG")
 
 
@@ -61,7 +60,7 @@ class Bucket:
     def keys(self) -> set[str]:
         """Every key in the bucket."""
         return {
-            each["Key"] for each in self.client.list_objects_v2(Bucket=BUCKET).get("Contents", ())
+            each["Key"] for each in self.client.list_objects_v2(Bucket=UPLOADS).get("Contents", ())
         }
 
     def predict(self, *keys: str) -> list[Any]:
@@ -95,7 +94,7 @@ def endpoint(request: pytest.FixtureRequest) -> tuple[str, Any, dict[str, str]]:
     else:
         weed: S3Server = request.getfixturevalue("weed")
         found = f"http://127.0.0.1:{weed.port}", weed.client(), credentials("uploader")
-    found[1].create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    found[1].create_bucket(Bucket=UPLOADS, CreateBucketConfiguration={"LocationConstraint": REGION})
     return found
 
 
@@ -108,7 +107,7 @@ def bucket(endpoint: tuple[str, Any, dict[str, str]], monkeypatch: pytest.Monkey
         monkeypatch.delenv(name, raising=False)
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    app = FakeApp(uploads=f"s3://{BUCKET}", uploads_url=f"{url}/{BUCKET}", max_bytes=1000)
+    app = FakeApp(uploads=f"s3://{UPLOADS}", uploads_url=f"{url}/{UPLOADS}", max_bytes=1000)
     return Bucket(app, client, env)
 
 
@@ -146,7 +145,7 @@ def test_pictures_that_are_not_there_fail_alone(bucket: Bucket) -> None:
 
 def test_an_object_above_the_limit_is_not_read(bucket: Bucket) -> None:
     key = new_key()
-    bucket.client.put_object(Bucket=BUCKET, Key=key, Body=bytes(1001))
+    bucket.client.put_object(Bucket=UPLOADS, Key=key, Body=bytes(1001))
 
     [image] = bucket.predict(key)
 

@@ -17,11 +17,11 @@ import httpx
 import pytest
 from aiohttp import web
 
-from carlens.config import Config
+from carlens.config import UPLOADS_SECRET, Config
 from carlens.local.gateway import Gateway
 from carlens.local.server import Server
 from carlens.local.upload_store import STORE_PATH, UploadStore
-from carlens.services.offer_uploads import SECRET_VARIABLE, OfferedUpload, offer_uploads
+from carlens.services.offer_uploads import OfferedUpload, offer_uploads
 from tests.integration.serving import start_server
 from tests.support import PASSAT
 
@@ -66,7 +66,7 @@ class Store:
     def offer(self, content_type: str = "image/png", max_bytes: int = 1000) -> OfferedUpload:
         config = Config(uploads=str(self.folder), max_bytes=max_bytes)
         now = datetime.fromtimestamp(self.now, UTC)
-        [offer] = offer_uploads(1, content_type, config, now, {SECRET_VARIABLE: SECRET})
+        [offer] = offer_uploads(1, content_type, config, now, {UPLOADS_SECRET: SECRET})
         return offer
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from carlens.config import Config
+from carlens.config import UPLOADS_SECRET, Config
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -81,11 +81,18 @@ def test_every_setting_is_read() -> None:
         ("CONFIDENCE", "nan"),
         ("SLICES", "4"),
         ("SLICES", "1.5"),
+        ("UPLOADS", "/folder"),
     ],
 )
 def test_an_invalid_value_is_refused_with_the_name_of_its_variable(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"CARLENS_{name} is '{value}'"):
         Config.from_env({f"CARLENS_{name}": value})
+
+
+def test_only_the_local_server_has_uploads_in_a_folder() -> None:
+    env = {"CARLENS_UPLOADS": "/folder", UPLOADS_SECRET: "secret"}
+
+    assert Config.from_env(env).uploads == "/folder"
 
 
 @pytest.mark.parametrize(

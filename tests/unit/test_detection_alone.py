@@ -152,7 +152,8 @@ def test_a_classifier_that_does_not_fit_the_detector_makes_only_predict_unavaila
     assert detected[0]
     assert call(event("GET", "/health"), app)[1]["status"] == "ok"
     assert call(event("GET", "/health"), app)[1]["models"]["classifier"] is None
-    assert call(event("GET", "/models"), app)[1]["classifier"] is None
+    described = call(event("GET", "/models"), app)[1]
+    assert (described["classifier"], described["predict"]) == (None, None)
     app.models().warm_up()
 
 

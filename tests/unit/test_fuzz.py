@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import pytest
@@ -177,13 +178,20 @@ def test_files_in_a_form_are_read_unchanged(contents: list[bytes], boundary: str
     assert [upload.content for upload in uploads] == contents
 
 
+@cache
+def seeds_of(name: str) -> list[bytes]:
+    """Make the seeds once, and not for each example: encoding them takes longer than the test."""
+    _, make_seeds = fuzz.TARGETS[name]
+    return make_seeds()
+
+
 @seed(5)
 @bounded
 @given(chance=st.randoms(use_true_random=False))
 @pytest.mark.parametrize("name", fuzz.TARGETS)
 def test_mutated_seeds_raise_no_unexpected_error(name: str, chance: Any) -> None:
-    target, make_seeds = fuzz.TARGETS[name]
-    seeds = make_seeds()
+    target, _ = fuzz.TARGETS[name]
+    seeds = seeds_of(name)
 
     for _ in range(5):
         assert target(fuzz.mutate(seeds, chance))

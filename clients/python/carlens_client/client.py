@@ -22,7 +22,7 @@ from carlens_client.answers import (
     Name,
     Prediction,
 )
-from carlens_client.exchange import Send, Sleep, Step, Steps
+from carlens_client.exchange import Auth, Send, Sleep, Step, Steps
 from carlens_client.operations import Api, DetectionOptions, PredictionOptions
 from carlens_client.pictures import PictureLike
 
@@ -44,6 +44,9 @@ class Client:
         The address of the API, with the stage if there is one.
     api_key : str, optional
         The API key, which only the API gets.
+    auth : httpx.Auth or callable, optional
+        Adds a token or a signature to each request to the API, and only to it: an authentication of
+        httpx, or a function that takes a request and returns it.
     timeout : float
         Seconds to wait for the next bytes of an answer, and for a connection.
     retries : int
@@ -66,6 +69,7 @@ class Client:
         url: str,
         *,
         api_key: str | None = None,
+        auth: Auth | None = None,
         timeout: float = _TIMEOUT,
         retries: int = _RETRIES,
         max_wait: float = _MAX_WAIT,
@@ -73,7 +77,7 @@ class Client:
         pictures_per_request: int | None = None,
         http: httpx.Client | None = None,
     ) -> None:
-        self._api = Api(url, api_key, timeout, retries, max_wait, pictures_per_request)
+        self._api = Api(url, api_key, auth, timeout, retries, max_wait, pictures_per_request)
         self._concurrency = concurrency
         self._http = http or httpx.Client()
         self._closes = http is None
@@ -130,13 +134,11 @@ class Client:
         Raises
         ------
         ApiError
-            A request failed as a whole.
+            The server refused a request, for a reason that concerns all pictures.
         ConnectionFailed
             The server could not be reached.
         OSError
             A file could not be read.
-        UploadFailed
-            The store of uploads refused a picture.
         """
         return list(self.iter_predict(pictures, **options))
 
@@ -284,7 +286,7 @@ class AsyncClient:
 
     Parameters
     ----------
-    url, api_key, timeout, retries, max_wait, concurrency, pictures_per_request
+    url, api_key, auth, timeout, retries, max_wait, concurrency, pictures_per_request
         See `Client`.
     http : httpx.AsyncClient, optional
         For proxies, certificates and tests. It is not closed with this client.
@@ -295,6 +297,7 @@ class AsyncClient:
         url: str,
         *,
         api_key: str | None = None,
+        auth: Auth | None = None,
         timeout: float = _TIMEOUT,
         retries: int = _RETRIES,
         max_wait: float = _MAX_WAIT,
@@ -302,7 +305,7 @@ class AsyncClient:
         pictures_per_request: int | None = None,
         http: httpx.AsyncClient | None = None,
     ) -> None:
-        self._api = Api(url, api_key, timeout, retries, max_wait, pictures_per_request)
+        self._api = Api(url, api_key, auth, timeout, retries, max_wait, pictures_per_request)
         self._concurrency = concurrency
         self._http = http or httpx.AsyncClient()
         self._closes = http is None

@@ -13,6 +13,7 @@ class ErrorCode(StrEnum):
     INVALID_PARAMETER = "invalid_parameter"
     NO_PICTURES = "no_pictures"
     NO_ROWS = "no_rows"
+    UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
@@ -67,7 +68,7 @@ class PictureFailed(CarlensError):
     Attributes
     ----------
     code : str
-        One of `PictureErrorCode`, or a newer one.
+        As in `ItemError`.
     message : str
         For people to read.
     name : str or None
@@ -79,24 +80,6 @@ class PictureFailed(CarlensError):
         self.code = code
         self.message = message
         self.name = name
-
-
-class UploadFailed(CarlensError):
-    """The store of uploads refused a picture.
-
-    Attributes
-    ----------
-    status : int
-        The HTTP status.
-    code : str
-        The code of S3, such as `AccessDenied`; empty if there is none.
-    """
-
-    def __init__(self, name: str | None, status: int, code: str) -> None:
-        reason = f"{status} {code}".rstrip()
-        super().__init__(f"{name or 'A picture'} could not be uploaded: {reason}")
-        self.status = status
-        self.code = code
 
 
 class ApiError(CarlensError):
@@ -127,7 +110,7 @@ class BadRequest(ApiError):
 
 
 class Forbidden(ApiError):
-    """401 or 403: the API key is missing or invalid, or the firewall blocks the request."""
+    """401 or 403: a key, token or signature is missing or invalid, or the caller is blocked."""
 
 
 class NotFound(ApiError):

@@ -20,6 +20,9 @@ from carlens_client.errors import ApiError, ConnectionFailed, ErrorCode, Unexpec
 
 T = TypeVar("T")
 
+# What httpx takes to authenticate a request.
+Auth: TypeAlias = httpx.Auth | Callable[[httpx.Request], httpx.Request]
+
 # What a later request may not meet.
 RETRIED = frozenset({429, 503, 504})
 _FIRST_PAUSE = 0.5

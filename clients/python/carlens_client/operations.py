@@ -27,14 +27,17 @@ from carlens_client.answers import (
     parse,
 )
 from carlens_client.errors import (
+    ApiError,
+    ErrorCode,
+    InternalError,
     PictureErrorCode,
     TimedOut,
     TooLarge,
     UnexpectedAnswer,
-    UploadFailed,
 )
 from carlens_client.exchange import (
     RETRIED,
+    Auth,
     Call,
     Send,
     Steps,
@@ -61,6 +64,9 @@ Json = dict[str, Any]
 
 # The API accepts so many rows in a request, and so many answers: rows times `top_k`.
 _MAX_ROWS, _MAX_ANSWERS = 10_000, 40_000
+
+# One picture may be the reason for these, so its request is repeated without the others.
+_OF_ONE_PICTURE = (InternalError, TimedOut, TooLarge)
 
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 
@@ -93,6 +99,14 @@ class PredictionOptions(DetectionOptions, total=False):
 
 
 @dataclass(frozen=True)
+class _Failure:
+    """The error of a picture that has no entry in an answer: it was not sent, or sent in vain."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Api:
     """A deployment of Carlens, and how it is called.
 
@@ -102,6 +116,8 @@ class Api:
         Its address, with the stage if there is one.
     key : str or None
         The API key.
+    auth : httpx.Auth, callable or None
+        Adds a token or a signature to a request.
     timeout : float
         Seconds to wait for the next bytes of an answer, and for a connection.
     retries : int
@@ -114,6 +130,7 @@ class Api:
 
     url: str
     key: str | None
+    auth: Auth | None
     timeout: float
     retries: int
     max_wait: float
@@ -203,28 +220,25 @@ class Api:
     def _request(
         self, kind: type[E], path: str, query: Json, batch: Batch, health: Health
     ) -> Steps[list[E]]:
+        found: Sequence[Json | _Failure]
         if batch.way is Way.REFUSED:
-            entries = [
-                _refused(kind, part, too_large(part, health.limits, health.features))
-                for part in batch.parts
-            ]
+            refused = [too_large(part, health.limits, health.features) for part in batch.parts]
+            found = [_Failure(**error) for error in refused]
         elif batch.way is Way.UPLOAD:
-            keys = yield from self._upload(batch.parts)
-            entries = yield from self._recognize(path, query, keys, _as_json)
-            # A picture without a name is named after its key, which is a secret.
-            entries = [
-                {**entry, "name": part.name}
-                for entry, part in zip(entries, batch.parts, strict=True)
-            ]
+            found = yield from self._recognize_uploads(path, query, batch.parts)
         else:
             fields = yield Call(lambda: [_form_field(part) for part in batch.parts])
-            entries = yield from self._recognize(path, query, fields, _as_form)
+            found = yield from self._recognize(path, query, fields, _as_form)
+        entries = [
+            _failed_entry(kind, part, entry) if isinstance(entry, _Failure) else entry
+            for part, entry in zip(batch.parts, found, strict=True)
+        ]
         numbered = enumerate(entries, batch.first)
         return [parse(kind, {**entry, "index": index}) for index, entry in numbered]
 
     def _recognize(
         self, path: str, query: Json, items: Sequence[Any], body: Callable[[Sequence[Any]], Json]
-    ) -> Steps[list[Json]]:
+    ) -> Steps[list[Json | _Failure]]:
         """Return the entries of pictures, if necessary in several requests."""
         is_one = len(items) == 1
         # A request of several pictures that took too long is not repeated, but split.
@@ -232,13 +246,14 @@ class Api:
         options = {"params": query, **body(items)}
         try:
             response = yield from self._send("POST", path, options, retried=retried)
-            entries = _entries(json_of(response), len(items))
-        except (TimedOut, TooLarge):
+            answer = json_of(response)
+        except _OF_ONE_PICTURE as error:
             if is_one:
-                raise
+                return [_failure_of(error)]
             middle = len(items) // 2
             first = yield from self._recognize(path, query, items[:middle], body)
             return first + (yield from self._recognize(path, query, items[middle:], body))
+        entries: list[Json | _Failure] = [*_entries(answer, len(items))]
         late = [n for n, entry in enumerate(entries) if _is_late(entry)]
         if late and len(late) < len(items):
             missed = [items[n] for n in late]
@@ -247,9 +262,25 @@ class Api:
                 entries[n] = entry
         return entries
 
-    def _upload(self, parts: Sequence[Part]) -> Steps[list[Json]]:
+    def _recognize_uploads(
+        self, path: str, query: Json, parts: Sequence[Part]
+    ) -> Steps[list[Json | _Failure]]:
+        """Upload pictures, and return their entries."""
+        found: list[Json | _Failure] = yield from self._upload(parts)
+        stored = [n for n, item in enumerate(found) if not isinstance(item, _Failure)]
+        if not stored:
+            return found
+        items = [found[n] for n in stored]
+        entries = yield from self._recognize(path, query, items, _as_json)
+        for n, entry in zip(stored, entries, strict=True):
+            # A picture without a name is named after its key, which is a secret.
+            name = {"name": parts[n].name}
+            found[n] = entry if isinstance(entry, _Failure) else {**entry, **name}
+        return found
+
+    def _upload(self, parts: Sequence[Part]) -> Steps[list[Json | _Failure]]:
         """Upload pictures, and return them as items of a request."""
-        items = []
+        items: list[Json | _Failure] = []
         for part, form in zip(parts, (yield from self._forms(len(parts))), strict=True):
             response = yield from self._store(part, form)
             used = form
@@ -257,10 +288,10 @@ class Api:
                 # The form may have expired while others were uploaded.
                 [used] = yield from self._forms(1)
                 response = yield from self._store(part, used)
-            if not response.is_success:
-                code = _CODE.search(response.text)
-                raise UploadFailed(part.name, response.status_code, code[1] if code else "")
-            items.append({"key": used.key} | ({"name": part.name} if part.name else {}))
+            if response.is_success:
+                items.append({"key": used.key} | ({"name": part.name} if part.name else {}))
+            else:
+                items.append(_upload_failure(response))
         return items
 
     def _forms(self, count: int) -> Steps[tuple[UploadForm, ...]]:
@@ -294,6 +325,8 @@ class Api:
         given = dict(options or {})
         headers = given.pop("headers", {}) | ({"x-api-key": self.key} if self.key else {})
         given |= {"headers": headers, "timeout": self.timeout}
+        if self.auth is not None:
+            given["auth"] = self.auth
         request = Send(method, self.url.rstrip("/") + path, given)
         return (
             yield from exchange(
@@ -333,14 +366,41 @@ def _entries(answer: Any, count: int) -> list[Json]:
     return entries
 
 
-def _is_late(entry: Json) -> bool:
-    error = entry.get("error")
+def _is_late(entry: Json | _Failure) -> bool:
+    error = None if isinstance(entry, _Failure) else entry.get("error")
     return isinstance(error, dict) and error.get("code") == PictureErrorCode.DEADLINE_EXCEEDED
 
 
-def _refused(kind: type[Entry], part: Part, error: Json) -> Json:
-    """Return the entry of a picture that is not sent, as the server would write it."""
-    entry = {"index": 0, "field": "image", "name": part.name, "width": None, "height": None}
+def _failure_of(error: ApiError) -> _Failure:
+    """Return the error of a picture whose own request failed."""
+    if isinstance(error, TooLarge):
+        code: str = PictureErrorCode.PICTURE_TOO_LARGE
+    else:
+        usual = ErrorCode.TIMEOUT if isinstance(error, TimedOut) else ErrorCode.INTERNAL_ERROR
+        code = error.code or usual
+    return _Failure(str(code), str(error))
+
+
+def _upload_failure(response: httpx.Response) -> _Failure:
+    """Return the error of a picture that the store of uploads refused; only clients give it."""
+    found = _CODE.search(response.text)
+    reason = found[1] if found else ""
+    too_large = reason == "EntityTooLarge" or response.status_code == 413
+    code = str(PictureErrorCode.PICTURE_TOO_LARGE) if too_large else "upload_failed"
+    status = f"{response.status_code} {reason}".rstrip()
+    return _Failure(code, f"The picture could not be uploaded: {status}.")
+
+
+def _failed_entry(kind: type[Entry], part: Part, failure: _Failure) -> Json:
+    """Return the entry of a picture that failed, as the server would write it."""
+    url = part.content if isinstance(part.content, str) else None
+    source = (
+        {"field": "url", "name": url.partition("?")[0]}
+        if url
+        else {"field": "image", "name": part.name}
+    )
+    entry = {"index": 0, **source, "width": None, "height": None}
+    error = {"code": failure.code, "message": failure.message}
     if kind is Measurement:
         return {**entry, "channels": None, "bytes": part.size, "error": error}
     return {**entry, "objects": [], "error": error}

@@ -12,14 +12,9 @@ from carlens.batch.buckets import Listing, Writable
 from carlens.batch.errors import NoPhotos
 from carlens.batch.job import job_parameters, read_job
 from carlens.batch.keys import plan_key
+from carlens.photo_names import PHOTO_ENDINGS, is_photo
 from carlens.services.recognition_app import RecognitionApp
 from carlens.timing import Deadline
-
-# Case does not matter. The formats that Carlens reads.
-PHOTO_ENDINGS = (
-    *(".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg"),
-    *(".png", ".tif", ".tiff", ".webp"),
-)
 
 # The input of a child is limited to 256 KiB. The keys leave room for the rest of it.
 _MAX_PART_BYTES = 200_000
@@ -100,11 +95,6 @@ def plan_job(
     key = plan_key(job.name, before.rounds)
     results.write(key, plan, "application/json")
     return {**state, "input": job.document(), "plan": key, "progress": asdict(progress)}
-
-
-def is_photo(key: str) -> bool:
-    """Return whether a key ends like the name of a photo."""
-    return key.lower().endswith(PHOTO_ENDINGS)
 
 
 def plan_round(

@@ -13,13 +13,14 @@ from carlens.batch.buckets import Writable
 from carlens.batch.errors import PartOutOfTime
 from carlens.batch.job import Job, job_parameters, read_job
 from carlens.batch.keys import part_key
-from carlens.errors import DeadlineExceeded, KeyNotFound, PictureError, PictureTooLarge
+from carlens.batch.photos import read_photo
+from carlens.errors import DeadlineExceeded, PictureError
 from carlens.http.serializers import image_json, objects_json, vehicles_json
 from carlens.inputs.sources import PictureSource, Reader, SourceField, open_sources
 from carlens.result_lines import result_line
 from carlens.services.analyze import STAGES, decoders, make_pipeline
 from carlens.services.recognition_app import RecognitionApp
-from carlens.storage import FileArchived, FileMissing, FileTooLarge, Storage
+from carlens.storage import Storage
 from carlens.timing import Deadline, Stopwatch
 from carlens.vision.pipeline import process_images
 
@@ -153,13 +154,6 @@ def _open(
     limit = app.config.max_bytes
 
     def fetch(_: SourceField, key: str) -> bytes:
-        try:
-            return photos.read(key, max_bytes=limit)
-        except FileMissing as error:
-            raise KeyNotFound("The photo is no longer in the bucket.") from error
-        except FileArchived as error:
-            raise KeyNotFound("The photo is archived; restore it first.") from error
-        except FileTooLarge as error:
-            raise PictureTooLarge(f"The photo has more bytes than the limit, {limit:,}.") from error
+        return read_photo(photos, key, limit)
 
     return open_sources(sources, fetch)

@@ -21,14 +21,20 @@ def annotated_path(folder: Path, name: str) -> Path:
     return folder.joinpath(*parts[:-1], f"{parts[-1]}{suffix}")
 
 
-def may_write(folder: Path, root: Path, *, before: str | None) -> None:
+def note_path(folder: Path, name: str) -> Path:
+    """Return where it is noted that a picture cannot be drawn."""
+    path = annotated_path(folder, name)
+    return path.with_name(f"{path.name}.txt")
+
+
+def may_write(folder: Path, root: str, *, before: str | None) -> None:
     """Make sure that annotated pictures replace no other files.
 
     Parameters
     ----------
     folder : Path
         Where they are written.
-    root : Path
+    root : str
         What the names of the pictures are relative to.
     before : str or None
         The folder that the run before wrote to.
@@ -38,7 +44,7 @@ def may_write(folder: Path, root: Path, *, before: str | None) -> None:
     WrongUsage
         They might replace others.
     """
-    if folder.resolve() == root:
+    if str(folder.resolve()) == root:
         raise WrongUsage(f"--annotate {folder} would replace the pictures; name another folder.")
     if folder.exists() and not folder.is_dir():
         raise WrongUsage(f"--annotate {folder} is not a folder.")

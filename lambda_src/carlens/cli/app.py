@@ -35,7 +35,7 @@ _Api = Annotated[
     typer.Option(
         metavar="URL",
         envvar="CARLENS_API",
-        help="The address of an API. Its key is read from CARLENS_API_KEY.",
+        help="The address of an API. CARLENS_API_KEY holds its key, or CARLENS_TOKEN a token.",
     ),
 ]
 
@@ -57,7 +57,8 @@ def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="FOLDER|FILE|GLOB...", help="Photos. A folder includes its subfolders."
+            metavar="FOLDER|FILE|GLOB|s3://BUCKET/PREFIX...",
+            help="Photos. A folder includes its subfolders; a prefix is how keys start.",
         ),
     ],
     out: Annotated[
@@ -151,8 +152,8 @@ def models(
     with options.errors_shown():
         from carlens.cli import models
 
-        found, used = models.models_there(api) if api else models.models_here()
-        print(models.as_json(found) if as_json else models.as_table(found, used))
+        found = models.models_there(api) if api else models.models_here()
+        print(models.as_json(found.models) if as_json else models.as_table(found))
 
 
 @app.command()

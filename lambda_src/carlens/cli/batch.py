@@ -13,6 +13,7 @@ from typing import Any
 from carlens.cli.errors import Stopped, WrongUsage
 from carlens.cli.exports import export
 from carlens.cli.results_file import is_failed, read_entries
+from carlens.cli.s3 import split_address
 from carlens.cli.task import Task
 from carlens.files import replacing
 
@@ -169,21 +170,6 @@ class Jobs:
 
     def _execution(self, name: str) -> str:
         return f"{self.machine.replace(':stateMachine:', ':execution:')}:{name}"
-
-
-def split_address(address: str) -> tuple[str, str]:
-    """Return the bucket and the prefix of `s3://bucket/prefix`.
-
-    Raises
-    ------
-    WrongUsage
-        It is something else.
-    """
-    scheme, _, rest = address.partition("s3://")
-    bucket, _, prefix = rest.partition("/")
-    if scheme or not bucket:
-        raise WrongUsage(f"{address} must have the form s3://bucket/prefix.")
-    return bucket, prefix
 
 
 @contextmanager

@@ -28,6 +28,6 @@ class Problem:
     message: str
 
 
-def unreadable(error: OSError) -> Problem:
-    """Return why a file cannot be read."""
-    return Problem("file_unreadable", f"The file cannot be read: {error.strerror}.")
+def unreadable(reason: str | None) -> Problem:
+    """Return the problem of a file that cannot be read."""
+    return Problem("file_unreadable", f"The file cannot be read: {reason}.")

@@ -10,14 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from carlens.cli.errors import WrongUsage
-
-# What a folder is searched for. A file that is named on the command line may have any suffix.
-SUFFIXES = frozenset(
-    (
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib"),
-        *(".tif", ".tiff", ".heic", ".heif", ".hif", ".avif"),
-    )
-)
+from carlens.photo_names import is_photo
+from carlens.services.storage import is_s3
 
 _FolderId = tuple[int, int]
 
@@ -29,9 +23,10 @@ class Picture:
     Attributes
     ----------
     name : str
-        As it stands in the results: the path as given, or relative to the only folder given.
+        As it stands in the results: the path as given, or relative to the only folder given; in S3
+        the address, or the key if only one prefix is given.
     path : str
-        Where the file is.
+        Where the file is, or `s3://bucket/key`.
     """
 
     name: str
@@ -44,8 +39,8 @@ class Found:
 
     Attributes
     ----------
-    root : Path
-        What the names are relative to.
+    root : str
+        What the names are relative to: a folder, or `s3://bucket`.
     pictures : list of Picture
         Each name once.
     ignored : int
@@ -54,14 +49,14 @@ class Found:
         The folders that cannot be read, with the reason.
     """
 
-    root: Path
+    root: str
     pictures: list[Picture] = field(default_factory=list)
     ignored: int = 0
     unreadable: list[str] = field(default_factory=list)
 
 
 def find_pictures(inputs: Sequence[str], *, leave_out: Path | None = None) -> Found:
-    """Find the pictures in files, folders and globs.
+    """Find the pictures in files, folders, globs and prefixes of S3 buckets.
 
     A folder is searched with its subfolders and links, but without hidden files. Each folder is
     read once, so that links in a circle end.
@@ -77,20 +72,52 @@ def find_pictures(inputs: Sequence[str], *, leave_out: Path | None = None) -> Fo
     ------
     WrongUsage
         An input does not exist, or cannot be read.
+    Stopped
+        A bucket cannot be listed now.
     """
     paths = [path for given in inputs for path in _expand(given)]
-    only_folder = len(paths) == 1 and Path(paths[0]).is_dir()
-    found = Found(Path(paths[0]).resolve() if only_folder else Path.cwd())
+    is_only = len(paths) == 1
+    found = Found(_root(paths[0]) if is_only else str(Path.cwd()))
     names: set[str] = set()
     for path in paths:
-        prefix = PurePosixPath("" if only_folder else path)
-        relatives = _walk(path, found, leave_out) if Path(path).is_dir() else ("",)
-        for relative in relatives:
-            name = printable(str(prefix / relative))
-            if name not in names:
-                names.add(name)
-                found.pictures.append(Picture(name, os.path.join(path, relative).rstrip("/")))
+        if is_s3(path):
+            pictures = _in_bucket(path, is_only=is_only)
+        else:
+            pictures = _on_disk(path, found, leave_out, is_only=is_only)
+        for picture in pictures:
+            if picture.name not in names:
+                names.add(picture.name)
+                found.pictures.append(picture)
     return found
+
+
+def _root(only: str) -> str:
+    """Return what names are relative to if this is the only path."""
+    if is_s3(only):
+        from carlens.cli.s3 import split_address  # only runs over S3 pay for it
+
+        return f"s3://{split_address(only)[0]}"
+    return str(Path(only).resolve() if Path(only).is_dir() else Path.cwd())
+
+
+def _in_bucket(address: str, *, is_only: bool) -> Iterator[Picture]:
+    from carlens.cli.s3 import list_photos, split_address  # only runs over S3 pay for it
+
+    bucket, prefix = split_address(address)
+    for key in list_photos(bucket, prefix):
+        path = f"s3://{bucket}/{key}"
+        yield Picture(key if is_only else path, path)
+
+
+def _on_disk(
+    path: str, found: Found, leave_out: Path | None, *, is_only: bool
+) -> Iterator[Picture]:
+    if not Path(path).is_dir():
+        yield Picture(printable(str(PurePosixPath(path))), path)
+        return
+    prefix = PurePosixPath("" if is_only else path)
+    for relative in _walk(path, found, leave_out):
+        yield Picture(printable(str(prefix / relative)), os.path.join(path, relative))
 
 
 def printable(name: str) -> str:
@@ -100,8 +127,8 @@ def printable(name: str) -> str:
 
 def _expand(given: str) -> list[str]:
     """Return the paths that an input names, in alphabetical order."""
-    if given.startswith("s3://"):
-        raise WrongUsage(f"{given} needs a batch job: carlens batch start {given}")
+    if is_s3(given):
+        return [given]
     path = Path(given)
     try:
         if path.is_dir():
@@ -167,7 +194,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _is_picture(entry: os.DirEntry[str]) -> bool:
     """Return whether a file is taken; a broken link is, so that it is reported."""
-    if os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
+    if not is_photo(entry.name):
         return False
     try:
         return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))

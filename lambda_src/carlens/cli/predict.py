@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from carlens.cli.annotate_paths import annotated_path, may_write
+from carlens.cli.annotate_paths import annotated_path, may_write, note_path
 from carlens.cli.answers import Answer
 from carlens.cli.errors import Stopped, WrongUsage
 from carlens.cli.pictures import Found, Picture, find_pictures
@@ -30,7 +30,7 @@ class Job:
     Attributes
     ----------
     inputs : tuple of str
-        Files, folders and globs.
+        Files, folders, globs and prefixes of S3 buckets.
     task : Task
     out : Path or None
         The file to write; None for lines on standard output.
@@ -117,7 +117,7 @@ def _recognize(
                 "operation": job.task.operation,
                 "options": dict(job.task.options),
                 "models": dict(service.models),
-                "folder": str(found.root),
+                "folder": found.root,
                 "annotate": str(job.annotate.resolve()) if job.annotate else None,
             }
             check_settings(results.path, settings, started=bool(results.failed))
@@ -160,9 +160,10 @@ def _is_done(picture: Picture, failed: Mapping[str, bool], annotate: Path | None
     """Return whether a picture has its line and, where wanted, its annotated picture."""
     if picture.name not in failed:
         return False
-    return (
-        annotate is None or failed[picture.name] or annotated_path(annotate, picture.name).exists()
-    )
+    if annotate is None or failed[picture.name]:
+        return True
+    places = (annotated_path(annotate, picture.name), note_path(annotate, picture.name))
+    return any(place.exists() for place in places)
 
 
 def _export(out: Path | None, results: ResultsFile | StandardOutput) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from carlens.cli.errors import Problem, WrongUsage, unreadable
+from carlens.cli.errors import WrongUsage
 from carlens.cli.task import Task
 from carlens.config import NO_CLASSIFIER, Config
-from carlens.errors import InvalidParameter, PictureTooLarge
+from carlens.errors import InvalidParameter
 from carlens.http.query import read_parameters
 from carlens.http.serializers import image_json, model_versions_json, objects_json, vehicles_json
 from carlens.images.process import configure_process
@@ -101,16 +100,3 @@ class Recognizer:
             return read_parameters(query, labels)
         except InvalidParameter as error:
             raise WrongUsage(error.message) from error
-
-
-def read_file(path: str, max_bytes: int) -> bytes | Problem:
-    """Read a picture, or return why it cannot be read; one that is too large is not read."""
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 - a name may be of bytes that are not UTF-8
-            size = os.fstat(file.fileno()).st_size
-            if size > max_bytes:
-                message = f"The image has {size:,} bytes; the limit is {max_bytes:,}."
-                return Problem(PictureTooLarge.code, message)
-            return file.read()
-    except OSError as error:
-        return unreadable(error)

@@ -4,39 +4,32 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from carlens.cli.answers import Answer, failed_entry, failure
-from carlens.cli.errors import Problem, Stopped, WrongUsage, unreadable
+import httpx
+
+from carlens.cli.answers import Answer, failure
+from carlens.cli.errors import Problem, Stopped, WrongUsage
+from carlens.cli.local_files import LocalFile, local_files
 from carlens.cli.pictures import Picture
 from carlens.cli.predict import Job, OpenService
-from carlens.cli.shrink import Shrunk, enlarge, shrink
-from carlens.errors import InternalError as InternalServerError
+from carlens.cli.shrink import enlarge, shrink
 from carlens.errors import PictureError, PictureTooLarge
 from carlens.result_lines import result_line
-from carlens_client import (
-    BadRequest,
-    CarlensError,
-    Client,
-    Entry,
-    InternalError,
-    TimedOut,
-    TooLarge,
-    UploadFailed,
-)
+from carlens_client import BadRequest, CarlensError, Client, Entry
 from carlens_client import Picture as Sent
-
-# One picture may be the reason for these, so the others are tried without it.
-_OF_ONE_PICTURE = (InternalError, TimedOut, TooLarge, UploadFailed)
 
 # A minute and a half, if the server does not say how long to wait.
 _RETRIES = 8
 
 # Pictures that the server refuses because of their size wait here, to be scaled down.
 _MAX_WAITING = 32
+
+# A picture that is refused because of its size is not scaled down to less.
+_LEAST_BYTES = 100_000
 
 
 def remote_service(job: Job, url: str, requests: int) -> OpenService:
@@ -61,9 +54,18 @@ def remote_service(job: Job, url: str, requests: int) -> OpenService:
 
 @contextmanager
 def connected(url: str, **settings: Any) -> Iterator[Client]:
-    """Yield a client with the key of the environment; its errors become those of the command."""
-    key = os.environ.get("CARLENS_API_KEY")
-    with api_errors(), Client(url, api_key=key, **settings) as client:
+    """Yield a client with the key or the token of the environment.
+
+    Its errors become those of the command.
+    """
+    key, token = os.environ.get("CARLENS_API_KEY"), os.environ.get("CARLENS_TOKEN")
+
+    def with_token(request: httpx.Request) -> httpx.Request:
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    auth = with_token if token else None
+    with api_errors(), Client(url, api_key=key, auth=auth, **settings) as client:
         yield client
 
 
@@ -120,101 +122,84 @@ class RemoteService:
         WrongUsage
             It does not accept an option.
         """
-        too_large: list[Picture] = []
-        for picture, entry in self._send(pictures):
-            if _code(entry) == PictureTooLarge.code:
-                too_large.append(picture)
+        with local_files(pictures) as files:
+            yield from self._recognize(files)
+
+    def _recognize(self, files: Iterator[LocalFile]) -> Iterator[Answer]:
+        sent: deque[LocalFile] = deque()
+        unreadable: deque[LocalFile] = deque()
+        too_large: list[LocalFile] = []
+        for entry in self._stream(_readable(files, sent, unreadable)):
+            yield from _failures(unreadable)
+            file = sent.popleft()
+            if _is_too_large(entry.raw):
+                too_large.append(file)
             else:
-                yield self._answer(picture, entry)
+                yield self._answer(file, dict(entry.raw))
             if len(too_large) >= _MAX_WAITING:
-                yield from self._scaled_down(too_large)
+                yield from map(self._scaled_down, too_large)
                 too_large.clear()
-        yield from self._scaled_down(too_large)
-
-    def _send(self, pictures: Iterable[Picture]) -> Iterator[tuple[Picture, dict[str, Any]]]:
-        """Yield the entries of pictures; those that cannot be read come first in their request."""
-        following = iter(pictures)
-        while True:
-            sent: deque[Picture] = deque()
-            failed: deque[tuple[Picture, dict[str, Any]]] = deque()
-            try:
-                for entry in self._stream(_readable(following, sent, failed)):
-                    while failed:
-                        yield failed.popleft()
-                    yield sent.popleft(), dict(entry.raw)
-                yield from failed
-                return
-            except _OF_ONE_PICTURE:
-                yield from failed
-                while sent:
-                    yield sent[0], self._send_alone(sent[0])
-                    sent.popleft()
-
-    def _send_alone(self, picture: Picture) -> dict[str, Any]:
-        try:
-            [entry] = self._stream([Sent(picture.path, picture.name)])
-            return dict(entry.raw)
-        except _OF_ONE_PICTURE as error:
-            return _refusal(picture, error)
+        yield from _failures(unreadable)
+        yield from map(self._scaled_down, too_large)
 
     def _stream(self, pictures: Iterable[Sent]) -> Iterator[Entry]:
         if self._job.task.operation == "predict":
             return self._client.iter_predict(pictures, **self._options)
         return self._client.iter_object_detection(pictures, **self._options)
 
-    def _scaled_down(self, pictures: Iterable[Picture]) -> Iterator[Answer]:
+    def _scaled_down(self, file: LocalFile) -> Answer:
+        """Return the result of a picture that is too large, scaled down until it is accepted."""
+        content = Path(file.path).read_bytes()
         max_bytes = min(self._limits.request_bytes, self._limits.picture_bytes)
-        for picture in pictures:
+        while True:
             try:
-                content = Path(picture.path).read_bytes()
                 small = shrink(content, max_bytes, self._limits.picture_pixels)
             except PictureError as error:
-                yield failure(picture.name, Problem(error.code, error.message))
-                continue
-            yield self._answer(picture, self._send_small(picture, small))
+                return _failed(file, Problem(error.code, error.message))
+            [entry] = self._stream([Sent(small.content, file.name)])
+            # A proxy may take less than the API says.
+            max_bytes = min(max_bytes, len(small.content)) // 2
+            if not _is_too_large(entry.raw) or max_bytes < _LEAST_BYTES:
+                return self._answer(file, enlarge(dict(entry.raw), small))
 
-    def _send_small(self, picture: Picture, small: Shrunk) -> dict[str, Any]:
-        try:
-            [entry] = self._stream([Sent(small.content, picture.name)])
-            return enlarge(dict(entry.raw), small)
-        except _OF_ONE_PICTURE as error:
-            return _refusal(picture, error)
-
-    def _answer(self, picture: Picture, entry: dict[str, Any]) -> Answer:
+    def _answer(self, file: LocalFile, entry: dict[str, Any]) -> Answer:
         # Uploads have another field; the line says nothing of the way that a picture took.
-        entry = {**entry, "field": "image", "name": picture.name}
+        entry = {**entry, "field": "image", "name": file.name}
         if self._job.annotate is not None:
             from carlens.cli.annotate import annotate_picture  # few runs need it
             from carlens.cli.shrink import LIMITS
 
-            content = Path(picture.path).read_bytes()
+            content = Path(file.path).read_bytes()
             annotate_picture(content, entry, self._job.annotate, LIMITS)
-        return Answer(picture.name, result_line(entry), failed=entry["error"] is not None)
+        file.release()
+        return Answer(file.name, result_line(entry), failed=entry["error"] is not None)
 
 
 def _readable(
-    pictures: Iterator[Picture],
-    sent: deque[Picture],
-    failed: deque[tuple[Picture, dict[str, Any]]],
+    files: Iterator[LocalFile], sent: deque[LocalFile], unreadable: deque[LocalFile]
 ) -> Iterator[Sent]:
     """Yield the pictures to send and note them; note those that cannot be read apart."""
-    for picture in pictures:
-        try:
-            with open(picture.path, "rb"):  # noqa: PTH123 - a name may be of bytes, not UTF-8
-                pass
-        except OSError as error:
-            failed.append((picture, failed_entry(picture.name, unreadable(error))))
+    for file in files:
+        if file.problem is not None:
+            unreadable.append(file)
             continue
-        sent.append(picture)
-        yield Sent(picture.path, picture.name)
+        sent.append(file)
+        yield Sent(file.path, file.name)
 
 
-def _refusal(picture: Picture, error: CarlensError) -> dict[str, Any]:
-    """Return the entry of a picture for which the API gave no answer."""
-    code = getattr(error, "code", "") or InternalServerError.code
-    return failed_entry(picture.name, Problem(code, str(error)))
+def _failures(files: deque[LocalFile]) -> Iterator[Answer]:
+    """Take the pictures that cannot be read, and yield their results."""
+    while files:
+        file = files.popleft()
+        assert file.problem is not None  # noqa: S101 - that is why it is here
+        yield _failed(file, file.problem)
 
 
-def _code(entry: dict[str, Any]) -> str | None:
+def _failed(file: LocalFile, problem: Problem) -> Answer:
+    file.release()
+    return failure(file.name, problem)
+
+
+def _is_too_large(entry: Mapping[str, Any]) -> bool:
     error = entry["error"]
-    return None if error is None else str(error["code"])
+    return error is not None and error["code"] == PictureTooLarge.code

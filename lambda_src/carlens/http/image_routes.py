@@ -22,6 +22,7 @@ from carlens.http.serializers import (
     measurement_json,
     model_json,
     objects_json,
+    predict_json,
     vehicles_json,
 )
 from carlens.http.statuses import status_of
@@ -92,12 +93,12 @@ def health(request: Request, context: RequestContext) -> Response:
 def models(request: Request, context: RequestContext) -> Response:
     """Describe the models."""
     bundle = context.app.models()
-    return Response.of_json(
-        {
-            "detector": model_json(bundle.detector.manifest),
-            "classifier": bundle.classifier and model_json(bundle.classifier.manifest),
-        }
-    )
+    document = {
+        "detector": model_json(bundle.detector.manifest),
+        "classifier": bundle.classifier and model_json(bundle.classifier.manifest),
+        "predict": None if bundle.misfit else predict_json(bundle.vehicles, bundle.applies_to),
+    }
+    return Response.of_json(document)
 
 
 def contract(request: Request, context: RequestContext) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +94,14 @@ def model_json(manifest: Manifest) -> Json:
         **taught,
         "thresholds": thresholds,
         "input": {"width": manifest.input.width, "height": manifest.input.height},
+    }
+
+
+def predict_json(classes: Sequence[str], default_classes: Container[str]) -> Json:
+    """Return which classes `/predict` accepts and finds by default, for `GET /models`."""
+    return {
+        "classes": list(classes),
+        "default_classes": [name for name in classes if name in default_classes],
     }
 
 

@@ -16,14 +16,13 @@ from pathlib import Path
 
 import yaml
 
-from carlens.config import Config
+from carlens.config import UPLOADS_SECRET, Config
 from carlens.http.contract import contract_path
 from carlens.local.gateway import RECOGNITION, TIMEOUT, Gateway
 from carlens.local.server import print_line, serve
 from carlens.local.upload_store import STORE_PATH, UploadStore
 from carlens.local.workers import Pool, WorkerDied
 from carlens.ranges import T, read_number
-from carlens.services.offer_uploads import SECRET_VARIABLE
 
 # The folder that contains the package `carlens`.
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
@@ -39,6 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the server until it is stopped; report a startup error in one line."""
     options = _parser().parse_args(arguments)
     try:
+        config = Config.from_env()
         gateway = Gateway.from_openapi(_read_contract(options.openapi), options.stage)
         handlers = {name: options.handler or _handler_of(name) for name in gateway.functions}
         listening = _listen(options.host, options.port)
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(str(error))
     try:
         with listening, tempfile.TemporaryDirectory(prefix="carlens-uploads-") as folder:
-            asyncio.run(_run(options, gateway, handlers, listening, Path(folder)))
+            asyncio.run(_run(options, config, gateway, handlers, listening, Path(folder)))
     except WorkerDied:
         names = " or ".join(dict.fromkeys(handlers.values()))
         sys.exit(f"The handler {names} could not be loaded; see the error above.")
@@ -54,6 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 async def _run(
     options: argparse.Namespace,
+    config: Config,
     gateway: Gateway,
     handlers: Mapping[str, str],
     listening: socket.socket,
@@ -64,11 +65,11 @@ async def _run(
     # A bucket of the user's is used in place of the local store.
     if not environment.get("CARLENS_UPLOADS"):
         secret = secrets.token_hex(32)
-        store = UploadStore(uploads, secret, cors_origins=Config.from_env().cors_origins)
+        store = UploadStore(uploads, secret, cors_origins=config.cors_origins)
         environment |= {
             "CARLENS_UPLOADS": str(uploads),
             "CARLENS_UPLOADS_URL": STORE_PATH,
-            SECRET_VARIABLE: secret,
+            UPLOADS_SECRET: secret,
         }
     pools = {
         # The catalog responds within a millisecond, so one worker is enough.

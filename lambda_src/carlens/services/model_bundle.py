@@ -13,7 +13,7 @@ from carlens.models.repository import ModelRepository
 from carlens.models.session import OnnxModel
 from carlens.services.storage import is_s3, open_storage
 from carlens.vision.classifier import Classifier
-from carlens.vision.detector import VEHICLES, Detector
+from carlens.vision.detector import Detector, vehicle_classes
 
 if TYPE_CHECKING:
     from carlens.catalog.tables import Entry
@@ -52,8 +52,7 @@ class ModelBundle:
     @property
     def vehicles(self) -> tuple[str, ...]:
         """The detector's classes that are vehicles, and those that the classifier names."""
-        wanted = VEHICLES.union(self.applies_to)
-        return tuple(name for name in self.detector.manifest.labels if name in wanted)
+        return vehicle_classes(self.detector.manifest.labels, self.applies_to)
 
     @cached_property
     def references(self) -> Mapping[str, Entry]:

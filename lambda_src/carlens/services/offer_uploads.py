@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from carlens.aws.credentials import Credentials, read_credentials
 from carlens.aws.post_forms import Upload, iso_time, signed_fields
-from carlens.config import Config
+from carlens.config import UPLOADS_SECRET, Config
 from carlens.inputs.upload_keys import new_key
 from carlens.services.storage import is_s3
 
@@ -17,7 +17,6 @@ _LIFETIME = timedelta(minutes=5)
 
 # The local server, which verifies the forms, is a bucket of this name, with one user.
 LOCAL = "local"
-SECRET_VARIABLE = "CARLENS_UPLOADS_SECRET"  # noqa: S105 - the name of a variable
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def offer_uploads(
         bucket = config.uploads.removeprefix("s3://").rstrip("/")
         region, credentials = env["AWS_REGION"], read_credentials(env)
     else:
-        bucket, region, credentials = LOCAL, LOCAL, Credentials(LOCAL, env[SECRET_VARIABLE])
+        bucket, region, credentials = LOCAL, LOCAL, Credentials(LOCAL, env[UPLOADS_SECRET])
 
     def offer(key: str) -> OfferedUpload:
         upload = Upload(bucket, region, key, config.max_bytes, content_type, _LIFETIME)

@@ -87,6 +87,7 @@ def _run(options: argparse.Namespace) -> int:
     started = time.monotonic()
     config = Config.from_env()
     try:
+        start = Start.load(config)
         target = check_target(
             Path(config.models),
             options.name,
@@ -102,7 +103,7 @@ def _run(options: argparse.Namespace) -> int:
             full=options.full,
             epochs=options.epochs,
         )
-        result = teach(chosen, Start.load(config), target, sys.stderr)
+        result = teach(chosen, start, target, sys.stderr)
     except TeachError as error:
         return _fail(str(error), 2)
     print(f"Report: {chosen.work / 'report.html'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,12 @@ VEHICLES = frozenset({"bicycle", "car", "motorcycle", "bus", "truck"})
 _MAX_CANDIDATES = 2000
 # Rounding may take a score this far above 1; a score beyond it was not computed from 0..1.
 _TOLERANCE = 1e-3
+
+
+def vehicle_classes(labels: Iterable[str], applies_to: Iterable[str]) -> tuple[str, ...]:
+    """Return the classes that are vehicles, and those that the classifier names."""
+    wanted = VEHICLES.union(applies_to)
+    return tuple(name for name in labels if name in wanted)
 
 
 @dataclass(frozen=True)

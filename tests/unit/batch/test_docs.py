@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks import batch as benchmark
 from carlens.batch.job import MAX_SIZE, Job
-from carlens.batch.plan import PHOTO_ENDINGS
 from carlens.batch.worker import write_part
+from carlens.photo_names import PHOTO_ENDINGS
 from carlens.timing import Deadline
 from infra.batch_definition import TOLERATED_FAILURES
 from tests.fakes import FakeApp

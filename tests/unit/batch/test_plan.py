@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from carlens.batch.errors import InvalidInput, NoPhotos
-from carlens.batch.plan import Progress, is_photo, plan_job, plan_round
+from carlens.batch.plan import Progress, plan_job, plan_round
+from carlens.photo_names import is_photo
 from carlens.timing import Deadline
 from tests.fakes import FakeApp
 from tests.unit.batch.buckets import FakeBucket

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from carlens.cli.annotate import annotate_picture
-from carlens.cli.annotate_paths import annotated_path, may_write
+from carlens.cli.annotate_paths import annotated_path, may_write, note_path
 from carlens.cli.drawing import COLOR, draw_boxes
 from carlens.cli.errors import WrongUsage
 from carlens.config import Config
@@ -55,9 +56,18 @@ def test_a_picture_that_failed_is_not_written(tmp_path: Path) -> None:
     entry = {"name": "a.jpg", "objects": [], "error": {"code": "not_an_image"}}
 
     annotate_picture(b"", entry, tmp_path, LIMITS)
-    annotate_picture(b"", {**entry, "error": None}, tmp_path, LIMITS)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_that_only_the_api_can_decode_has_a_note(tmp_path: Path) -> None:
+    entry: dict[str, Any] = {"name": "a/b.heic", "objects": [], "error": None}
+
+    annotate_picture(b"", entry, tmp_path, LIMITS)
+
+    [written] = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert written == note_path(tmp_path, "a/b.heic") == tmp_path / "a" / "b.heic.jpg.txt"
+    assert "cannot draw the photo: The image is empty" in written.read_text()
 
 
 def test_labels_with_accents_are_drawn_without_them() -> None:
@@ -72,18 +82,18 @@ def test_labels_with_accents_are_drawn_without_them() -> None:
 
 def test_the_folder_must_not_be_that_of_the_pictures(tmp_path: Path) -> None:
     with pytest.raises(WrongUsage, match="would replace the pictures"):
-        may_write(tmp_path / "x" / "..", tmp_path, before=None)
+        may_write(tmp_path / "x" / "..", str(tmp_path), before=None)
 
 
 def test_the_folder_must_be_empty_or_that_of_the_run_before(tmp_path: Path) -> None:
     drawn = tmp_path / "drawn"
-    may_write(drawn, tmp_path, before=None)
+    may_write(drawn, str(tmp_path), before=None)
     drawn.mkdir()
-    may_write(drawn, tmp_path, before=None)
+    may_write(drawn, str(tmp_path), before=None)
     (drawn / "a.jpg").write_bytes(b"x")
-    may_write(drawn, tmp_path, before=str(drawn))
+    may_write(drawn, str(tmp_path), before=str(drawn))
 
     with pytest.raises(WrongUsage, match="has files already"):
-        may_write(drawn, tmp_path, before=None)
+        may_write(drawn, str(tmp_path), before=None)
     with pytest.raises(WrongUsage, match="is not a folder"):
-        may_write(drawn / "a.jpg", tmp_path, before=None)
+        may_write(drawn / "a.jpg", str(tmp_path), before=None)

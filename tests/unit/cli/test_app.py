@@ -37,10 +37,11 @@ def test_models_lists_the_models_and_those_in_use(
 
     lines = run("models").stdout.splitlines()
 
-    assert [line.split()[:2] for line in lines[1:]] == [
+    assert [line.split()[:2] for line in lines[1:3]] == [
         ["*", Config.classifier],
         ["*", Config.detector],
     ]
+    assert lines[-1] == "Classes of carlens predict: bicycle, bus, car, motorcycle, truck"
 
 
 def test_models_as_json_has_what_the_api_has() -> None:
@@ -81,7 +82,7 @@ def test_a_model_that_is_not_in_use_may_be_broken(
 
     lines = run("models").stdout.splitlines()
 
-    assert len(lines) == 3
+    assert len(lines) == 5
     assert not any("broken" in line for line in lines)
 
 

@@ -17,8 +17,6 @@ from typer.testing import CliRunner, Result
 
 from carlens.cli import batch_app
 from carlens.cli.app import app
-from carlens.cli.batch import split_address
-from carlens.cli.errors import WrongUsage
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:carlens-dev-batch"
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:carlens-dev-batch:fleet"
@@ -277,14 +275,3 @@ def test_what_aws_refuses_is_status_1(aws: dict[str, Stubber]) -> None:
 
     assert result.exit_code == 1
     assert "Not yours" in result.stderr
-
-
-@pytest.mark.parametrize("address", ["photos/2026", "s3://", "s3:///x", "https://s3://x"])
-def test_another_address_is_wrong_usage(address: str) -> None:
-    with pytest.raises(WrongUsage, match="s3://bucket/prefix"):
-        split_address(address)
-
-
-def test_an_address_may_have_no_prefix() -> None:
-    assert split_address("s3://photos") == ("photos", "")
-    assert split_address("s3://photos/a/b") == ("photos", "a/b")

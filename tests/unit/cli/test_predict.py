@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from carlens.cli.annotate_paths import note_path
 from carlens.cli.answers import Answer, failure
 from carlens.cli.errors import Problem, Stopped, WrongUsage
 from carlens.cli.pictures import Picture
@@ -191,17 +192,18 @@ def test_retrying_needs_a_file(job: Job) -> None:
 def test_pictures_without_their_annotated_picture_are_recognized_again(
     job: Job, tmp_path: Path
 ) -> None:
-    # Given a run that wrote one annotated picture
+    # Given a run that wrote one annotated picture, and a note that another cannot be drawn
     drawn = tmp_path / "drawn"
     annotating = replace(job, annotate=drawn)
     run(annotating)
     drawn.mkdir()
     (drawn / "b.jpg").write_bytes(b"x")
+    note_path(drawn, "c.jpg").write_bytes(b"x")
     service = Service()
 
     # When
     run(annotating, service)
 
     # Then
-    assert service.asked == ["a.jpg", "c.jpg"]
+    assert service.asked == ["a.jpg"]
     assert len(lines(job)) == 3

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from carlens.cli.errors import Problem, WrongUsage
-from carlens.cli.recognize import Recognizer, read_file
+from carlens.cli.reading import read_picture
+from carlens.cli.recognize import Recognizer
 from carlens.cli.task import Task
 from carlens.config import NO_CLASSIFIER, Config
 from tests.support import SKODA
@@ -74,10 +75,10 @@ def test_a_file_is_read_up_to_the_limit(tmp_path: Path) -> None:
     file = tmp_path / "a.jpg"
     file.write_bytes(b"12345")
 
-    assert read_file(str(file), 5) == b"12345"
-    assert read_file(str(file), 4) == Problem(
+    assert read_picture(str(file), 5) == b"12345"
+    assert read_picture(str(file), 4) == Problem(
         "picture_too_large", "The image has 5 bytes; the limit is 4."
     )
-    assert read_file(str(tmp_path / "gone.jpg"), 5) == Problem(
+    assert read_picture(str(tmp_path / "gone.jpg"), 5) == Problem(
         "file_unreadable", "The file cannot be read: No such file or directory."
     )

@@ -18,14 +18,14 @@ from carlens.cli.errors import Stopped, WrongUsage
 from carlens.cli.models import models_here
 from carlens.cli.pictures import Picture
 from carlens.cli.predict import Job
-from carlens.cli.remote_service import RemoteService, api_errors
+from carlens.cli.remote_service import RemoteService, api_errors, connected
 from carlens.cli.shrink import enlarge, shrink
 from carlens.cli.task import Task
 from carlens.errors import NotAnImage
 from carlens.http.multipart import read_form
 from carlens_client import Client
 
-MODELS = {one["task"]: one for one in models_here()[0]}
+MODELS = {one["task"]: one for one in models_here().models}
 BOX = {"x1": 1, "y1": 2, "x2": 3, "y2": 4, "class_name": "car", "confidence": 0.9, "label": "car"}
 
 Answer = Callable[[list[bytes]], httpx.Response | None]
@@ -175,7 +175,7 @@ def test_one_picture_that_the_server_cannot_bear_fails_alone(pictures: list[Pict
         *(None, None),
         *("internal_error", None),
     ]
-    assert server.requests == [4, 1, 1, 1, 1]
+    assert server.requests == [4, 2, 2, 1, 1]
 
 
 def test_a_busy_server_is_asked_again(pictures: list[Picture]) -> None:
@@ -217,6 +217,41 @@ def test_a_picture_with_too_many_bytes_is_scaled_down_before_it_is_sent(tmp_path
     [(width, _)] = server.sizes
     assert 300 < width < 900
     assert (entry["width"], entry["error"]) == (900, None)
+
+
+def test_a_picture_that_a_proxy_refuses_is_scaled_down_further(tmp_path: Path) -> None:
+    # Given a proxy that takes less than the API says
+    large, small = photo(tmp_path, 900, 900), picture(tmp_path, "small.jpg", b"small")
+    most = Path(large.path).stat().st_size // 4
+
+    def proxy(contents: list[bytes]) -> httpx.Response | None:
+        is_large = any(len(content) > most for content in contents)
+        return httpx.Response(413, text="<html>nginx") if is_large else None
+
+    server = Server(proxy, limits={"request_bytes": 10**8})
+
+    # When
+    first, second = recognize(server, [large, small])
+
+    # Then
+    assert (first["name"], second["name"], second["width"]) == (small.name, large.name, 900)
+    assert (first["error"], second["error"]) == (None, None)
+    [(width, _)] = server.sizes
+    assert 200 < width < 900
+
+
+def test_a_picture_that_a_proxy_always_refuses_fails_alone(pictures: list[Picture]) -> None:
+    photo(Path(pictures[0].path).parent, 900, 900)
+    large = Picture("large.jpg", str(Path(pictures[0].path).with_name("large.jpg")))
+
+    def proxy(contents: list[bytes]) -> httpx.Response | None:
+        is_large = any(len(content) > 10 for content in contents)
+        return httpx.Response(413, text="<html>nginx") if is_large else None
+
+    entries = {entry["name"]: entry for entry in recognize(Server(proxy), [*pictures, large])}
+
+    assert entries.pop("large.jpg")["error"]["code"] == "picture_too_large"
+    assert {entry["error"] for entry in entries.values()} == {None}
 
 
 def test_a_large_file_that_is_no_picture_fails(tmp_path: Path) -> None:
@@ -279,3 +314,21 @@ def test_many_pictures_that_are_too_large_are_not_kept_waiting(
     entries = list(recognize(Server(limits={"request_bytes": 10**8}), [large, small]))
 
     assert [entry["name"] for entry in entries] == [large.name, small.name]
+
+
+@pytest.mark.parametrize("token", ["", "a.b.c"])
+def test_the_token_of_the_environment_is_sent(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARLENS_TOKEN", token)
+    sent = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("Authorization"))
+        return Server()(request)
+
+    with (
+        httpx.Client(transport=httpx.MockTransport(answer)) as http,
+        connected("https://api.test", http=http) as client,
+    ):
+        client.health()
+
+    assert sent == ["Bearer a.b.c" if token else None]

@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as module from "../../../clients/javascript/carlens.js";
 
-const { ApiError, Carlens, ConnectionFailed, PictureFailed, UnexpectedAnswer, UploadFailed } =
-  module;
+const { ApiError, Carlens, ConnectionFailed, PictureFailed, UnexpectedAnswer } = module;
 
 const API = "https://api.test/dev";
 const STORE = "https://store.test/bucket";
@@ -164,6 +163,50 @@ test("options and the key are sent", async () => {
   assert.ok(server.requests.every(({ headers }) => headers["x-api-key"] === "secret"));
 });
 
+test("each try is authorized anew, and only for the API", async () => {
+  // Given an API that takes uploads and is busy once
+  const server = new FakeServer({ health: UPLOADS });
+  let tokens = 0;
+  const authorize = (request) => {
+    request.headers.set("Authorization", `Bearer ${tokens++}`);
+    return request;
+  };
+  const sent = [];
+  const fetch = async (request, init) => {
+    if (!(request instanceof Request)) {
+      sent.push([request, new Headers(init.headers).get("Authorization")]);
+      return server.answer(new URL(request), init);
+    }
+    sent.push([request.url, request.headers.get("Authorization")]);
+    const path = new URL(request.url).pathname;
+    if (path === "/dev/predict" && sent.filter(([url]) => url.includes(path)).length === 1)
+      return error(503, "unavailable");
+    const body = request.body ? await request.text() : undefined;
+    return server.answer(new URL(request.url), { ...request, signal: request.signal, body });
+  };
+
+  const [answer] = await server.client({ authorize, fetch }).predict(blob(LARGE));
+
+  // Then no token is sent twice, and the store gets none
+  assert.equal(answer.objects[0].label, "uploads/0");
+  const toApi = sent.filter(([url]) => url !== STORE).map(([, token]) => token);
+  assert.deepEqual(toApi, ["Bearer 0", "Bearer 1", "Bearer 2", "Bearer 3"]);
+  assert.deepEqual(
+    sent.filter(([url]) => url === STORE),
+    [[STORE, null]],
+  );
+});
+
+test("a request that cannot be authorized is not sent again", async () => {
+  const server = new FakeServer();
+  const authorize = () => {
+    throw new RangeError("signed out");
+  };
+
+  await assert.rejects(server.client({ authorize }).models(), RangeError);
+  assert.equal(server.requests.length, 0);
+});
+
 test("pictures are measured, and objects detected", async () => {
   const server = new FakeServer();
   const client = server.client();
@@ -262,6 +305,44 @@ test("a request that takes too long, or is too large, is split", async () => {
   }
 });
 
+test("a picture whose own request fails does not end the stream", async () => {
+  for (const [status, body, code] of [
+    [413, "<html>nginx", "picture_too_large"],
+    [500, '{"error":{"code":"internal_error","message":"no"}}', "internal_error"],
+    [502, "<html>", "internal_error"],
+    [504, "<html>", "timeout"],
+  ]) {
+    // Given a server that fails whenever one picture is in a request
+    const server = new FakeServer();
+    const fetch = async (url, init) => {
+      const isBad = init.body && (await new Response(init.body).text()).includes("bad");
+      return isBad ? new Response(body, { status }) : server.answer(new URL(url), init);
+    };
+    const client = server.client({ fetch, retries: 1, picturesPerRequest: 3 });
+
+    // When
+    const pictures = [blob("a"), blob("bad", "bad.jpg"), blob("c"), blob("d")];
+    const answers = await client.predict(pictures);
+    const [measured] = await client.size(blob("bad"));
+    const [fetched] = await client.predict("https://e.test/bad.jpg?a=b");
+
+    // Then it has an error, and the others are answered
+    assert.deepEqual(
+      answers.map(({ index, error }) => [index, error?.code]),
+      [
+        [0, undefined],
+        [1, code],
+        [2, undefined],
+        [3, undefined],
+      ],
+    );
+    assert.match(answers[1].error.message, new RegExp(`${status}`));
+    assert.deepEqual([answers[1].name, answers[1].objects], ["bad.jpg", []]);
+    assert.deepEqual([measured.bytes, measured.error.code], [3, code]);
+    assert.deepEqual([fetched.field, fetched.name], ["url", "https://e.test/bad.jpg"]);
+  }
+});
+
 test("pictures that were too late are sent again", async () => {
   // Given a server that has time for two pictures
   const server = new FakeServer({ late: (count) => Math.max(0, count - 2) });
@@ -310,15 +391,30 @@ test("an expired form is replaced", async () => {
   assert.deepEqual(labels(await server.client().predict(blob(LARGE))), ["uploads/1"]);
 });
 
-test("a refused upload names the reason", async () => {
-  const refusal = new Response("<Error><Code>EntityTooLarge</Code></Error>", { status: 400 });
-  const server = new FakeServer({ health: UPLOADS, first: [refusal] });
+test("a refused upload is the error of its picture", async () => {
+  for (const [reason, code] of [
+    ["EntityTooLarge", "picture_too_large"],
+    ["InvalidPolicyDocument", "upload_failed"],
+  ]) {
+    const refusal = new Response(`<Error><Code>${reason}</Code></Error>`, { status: 400 });
+    const server = new FakeServer({ health: UPLOADS, first: [refusal] });
+    const pictures = [blob(LARGE, "l.jpg"), blob(LARGE, "m.jpg")];
 
-  await assert.rejects(server.client().predict(blob(LARGE, "l.jpg")), (raised) => {
-    assert.ok(raised instanceof UploadFailed);
-    assert.deepEqual([raised.status, raised.code], [400, "EntityTooLarge"]);
-    return true;
-  });
+    const [refused, stored] = await server.client().predict(pictures);
+
+    assert.deepEqual([refused.index, refused.name, refused.error.code], [0, "l.jpg", code]);
+    assert.match(refused.error.message, new RegExp(`400 ${reason}`));
+    assert.deepEqual([stored.name, ...labels([stored])], ["m.jpg", "uploads/1"]);
+  }
+});
+
+test("a request without a stored picture is not sent", async () => {
+  const server = new FakeServer({ health: UPLOADS, first: [new Response("", { status: 400 })] });
+
+  const [answer] = await server.client().predict(blob(LARGE));
+
+  assert.equal(answer.error.code, "upload_failed");
+  assert.equal(server.sent("/dev/predict").length, 0);
 });
 
 // Errors and retries -------------------------------------------------------------------------
@@ -343,7 +439,6 @@ test("what stays is thrown at once", async () => {
     [400, "invalid_parameter"],
     [403, "forbidden"],
     [429, "quota_exceeded"],
-    [500, "internal_error"],
     [418, "new_code"],
   ]) {
     const server = new FakeServer({ first: [error(status, code)] });
@@ -404,11 +499,11 @@ test("pauses double, up to a limit", async (context) => {
 
 test("an error that is not JSON is shown", async () => {
   const headers = { "X-Request-Id": "r-2" };
-  const first = [new Response("<h1>Bad Gateway</h1>", { status: 502, headers })];
+  const first = [new Response("<h1>Blocked</h1>", { status: 403, headers })];
 
   const failed = new FakeServer({ first }).client().predict(blob("a"));
 
-  await assert.rejects(failed, { status: 502, requestId: "r-2", message: /Bad Gateway/ });
+  await assert.rejects(failed, { status: 403, requestId: "r-2", message: /Blocked/ });
 });
 
 test("what is not an answer of Carlens is an error", async () => {

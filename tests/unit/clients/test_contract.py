@@ -117,6 +117,13 @@ def test_a_detector_has_the_members_of_the_contract() -> None:
     assert get_type_hints(Models).keys() == MODELS.keys()
 
 
+def test_the_classes_of_predict_have_the_members_of_the_contract() -> None:
+    contract = form_of_schema(CONTRACT, MODELS["predict"])
+
+    assert differences(form_of_class(answers.PredictClasses), contract, "PredictClasses") == []
+    assert differences(TYPES.form("PredictClasses"), numbers(contract), "PredictClasses") == []
+
+
 def test_upload_forms_have_the_members_of_the_contract() -> None:
     contract = form_of_schema(CONTRACT, SCHEMAS["Upload"])
 

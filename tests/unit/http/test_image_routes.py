@@ -457,6 +457,10 @@ def test_models_are_described(carlens: FakeApp) -> None:
     assert len(answer["classifier"]["classes"]) == 217
     assert answer["classifier"]["limits"]
     assert set(answer["classifier"]["thresholds"]) == {"confidence", "make", "model"}
+    assert answer["predict"] == {
+        "classes": ["bicycle", "car", "motorcycle", "bus", "truck"],
+        "default_classes": ["car", "truck"],
+    }
 
 
 def test_the_contract_is_served_without_deployment_extensions(carlens: FakeApp) -> None:

@@ -35,19 +35,20 @@ SCHEMAS: dict[str, Any] = CONTRACT["components"]["schemas"]
 GATEWAY: dict[str, Any] = CONTRACT["x-amazon-apigateway-gateway-responses"]
 
 READ = {"200", "403", "404", "405", "429", "500", "503", "504"}
-SEND = READ | {"400", "413", "415"}
+GUARDED = READ | {"401"}
+SEND = GUARDED | {"400", "413", "415"}
 STATUSES = {
     "POST /predict": SEND,
     "POST /object_detection": SEND,
     "POST /shape": SEND,
     "POST /size": SEND,
     "POST /uploads": SEND,
-    "GET /norm": READ,
-    "GET /norm/{table}": READ | {"400"},
+    "GET /norm": GUARDED,
+    "GET /norm/{table}": GUARDED | {"400"},
     "POST /norm/{table}": SEND,
-    "GET /clean": READ | {"400"},
+    "GET /clean": GUARDED | {"400"},
     "GET /health": READ,
-    "GET /models": READ,
+    "GET /models": GUARDED,
     "GET /openapi.json": READ,
     "GET /": READ,
     "GET /assets/{version}/{name}": READ,

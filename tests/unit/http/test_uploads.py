@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from carlens.config import UPLOADS_SECRET
 from carlens.http.uploads import CONTENT_TYPES
 from carlens.inputs.upload_keys import is_key, new_key
-from carlens.services.offer_uploads import SECRET_VARIABLE
 from carlens.storage import FileForbidden, FileMissing, FileTooLarge, StorageError
 from tests.fakes import FakeApp
 from tests.support import color_blocks, encode, event
@@ -30,7 +30,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_SESSION_TOKEN": "token",
         "AWS_REGION": "eu-west-3",
-        SECRET_VARIABLE: "local secret",
+        UPLOADS_SECRET: "local secret",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

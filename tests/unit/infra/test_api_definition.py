@@ -16,6 +16,7 @@ from carlens.http import catalog_routes, image_routes
 from carlens.services.catalog_app import CatalogApp
 from carlens.services.recognition_app import RecognitionApp
 from infra.api_definition import OPEN, Access, api_definition
+from infra.settings import Authorizer
 from tests.support import event
 
 CONTRACT: dict[str, Any] = yaml.safe_load(
@@ -40,9 +41,9 @@ def respond(method: str, path: str, origins: tuple[str, ...]) -> dict[str, Any]:
     return image_routes.respond(given, None, RecognitionApp(config))
 
 
-def define(*, cors_origins: tuple[str, ...] = ("*",), api_key: bool = False) -> dict[str, Any]:
+def define(*, cors_origins: tuple[str, ...] = ("*",), **access: Any) -> dict[str, Any]:
     return api_definition(
-        CONTRACT, function_uris=URIS, cors_origins=cors_origins, access=Access(api_key=api_key)
+        CONTRACT, function_uris=URIS, cors_origins=cors_origins, access=Access(**access)
     )
 
 
@@ -339,9 +340,57 @@ def test_an_authorizer_guards_all_routes_but_the_open_ones(
     for path, item in definition["paths"].items():
         for method, operation in item.items():
             guarded = path not in OPEN and method != "options"
-            assert operation.get("security") == ([needed] if guarded else None), (path, method)
+            security = [{name: scopes} for name, scopes in needed.items()] if guarded else None
+            assert operation.get("security") == security, (path, method)
     assert definition["components"]["securitySchemes"].keys() == needed.keys()
     assert list(OpenAPIV30SpecValidator(definition).iter_errors()) == []
+
+
+def test_a_request_without_a_signature_is_a_401_where_signatures_are_required() -> None:
+    # Unknown routes have the same type of response.
+    types = define(authorizer="iam")["x-amazon-apigateway-gateway-responses"]
+
+    unsigned, unknown = types["MISSING_AUTHENTICATION_TOKEN"], types["RESOURCE_NOT_FOUND"]
+    error = json.loads(unsigned["responseTemplates"]["application/json"])["error"]
+    assert (unsigned["statusCode"], error["code"]) == ("401", "unauthorized")
+    assert error.keys() == {"code", "message", "request_id"}
+    assert unknown["statusCode"] == "404"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [
+        ("UNAUTHORIZED", "401", "unauthorized"),
+        ("INVALID_SIGNATURE", "401", "unauthorized"),
+        ("EXPIRED_TOKEN", "401", "unauthorized"),
+        ("ACCESS_DENIED", "403", "forbidden"),
+    ],
+)
+def test_who_may_not_call_is_told_in_the_format_of_the_contract(
+    kind: str, status: str, code: str
+) -> None:
+    response = define()["x-amazon-apigateway-gateway-responses"][kind]
+
+    error = json.loads(response["responseTemplates"]["application/json"])["error"]
+    assert (response["statusCode"], error["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("authorizer", ["none", "iam", "cognito"])
+def test_pages_may_send_tokens_and_where_required_signatures(authorizer: Authorizer) -> None:
+    definition = define(authorizer=authorizer)
+
+    answers = [
+        preflight(definition, "/predict"),
+        *definition["x-amazon-apigateway-gateway-responses"].values(),
+    ]
+    for answer in answers:
+        (allowed,) = (
+            set(value.strip("'").split(","))
+            for name, value in answer["responseParameters"].items()
+            if name.endswith(".Access-Control-Allow-Headers")
+        )
+        assert {"Authorization", "X-Api-Key", "Content-Type"} <= allowed
+        assert ({"X-Amz-Date", "X-Amz-Security-Token"} <= allowed) == (authorizer == "iam")
 
 
 def test_authorizers_are_written_as_api_gateway_imports_them() -> None:

@@ -235,7 +235,7 @@ def granted(batch: dict[str, Any], name: str) -> set[tuple[str, ...]]:
     assert "ManagedPolicyArns" not in role["Properties"]
     logs, _ = named(batch, "AWS::Logs::LogGroup", f"{name}Logs")
     own = ("Allow", "logs:CreateLogStream logs:PutLogEvents", f"${{{logs}.Arn}}")
-    common = {own, TRACE, JOIN_VPC}
+    common = {own, TRACE, *JOIN_VPC}
     assert common <= statements(role)
     return statements(role) - common
 

@@ -14,6 +14,7 @@ from infra.settings import SettingError, Settings
 CDK_JSON: dict[str, Any] = json.loads((Path(__file__).parents[3] / "cdk.json").read_text("utf-8"))
 POOL = "arn:aws:cognito-idp:eu-west-3:123456789012:userpool/eu-west-3_Ab1"
 KEY = "arn:aws:kms:eu-west-3:123456789012:key/0f-1e"
+BOUNDARY = "arn:aws:iam::123456789012:policy/teams/Developers"
 CERTIFICATE = "arn:aws:acm:eu-west-3:123456789012:certificate/0f-1e"
 
 # Setting, value given, value parsed. `-c` gives text; cdk.json gives JSON.
@@ -76,11 +77,12 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("domain_name", "", None),
     ("subnets", "", ()),
     ("security_groups", [], ()),
-    ("permissions_boundary", "Developers", "Developers"),
+    ("permissions_boundary", BOUNDARY, BOUNDARY),
     ("asset_key", KEY, KEY),
     ("gateway_log_role", "false", False),
     ("monthly_budget", "50", 50),
     ("monthly_budget", None, None),
+    ("budget_by_tags", "false", False),
     ("certificate_arn", None, None),
     ("rollout", "Linear10PercentEvery1Minute", "Linear10PercentEvery1Minute"),
     ("log_retention", "365", 365),
@@ -151,16 +153,18 @@ BAD: list[tuple[str, Any, str]] = [
     ("subnets", "vpc-1", "subnet-0a1b2c3d"),
     ("security_groups", "sg-0c1b2c3d", "set together with subnets"),
     ("security_groups", "default", "sg-0a1b2c3d"),
-    ("permissions_boundary", "a b", "managed policy"),
+    ("permissions_boundary", "Developers", "managed policy"),
     ("asset_key", "alias/mine", "KMS key"),
     ("gateway_log_role", "no", "true or false"),
     ("monthly_budget", 0, "1 to"),
+    ("scopes", 'a"b', "OAuth scopes"),
     ("domain_name", "https://cars.example.com", "cars.example.com"),
     ("certificate_arn", "arn:aws:iam::1:role/x", "ACM certificate"),
     ("certificate_arn", CERTIFICATE, "together with domain_name"),
     ("rollout", "slowly", "AllAtOnce"),
     ("log_retention", 31, "14, 30, 60"),
     ("alarm_email", "me", "email address"),
+    ("budget_by_tags", "yes", "true or false"),
     ("canary_minutes", 61, "1 to 60"),
     ("canary_minutes", "often", "1 to 60"),
     ("removal", "snapshot", "retain, destroy"),
@@ -288,13 +292,19 @@ def test_stages_must_be_blocks(stages: Any) -> None:
 def test_a_domain_needs_its_certificate_in_the_same_region() -> None:
     both = {"domain_name": "cars.example.com", "certificate_arn": CERTIFICATE}
 
-    found = Settings.from_context(context({**both, "region": "eu-west-3"}))
-    assert found.certificate_arn == CERTIFICATE
+    for region in ("eu-west-3", None):  # without a region, that of the credentials is not known
+        found = Settings.from_context(context({**both, "region": region}))
+        assert (found.certificate_arn, found.certificate_region) == (CERTIFICATE, "eu-west-3")
     with pytest.raises(SettingError, match="certificate_arn is None"):
         Settings.from_context(context(domain_name="cars.example.com"))
-    for region in ("us-east-1", None):
-        with pytest.raises(SettingError, match=r"region is .* eu-west-3, the region of"):
-            Settings.from_context(context({**both, "region": region}))
+    with pytest.raises(SettingError, match=r"certificate_arn is .*a certificate in us-east-1\.$"):
+        Settings.from_context(context({**both, "region": "us-east-1"}))
+
+
+def test_a_budget_by_tags_comes_with_its_amount() -> None:
+    assert Settings.from_context(context(monthly_budget=9, budget_by_tags=True)).budget_by_tags
+    with pytest.raises(SettingError, match=r"budget_by_tags is True; .* monthly_budget is set"):
+        Settings.from_context(context(budget_by_tags=True))
 
 
 def test_the_rate_of_the_firewall_comes_with_the_firewall() -> None:

@@ -18,12 +18,14 @@ import pytest
 import yaml
 from aws_cdk import aws_s3 as s3
 
+from benchmarks import bill
 from carlens import __version__
 from carlens.aws.metrics import RequestStats, metric_lines
 from carlens.config import NO_CLASSIFIER, Config
 from carlens.http.catalog_routes import ROUTES as CATALOG_ROUTES
 from carlens.models.manifest import ManifestError
 from carlens.services.recognition_app import RecognitionApp
+from infra.advice import advice
 from infra.application import build_app
 from infra.contract import load_contract
 from infra.layers import FunctionName, LayerError, build_layers, stage_code
@@ -33,6 +35,7 @@ from infra.logs import log_group
 from infra.model_folder import ModelFiles
 from infra.model_stack import ModelStack
 from infra.settings import RETENTIONS, SettingError, Settings
+from operations import prices
 from operations.rollback import pin_alias
 
 ROOT = Path(__file__).parents[3]
@@ -73,10 +76,11 @@ EVERYTHING = {
     "certificate_arn": "arn:aws:acm:eu-west-3:123456789012:certificate/0f-1e",
     "subnets": "subnet-0a1b2c3d,subnet-0b1b2c3d",
     "security_groups": "sg-0c1b2c3d",
-    "permissions_boundary": "Developers",
+    "permissions_boundary": "arn:aws:iam::123456789012:policy/teams/Developers",
     "asset_key": "arn:aws:kms:eu-west-3:123456789012:key/0f-1e",
     "alarm_email": "me@example.com",
     "monthly_budget": "70",
+    "budget_by_tags": "true",
     "region": "eu-west-3",
     "account": "123456789012",
 }
@@ -609,12 +613,15 @@ def test_thresholds_that_are_not_set_are_left_to_the_models(dev: Stage) -> None:
 BUCKET = "arn:${AWS::Partition}:s3:::${carlens-prod-model-bucket}"
 READ_MODELS = ("Allow", "s3:GetObject", f"{BUCKET}/models/*")
 READ_TABLES = ("Allow", "s3:GetObject", f"{BUCKET}/tables/*")
-JOIN_VPC = (
-    "Allow",
+_INTERFACES = (
     "ec2:AssignPrivateIpAddresses ec2:CreateNetworkInterface ec2:DeleteNetworkInterface "
-    "ec2:DescribeNetworkInterfaces ec2:DescribeSubnets ec2:UnassignPrivateIpAddresses",
-    "*",
+    "ec2:DescribeNetworkInterfaces ec2:DescribeSubnets ec2:UnassignPrivateIpAddresses"
 )
+JOIN_VPC = {
+    ("Allow", _INTERFACES, "*"),
+    # Requests of the function's own code have this key; those of Lambda do not.
+    ("Deny", _INTERFACES, "*", '{"Null": {"lambda:SourceFunctionArn": "false"}}'),
+}
 UPLOADS = ("Allow", "s3:GetObject s3:PutObject", "${UploadsBucketC4B27CC7.Arn}/uploads/*")
 LIST_TABLES = ("Allow", "s3:ListBucket", BUCKET, '{"StringLike": {"s3:prefix": "tables/*"}}')
 
@@ -623,9 +630,9 @@ LIST_TABLES = ("Allow", "s3:ListBucket", BUCKET, '{"StringLike": {"s3:prefix": "
     ("name", "overrides", "reads"),
     [
         ("Recognition", {}, {READ_MODELS}),
-        ("Recognition", EVERYTHING, {READ_MODELS, UPLOADS, JOIN_VPC}),
+        ("Recognition", EVERYTHING, {READ_MODELS, UPLOADS, *JOIN_VPC}),
         ("Catalog", {}, set()),
-        ("Catalog", EVERYTHING, {READ_TABLES, LIST_TABLES, JOIN_VPC}),
+        ("Catalog", EVERYTHING, {READ_TABLES, LIST_TABLES, *JOIN_VPC}),
     ],
 )
 def test_a_role_reads_its_data_writes_its_log_and_traces_and_can_do_nothing_else(
@@ -1018,6 +1025,9 @@ def test_methods_have_no_metrics_of_their_own(prod: Stage) -> None:
     (settings,) = only(prod.api, "AWS::ApiGateway::Stage")[1]["MethodSettings"]
 
     assert settings["MetricsEnabled"] is False
+    # What is watched exists without them: metrics of the stage.
+    dimensions = {each["Name"] for each in alarms(prod)["ServerErrors"]["Dimensions"]}
+    assert dimensions == {"ApiName", "Stage"}
 
 
 def test_a_changed_definition_is_deployed(prod: Stage, everything: Stage) -> None:
@@ -1032,8 +1042,8 @@ def test_an_api_key_comes_with_its_usage_plan(prod: Stage, everything: Stage) ->
     plan_id, plan = only(everything.api, "AWS::ApiGateway::UsagePlan")
     _, link = only(everything.api, "AWS::ApiGateway::UsagePlanKey")
 
-    (needed,) = body(everything)["paths"]["/predict"]["post"]["security"]
-    assert needed == {"api_key": [], "cognito": ["cars/read"]}
+    needed = body(everything)["paths"]["/predict"]["post"]["security"]
+    assert needed == [{"api_key": []}, {"cognito": ["cars/read"]}]
     assert "security" not in body(everything)["paths"]["/predict"]["options"]
     assert plan["Quota"] == {"Limit": 5000, "Period": "MONTH"}
     assert plan["Throttle"] == {"RateLimit": 7, "BurstLimit": 9}
@@ -1066,8 +1076,9 @@ def test_the_firewall_limits_addresses_and_does_not_block_pictures(everything: S
 def test_the_firewall_protects_the_stage_and_logs_nothing_secret(
     prod: Stage, everything: Stage
 ) -> None:
+    secret = ["authorization", "cookie", "x-amz-security-token", "x-api-key"]
     stage, _ = only(everything.api, "AWS::ApiGateway::Stage")
-    acl, _ = only(everything.api, "AWS::WAFv2::WebACL")
+    acl, acl_properties = only(everything.api, "AWS::WAFv2::WebACL")
     _, association = only(everything.api, "AWS::WAFv2::WebACLAssociation")
     _, logging = only(everything.api, "AWS::WAFv2::LoggingConfiguration")
     _, group = named(everything.api, "AWS::Logs::LogGroup", "RestFirewall")
@@ -1076,7 +1087,14 @@ def test_the_firewall_protects_the_stage_and_logs_nothing_secret(
     assert association["WebACLArn"] == {"Fn::GetAtt": [acl, "Arn"]}
     assert logging["RedactedFields"] == [
         {"QueryString": {}},
-        *({"SingleHeader": {"Name": name}} for name in ("x-api-key", "authorization", "cookie")),
+        *({"SingleHeader": {"Name": name}} for name in secret),
+    ]
+    # The redaction of the log covers neither samples of requests nor the details of rules.
+    hidden = [each["Field"] for each in acl_properties["DataProtectionConfig"]["DataProtections"]]
+    assert hidden == [
+        {"FieldType": "QUERY_STRING"},
+        {"FieldType": "BODY"},
+        {"FieldType": "SINGLE_HEADER", "FieldKeys": secret},
     ]
     assert group["Properties"]["LogGroupName"]["Fn::Join"][1][0] == "aws-waf-logs-"
     assert not of_type(prod.api, "AWS::WAFv2::WebACL")
@@ -1199,8 +1217,12 @@ def test_production_has_a_budget_that_tells_the_topic(dev: Stage, prod: Stage) -
     topic, _ = only(prod.api, "AWS::SNS::Topic")
     _, budget = only(prod.api, "AWS::Budgets::Budget")
 
-    assert budget["Budget"]["BudgetLimit"] == {"Amount": 100, "Unit": "USD"}
-    assert "AWS Lambda" in budget["Budget"]["CostFilters"]["Service"]
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": 200, "Unit": "USD"}
+    counted = budget["Budget"]["FilterExpression"]["Dimensions"]
+    assert counted["Key"] == "SERVICE"
+    assert {"AWS Lambda", "Amazon API Gateway"} <= set(counted["Values"])
+    _, policy = only(prod.api, "AWS::SNS::TopicPolicy")
+    assert "budgets.amazonaws.com" in json.dumps(policy)
     told = {
         (each["Notification"]["NotificationType"], each["Notification"]["Threshold"])
         for each in budget["NotificationsWithSubscribers"]
@@ -1208,6 +1230,16 @@ def test_production_has_a_budget_that_tells_the_topic(dev: Stage, prod: Stage) -
     }
     assert told == {("ACTUAL", 80), ("FORECASTED", 100)}
     assert not of_type(dev.api, "AWS::Budgets::Budget")
+
+
+def test_a_budget_may_count_only_what_has_the_tags_of_the_stage(everything: Stage) -> None:
+    _, budget = only(everything.api, "AWS::Budgets::Budget")
+
+    tags = {"application": ["carlens"], "stage": ["prod"]}
+    assert budget["Budget"]["FilterExpression"] == {
+        "And": [{"Tags": {"Key": key, "Values": values}} for key, values in tags.items()]
+    }
+    assert everything.stacks["api"].tags == {"application": "carlens", "stage": "prod"}
 
 
 def test_the_dashboard_shows_what_the_runtime_measures(prod: Stage) -> None:
@@ -1358,7 +1390,7 @@ def test_a_boundary_bounds_all_roles(prod: Stage, everything: Stage) -> None:
             for role in of_type(template, "AWS::IAM::Role").values()
         }
 
-    assert boundaries(everything) == {"arn:${AWS::Partition}:iam::123456789012:policy/Developers"}
+    assert boundaries(everything) == {EVERYTHING["permissions_boundary"]}
     assert boundaries(prod) == {"none"}
 
 
@@ -1369,8 +1401,34 @@ def test_the_copier_of_models_decrypts_assets_with_the_given_key(
         _, role = named(stage.models, "AWS::IAM::Role", "PlacingRole")
         return {each for each in statements(role) if "kms:" in each[1]}
 
-    assert decrypts(everything) == {("Allow", "kms:Decrypt", EVERYTHING["asset_key"])}
+    (allowed,) = decrypts(everything)
+    assert allowed[:3] == ("Allow", "kms:Decrypt", EVERYTHING["asset_key"])
+    s3 = json.loads(allowed[3])["StringEquals"]["kms:ViaService"]
+    assert flat(s3) == "s3.eu-west-3.${AWS::URLSuffix}"
     assert decrypts(prod) == set()
+
+
+@pytest.mark.parametrize(
+    ("setting", "account", "region"),
+    [
+        ({"region": "eu-west-3"}, "unknown-account", "eu-west-3"),
+        ({"account": "123456789012"}, "123456789012", "unknown-region"),
+    ],
+)
+def test_a_stage_can_be_bound_to_an_account_or_a_region_alone(
+    setting: dict[str, str], account: str, region: str
+) -> None:
+    stage = synthesized("dev", **setting)
+
+    found = {(s.environment.account, s.environment.region) for s in stage.stacks.values()}
+    assert found == {(account, region)}
+
+
+def test_a_synth_says_what_the_owner_should_know(prod: Stage) -> None:
+    said = [str(message.entry.data) for message in prod.stacks["api"].messages]
+
+    assert said == list(advice(prod.settings))
+    assert {message.level.name for message in prod.stacks["api"].messages} == {"INFO"}
 
 
 def test_an_account_may_be_bootstrapped_with_another_qualifier() -> None:
@@ -1378,3 +1436,52 @@ def test_an_account_may_be_bootstrapped_with_another_qualifier() -> None:
 
     _, role = named(stage.models, "AWS::IAM::Role", "PlacingRole")
     assert "cdk-mine-assets-" in str(statements(role))
+
+
+def test_the_page_of_costs_is_that_of_the_templates(dev: Stage, prod: Stage) -> None:
+    stages = {
+        name: bill.read_templates(
+            stage.templates.values(), bill.model_bytes({**CONTEXT, "stage": name})
+        )
+        for name, stage in (("dev", dev), ("prod", prod))
+    }
+
+    assert [stage.unknown for stage in stages.values()] == [(), ()]
+    assert bill.PAGE.read_text("utf-8") == bill.page(stages), "run `make costs`"
+
+
+def test_the_bill_counts_options_and_names_what_it_does_not_count(everything: Stage) -> None:
+    stage = bill.read_templates(everything.templates.values(), 0)
+    lines = bill.bill(stage, bill.Usage(4_000_000, cold=0.5, versions=2, ms=100))
+    dollars = {line.price: line.dollars for line in lines}
+
+    assert "AWS::StepFunctions::StateMachine" in stage.unknown
+    assert dollars[prices.ACL] + dollars[prices.ACL_RULE] == 5 + 2
+    assert dollars[prices.ACL_REQUEST] == pytest.approx(0.60)
+    assert dollars[prices.API_REQUEST] == pytest.approx(3.50)
+    assert dollars[prices.GB_SECOND_ARM] == pytest.approx(400_000 * 3008 / 1024 * 0.0000133334)
+    assert dollars[prices.SNAPSHOT_GB_RESTORED] == pytest.approx(
+        500_000 * 3008 / 1024 * 0.0001397998
+    )
+    assert dollars[prices.ALARM] == pytest.approx(
+        0.1 * len(of_type(everything.api, "AWS::CloudWatch::Alarm"))
+    )
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"architecture": "arm64", "snap_start": "false"},
+        {"waf": "true"},
+        {"api_key": "true"},
+        {"authorizer": "iam"},
+        {name: EVERYTHING[name] for name in ("domain_name", "certificate_arn")},
+        {name: EVERYTHING[name] for name in ("subnets", "security_groups")},
+    ],
+    ids=" ".join,
+)
+def test_each_optional_part_can_be_the_only_one(part: dict[str, str]) -> None:
+    # cdk-nag and the CDK's own checks of templates run in each synth.
+    stage = synthesized("dev", **part)
+
+    assert set(stage.templates) == {"carlens-gateway-logs", "carlens-dev-models", "carlens-dev-api"}

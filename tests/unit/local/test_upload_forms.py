@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from carlens.config import Config
+from carlens.config import UPLOADS_SECRET, Config
 from carlens.local.upload_forms import AllowedFile, StoreError, check_form, check_size
-from carlens.services.offer_uploads import SECRET_VARIABLE, offer_uploads
+from carlens.services.offer_uploads import offer_uploads
 
 NOW = datetime(2026, 11, 28, 17, 55, tzinfo=UTC)
 SECRET = "a secret"  # noqa: S105 - of the test
@@ -23,7 +23,7 @@ def fields(
     content_type: str = "image/png", changes: Mapping[str, str | None] | None = None
 ) -> dict[str, str]:
     """Return the fields of a form as a client sends them, with changes; None leaves one out."""
-    [offer] = offer_uploads(1, content_type, CONFIG, NOW, {SECRET_VARIABLE: SECRET})
+    [offer] = offer_uploads(1, content_type, CONFIG, NOW, {UPLOADS_SECRET: SECRET})
     form = {"Content-Type": "image/webp", **offer.fields}
     changed = {**form, **(changes or {})}
     return {name: value for name, value in changed.items() if value is not None}

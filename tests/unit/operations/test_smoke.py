@@ -26,12 +26,12 @@ def client_of(**outputs: str) -> Any:
 
 
 def test_the_address_and_the_key_are_those_of_the_stage() -> None:
-    url = "https://cars.example.com/"
+    url, key = "https://cars.example.com/", "k1"
 
     assert smoke.api_of(client_of(ApiUrl=url), "prod") == (url, {})
-    assert smoke.api_of(client_of(ApiUrl=url, ApiKeyId="k1"), "prod") == (
+    assert smoke.api_of(client_of(ApiUrl=url, ApiKeyId=key), "prod") == (
         url,
-        {"x-api-key": "value of k1"},
+        {"x-api-key": f"value of {key}"},
     )
     with pytest.raises(OperationError, match="Deploy the stage first"):
         smoke.api_of(client_of(), "test")

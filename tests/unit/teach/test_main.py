@@ -370,12 +370,19 @@ def test_without_a_classifier_there_is_nothing_to_start_from(
 
 
 def test_models_in_a_bucket_are_refused(
-    photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("CARLENS_MODELS", "s3://bucket/models")
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
 
     assert main([str(photos), "--name", "my-cars"]) == 2
     assert "CARLENS_MODELS is a bucket" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
 
 
 def test_help_explains_everything(capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,17 +46,15 @@ export class ApiError extends Error {
   }
 }
 
-const VEHICLES = ["bicycle", "bus", "car", "motorcycle", "truck"];
-let vehicles = VEHICLES;
+let vehicles = ["bicycle", "bus", "car", "motorcycle", "truck"];
 
 /**
- * Look for all kinds of vehicles if the detector knows them. Otherwise the API chooses the classes,
- * because it refuses classes that its detector does not have.
+ * Look for all classes that `/predict` accepts. Without any, the API chooses the classes.
  *
- * @param {string[]} classes The detector's.
+ * @param {string[]} classes
  */
-export function useDetector(classes) {
-  vehicles = VEHICLES.every((name) => classes.includes(name)) ? VEHICLES : [];
+export function useClasses(classes) {
+  vehicles = [...classes].sort();
 }
 
 /**

@@ -227,8 +227,9 @@ export const MESSAGES = {
   "Replace YOUR_API_KEY with your API key.": "Remplacez YOUR_API_KEY par votre clé d’API.",
   "These files exceed the request limit of {max} and would be refused (413). Scale them down first, as this page did.":
     "Ces fichiers dépassent la limite de {max} par requête et seraient refusés (413). Réduisez-les d’abord, comme l’a fait cette page.",
-  "These files exceed the request limit of {max} and would be refused (413). Upload them first, as this page did: see /uploads in the API view.":
-    "Ces fichiers dépassent la limite de {max} par requête et seraient refusés (413). Envoyez-les d’abord, comme l’a fait cette page : voyez /uploads dans la vue API.",
+  "Requires jq.": "Nécessite jq.",
+  "Requires {client} from the repository, which uploads what exceeds a request.":
+    "Nécessite {client} du dépôt, qui envoie d’abord ce qui dépasse une requête.",
   "The code scales large files down, as this page did.":
     "Le code réduit les grands fichiers, comme l’a fait cette page.",
   "Requires pip install {packages}.": "Nécessite pip install {packages}.",
@@ -283,6 +284,7 @@ export const ERROR_MESSAGES = {
   invalid_parameter: "Un paramètre est hors de ses limites.",
   no_pictures: "La requête ne contient aucune photo.",
   no_rows: "La requête ne contient ni marque ni modèle : envoyez au moins une ligne.",
+  unauthorized: "Ce déploiement demande de s’identifier.",
   forbidden: "Le pare-feu ou la clé d’API de ce déploiement refuse la requête.",
   not_found: "Cette route ou cette table n’existe pas.",
   method_not_allowed: "Cette route n’accepte pas cette méthode.",

@@ -1,7 +1,7 @@
 // The entry point: views, languages, and the controls that add and send photos.
 
 /** @import { Models } from "./types" */
-import { keyHeaders, takesUrls, useDetector, useHealth } from "./client.js";
+import { keyHeaders, takesUrls, useClasses, useHealth } from "./client.js";
 import { $ } from "./dom.js";
 import { MODEL_LIMITS } from "./french.js";
 import { labelDocument, language, onLanguageChange, plural, setLanguage, t } from "./i18n.js";
@@ -24,7 +24,7 @@ async function loadModels() {
   } catch {
     return;
   }
-  useDetector(models?.detector?.classes ?? []);
+  useClasses(models?.predict?.classes ?? []);
   refreshSnippets();
   showModels(models ?? {});
   showCoverage();

@@ -55,9 +55,9 @@ async function exchange(signal) {
   const sent = { mode: mode(), path: detectionPath(mode()), photos, headers: keyHeaders() };
   const parts = await fit(photos, signal);
   sent.parts = parts;
-  sent.uploaded = !fitsRequest(parts);
+  if (!fitsRequest(parts)) sent.uploading = await import("./upload_snippets.js");
   const started = performance.now();
-  const body = sent.uploaded ? await upload(parts, signal) : formOf(parts);
+  const body = sent.uploading ? await upload(parts, signal) : formOf(parts);
   announce(() => t("Sending…"));
   const { status, text } = await post(sent.path, body, signal, LISTENERS, sent.headers);
   const elapsed = performance.now() - started;

@@ -1,6 +1,6 @@
 // The last request as code that is ready to paste.
 
-/** @import { Message, Part, Photo, SentRequest } from "./types" */
+/** @import { Message, Part, Photo, SentRequest, Tab } from "./types" */
 import { apiUrl, detectionPath, limits } from "./client.js";
 import { $, makeTabs } from "./dom.js";
 import { bytes, onLanguageChange, t } from "./i18n.js";
@@ -21,7 +21,7 @@ const EXAMPLE = {
   headers: {},
 };
 let request = EXAMPLE;
-/** @type {keyof typeof SNIPPETS} */
+/** @type {Tab} */
 let selected = "curl";
 
 /**
@@ -36,11 +36,12 @@ export const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
  *
  * @param {string} text
  */
-const literal = (text) => JSON.stringify(text);
+export const literal = (text) => JSON.stringify(text);
 
 /** @param {string} text */
-const oneLine = (text) => text.replace(/[\r\n\u2028\u2029]+/g, " ");
+export const oneLine = (text) => text.replace(/[\r\n\u2028\u2029]+/g, " ");
 
+/** @type {Record<Tab, (request: SentRequest) => string>} */
 const SNIPPETS = { curl, python, javascript, node };
 
 /** @param {SentRequest} request */
@@ -72,7 +73,7 @@ export function curlFile(field, name) {
  *
  * @param {SentRequest["mode"]} mode
  */
-const shownField = (mode) => (mode === "predict" ? "display" : "class_name");
+export const shownField = (mode) => (mode === "predict" ? "display" : "class_name");
 
 /** @param {SentRequest} request */
 function python({ mode, path, photos, headers, parts }) {
@@ -200,12 +201,17 @@ function fetchLines(mode, path, headers, key) {
  */
 const sideOf = (part) => (part?.scaled ? Math.max(...part.scaled.to) : 0);
 
-/** @type {Record<keyof typeof SNIPPETS, Message[]>} */
+/** @type {Record<Tab, Message[]>} */
 const NOTES = {
   curl: [],
   python: ["Requires pip install {packages}."],
-  javascript: ["For a page with a file input that accepts multiple files."],
-  node: ["Save as carlens.mjs and run with Node.js 20 or later."],
+  javascript: [],
+  node: [],
+};
+/** @type {Partial<Record<Tab, Message>>} */
+const PLACES = {
+  javascript: "For a page with a file input that accepts multiple files.",
+  node: "Save as carlens.mjs and run with Node.js 20 or later.",
 };
 
 /** @type {Message} */
@@ -213,9 +219,6 @@ const TOO_LARGE =
   "These files exceed the request limit of {max} and would be refused (413). Scale them down first, as this page did.";
 /** @type {Message} */
 const SCALED = "The code scales large files down, as this page did.";
-/** @type {Message} */
-const UPLOADED =
-  "These files exceed the request limit of {max} and would be refused (413). Upload them first, as this page did: see /uploads in the API view.";
 const SCALED_NOTES = { curl: TOO_LARGE, python: SCALED, javascript: SCALED, node: TOO_LARGE };
 
 /**
@@ -228,18 +231,20 @@ export function showSnippets(sent) {
   $("snippets-title").textContent = t(
     sent === EXAMPLE ? "A request from your code" : "The same request from your code",
   );
-  /** @type {Element} */ ($("snippet").firstElementChild).textContent = SNIPPETS[selected](sent);
+  const { [selected]: write } = sent.uploading?.SNIPPETS ?? SNIPPETS;
+  /** @type {Element} */ ($("snippet").firstElementChild).textContent = write(sent);
   $("snippet").setAttribute("aria-labelledby", `tab-${selected}`);
   const packages = sent.parts?.some(sideOf) ? "requests pillow" : "requests";
-  const values = { max: bytes(limits.request_bytes), packages };
+  const client = selected === "python" ? "clients/python" : "clients/javascript/carlens.js";
+  const values = { max: bytes(limits.request_bytes), packages, client };
   $("snippet-note").textContent = notesFor(sent)
     .map((note) => t(note, values))
     .join(" ");
 }
 
 /** @param {SentRequest} sent */
-function notesFor({ mode, headers, parts, uploaded }) {
-  const notes = [...NOTES[selected]];
+function notesFor({ mode, headers, parts, uploading }) {
+  const notes = [...(uploading?.NOTES ?? NOTES)[selected], ...[PLACES[selected] ?? []].flat()];
   if (mode === "predict")
     notes.push("Show people the field display: the name if it is certain, otherwise the kind.");
   if (headers["x-api-key"]) {
@@ -249,8 +254,7 @@ function notesFor({ mode, headers, parts, uploaded }) {
         : "Set the environment variable CARLENS_API_KEY to your API key first.",
     );
   }
-  if (uploaded) notes.push(UPLOADED);
-  else if (parts?.some(sideOf)) notes.push(SCALED_NOTES[selected]);
+  if (!uploading && parts?.some(sideOf)) notes.push(SCALED_NOTES[selected]);
   return notes;
 }
 
@@ -260,7 +264,7 @@ export const refreshSnippets = () => showSnippets(request);
 /** @type {NodeListOf<HTMLElement>} */
 const buttons = document.querySelectorAll('[role="tab"]');
 makeTabs([...buttons], ({ id }) => {
-  selected = /** @type {keyof typeof SNIPPETS} */ (id.replace("tab-", ""));
+  selected = /** @type {Tab} */ (id.replace("tab-", ""));
   showSnippets(request);
 });
 $("copy-snippet").addEventListener("click", () =>

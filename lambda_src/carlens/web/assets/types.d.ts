@@ -84,9 +84,12 @@ export interface SentRequest {
   photos: Photo[];
   headers: Record<string, string>;
   parts?: Part[];
-  /** Whether the photos were uploaded before the request. */
-  uploaded?: boolean;
+  /** The code for photos that were uploaded before the request. */
+  uploading?: typeof import("./upload_snippets.js");
 }
+
+/** A tab of the code. */
+export type Tab = "curl" | "python" | "javascript" | "node";
 
 /** A form that takes one upload. */
 export interface UploadForm {
@@ -151,6 +154,7 @@ export interface Classifier extends Model {
 export interface Models {
   detector?: Model;
   classifier?: Classifier | null;
+  predict?: { classes: string[] } | null;
 }
 
 export interface Answer {
