@@ -1359,6 +1359,26 @@ def test_dev_shifts_the_alias_at_once(dev: Stage) -> None:
     assert not of_type(dev.api, "AWS::CodeDeploy::DeploymentGroup")
 
 
+# --- logs -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])  # dev deletes its buckets, prod keeps them
+def test_each_function_writes_to_a_log_group_of_the_stage(stage: str) -> None:
+    found = []
+    for options in (EVERYTHING, {"canary_minutes": "5"}):
+        every = synthesized(stage, **options)
+        for template in every.templates.values():
+            groups = of_type(template, "AWS::Logs::LogGroup")
+            for name, function in of_type(template, "AWS::Lambda::Function").items():
+                found.append(name)
+                group = groups[function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]]
+                assert group["Properties"]["RetentionInDays"] == every.settings.log_retention
+
+    emptying = [name for name in found if name.startswith("CustomS3AutoDeleteObjects")]
+    assert len(emptying) == {"dev": 4, "prod": 0}[stage]
+    assert len(found) == len(emptying) + 10
+
+
 # --- other accounts ---------------------------------------------------------------------------
 
 
