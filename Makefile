@@ -24,7 +24,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help serve teach test coverage check check-page audit format eval synth deploy diff destroy \
-	prune rollback smoke key keys costs bench wheel lock browser torch
+	prune rollback smoke key keys costs permissions bench wheel lock browser torch
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,6 +103,9 @@ rollback: $(VENV)/.ready ## Go back to an older version: VERSION=41 [STAGE=dev] 
 
 costs: $(VENV)/.ready ## Write docs/costs.md; for your own figures, OPTIONS="--photos 50000 --stage prod"
 	@$(PY) -m benchmarks.bill $(OPTIONS)
+
+permissions: $(VENV)/.ready ## Write docs/permissions.md: what each role may do
+	@$(PY) -m tools.permissions
 
 bench: build/bench/.ready ## Measure speed, memory and cost against a lower bound and other servers (15 minutes)
 	@build/bench/bin/python -m benchmarks.speed

@@ -354,8 +354,9 @@ def test_the_function_survives_interrupted_downloads_at_init(
     # Then init tried again twice, each time with its reason, and did not fail
     assert found.body == expected
     tries = [line["message"] for line in lines if line["level"] == "WARNING"]
-    assert ["trying again in 0.25 s: ", "trying again in 0.5 s: "] == [
-        reason.partition("cannot read s3://")[0] for reason in tries
+    assert [reason.partition("cannot read s3://")[0] for reason in tries] == [
+        "trying again in 0.25 s: ",
+        "trying again in 0.5 s: ",
     ]
     assert not [line for line in lines if line["level"] == "ERROR"]
     assert len(function.init_seconds()) == 1
