@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -66,15 +66,12 @@ class Key:
         Name of the caller.
     key_id, plan_id : str
     limits : Limits
-    used : int
-        Requests in this month.
     """
 
     name: str
     key_id: str
     plan_id: str
     limits: Limits
-    used: int = 0
 
 
 class Keys:
@@ -172,26 +169,24 @@ class Keys:
         self._delete_plan(found[0].plan_id)
         return found[0]
 
+    def used(self, key: Key) -> int:
+        """Return the requests of a key in this month, in UTC."""
+        today = self._today()
+        usage = self._gateway.get_usage(
+            usagePlanId=key.plan_id,
+            startDate=today.replace(day=1).isoformat(),
+            endDate=today.isoformat(),
+        ).get("items", {})
+        return sum(used for used, _ in usage.get(key.key_id, ()))
+
     def _keys_of(self, plan: dict[str, Any]) -> Iterator[Key]:
         limits = Limits(
             plan["throttle"]["rateLimit"],
             plan["throttle"]["burstLimit"],
             plan.get("quota", {}).get("limit"),
         )
-        keys = self._gateway.get_usage_plan_keys(usagePlanId=plan["id"])["items"]
-        usage = self._usage(plan["id"])
-        for key in keys:
-            used = sum(day[0] for day in usage.get(key["id"], ()))
-            yield Key(plan["name"].removeprefix(self._prefix), key["id"], plan["id"], limits, used)
-
-    def _usage(self, plan_id: str) -> dict[str, list[list[int]]]:
-        today = self._today()
-        usage: dict[str, list[list[int]]] = self._gateway.get_usage(
-            usagePlanId=plan_id,
-            startDate=today.replace(day=1).isoformat(),
-            endDate=today.isoformat(),
-        ).get("items", {})
-        return usage
+        for key in self._gateway.get_usage_plan_keys(usagePlanId=plan["id"])["items"]:
+            yield Key(plan["name"].removeprefix(self._prefix), key["id"], plan["id"], limits)
 
     def _delete_plan(self, plan_id: str) -> None:
         # API Gateway refuses to delete a plan that belongs to a stage.
@@ -222,13 +217,13 @@ def describe(key: Key, stage: str) -> str:
     )
 
 
-def table(keys: list[Key]) -> str:
-    """Write the keys as lines of text."""
-    if not keys:
+def table(used: Mapping[Key, int]) -> str:
+    """Write the keys, with the requests of each in this month, as lines of text."""
+    if not used:
         return "There are no keys besides that of the stage."
     return "\n".join(
-        f"{key.name:<20} {key.key_id:<12} {key.limits}; {key.used:,} used this month"
-        for key in keys
+        f"{key.name:<20} {key.key_id:<12} {key.limits}; {requests:,} used this month"
+        for key, requests in used.items()
     )
 
 
@@ -262,7 +257,7 @@ def main() -> None:
         elif arguments.command == "remove":
             print(f"Removed the key {keys.remove(arguments.name).name}.")
         else:
-            print(table(keys.all()))
+            print(table({key: keys.used(key) for key in keys.all()}))
 
 
 if __name__ == "__main__":
