@@ -15,8 +15,8 @@ from tools.changelog import ROOT
 
 PAGE = ROOT / "docs" / "permissions.md"
 
-# A stage with every part that adds a role, a permission or an alarm. Where a setting has several
-# variants, such as `removal`, it is the one that adds some.
+# A stage with every part that adds a role, a permission, an alarm or a log. Where a setting has
+# several variants, such as `removal`, it is the one that adds some.
 STAGE = "prod"
 EVERYTHING = {
     "tables": "true",
@@ -28,6 +28,7 @@ EVERYTHING = {
     "subnets": "subnet-0a1b2c3d",
     "security_groups": "sg-0c1b2c3d",
     "asset_key": "arn:aws:kms:eu-west-3:123456789012:key/0f-1e",
+    "waf": "true",
     "removal": "destroy",
 }
 
