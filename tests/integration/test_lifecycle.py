@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from operations.keys import Keys, Limits
 from operations.prune import apply_plan, read_plan
 from operations.rollback import roll_back
 from tests.integration.localstack import STAGE, Project, change_version
@@ -43,6 +44,20 @@ def test_a_deployment_is_updated_repaired_pruned_rolled_back_and_destroyed(
 
     # Given a deployment
     [number] = published()
+
+    # When a caller gets a key, then it opens the route that needs one, until it is removed
+    keys, gateway = Keys(cloud.client, STAGE), cloud.client("apigateway")
+
+    def status_with(value: str) -> int:
+        headers = (("Content-Type", "application/json"), ("x-api-key", value))
+        return deployed.send(RawRequest("POST", "/uploads", headers, b'{"count": 1}')).status
+
+    key = keys.add("partner", Limits(rate=5, burst=10, quota=10_000))
+    value = gateway.get_api_key(apiKey=key.key_id, includeValue=True)["value"]
+    assert keys.all() == [key]
+    assert (status_with(value), status_with(value[::-1])) == (200, 403)
+    keys.remove("partner")
+    assert (keys.all(), status_with(value)) == ([], 403)
 
     # When it is deployed again, then nothing changes
     assert project.deploy("--app", "cdk.out") == []

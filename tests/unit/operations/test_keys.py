@@ -73,8 +73,8 @@ class Gateway:
         return {"items": {key: self.used[key] for key in linked if key in self.used}}
 
 
-def keys_of(gateway: Gateway, **outputs: str) -> Keys:
-    described = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
+def keys_of(gateway: Gateway, *outputs: str) -> Keys:
+    described = [{"OutputKey": key, "OutputValue": "its value"} for key in outputs]
     formation = Formation(
         {STACK: {"Outputs": described}},
         {STACK: [("AWS::ApiGateway::RestApi", "RestApi", "api1")]},
@@ -84,7 +84,7 @@ def keys_of(gateway: Gateway, **outputs: str) -> Keys:
 
 
 def keyed(gateway: Gateway) -> Keys:
-    return keys_of(gateway, ApiKeyId="own")
+    return keys_of(gateway, "ApiKeyId")
 
 
 def test_a_caller_gets_a_key_with_a_plan_of_its_own() -> None:
