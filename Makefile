@@ -24,7 +24,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help serve teach test coverage check check-page audit format eval synth deploy diff destroy \
-	prune rollback smoke key keys costs permissions bench wheel lock browser torch
+	prune rollback smoke key keys costs permissions bench docs wheel lock browser torch
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,6 +110,11 @@ permissions: $(VENV)/.ready ## Write docs/permissions.md: what each role may do
 bench: build/bench/.ready ## Measure speed, memory and cost against a lower bound and other servers (15 minutes)
 	@build/bench/bin/python -m benchmarks.speed
 
+docs: $(VENV)/.docs ## Build the documentation site into build/site
+	@$(PY) -m tools.site build/site-pages
+	@$(VENV)/bin/zensical build --clean --strict
+	@echo "Open build/site/index.html, or serve it: $(PY) -m http.server --directory build/site"
+
 wheel: $(VENV)/.serve ## Build the package and the Python client into dist/
 	@$(UV) build --wheel --out-dir dist
 	@$(UV) build --wheel --out-dir dist clients/python
@@ -122,6 +127,8 @@ lock: $(VENV)/.ready ## Lock all dependencies with hashes [UPGRADE=yes takes new
 		--extra dev -o requirements.txt pyproject.toml
 	@$(LOCK) --universal --python-version 3.11 -c lambda_src/requirements.txt \
 		--group bench -o benchmarks/requirements.txt pyproject.toml
+	@$(LOCK) --universal --python-version 3.11 -c requirements.txt \
+		--group docs -o docs/requirements.txt
 	@$(LOCK) --universal --python-version 3.13 --no-deps \
 		--group tools -o tests/integration/tools.txt
 	@$(LOCK) --universal --python-version 3.11 --group node -o requirements-node.txt
@@ -190,6 +197,10 @@ $(VENV)/.ready: $(VENV)/.serve $(VENV)/.node
 
 $(VENV)/.teach: $(VENV)/.serve
 	@$(INSTALL) -r pyproject.toml --extra teach -c requirements.txt
+	@touch $@
+
+$(VENV)/.docs: docs/requirements.txt $(VENV)/.serve
+	@$(INSTALL) --require-hashes -r docs/requirements.txt
 	@touch $@
 
 # uv chooses the build for the GPU that there is, or the small one without CUDA, but needs PyTorch's
