@@ -461,7 +461,7 @@ def test_each_model_file_is_copied_to_the_hash_of_its_model(dev: Stage) -> None:
 def test_the_copy_role_may_copy_assets_to_models_and_nothing_else(dev: Stage) -> None:
     name, role = named(dev.models, "AWS::IAM::Role", "PlacingRole")
     bucket, _ = named(dev.models, "AWS::S3::Bucket", "Models")
-    logs, _ = only(dev.models, "AWS::Logs::LogGroup")
+    logs, _ = named(dev.models, "AWS::Logs::LogGroup", "PlacingLogs")
     (assets,) = {
         call["parameters"]["CopySource"].partition("/")[0] for call in copied(dev).values()
     }
