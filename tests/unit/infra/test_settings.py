@@ -169,6 +169,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("alarm_email", "me", "email address"),
     ("budget_by_tags", "yes", "true or false"),
     ("canary_minutes", 61, "1 to 60"),
+    ("canary_minutes", "often", "1 to 60"),
     ("removal", "snapshot", "retain, destroy"),
 ]
 
