@@ -24,7 +24,7 @@ from infra.settings import Settings
 
 # Metrics that lambda_src/carlens/aws/metrics.py writes; Failures also has the dimension Code.
 COUNTS = ("Pictures", "Objects", "FailedPictures")
-TIMES = ("ReadTime", "DecodeTime", "DetectTime", "ClassifyTime")
+TIMES = ("ReadTime", "DecodeTime", "DetectTime", "ClassifyTime", "RedactTime")
 
 _PERIOD = Duration.minutes(5)
 # A canary of CodeDeploy lasts five minutes: its alarms must fire within them.
