@@ -29,7 +29,7 @@ def test_a_url_is_the_one_that_the_sdk_makes(token: str) -> None:
     ours = presigned_url(url, "eu-west-3", Credentials("AKID", "secret", token), NOW, LIFETIME)
 
     request = AWSRequest("GET", url)
-    with mock.patch("botocore.auth.get_current_datetime", lambda: NOW.replace(tzinfo=None)):
+    with mock.patch("botocore.auth.get_current_datetime", return_value=NOW.replace(tzinfo=None)):
         keys = SdkCredentials("AKID", "secret", token or None)
         S3SigV4QueryAuth(keys, "s3", "eu-west-3", expires=900).add_auth(request)
     assert sorted(ours.partition("?")[2].split("&")) == sorted(

@@ -398,15 +398,14 @@ def test_anonymizing_adds_two_models_and_access_to_redacted_pictures(prod: Stage
     stage = synthesized("prod", **more)
 
     # Then the function knows the models, whose files are in the bucket
-    variables = function(stage, "Recognition")["Properties"]["Environment"]["Variables"]
-    before = function(prod, "Recognition")["Properties"]["Environment"]["Variables"]
-    added = variables.keys() - before.keys()
+    after = variables(stage)
+    added = after.keys() - variables(prod).keys()
     assert {name for name in added if "UPLOADS" not in name} == {
         "CARLENS_ANONYMIZE", "CARLENS_FACES", "CARLENS_FACES_HASH", "CARLENS_PLATES",
         "CARLENS_PLATES_HASH",
     }  # fmt: skip
     placed = json.dumps(stage.models)
-    assert f"models/centerface/{variables['CARLENS_FACES_HASH']}/model.onnx" in placed
+    assert f"models/centerface/{after['CARLENS_FACES_HASH']}/model.onnx" in placed
     # And its role may write redacted pictures and sign URLs for them, and nothing else
     _, role = named(stage.api, "AWS::IAM::Role", "RecognitionRole")
     _, plain = named(synthesized("prod", uploads="true").api, "AWS::IAM::Role", "RecognitionRole")
