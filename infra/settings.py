@@ -125,7 +125,7 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     anonymize: Flag = False
     """Whether the API redacts plates, faces and people: `POST /anonymize`."""
 
-    plates: ModelName = "efficientnet-lite0-plates"
+    plates: ModelName = "plates-fcn"
     """Folder in `models/` of the model that finds plates, if `anonymize` is true."""
 
     faces: ModelName = "centerface"

@@ -89,7 +89,7 @@ class Config:
     models: str = str(default_models(Path(__file__).resolve().parent))
     detector: str = "ssdlite-mobilenet-v2-coco"
     classifier: str = "efficientnet-lite0-cars"
-    plates: str = "efficientnet-lite0-plates"
+    plates: str = "plates-fcn"
     faces: str = "centerface"
     detector_hash: str = ""
     classifier_hash: str = ""

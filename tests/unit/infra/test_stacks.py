@@ -392,10 +392,7 @@ def test_the_function_knows_the_upload_bucket(everything: Stage) -> None:
 
 
 def test_anonymizing_adds_two_models_and_access_to_redacted_pictures(prod: Stage) -> None:
-    # Given that the model for faces stands in for that of plates
-    more = {"anonymize": "true", "plates": "centerface", "uploads": "true"}
-
-    stage = synthesized("prod", **more)
+    stage = synthesized("prod", anonymize="true", uploads="true")
 
     # Then the function knows the models, whose files are in the bucket
     after = variables(stage)
@@ -412,6 +409,11 @@ def test_anonymizing_adds_two_models_and_access_to_redacted_pictures(prod: Stage
     [more_allowed] = statements(role) - statements(plain)
     assert more_allowed[:2] == ("Allow", "s3:GetObject s3:PutObject")
     assert more_allowed[2].endswith("/redacted/*")
+    _, bucket = only(stage.api, "AWS::S3::Bucket")
+    (rule,) = bucket["CorsConfiguration"]["CorsRules"]
+    assert rule["AllowedMethods"] == ["POST", "GET"]
+    _, dashboard = only(stage.api, "AWS::CloudWatch::Dashboard")
+    assert "RedactTime" in flat(dashboard["DashboardBody"])
 
 
 def test_requests_for_uploads_are_throttled_on_their_own(everything: Stage) -> None:
