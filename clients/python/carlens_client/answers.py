@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import types
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from dataclasses import field as member
@@ -167,6 +168,55 @@ class Detection(Entry):
 
     objects: tuple[FoundObject, ...]
     passes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region:
+    """A rectangle of a picture that is redacted.
+
+    Attributes
+    ----------
+    x1, y1, x2, y2 : int
+        In pixels, from the top left corner of the upright picture, margin included.
+    kind : str
+        `plate`, `face` or `person`.
+    confidence : float
+        The confidence of the model, 0..1.
+    """
+
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+    kind: str
+    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redaction(Entry):
+    """A redacted picture.
+
+    Attributes
+    ----------
+    regions : tuple of Region or None
+        What is redacted; None if the picture failed, which is not the same as nothing found.
+    media_type : str or None
+        That of the redacted picture, such as `image/jpeg`.
+    picture : str or None
+        The redacted picture in base64; None if it failed, or if the response had no room for it.
+    picture_url : str or None
+        Where it can be fetched for 15 minutes, if the response had no room for it.
+    """
+
+    regions: tuple[Region, ...] | None
+    media_type: str | None
+    picture: str | None
+    picture_url: str | None
+
+    @property
+    def file(self) -> bytes | None:
+        """The redacted picture, if the response had room for it."""
+        return None if self.picture is None else b64decode(self.picture)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,11 +98,27 @@ def _misfit(config: Config, applies_to: tuple[str, ...], detector: Manifest) -> 
     return ""
 
 
+def load_model(config: Config, name: str, task: Task) -> OnnxModel:
+    """Load one of the models that `config` names.
+
+    Raises
+    ------
+    ModelError
+        It cannot be read, does not fit its manifest, or is for another task.
+    """
+    return _load(_open_repository(config), name, task, config.threads)
+
+
 def _open_repository(config: Config) -> ModelRepository:
     storage = open_storage(config.models, read_timeout=_READ_TIMEOUT, retry_seconds=_RETRY_SECONDS)
     if not is_s3(config.models):
         return ModelRepository(storage)
-    hashes = {config.detector: config.detector_hash, config.classifier: config.classifier_hash}
+    hashes = {
+        config.detector: config.detector_hash,
+        config.classifier: config.classifier_hash,
+        config.plates: config.plates_hash,
+        config.faces: config.faces_hash,
+    }
     return ModelRepository(storage, hashes)
 
 

@@ -392,6 +392,31 @@ def test_the_function_knows_the_upload_bucket(everything: Stage) -> None:
     assert config.uploads_url == f"https://${{{name}.RegionalDomainName}}/"
 
 
+def test_anonymizing_adds_two_models_and_access_to_redacted_pictures(prod: Stage) -> None:
+    stage = synthesized("prod", anonymize="true", uploads="true")
+
+    # Then the function knows the models, whose files are in the bucket
+    after = variables(stage)
+    added = after.keys() - variables(prod).keys()
+    assert {name for name in added if "UPLOADS" not in name} == {
+        "CARLENS_ANONYMIZE", "CARLENS_FACES", "CARLENS_FACES_HASH", "CARLENS_PLATES",
+        "CARLENS_PLATES_HASH",
+    }  # fmt: skip
+    placed = json.dumps(stage.models)
+    assert f"models/centerface/{after['CARLENS_FACES_HASH']}/model.onnx" in placed
+    # And its role may write redacted pictures and sign URLs for them, and nothing else
+    _, role = named(stage.api, "AWS::IAM::Role", "RecognitionRole")
+    _, plain = named(synthesized("prod", uploads="true").api, "AWS::IAM::Role", "RecognitionRole")
+    [more_allowed] = statements(role) - statements(plain)
+    assert more_allowed[:2] == ("Allow", "s3:GetObject s3:PutObject")
+    assert more_allowed[2].endswith("/redacted/*")
+    _, bucket = only(stage.api, "AWS::S3::Bucket")
+    (rule,) = bucket["CorsConfiguration"]["CorsRules"]
+    assert rule["AllowedMethods"] == ["POST", "GET"]
+    _, dashboard = only(stage.api, "AWS::CloudWatch::Dashboard")
+    assert "RedactTime" in flat(dashboard["DashboardBody"])
+
+
 def test_requests_for_uploads_are_throttled_on_their_own(everything: Stage) -> None:
     _, stage = only(everything.api, "AWS::ApiGateway::Stage")
 
@@ -483,7 +508,7 @@ def test_another_model_does_not_change_the_copy_role(tmp_path: Path) -> None:
         file = tmp_path / "model.json"
         file.write_text(content)
         app = cdk.App(context=CONTEXT)
-        models = [ModelFiles("eye", (file,), content)]
+        models = [ModelFiles("detector", "eye", (file,), content)]
         ModelStack(app, "Store", settings=Settings(stage="dev"), models=models)
         template: dict[str, Any] = app.synth().get_stack_by_name("Store").template
         return template
