@@ -122,6 +122,15 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     classifier: ModelName = "efficientnet-lite0-cars"
     """Folder of the classifier in `models/`; `none` for detection alone."""
 
+    anonymize: Flag = False
+    """Whether the API redacts plates, faces and people: `POST /anonymize`."""
+
+    plates: ModelName = "plates-fcn"
+    """Folder in `models/` of the model that finds plates, if `anonymize` is true."""
+
+    faces: ModelName = "centerface"
+    """Folder in `models/` of the model that finds faces, if `anonymize` is true."""
+
     applies_to: Classes = ()
     """Classes of the detector that `/predict` names, in place of the classifier's manifest."""
 

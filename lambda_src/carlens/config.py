@@ -44,7 +44,9 @@ class Config:
         A folder or `s3://bucket/prefix` that contains one folder per model.
     detector, classifier : str
         The names of the models to use; the classifier may be `none`, for detection alone.
-    detector_hash, classifier_hash : str
+    plates, faces : str
+        The names of the models that find what `/anonymize` redacts.
+    detector_hash, classifier_hash, plates_hash, faces_hash : str
         The hash of each model's files, which is part of their keys in the bucket.
     applies_to : tuple of str
         The detector's classes that `/predict` names, and finds by default; empty for those in the
@@ -73,6 +75,8 @@ class Config:
         there are no uploads.
     uploads_url : str
         Where clients send uploads: a URL, or a path of this server.
+    anonymize : bool
+        Whether pictures can be redacted.
     batch : bool
         Whether batch jobs are deployed next to the API.
     metrics : str
@@ -88,8 +92,12 @@ class Config:
     models: str = str(default_models(Path(__file__).resolve().parent))
     detector: str = "ssdlite-mobilenet-v2-coco"
     classifier: str = "efficientnet-lite0-cars"
+    plates: str = "plates-fcn"
+    faces: str = "centerface"
     detector_hash: str = ""
     classifier_hash: str = ""
+    plates_hash: str = ""
+    faces_hash: str = ""
     applies_to: tuple[str, ...] = ()
     threads: int = 1
     cors_origins: tuple[str, ...] = ("*",)
@@ -105,6 +113,7 @@ class Config:
     tables: str = ""
     uploads: str = ""
     uploads_url: str = ""
+    anonymize: bool = False
     batch: bool = False
     metrics: str = ""
     results: str = ""
@@ -132,8 +141,12 @@ class Config:
             models=text("MODELS", cls.models),
             detector=text("DETECTOR", cls.detector),
             classifier=text("CLASSIFIER", cls.classifier),
+            plates=text("PLATES", cls.plates),
+            faces=text("FACES", cls.faces),
             detector_hash=text("DETECTOR_HASH", cls.detector_hash),
             classifier_hash=text("CLASSIFIER_HASH", cls.classifier_hash),
+            plates_hash=text("PLATES_HASH", cls.plates_hash),
+            faces_hash=text("FACES_HASH", cls.faces_hash),
             applies_to=_names(text("APPLIES_TO", "")),
             threads=number("THREADS", int, 1, 64, min(os.cpu_count() or 1, 6)),
             cors_origins=_origins(text("CORS_ORIGINS", "*")),
@@ -149,6 +162,7 @@ class Config:
             tables=text("TABLES", cls.tables),
             uploads=_uploads(env),
             uploads_url=text("UPLOADS_URL", cls.uploads_url),
+            anonymize=_flag(env, "ANONYMIZE", cls.anonymize),
             batch=_flag(env, "BATCH", cls.batch),
             metrics=text("METRICS", cls.metrics),
             results=text("RESULTS", cls.results),

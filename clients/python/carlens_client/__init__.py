@@ -29,6 +29,8 @@ from carlens_client.answers import (
     Name,
     PredictClasses,
     Prediction,
+    Redaction,
+    Region,
     Thresholds,
     Vehicle,
 )
@@ -53,7 +55,7 @@ from carlens_client.errors import (
     UnexpectedAnswer,
     UnsupportedMediaType,
 )
-from carlens_client.operations import DetectionOptions, PredictionOptions
+from carlens_client.operations import DetectionOptions, PredictionOptions, RedactionOptions
 from carlens_client.pictures import Picture, PictureLike
 
 __version__ = "0.1.0"
@@ -96,6 +98,9 @@ __all__ = [
     "PredictClasses",
     "Prediction",
     "PredictionOptions",
+    "Redaction",
+    "RedactionOptions",
+    "Region",
     "RowErrorCode",
     "Thresholds",
     "TimedOut",

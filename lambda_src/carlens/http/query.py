@@ -13,6 +13,8 @@ V = TypeVar("V")
 
 Query = Mapping[str, tuple[str, ...]]
 
+S = TypeVar("S", bound=str)
+
 
 def read_parameters(
     query: Query, classes: tuple[str, ...], default: tuple[str, ...] | None = None
@@ -48,10 +50,46 @@ def wants_detailed(query: Query) -> bool:
     InvalidParameter
         `format` is neither `list` nor `detailed`.
     """
-    form = _last(query, "format")
-    if form not in (None, "list", "detailed"):
-        raise InvalidParameter(f"format is {form[:40]!r}; it must be 'list' or 'detailed'.")
-    return form == "detailed"
+    return read_choice(query, "format", ("list", "detailed")) == "detailed"
+
+
+def read_choice(query: Query, name: str, allowed: tuple[S, ...]) -> S | None:
+    """Return a parameter that is one of a few words, or None if it is absent.
+
+    Raises
+    ------
+    InvalidParameter
+        The value is another word.
+    """
+    text = _last(query, name)
+    if text is None:
+        return None
+    for choice in allowed:
+        if text == choice:
+            return choice
+    words = " or ".join(map(repr, allowed)) if len(allowed) == 2 else f"one of {', '.join(allowed)}"
+    raise InvalidParameter(f"{name} is {text[:40]!r}; it must be {words}.")
+
+
+def read_choices(query: Query, name: str, allowed: tuple[S, ...]) -> frozenset[S] | None:
+    """Return a parameter that is a comma-separated list of words, or None if it is absent.
+
+    Raises
+    ------
+    InvalidParameter
+        The list is empty or has another word.
+    """
+    text = _last(query, name)
+    if text is None:
+        return None
+    names = {word.strip() for word in text.split(",") if word.strip()}
+    if unknown := sorted(names - set(allowed)):
+        what = f"{unknown[0][:40]!r} is not allowed"
+    elif not names:
+        what = "the list is empty"
+    else:
+        return frozenset(choice for choice in allowed if choice in names)
+    raise InvalidParameter(f"{name}: {what}; choose from {', '.join(allowed)}.")
 
 
 def read_query_number(

@@ -51,6 +51,9 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("slices", None, None),
     ("max_pictures", 8, 8),
     ("urls", "false", False),
+    ("anonymize", "true", True),
+    ("plates", "my-plates", "my-plates"),
+    ("faces", "my-faces", "my-faces"),
     ("uploads", "true", True),
     ("uploads_key", "false", False),
     ("uploads_rate", "2", 2),
@@ -124,6 +127,9 @@ BAD: list[tuple[str, Any, str]] = [
     ("slices", True, "one of auto, 1, 2, 3"),
     ("max_pictures", 0, "1 to 1000"),
     ("urls", "off", "true or false"),
+    ("anonymize", "plates", "true or false"),
+    ("plates", "../plates", "the name of a folder in models/"),
+    ("faces", "", "the name of a folder in models/"),
     ("uploads", "s3://mine", "true or false"),
     ("uploads_key", "no", "true or false"),
     ("uploads_rate", 0, "1 to 10000"),
@@ -169,6 +175,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("alarm_email", "me", "email address"),
     ("budget_by_tags", "yes", "true or false"),
     ("canary_minutes", 61, "1 to 60"),
+    ("canary_minutes", "often", "1 to 60"),
     ("removal", "snapshot", "retain, destroy"),
 ]
 
