@@ -348,6 +348,8 @@ export const ERROR_MESSAGES = {
   key_refused: "Cette API n’a pas donné cette clé. Renvoyez la photo.",
   key_not_found: "La photo envoyée a expiré ou n’est pas arrivée. Renvoyez-la.",
   deadline_exceeded: "Renvoyez cette photo avec moins d’autres.",
+  answer_too_large:
+    "La réponse n’a pas de place pour la photo masquée : envoyez moins de photos, ou de plus petites.",
   bad_request: "La requête est incompréhensible.",
   malformed_body: "Le corps de la requête ne correspond pas à son type.",
   invalid_parameter: "Un paramètre est hors de ses limites.",
