@@ -159,11 +159,15 @@ export interface Entry {
 /** The vehicles of a picture, by confidence; empty if it failed. */
 export interface Prediction extends Entry {
   objects: Vehicle[];
+  /** How often the detector ran for the picture; null if it failed. */
+  passes?: number | null;
 }
 
 /** The objects of a picture, by confidence; empty if it failed. */
 export interface ObjectDetection extends Entry {
   objects: FoundObject[];
+  /** How often the detector ran for the picture; null if it failed. */
+  passes?: number | null;
 }
 
 /** A rectangle of a picture that is redacted, in pixels, margin included. */
@@ -196,9 +200,10 @@ export interface Measurement extends Entry {
   bytes: number | null;
 }
 
-/** Another entry of a catalog table, with its score, 0..100. */
+/** Another entry of a catalog table, with its score, 0..100, and why it is one. */
 export interface Alternative extends Name {
   score: number;
+  reason?: string;
 }
 
 /** The entry of a catalog table for a written make and model; empty if there is no match. */
@@ -207,6 +212,8 @@ export interface Match extends Name {
   score_make: number;
   score_model: number;
   score: number;
+  /** What else the text names, such as a `motorcycle` or `truck`; empty if nothing is known. */
+  kind?: string;
   /** Other entries, best first; only if `top_k` is above 1. */
   alternatives?: Alternative[];
   /** Why the row failed; absent if it did not. */
@@ -254,7 +261,7 @@ export interface Thresholds {
   iou?: number;
   merge_iou?: number;
   min_area?: number;
-  slices?: number;
+  slices?: number | "auto";
 }
 
 /** The size in pixels to which pictures are scaled for a model. */
@@ -323,8 +330,8 @@ export type DetectionOptions = CallOptions & {
   classes?: readonly string[] | null;
   /** The most objects of each picture, 1..300. */
   max_objects?: number | null;
-  /** How closely to look for small objects, 1..3. */
-  slices?: number | null;
+  /** How closely to look for small objects, 1..3; "auto" where it pays. */
+  slices?: number | "auto" | null;
 };
 
 /** The parameters of `/predict`. */

@@ -679,7 +679,7 @@ function failedEntry(path, { name, size, url }, { failure: error }) {
     name: url ? url.split("?")[0] : name,
     width: null,
     height: null,
-    ...(own ?? { objects: [] }),
+    ...(own ?? { passes: null, objects: [] }),
     error,
   };
 }

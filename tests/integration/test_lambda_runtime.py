@@ -741,7 +741,7 @@ def test_init_and_memory_stay_within_bounds(lambda_image: Image, tools: Tools, n
     large = encode(np.full((5773, 8660, 3), 90, np.uint8), "JPEG", quality=90)
     largest = multipart_event("/predict", [("image", ("large.jpg", large, "image/jpeg"))])
     inits, warm = [], []
-    for _ in range(3):
+    for _ in range(2):
         with running_function(lambda_image, tools, env=MODELS) as function:
             function.invoke(PREDICT)
             warm += [function.invoke(PREDICT).seconds for _ in range(3)]

@@ -1,10 +1,11 @@
 """A client for Carlens, the API that finds the vehicles in photos.
 
-from carlens_client import Client
-
-with Client("http://127.0.0.1:8000") as client:
-    for photo in client.iter_predict(["street.jpg", "https://example.com/parking.jpg"]):
-        print(photo.name, [vehicle.display for vehicle in photo.objects])
+Examples
+--------
+>>> from carlens_client import Client
+>>> with Client("http://127.0.0.1:8000") as client:
+...     for photo in client.iter_predict(["street.jpg", "https://example.com/parking.jpg"]):
+...         print(photo.name, [vehicle.display for vehicle in photo.objects])
 """
 
 from carlens_client.answers import (

@@ -148,16 +148,26 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction(Entry):
-    """The vehicles of a picture, by confidence; empty if it failed."""
+    """The vehicles of a picture, by confidence; empty if it failed.
+
+    `passes` is how often the detector ran for the picture; None if it failed, or if the server is
+    of an earlier version.
+    """
 
     objects: tuple[Vehicle, ...]
+    passes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Detection(Entry):
-    """The objects of a picture, by confidence; empty if it failed."""
+    """The objects of a picture, by confidence; empty if it failed.
+
+    `passes` is how often the detector ran for the picture; None if it failed, or if the server is
+    of an earlier version.
+    """
 
     objects: tuple[FoundObject, ...]
+    passes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,9 +237,16 @@ class Name:
 
 @dataclass(frozen=True, kw_only=True)
 class Alternative(Name):
-    """Another entry of the table, with its score, 0..100."""
+    """Another entry of the table, with its score, 0..100, and why it is one.
+
+    Attributes
+    ----------
+    reason : str
+        `similar_model`, `same_model` of another make, or `similar_make`.
+    """
 
     score: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,6 +261,9 @@ class Match(Name):
         The similarity to what was written, 0..100, of each and of both together.
     alternatives : tuple of Alternative
         Other entries, best first; empty unless `top_k` is above 1.
+    kind : str
+        What else the text names: a `motorcycle`, `truck`, `bus`, `tractor`, `caravan`, `trailer`,
+        or a `car` that the table lacks; empty if nothing is known.
     error : ItemError or None
         Why the row failed; None if it did not.
     """
@@ -252,6 +272,7 @@ class Match(Name):
     score_model: int
     score: int
     alternatives: tuple[Alternative, ...] = ()
+    kind: str = ""
     error: ItemError | None = None
 
 
@@ -314,7 +335,7 @@ class Thresholds:
     iou: float | None = None
     merge_iou: float | None = None
     min_area: float | None = None
-    slices: int | None = None
+    slices: int | str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -431,7 +452,8 @@ def parse(kind: type[T], document: object) -> T:
 def _read(kind: Any, value: Any, where: str) -> Any:
     origin = get_origin(kind)
     if origin in (types.UnionType, Union):
-        return None if value is None else _read(get_args(kind)[0], value, where)
+        kinds = get_args(kind)
+        return value if type(value) in kinds else _read(kinds[0], value, where)
     if is_dataclass(kind) and isinstance(value, Mapping):
         make: Any = kind
         return make(**_members(kind, value, where))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypedDict, TypeVar
+from typing import Any, BinaryIO, Literal, TypedDict, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -88,14 +88,14 @@ class DetectionOptions(TypedDict, total=False):
         Keep only these classes.
     max_objects : int
         The most objects of each picture, 1..300.
-    slices : int
-        How closely to look for small objects, 1..3.
+    slices : int or "auto"
+        How closely to look for small objects, 1..3; "auto" where it pays.
     """
 
     confidence: float | None
     classes: Sequence[str] | None
     max_objects: int | None
-    slices: int | None
+    slices: int | Literal["auto"] | None
 
 
 class RedactionOptions(TypedDict, total=False):
@@ -437,7 +437,7 @@ def _failed_entry(kind: type[Entry], part: Part, failure: _Failure) -> Json:
         return {**entry, "channels": None, "bytes": part.size, "error": error}
     if kind is Redaction:
         return {**entry, **dict.fromkeys(_REDACTED), "error": error}
-    return {**entry, "objects": [], "error": error}
+    return {**entry, "passes": None, "objects": [], "error": error}
 
 
 def _parse_list(kind: type[T], answer: Any, count: int) -> list[T]:

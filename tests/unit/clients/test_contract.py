@@ -139,7 +139,7 @@ def numbers(form: Form) -> Form:
     if isinstance(form, list):
         return [numbers(form[0])]
     if isinstance(form, str):
-        return "number" if form == "integer" else form
+        return form.replace("integer", "number")
     return {name: replace(each, form=numbers(each.form)) for name, each in form.items()}
 
 

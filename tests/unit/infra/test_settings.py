@@ -46,6 +46,8 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("confidence", "", None),
     ("min_area", 0.01, 0.01),
     ("slices", "3", 3),
+    ("slices", 2, 2),
+    ("slices", "auto", "auto"),
     ("slices", None, None),
     ("max_pictures", 8, 8),
     ("urls", "false", False),
@@ -121,7 +123,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("confidence", 1.01, "0 to 1"),
     ("confidence", "nan", "0 to 1"),
     ("min_area", -0.1, "0 to 1"),
-    ("slices", 4, "1 to 3"),
+    ("slices", 4, "one of auto, 1, 2, 3"),
+    ("slices", True, "one of auto, 1, 2, 3"),
     ("max_pictures", 0, "1 to 1000"),
     ("urls", "off", "true or false"),
     ("anonymize", "plates", "true or false"),
@@ -172,6 +175,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("alarm_email", "me", "email address"),
     ("budget_by_tags", "yes", "true or false"),
     ("canary_minutes", 61, "1 to 60"),
+    ("canary_minutes", "often", "1 to 60"),
     ("removal", "snapshot", "retain, destroy"),
 ]
 

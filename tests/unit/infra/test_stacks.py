@@ -37,6 +37,7 @@ from infra.model_stack import ModelStack
 from infra.settings import RETENTIONS, SettingError, Settings
 from operations import prices
 from operations.rollback import pin_alias
+from tools import permissions
 
 ROOT = Path(__file__).parents[3]
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
@@ -485,7 +486,7 @@ def test_each_model_file_is_copied_to_the_hash_of_its_model(dev: Stage) -> None:
 def test_the_copy_role_may_copy_assets_to_models_and_nothing_else(dev: Stage) -> None:
     name, role = named(dev.models, "AWS::IAM::Role", "PlacingRole")
     bucket, _ = named(dev.models, "AWS::S3::Bucket", "Models")
-    logs, _ = only(dev.models, "AWS::Logs::LogGroup")
+    logs, _ = named(dev.models, "AWS::Logs::LogGroup", "PlacingLogs")
     (assets,) = {
         call["parameters"]["CopySource"].partition("/")[0] for call in copied(dev).values()
     }
@@ -1382,6 +1383,28 @@ def test_dev_shifts_the_alias_at_once(dev: Stage) -> None:
     for alias in of_type(dev.api, "AWS::Lambda::Alias").values():
         assert "UpdatePolicy" not in alias
     assert not of_type(dev.api, "AWS::CodeDeploy::DeploymentGroup")
+
+
+# --- logs -------------------------------------------------------------------------------------
+
+
+def test_each_function_writes_to_a_log_group_of_the_stage(everything: Stage) -> None:
+    # Given also a stage whose buckets are emptied by a function of the CDK
+    whole = synthesized(permissions.STAGE, **permissions.EVERYTHING)
+    emptying = [
+        name
+        for template in whole.templates.values()
+        for name in of_type(template, "AWS::Lambda::Function")
+        if name.startswith("CustomS3AutoDeleteObjects")
+    ]
+    assert len(emptying) == 3
+
+    for stage in (everything, whole):
+        for template in stage.templates.values():
+            groups = of_type(template, "AWS::Logs::LogGroup")
+            for function in of_type(template, "AWS::Lambda::Function").values():
+                group = groups[function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]]
+                assert group["Properties"]["RetentionInDays"] == stage.settings.log_retention
 
 
 # --- other accounts ---------------------------------------------------------------------------

@@ -88,6 +88,16 @@ export const MESSAGES = {
     "Aucun modèle de cette marque n’est assez ressemblant.",
   Overall: "Total",
   Alternatives: "Autres possibilités",
+  "A motorcycle that is not in this table.": "Une moto qui n’est pas dans cette table.",
+  "A truck that is not in this table.": "Un camion qui n’est pas dans cette table.",
+  "A bus that is not in this table.": "Un bus qui n’est pas dans cette table.",
+  "A tractor that is not in this table.": "Un tracteur qui n’est pas dans cette table.",
+  "A caravan or motorhome that is not in this table.":
+    "Une caravane ou un camping-car qui n’est pas dans cette table.",
+  "A trailer that is not in this table.": "Une remorque qui n’est pas dans cette table.",
+  "A car that is not in this table.": "Une voiture qui n’est pas dans cette table.",
+  "same model": "même modèle",
+  "similar make": "marque proche",
   "Matching {name}…": "Recherche des noms de {name}…",
   "Matched {name} with the table {table}.":
     "Correspondances de {name} trouvées avec la table {table}.",

@@ -180,7 +180,9 @@ export interface NameMatch {
   score_make: number;
   score_model: number;
   score: number;
-  alternatives: { make: string; model: string; score: number }[];
+  /** What the text names that the table lacks: `motorcycle`, `truck`, …; empty if nothing. */
+  kind: string;
+  alternatives: { make: string; model: string; score: number; reason: string }[];
 }
 
 // Results on the page
