@@ -130,7 +130,7 @@ class Redactor:
         detector = self.app.models().detector
         defaults = detector.manifest.thresholds
         slices = self.app.config.slices
-        found = detector.detect(
+        return detector.detect(
             pixels,
             DetectOptions(
                 confidence=min(_LOOK_CONFIDENCE, self._least_confidence),
@@ -141,8 +141,7 @@ class Redactor:
                 max_objects=_MAX_OBJECTS,
                 classes=self.classes,
             ),
-        )
-        return found.objects
+        ).objects
 
 
 def make_redactor(app: RecognitionApp, options: RedactOptions) -> Redactor:
