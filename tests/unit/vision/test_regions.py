@@ -50,7 +50,8 @@ def test_a_plate_in_the_square_around_a_car_is_found_where_it_is() -> None:
     [plate] = detector.find(PIXELS, [CAR])
 
     # Then the view was a square of 1.25 times the car's longer side, around its center
-    assert (plate.class_name, plate.confidence) == ("plate", pytest.approx(0.9))
+    assert plate.class_name == "plate"
+    assert plate.confidence == pytest.approx(0.9)
     assert (plate.x1, plate.y1, plate.x2, plate.y2) == pytest.approx((470, 330, 490, 350), abs=0.01)
 
 
