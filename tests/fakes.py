@@ -17,7 +17,7 @@ from carlens.services.model_bundle import ModelBundle
 from carlens.services.recognition_app import RecognitionApp
 from carlens.storage import FolderStorage
 from carlens.vision.classifier import Classification, Level
-from carlens.vision.detector import Detection, DetectOptions
+from carlens.vision.detector import Detection, Detections, DetectOptions
 from tests.support import call
 
 REPOSITORY = ModelRepository(FolderStorage(Path(Config.models)))
@@ -31,11 +31,12 @@ class FakeDetector:
     asked: list[DetectOptions] = field(default_factory=list)
     shown: list[Pixels] = field(default_factory=list)
 
-    def detect(self, pixels: Pixels, options: DetectOptions) -> list[Detection]:
+    def detect(self, pixels: Pixels, options: DetectOptions) -> Detections:
         self.asked.append(options)
         self.shown.append(pixels)
         found = [Detection(1, 2, 30, 20, "car", 0.95678), Detection(0, 0, 9, 9, "person", 0.5)]
-        return [f for f in found if options.classes is None or f.class_name in options.classes]
+        wanted = [f for f in found if options.classes is None or f.class_name in options.classes]
+        return Detections(wanted, passes=1)
 
 
 @dataclass

@@ -6,9 +6,12 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from carlens import __version__
-from carlens.ranges import T, read_number
+from carlens.ranges import Slices, T, read_number, read_slices
+
+V = TypeVar("V")
 
 # The classifier of a deployment that only detects.
 NO_CLASSIFIER = "none"
@@ -62,8 +65,8 @@ class Config:
         The limits of one picture: encoded bytes, width x height, the longer side.
     confidence, min_area : float or None
         0..1; override the manifest of the detector.
-    slices : int or None
-        1..3; overrides the manifest of the detector.
+    slices : int, "auto" or None
+        1..3, or "auto"; overrides the manifest of the detector.
     tables : str
         A folder or `s3://bucket/prefix` with catalog tables `<name>.csv`. They are added to the
         built-in tables and take precedence over them. Empty for none.
@@ -89,7 +92,7 @@ class Config:
     models: str = str(default_models(Path(__file__).resolve().parent))
     detector: str = "ssdlite-mobilenet-v2-coco"
     classifier: str = "efficientnet-lite0-cars"
-    plates: str = "efficientnet-lite0-plates"
+    plates: str = "plates-fcn"
     faces: str = "centerface"
     detector_hash: str = ""
     classifier_hash: str = ""
@@ -106,7 +109,7 @@ class Config:
     max_side: int = 20_000
     confidence: float | None = None
     min_area: float | None = None
-    slices: int | None = None
+    slices: Slices | None = None
     tables: str = ""
     uploads: str = ""
     uploads_url: str = ""
@@ -155,7 +158,7 @@ class Config:
             max_side=number("MAX_SIDE", int, 1, 10**6, cls.max_side),
             confidence=_number(env, "CONFIDENCE", float, 0.0, 1.0),
             min_area=_number(env, "MIN_AREA", float, 0.0, 1.0),
-            slices=_number(env, "SLICES", int, 1, 3),
+            slices=_value(env, "SLICES", read_slices),
             tables=text("TABLES", cls.tables),
             uploads=_uploads(env),
             uploads_url=text("UPLOADS_URL", cls.uploads_url),
@@ -203,10 +206,14 @@ def _flag(env: Mapping[str, str], name: str, default: bool) -> bool:
 def _number(
     env: Mapping[str, str], name: str, parse: Callable[[str], T], low: T, high: T
 ) -> T | None:
+    return _value(env, name, lambda text: read_number(text, parse, low, high))
+
+
+def _value(env: Mapping[str, str], name: str, read: Callable[[str], V]) -> V | None:
     text = env.get(f"CARLENS_{name}")
     if not text:
         return None
     try:
-        return read_number(text, parse, low, high)
+        return read(text)
     except ValueError as error:
         raise ValueError(f"CARLENS_{name} is {text!r}; {error}.") from error

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from carlens.errors import InvalidParameter
-from carlens.ranges import T, read_number
+from carlens.ranges import T, read_number, read_slices
 from carlens.services.parameters import Parameters
+
+V = TypeVar("V")
 
 Query = Mapping[str, tuple[str, ...]]
 
@@ -36,7 +38,7 @@ def read_parameters(
         classes=_classes(query, classes, classes if default is None else default),
         top_k=read_query_number(query, "top_k", int, 1, 20) or Parameters.top_k,
         max_objects=read_query_number(query, "max_objects", int, 1, 300) or Parameters.max_objects,
-        slices=read_query_number(query, "slices", int, 1, 3),
+        slices=_value(query, "slices", read_slices),
     )
 
 
@@ -100,11 +102,15 @@ def read_query_number(
     InvalidParameter
         The value is not a number in that range.
     """
+    return _value(query, name, lambda text: read_number(text, parse, low, high))
+
+
+def _value(query: Query, name: str, read: Callable[[str], V]) -> V | None:
     text = _last(query, name)
     if text is None:
         return None
     try:
-        return read_number(text, parse, low, high)
+        return read(text)
     except ValueError as error:
         raise InvalidParameter(f"{name} is {text[:40]!r}; {error}.") from error
 

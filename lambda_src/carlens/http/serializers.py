@@ -52,10 +52,12 @@ def image_json(
 ) -> Json:
     """Return the detailed form of an analyzed picture."""
     if isinstance(result, PictureError):
-        found: Json = {"width": None, "height": None, "objects": objects, "error": _error(result)}
+        seen: Json = {"width": None, "height": None, "passes": None}
+        error = _error(result)
     else:
-        found = {"width": result.width, "height": result.height, "objects": objects, "error": None}
-    return {**_source(index, source), **found}
+        seen = {"width": result.width, "height": result.height, "passes": result.passes}
+        error = None
+    return {**_source(index, source), **seen, "objects": objects, "error": error}
 
 
 def measurement_json(index: int, source: PictureSource, measured: Measurement) -> Json:

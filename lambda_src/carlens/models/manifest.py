@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from carlens.ranges import T, check_range
+from carlens.ranges import Slices, T, check_range, check_slices
 
 K = TypeVar("K")
 S = TypeVar("S", bound=str)
@@ -142,15 +142,16 @@ class Thresholds:
         0..1. The same for two boxes of different vehicle classes.
     min_area : float
         0..1. Boxes below this share of the picture's area are dropped.
-    slices : int
-        1..3. The detector also runs on slices x slices tiles of a large picture.
+    slices : int or "auto"
+        1..3. The detector also runs on slices x slices tiles of a large picture; with "auto", on
+        up to four tiles where the whole picture hints at something small.
     """
 
     confidence: float
     iou: float = 0.6
     merge_iou: float = 0.55
     min_area: float = 0.0
-    slices: int = 1
+    slices: Slices = 1
 
 
 @dataclass(frozen=True)
@@ -377,7 +378,7 @@ def _thresholds(reader: _Reader) -> Thresholds:
         iou=reader.number("iou", 0.0, 1.0, Thresholds.iou),
         merge_iou=reader.number("merge_iou", 0.0, 1.0, Thresholds.merge_iou),
         min_area=reader.number("min_area", 0.0, 1.0, Thresholds.min_area),
-        slices=reader.integer("slices", 1, 3, Thresholds.slices),
+        slices=reader.slices("slices", Thresholds.slices),
     )
     reader.finish()
     return spec
@@ -502,6 +503,14 @@ class _Reader:
             if option == value:
                 return option
         raise ManifestError(f"{self._path}{key} must be one of {', '.join(allowed)}, not {value!r}")
+
+    def slices(self, key: str, default: Slices) -> Slices:
+        self._taken.add(key)
+        value = self._document.get(key, default)
+        try:
+            return check_slices(value)
+        except ValueError as error:
+            raise ManifestError(f"{self._path}{key} is {value!r}; {error}") from error
 
     def finish(self) -> None:
         unknown = sorted(set(self._document) - self._taken)

@@ -130,7 +130,7 @@ class Redactor:
         detector = self.app.models().detector
         defaults = detector.manifest.thresholds
         slices = self.app.config.slices
-        return detector.detect(
+        found = detector.detect(
             pixels,
             DetectOptions(
                 confidence=min(_LOOK_CONFIDENCE, self._least_confidence),
@@ -142,6 +142,7 @@ class Redactor:
                 classes=self.classes,
             ),
         )
+        return found.objects
 
 
 def make_redactor(app: RecognitionApp, options: RedactOptions) -> Redactor:

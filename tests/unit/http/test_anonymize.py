@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import struct
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -191,6 +193,21 @@ def test_models_that_are_not_needed_are_not_loaded() -> None:
     assert fake.regions.keys() == {"faces"}
     assert fake.regions["faces"].asked == [0.7]
     assert fake.detector.asked == []
+
+
+def test_a_start_without_redaction_loads_nothing_of_it() -> None:
+    # Given a process of its own that imports what the function imports
+    program = "import sys; from carlens.http import image_routes; print(*sys.modules)"
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    ).stdout.split()
+
+    assert "carlens.images.decoder" in loaded
+    assert not {
+        "carlens.http.anonymize", "carlens.images.color", "carlens.images.encode",
+        "carlens.vision.regions", "PIL",
+    } & set(loaded)  # fmt: skip
 
 
 # --- safety -----------------------------------------------------------------------------------

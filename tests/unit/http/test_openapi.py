@@ -316,7 +316,7 @@ def test_gateway_responses_match_the_contract(kind: str) -> None:
         for name, value in response["responseParameters"].items()
     }
     assert headers["Access-Control-Allow-Origin"] == "'*'"
-    assert headers["Access-Control-Expose-Headers"] == "'X-Request-Id'"
+    assert headers["Access-Control-Expose-Headers"] == "'Retry-After,X-Request-Id'"
     assert headers["X-Request-Id"] == "context.requestId"
     assert {name: headers[name] for name in SECURITY_HEADERS} == {
         name: f"'{value}'" for name, value in SECURITY_HEADERS.items()
