@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from carlens.images.redact import Style, redact
 from carlens.images.types import Pixels
 
-LETTERS = "0123456789BCDFGHJKLMNPRSTVWXYZ"
+LETTERS = string.digits + "BCDFGHJKLMNPRSTVWXYZ"
 
 
 def plate(text: str) -> Pixels:
