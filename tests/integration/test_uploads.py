@@ -210,9 +210,9 @@ def test_pages_of_other_origins_may_ask_first(tmp_path: Path) -> None:
             asked = await client.options(store.url, headers={"Origin": "https://a.example"})
             assert (asked.status_code, asked.headers["Access-Control-Allow-Methods"]) == (
                 204,
-                "OPTIONS,POST",
+                "GET,OPTIONS,POST",
             )
-            got = await client.get(store.url)
+            got = await client.delete(store.url)
             assert code_of(got) == (405, "MethodNotAllowed")
 
     asyncio.run(session())
@@ -330,12 +330,12 @@ def test_the_plate_of_a_car_is_covered(staged: tuple[str, Path]) -> None:
     [entry] = answer.json()["images"]
     redacted = np.asarray(Image.open(io.BytesIO(base64.b64decode(entry["picture"]))))
 
-    # Then its plate is black, and the windshield is what it was
+    # Then its plate is black, and the windshield as it was, but for the photo's color profile
     with Image.open(SKODA) as original:
-        before = np.asarray(original.convert("RGB"))
-    assert before[187:211, 300:397].any()
+        before = np.asarray(original.convert("RGB"), np.int16)
+    assert before[187:211, 300:397].mean() > 50
     assert not redacted[187:211, 300:397].any()
-    assert np.array_equal(redacted[60:110, 150:350], before[60:110, 150:350])
+    assert np.abs(redacted[60:110, 150:350] - before[60:110, 150:350]).mean() < 5
 
 
 def test_the_local_server_refuses_a_forged_form(staged: tuple[str, Path]) -> None:
