@@ -1055,7 +1055,7 @@ def test_axe_finds_no_serious_issue(api: str, browser: Browser, scheme: str, vie
             expect(page.locator("#file-start")).to_be_visible()
         else:
             page.get_by_role("link", name="API", exact=True).click()
-            expect(page.locator(".operation")).to_have_count(14)
+            expect(page.locator(".operation")).to_have_count(15)
             for details in page.locator(".operation").first.locator("details").all():
                 details.evaluate("element => element.open = true")
 
@@ -1212,7 +1212,7 @@ def test_every_route_parameter_and_error_of_the_contract_is_documented(
     api: str, browser: Browser
 ) -> None:
     with visit(browser, f"{api}/#api") as page:
-        expect(page.locator(".operation")).to_have_count(14)
+        expect(page.locator(".operation")).to_have_count(15)
         contract = page.request.get(f"{api}/openapi.json").json()
         for path, methods in contract["paths"].items():
             for operation in (o for o in methods.values() if "responses" in o):
@@ -1316,7 +1316,7 @@ def test_html_in_the_contract_is_shown_as_text(api: str, browser: Browser) -> No
 def test_a_contract_behind_a_key_asks_for_the_key(api: str, browser: Browser) -> None:
     refusal = {"error": {"code": "forbidden", "message": "Send a key.", "request_id": "id-4"}}
     with visit(browser, f"{api}/#api", failing=True) as page:
-        expect(page.locator(".operation")).to_have_count(14)
+        expect(page.locator(".operation")).to_have_count(15)
         # Given an API that requires a key
         page.route("**/openapi.json", lambda route: route.fulfill(status=403, json=refusal))
         page.reload()
@@ -1335,7 +1335,7 @@ def test_a_contract_behind_a_key_asks_for_the_key(api: str, browser: Browser) ->
         page.unroute_all()
         page.locator("#key").fill(KEY)
         page.locator("#key").press("Tab")
-        expect(page.locator(".operation")).to_have_count(14)
+        expect(page.locator(".operation")).to_have_count(15)
 
 
 def test_every_route_can_be_tried(api: str, photo_host: str, browser: Browser) -> None:
