@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from carlens.models.manifest import OutputSpec, Thresholds
+from carlens.models.manifest import ModelError, OutputSpec, Thresholds
 from carlens.vision.detector import Detection
 from carlens.vision.regions import RegionDetector, to_regions
 from tests.models_support import DETECT, INPUT, FakeModel, Tensor, fake_model
@@ -107,3 +107,18 @@ def test_a_box_at_an_edge_keeps_a_pixel() -> None:
     [region] = to_regions([Detection(99.9, 50, 100, 50, "face", 0.5)], 0.0, 100, 50)
 
     assert (region.x1, region.y1, region.x2, region.y2) == (99, 49, 100, 50)
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), 1.5])
+def test_an_invalid_score_is_an_error(score: float) -> None:
+    detector = finds((0.45, 0.45, 0.55, 0.55), [score])
+
+    with pytest.raises(ModelError, match="boxes or scores that are invalid"):
+        detector.find(PIXELS, [])
+
+
+def test_a_box_without_numbers_is_an_error() -> None:
+    detector = finds((float("nan"), 0.45, 0.55, 0.55), [0.9])
+
+    with pytest.raises(ModelError, match="boxes or scores that are invalid"):
+        detector.find(PIXELS, [])
