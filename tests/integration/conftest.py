@@ -102,8 +102,7 @@ def project(
 ) -> Project:
     """A copy of the project, deployed with uploads, redaction and batch jobs."""
     bootstrap(tmp_path_factory.mktemp("empty"), cloud)
-    settings = (f"stage={STAGE}", f"allowed_hosts={photo_host}", "uploads=true")
-    settings += ("anonymize=true", *BATCH_SETTINGS)
-    copy = copy_project(tmp_path_factory.mktemp("project"), cloud, settings)
+    stage = (f"stage={STAGE}", f"allowed_hosts={photo_host}", "uploads=true", "anonymize=true")
+    copy = copy_project(tmp_path_factory.mktemp("project"), cloud, (*stage, *BATCH_SETTINGS))
     copy.deploy_fast("--all")
     return copy
