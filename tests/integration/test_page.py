@@ -1087,6 +1087,21 @@ def test_nothing_is_cut_off_at_any_width(
         assert _overflow(page) <= 0
 
 
+def test_a_file_that_is_chosen_while_the_code_loads_is_matched(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given a Names view whose code arrives late
+        late: list[Route] = []
+        page.route("**/assets/*/names.js", lambda route: late.append(route))
+        with page.expect_request("**/assets/*/names.js"):
+            page.locator('[data-view="names"]').click()
+
+        # When a file is chosen before
+        page.set_input_files("#rows", rows_file("vw,golf\n"))
+        late[0].continue_()
+
+        expect(page.locator("#file-start")).to_be_visible()
+
+
 @pytest.mark.parametrize("width", [320, 481, 864, 1280, 2560])
 def test_many_classes_are_not_cut_off_at_any_width(api: str, browser: Browser, width: int) -> None:
     with visit(browser, api, viewport={"width": width, "height": 800}) as page:
@@ -1904,6 +1919,8 @@ def test_the_code_of_the_page_is_loaded_once(api: str, browser: Browser) -> None
         choose_and_send(page, SKODA)
         page.get_by_role("link", name="API", exact=True).click()
         expect(page.locator(".operation").first).to_be_visible()
+        page.locator('[data-view="names"]').click()
+        page.wait_for_selector("#table option", state="attached")
         loaded = page.evaluate("performance.getEntriesByType('resource').map(({name}) => name)")
         modules = [name for name in loaded if "/assets/" in name]
         assert len(modules) == len(set(modules)) > 15
@@ -1914,7 +1931,7 @@ def test_the_code_of_the_page_is_loaded_once(api: str, browser: Browser) -> None
             .map(({transferSize}) => transferSize)"""
         page.goto(f"{api}/#names")
         page.reload()
-        page.wait_for_function("document.querySelector('#table').options.length > 0")
+        page.wait_for_selector("#table option", state="attached")
 
         # Then the browser has cached its modules and styles
         assert set(page.evaluate(sizes)) == {0}
