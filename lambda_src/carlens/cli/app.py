@@ -32,6 +32,13 @@ _Workers = Annotated[
     int | None,
     typer.Option(min=1, max=64, help="Worker processes; the default is one for each core."),
 ]
+_Photos = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FOLDER|FILE|GLOB|s3://BUCKET/PREFIX...",
+        help="Photos. A folder includes its subfolders; a prefix is how keys start.",
+    ),
+]
 _Api = Annotated[
     str | None,
     typer.Option(
@@ -56,13 +63,7 @@ def carlens(
 
 @app.command()
 def predict(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FOLDER|FILE|GLOB|s3://BUCKET/PREFIX...",
-            help="Photos. A folder includes its subfolders; a prefix is how keys start.",
-        ),
-    ],
+    inputs: _Photos,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -127,13 +128,7 @@ def predict(
 
 @app.command()
 def anonymize(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FOLDER|FILE|GLOB|s3://BUCKET/PREFIX...",
-            help="Photos. A folder includes its subfolders; a prefix is how keys start.",
-        ),
-    ],
+    inputs: _Photos,
     out: Annotated[
         Path,
         typer.Option(
