@@ -27,7 +27,7 @@ PAGE = ROOT / "docs" / "costs.md"
 
 STAGES = ("dev", "prod")
 PER_REQUEST = 4
-# The most tiles that the default, "auto", runs: how many it runs depends on the photos.
+# The default; how many tiles it runs depends on the photos.
 SLICES: Slices = "auto"
 # Bytes, rounded up: the answer for a photo, the variable of an access log, Lambda's own lines on an
 # invocation, and what CloudWatch adds to each line.
