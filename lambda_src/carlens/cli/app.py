@@ -171,7 +171,7 @@ def anonymize(
             raise WrongUsage(_NO_SERVICE)
         else:
             run = anonymize_there(api, given, _REQUESTS)
-        status = anonymize_folder(inputs, out, run, quiet=quiet)
+        status = anonymize_folder(inputs, out, run, given, quiet=quiet)
     raise typer.Exit(status)
 
 

@@ -151,7 +151,7 @@ class RegionDetector:
         Raises
         ------
         ModelError
-            A box or a score is not one: what the picture shows there would not be redacted.
+            A box or a score is invalid, so that something might stay unredacted.
         """
         boxes, scores = self._decode(raw, self.manifest.output, self.manifest.input)
         best = scores.max(axis=1)
