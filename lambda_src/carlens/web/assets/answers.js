@@ -68,6 +68,7 @@ async function matchFile(file, before = []) {
   first = 0;
   chooseState("all");
   showFile();
+  if (!before.length) $("answers").scrollIntoView({ block: "start" });
 }
 
 export function matchChosenFile() {
@@ -186,8 +187,8 @@ function drawRow(row, titles) {
     t("Edit"),
   );
   return make(
-    `tr.${how}`,
-    {},
+    "tr",
+    { "data-state": how },
     make("th.number", { scope: "row", "data-title": t("Row") }, number),
     make(
       "td.name",
@@ -204,9 +205,16 @@ function drawRow(row, titles) {
         open,
       ),
     ),
-    ...cells.map((cell, i) => make("td", { "data-title": titles[i] }, cell)),
+    ...cells.map((cell, i) => make("td", { "data-title": titles[i] }, unescaped(cell))),
   );
 }
+
+/**
+ * Return a cell without the apostrophe in front of a formula, which only a spreadsheet needs.
+ *
+ * @param {string} cell
+ */
+const unescaped = (cell) => cell.replace(/^'(?=\W)/, "");
 
 // Editing --------------------------------------------------------------------------------
 
@@ -236,7 +244,8 @@ function focusRow(row, place = 0) {
 
 /** @param {AnsweredRow} row */
 function drawEditor(row) {
-  const { make: maker, model } = nameFor(row);
+  // A name that was not found may only need another spelling.
+  const { make: maker, model } = row.decision || row.answer.make ? nameFor(row) : row.written;
   const fields = {
     make: make("input", { ...FIELD, id: "row-make", value: maker }),
     model: make("input", { ...FIELD, id: "row-model", value: model }),

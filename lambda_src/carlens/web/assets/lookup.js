@@ -8,8 +8,8 @@ import { fullName, t } from "./i18n.js";
 const CANDIDATES = 6; // the match and five alternatives
 
 /**
- * The lowest scores of a match that is right in 99 of 100 rows of benchmarks/, by what is written; a
- * model alone may also be another word, and is right in 97.
+ * The lowest score of a match to rely on, by what is written. `python -m benchmarks.catalog --alone`
+ * measures how many are right from there on, and how few below.
  */
 const MIN_SCORES = { both: 65, make: 85, model: 95 };
 
