@@ -120,6 +120,13 @@ def test_the_answers_of_a_file_are_checked_corrected_and_downloaded(
         expect(page.locator("#file-status")).to_contain_text("with the table stanford_cars")
         expect(page.locator("#row-states b").last).to_have_text("2")
 
+        # And is not lost to another file without a question
+        page.get_by_role("button", name="Edit row 1").click()
+        page.get_by_role("button", name="No name fits").click()
+        page.once("dialog", lambda question: question.dismiss())
+        page.set_input_files("#rows", csv_file("vw,golf\n"))
+        expect(page.locator("#row-states b").last).to_have_text("3")
+
 
 def test_only_a_page_of_ten_thousand_rows_is_in_the_document(api: str, browser: Browser) -> None:
     with visit(browser, f"{api}/#names") as page:

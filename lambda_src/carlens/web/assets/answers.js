@@ -15,6 +15,7 @@ const TYPING_PAUSE = 250; // milliseconds
 /**
  * @typedef {object} FileMatch
  * @property {File} file
+ * @property {AnsweredRow[]} before The rows of the same file in another table.
  * @property {string} [table]
  * @property {AnsweredFile} [answered]
  * @property {unknown} [error]
@@ -34,11 +35,11 @@ let looking = new AbortController(); // for the names that an edited row may mea
  * Match a whole file. Nothing is downloaded before a click.
  *
  * @param {File} file
- * @param {AnsweredRow[]} [before] The rows of the same file in another table.
+ * @param {AnsweredRow[]} [before] Its rows in another table, with what a person decided.
  */
 async function matchFile(file, before = []) {
   /** @type {FileMatch} */
-  const current = { file };
+  const current = { file, before };
   fileMatch = current;
   edited = null;
   showFile();
@@ -73,7 +74,7 @@ async function matchFile(file, before = []) {
 
 export function matchChosenFile() {
   const file = $("rows").files?.[0];
-  if (file) {
+  if (file && (isSaved || confirm(t("Discard the answers that you checked?")))) {
     isSaved = true;
     matchFile(file);
   }
@@ -82,7 +83,7 @@ export function matchChosenFile() {
 
 /** Match the same file with the table that is chosen now, and keep what a person decided. */
 export function matchFileAgain() {
-  if (fileMatch) matchFile(fileMatch.file, fileMatch.answered?.rows);
+  if (fileMatch) matchFile(fileMatch.file, fileMatch.answered?.rows ?? fileMatch.before);
 }
 
 export function showFile() {
@@ -224,7 +225,7 @@ function edit(row) {
   looking.abort();
   edited = row;
   redraw();
-  if (row) $("row-make").focus();
+  if (row) $("answer-rows").querySelector("input")?.focus();
   else if (before) focusRow(before);
 }
 

@@ -22,7 +22,7 @@ export function writeCsv(rows, delimiter = ",") {
 }
 
 /**
- * Read CSV as `csv.writer` of Python writes it.
+ * Read CSV as `csv.writer` of Python writes it; another text has no rows.
  *
  * @param {string} text
  * @param {string} delimiter
@@ -38,7 +38,7 @@ export function readCsv(text, delimiter) {
   let row = [];
   while (cell.lastIndex < text.length) {
     const found = cell.exec(text);
-    if (!found) return rows; // not CSV with this delimiter
+    if (!found) return [];
     row.push(found[1]?.replaceAll('""', '"') ?? found[2]);
     if (found[3] === delimiter) continue;
     rows.push(row);

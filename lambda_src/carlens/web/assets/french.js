@@ -344,6 +344,7 @@ export const MESSAGES = {
   Row: "Ligne",
   "Column {n}": "Colonne {n}",
   "Download the answers": "Télécharger les réponses",
+  "Discard the answers that you checked?": "Abandonner les réponses que vous avez vérifiées ?",
   "Rows to show": "Lignes à afficher",
   "To check": "À vérifier",
   Sure: "Sûres",
