@@ -157,7 +157,7 @@ function redraw() {
 
 /** @type {Record<Judgment, Message>} */
 const JUDGMENTS = {
-  sure: "Certain",
+  sure: "Certain name",
   doubtful: "Doubtful",
   partial: "Make only",
   none: "No match",
