@@ -9,7 +9,6 @@ from typing import get_args
 
 import pybase64
 
-from carlens.aws.metrics import RequestStats
 from carlens.errors import AnswerTooLarge, NotFound, PictureError
 from carlens.http.bodies import media_type
 from carlens.http.dispatch import RequestContext
@@ -22,13 +21,13 @@ from carlens.images.encode import OutputFormat
 from carlens.images.redact import Style
 from carlens.models.manifest import Manifest
 from carlens.services.anonymize import (
-    STAGES,
     Redacted,
     RedactOptions,
     Redactor,
     Target,
     anonymize,
     make_redactor,
+    redaction_stats,
 )
 from carlens.services.offer_download import offer_download
 from carlens.services.recognition_app import RecognitionApp
@@ -81,9 +80,9 @@ def redact_pictures(request: Request, context: RequestContext[RecognitionApp]) -
         return _picture(result, watch)
     if not detailed:
         found = list(results)
-        return Response.of_json(list(map(regions_json, found)), stats=_stats(found, watch))
+        return Response.of_json(list(map(regions_json, found)), stats=redaction_stats(found, watch))
     packed = _pack(results, request, app)
-    stats = _stats([each.result for each in packed], watch)
+    stats = redaction_stats([each.result for each in packed], watch)
     images = [
         redacted_json(index, source, each.result, each.picture, each.url)
         for index, (source, each) in enumerate(zip(sources, packed, strict=True))
@@ -126,7 +125,7 @@ def _picture(result: Redacted | PictureError, watch: Stopwatch) -> Response:
     if len(body) > _MAX_CHARACTERS:
         raise _too_large(result, "format=detailed without this Accept header")
     headers = {"Content-Type": f"image/{result.format}", "Cache-Control": "no-store"}
-    return Response(200, body, headers, _stats([result], watch), binary=True)
+    return Response(200, body, headers, redaction_stats([result], watch), binary=True)
 
 
 def _pack(
@@ -169,17 +168,6 @@ def _too_large(result: Redacted, other: str) -> AnswerTooLarge:
 
 def _base64(data: bytes) -> str:
     return pybase64.b64encode(data).decode("ascii")
-
-
-def _stats(results: Iterable[Redacted | PictureError], watch: Stopwatch) -> RequestStats:
-    results = list(results)
-    redacted = [each for each in results if isinstance(each, Redacted)]
-    return RequestStats(
-        pictures=len(results),
-        objects=sum(len(each.regions) for each in redacted),
-        failures=tuple(each.code for each in results if isinstance(each, PictureError)),
-        stages=watch.stop(STAGES),
-    )
 
 
 def _manifests(redactor: Redactor) -> dict[str, Manifest]:

@@ -6,10 +6,11 @@ is an error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from carlens.aws.metrics import RequestStats
 from carlens.errors import InvalidParameter, PictureError
 from carlens.images.decoder import read_srgb
 from carlens.images.encode import OutputFormat, encode, same_format
@@ -189,11 +190,34 @@ def anonymize(
         One for each picture, in order, when it is asked for: few pictures are in memory.
     """
     with open_within(sources, redactor.app, deadline) as readers:
-        for reader in readers:
-            try:
-                yield _anonymize(reader, redactor, deadline.has_passed, watch, files=files)
-            except PictureError as error:
-                yield error.without_traceback()
+        yield from redact_each(readers, redactor, deadline, watch, files=files)
+
+
+def redact_each(
+    readers: Iterable[Reader],
+    redactor: Redactor,
+    deadline: Deadline,
+    watch: Stopwatch,
+    *,
+    files: bool,
+) -> Iterator[Redacted | PictureError]:
+    """Redact the picture of each reader; see `anonymize`."""
+    for reader in readers:
+        try:
+            yield _anonymize(reader, redactor, deadline.has_passed, watch, files=files)
+        except PictureError as error:
+            yield error.without_traceback()
+
+
+def redaction_stats(results: Sequence[Redacted | PictureError], watch: Stopwatch) -> RequestStats:
+    """Return what is logged about pictures that were redacted; the watch is stopped."""
+    redacted = [each for each in results if isinstance(each, Redacted)]
+    return RequestStats(
+        pictures=len(results),
+        objects=sum(len(each.regions) for each in redacted),
+        failures=tuple(each.code for each in results if isinstance(each, PictureError)),
+        stages=watch.stop(STAGES),
+    )
 
 
 def _anonymize(
