@@ -130,6 +130,8 @@ def model_json(manifest: Manifest) -> Json:
         levels = manifest.certainty.thresholds
         thresholds = {"confidence": levels.name, "make": levels.make, "model": levels.model}
         taught = {"makes": _makes(manifest)}
+    elif manifest.task == "redact":
+        thresholds = {name: thresholds[name] for name in ("confidence", "iou")}
     return {
         "name": manifest.name,
         "version": manifest.version,
