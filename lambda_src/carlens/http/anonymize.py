@@ -9,6 +9,7 @@ from typing import get_args
 
 import pybase64
 
+from carlens.config import Config
 from carlens.errors import AnswerTooLarge, NotFound, PictureError
 from carlens.http.bodies import media_type
 from carlens.http.dispatch import RequestContext
@@ -31,6 +32,7 @@ from carlens.services.anonymize import (
 )
 from carlens.services.offer_download import offer_download
 from carlens.services.recognition_app import RecognitionApp
+from carlens.storage import WritableStorage
 from carlens.timing import Stopwatch
 
 _FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
@@ -143,17 +145,19 @@ def _pack(
         if needed <= room:
             room -= needed
             packed.append(_Packed(bare, picture=picture))
-        elif app.config.uploads:
+        elif app.uploads is not None:
             base = absolute_url(request, app.config.uploads_url)
-            packed.append(_fetchable(result, bare, base, app))
+            packed.append(_fetchable(result, bare, base, app.uploads, app.config))
         else:
             packed.append(_Packed(_too_large(result, "a deployment with uploads")))
     return packed
 
 
-def _fetchable(result: Redacted, bare: Redacted, base: str, app: RecognitionApp) -> _Packed:
+def _fetchable(
+    result: Redacted, bare: Redacted, base: str, store: WritableStorage, config: Config
+) -> _Packed:
     try:
-        url = offer_download(result.file, result.format, base, app.config, datetime.now(UTC))
+        url = offer_download(result.file, result.format, base, store, config, datetime.now(UTC))
     except PictureError as error:
         return _Packed(error.without_traceback())
     return _Packed(bare, url=url)
@@ -172,7 +176,9 @@ def _base64(data: bytes) -> str:
 
 def _manifests(redactor: Redactor) -> dict[str, Manifest]:
     """Return the manifests of the models in use, by their role."""
-    found = {f"{model.manifest.labels[0]}s": model.manifest for model in redactor.models}
+    found: dict[str, Manifest] = {
+        target: model.manifest for target, model in redactor.models.items()
+    }
     if redactor.classes:
         found["detector"] = redactor.app.models().detector.manifest
     return found

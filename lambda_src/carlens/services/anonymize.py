@@ -6,7 +6,7 @@ is an error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -92,19 +92,19 @@ class Redactor:
     ----------
     app : RecognitionApp
     options : RedactOptions
-    models : tuple of RegionDetector
-        Those of plates and faces, for the targets that need one.
+    models : Mapping
+        By target, the RegionDetector of plates and of faces, where they are wanted.
     """
 
     app: RecognitionApp
     options: RedactOptions
-    models: tuple[RegionDetector, ...]
+    models: Mapping[Target, RegionDetector]
 
     def find(self, pixels: Pixels) -> list[Region]:
         """Find the regions of a picture."""
         objects = self._objects(pixels)
         found: list[Detection] = []
-        for model in self.models:
+        for model in self.models.values():
             found += model.find(pixels, objects, self.options.confidence)
         if "people" in self.options.targets:
             least = self._least_confidence
@@ -118,7 +118,7 @@ class Redactor:
     def classes(self) -> frozenset[str]:
         """The classes of the detector that are redacted or looked at more closely."""
         people = {PERSON} if "people" in self.options.targets else set()
-        return frozenset(people.union(*(model.manifest.applies_to for model in self.models)))
+        return frozenset(people.union(*(each.manifest.applies_to for each in self.models.values())))
 
     @property
     def _least_confidence(self) -> float:
@@ -159,8 +159,9 @@ def make_redactor(app: RecognitionApp, options: RedactOptions) -> Redactor:
     """
     if "people" in options.targets and PERSON not in app.models().detector.manifest.labels:
         raise InvalidParameter("redact: the detector here does not find people; leave them out.")
-    wanted = [target for target in ("plates", "faces") if target in options.targets]
-    return Redactor(app, options, tuple(app.region_detector(target) for target in wanted))
+    models: tuple[Target, ...] = ("plates", "faces")
+    wanted = [target for target in models if target in options.targets]
+    return Redactor(app, options, {target: app.region_detector(target) for target in wanted})
 
 
 def anonymize(

@@ -12,8 +12,8 @@ from carlens.errors import ModelsUnavailable
 from carlens.images.types import Limits
 from carlens.models.manifest import Manifest, ModelError
 from carlens.services.model_bundle import ModelBundle, read_manifest
-from carlens.services.storage import open_storage
-from carlens.storage import Storage
+from carlens.services.storage import open_writable_storage
+from carlens.storage import WritableStorage
 
 if TYPE_CHECKING:
     from carlens.vision.regions import RegionDetector
@@ -43,8 +43,9 @@ class RecognitionApp:
 
     Attributes
     ----------
-    uploads : Storage or None
-        Where uploaded pictures are; connected at the first one. None if there are no uploads.
+    uploads : WritableStorage or None
+        Where uploaded pictures are, and redacted ones wait; connected at the first one. None if
+        there are no uploads.
     """
 
     def __init__(
@@ -137,5 +138,5 @@ def _logged() -> Iterator[None]:
         ) from error
 
 
-def _open_uploads(address: str) -> Storage | None:
-    return open_storage(address, read_timeout=_UPLOAD_SECONDS) if address else None
+def _open_uploads(address: str) -> WritableStorage | None:
+    return open_writable_storage(address, read_timeout=_UPLOAD_SECONDS) if address else None
