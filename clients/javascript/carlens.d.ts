@@ -305,6 +305,9 @@ export interface Models {
   classifier: Model | null;
   /** Null if `/predict` is not available; absent if the server does not tell. */
   predict?: PredictClasses | null;
+  /** What `/anonymize` uses; null if the server does not redact, absent if it does not tell. */
+  plates?: Model | null;
+  faces?: Model | null;
 }
 
 // Requests
