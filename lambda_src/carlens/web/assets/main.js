@@ -5,7 +5,7 @@ import { anonymizes, keyHeaders, takesUrls, useClasses, useHealth } from "./clie
 import { $ } from "./dom.js";
 import { MODEL_LIMITS } from "./french.js";
 import { labelDocument, language, onLanguageChange, plural, setLanguage, t } from "./i18n.js";
-import { mode, photos, removePhotos, sessionChanged, waiting } from "./session.js";
+import { goToResults, mode, photos, removePhotos, sessionChanged, waiting } from "./session.js";
 import { refreshSnippets } from "./snippets.js";
 import { announce, explain, showModels, showProblem } from "./status.js";
 import { addFiles, addUrls, notUrls, showTray, takeUrls } from "./tray.js";
@@ -319,7 +319,9 @@ async function loadSession() {
     const storage = await import("./storage.js");
     await storage.keepSession();
     if (photos.length) await import("./queue.js");
-    if (mode() === "anonymize") await changeMode(); // the browser has kept the choice
+    await healthLoaded;
+    goToResults();
+    await changeMode(); // the browser may have kept the choice
   } catch {
     return; // nothing is kept
   }

@@ -34,6 +34,14 @@ const modes = [...document.querySelectorAll('input[name="mode"]')].map(
  */
 export const mode = () => /** @type {Mode} */ (modes.find(({ checked }) => checked)?.value);
 
+/** Go to the first mode that has results, if this one has none. */
+export function goToResults() {
+  if (analyzed().length) return;
+  const offered = modes.filter((radio) => !radio.closest("label")?.hidden);
+  const radio = offered.find(({ value }) => photos.some(({ findings }) => value in findings));
+  if (radio) radio.checked = true;
+}
+
 let redaction = "";
 
 /**
