@@ -61,6 +61,14 @@ def check_the_viewer(page: Page) -> None:
     viewer = page.get_by_role("dialog")
     slider = viewer.get_by_role("slider")
     slider.fill("10")
+    # What the mouse points at, and would save, is never the original
+    assert (
+        viewer.locator(".stage").evaluate(
+            "(stage) => { const { left, top } = stage.getBoundingClientRect();"
+            " return document.elementFromPoint(left + 5, top + 5).alt; }"
+        )
+        == f"{SKODA.name}, redacted"
+    )
     slider.press("ArrowLeft")
     expect(slider).to_have_attribute("aria-valuetext", "9% original")
     page.keyboard.press("+")
@@ -204,5 +212,20 @@ def test_pictures_that_have_no_room_are_fetched_sent_alone_or_smaller(
         expect(page.locator("#results-title")).to_have_text("4 visages dans 4 photos")
         expect(page.locator("#redacted .tile img")).to_have_count(4)
         page.locator(".tile[aria-posinset='4'] button").tap()
-        expect(page.get_by_role("dialog")).to_contain_text("Réduite de 1200 × 700 à 1024 × 597")
+        viewer = page.get_by_role("dialog")
+        expect(viewer).to_contain_text("Réduite de 1200 × 700 à 1024 × 597")
+        # And an original of another shape is not laid over its redacted photo
+        expect(viewer).to_contain_text("ne peut pas afficher l’original")
+        expect(viewer.get_by_role("slider")).to_have_count(0)
         assert serious_issues(page) == []
+
+
+def test_the_mode_is_hidden_where_nothing_is_redacted(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        expect(page.locator("#anonymize")).to_be_visible()
+        # Given a deployment without redaction
+        page.route("**/health", lambda route: route.fulfill(json={"features": {"urls": False}}))
+        page.reload()
+        # Then the page does not offer it
+        expect(page.locator("#urls-field")).to_be_hidden()
+        expect(page.locator("#anonymize")).to_be_hidden()

@@ -199,6 +199,7 @@ addEventListener("hashchange", navigate);
 async function send() {
   try {
     const queue = await import("./queue.js");
+    if (mode() === "anonymize") await import("./redacted.js");
     await healthLoaded;
     await queue.start();
   } catch (error) {

@@ -47,7 +47,7 @@ export class Splitter {
    * @param {Photo[]} photos
    * @param {(photo: Photo) => boolean} isWanted Whether a photo has not been removed meanwhile.
    * @param {(photo: Photo, error: unknown) => void} onfailure Called for a photo that cannot be sent.
-   * @param {typeof MOST} [most] What one request has; a photo with more pixels is alone in its.
+   * @param {typeof MOST} [most] What one request has at most; a larger photo is sent alone.
    */
   constructor(photos, isWanted, onfailure, most = MOST) {
     this.left = [...photos];

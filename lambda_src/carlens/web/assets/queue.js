@@ -259,7 +259,7 @@ async function groupsToRepeat(parts, findings) {
  */
 const mostToRedact = ({ query }) => ({
   photos: 4,
-  pixels: query.includes("output=jpeg") ? 8_000_000 : 2_000_000,
+  pixels: /output=(jpeg|webp)/.test(query) ? 8_000_000 : 2_000_000,
 });
 
 /** @param {number} ms */
