@@ -90,25 +90,23 @@ class Slider {
     this.range = make("input", {
       type: "range",
       value: "50",
-      "aria-label": t("Original or redacted"),
       oninput: () => this.place(),
       // The viewer moves between photos with these keys.
       onkeydown: (/** @type {KeyboardEvent} */ event) => {
         if (KEYS_OF_A_SLIDER.test(event.key)) event.stopPropagation();
       },
     });
-    this.divider = make("div.divider", {
-      "aria-hidden": "true",
-      onpointerdown: (/** @type {PointerEvent} */ event) => this.grab(event),
-      onpointermove: (/** @type {PointerEvent} */ event) => this.drag(event),
-    });
-    this.field = make(
-      "div.slider",
-      {},
-      make("span", { "aria-hidden": "true" }, t("Original")),
-      this.range,
-      make("span", { "aria-hidden": "true" }, t("Redacted")),
+    this.divider = make(
+      "div.divider",
+      {
+        "aria-hidden": "true",
+        onpointerdown: (/** @type {PointerEvent} */ event) => this.grab(event),
+        onpointermove: (/** @type {PointerEvent} */ event) => this.drag(event),
+      },
+      make("span.side", {}, t("Original")),
+      make("span.side", {}, t("Redacted")),
     );
+    this.field = make("label.slider", {}, t("Compare"), this.range);
     stage.append(this.original);
     view.append(this.divider);
     about.firstElementChild?.after(this.field);

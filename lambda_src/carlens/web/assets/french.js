@@ -380,7 +380,7 @@ export const MESSAGES = {
   Download: "Télécharger",
   Redacted: "Masquée",
   Original: "Originale",
-  "Original or redacted": "Originale ou masquée",
+  Compare: "Comparer",
   "{share} original": "{share} de l’originale",
   "A photo sent by its URL has no original on this device.":
     "Une photo envoyée par son URL n’a pas d’original sur cet appareil.",
