@@ -2,7 +2,7 @@
 
 /** @import { Card, DetectionMode, Finding, Message, Photo, PhotoState, SortOrder } from "./types" */
 import { makeCard } from "./detail.js";
-import { $, download, make, style } from "./dom.js";
+import { $, download, loadStyles, make, style } from "./dom.js";
 import * as filtering from "./filters.js";
 import { Grid } from "./grid.js";
 import { className, count, duration, onLanguageChange, percent, plural, t } from "./i18n.js";
@@ -11,12 +11,7 @@ import { announce, copy, explain, showProblem } from "./status.js";
 import { vehicleTiles } from "./tiles.js";
 
 // The results are drawn when their styles have arrived.
-await new Promise((resolve) => {
-  const href = new URL("results.css", import.meta.url).href;
-  document.head.append(
-    make("link", { rel: "stylesheet", href, onload: resolve, onerror: resolve }),
-  );
-});
+await loadStyles(new URL("results.css", import.meta.url).href);
 
 /** So many photos are shown in full, each with its list; more are a grid. */
 const CARDS = 3;
