@@ -1151,7 +1151,8 @@ def test_a_phone_offers_its_camera(api: str, browser: Browser) -> None:
 def test_french_for_users_who_prefer_french(api: str, browser: Browser) -> None:
     with visit(browser, api, locale="fr-FR") as page:
         expect(page.locator("html")).to_have_attribute("lang", "fr")
-        expect(page.locator("h1:visible")).to_have_text("Voyez les véhicules de vos photos")
+        heading = page.locator("h1:visible")
+        expect(heading).to_have_text("Voyez les véhicules de vos photos", use_inner_text=True)
         assert page.title() == "Carlens : voyez les véhicules de vos photos"
         answer = choose_and_send(page, SKODA, junk())
         shown = len(objects_above(answer, 0.4))

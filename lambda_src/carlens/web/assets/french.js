@@ -26,7 +26,7 @@ export const MESSAGES = {
   "Or photo URLs, one per line": "Ou des URL de photos, une par ligne",
   "Add URLs": "Ajouter les URL",
   "Photos to send, in this order": "Photos à envoyer, dans cet ordre",
-  "Look for": "Rechercher",
+  Mode: "Mode",
   "All vehicles": "Tous les véhicules",
   "All objects": "Tous les objets",
   "API key": "Clé d’API",
@@ -371,6 +371,60 @@ export const MESSAGES = {
   "{n} rows checked.": "{n} lignes vérifiées.",
   "{n} row is undecided again.": "{n} ligne est de nouveau à décider.",
   "{n} rows are undecided again.": "{n} lignes sont de nouveau à décider.",
+  // Redaction
+  "Cover plates, faces and people": "Masquez plaques, visages et personnes",
+  "Send photos and get them back with these covered, and without metadata such as the place and the time.":
+    "Envoyez des photos : elles reviennent masquées, et sans métadonnées comme le lieu et l’heure.",
+  Anonymize: "Anonymiser",
+  Redact: "Masquer",
+  "License plates": "Plaques d’immatriculation",
+  Faces: "Visages",
+  People: "Personnes",
+  "Regions become": "Style du masque",
+  Black: "Noir",
+  Pixelated: "Pixelisé",
+  Blurred: "Flou",
+  Format: "Format",
+  JPEG: "JPEG",
+  PNG: "PNG",
+  WebP: "WebP",
+  "As sent": "Celui de l’original",
+  "Pixelated and blurred regions keep average colors, and several photos of the same plate say more than one. Where something must not be known, use black.":
+    "Les zones pixelisées ou floues gardent des couleurs moyennes, et plusieurs photos d’une même plaque en disent plus qu’une seule. Si rien ne doit se deviner, choisissez le noir.",
+  "Choose what to redact first.": "Choisissez d’abord ce qu’il faut masquer.",
+  "Redact the photos": "Masquer dans les photos",
+  "Redact {n} photo": "Masquer dans {n} photo",
+  "Redact {n} photos": "Masquer dans {n} photos",
+  "Redacting the photos…": "Masquage dans les photos…",
+  "{n} plate": "{n} plaque",
+  "{n} plates": "{n} plaques",
+  "{n} face": "{n} visage",
+  "{n} faces": "{n} visages",
+  "{n} person": "{n} personne",
+  "{n} people": "{n} personnes",
+  "This is help, not a guarantee: plates, faces and people can be missed. Look at every photo before you publish it.":
+    "C’est une aide, pas une garantie : des plaques, des visages ou des personnes peuvent échapper au masquage. Regardez chaque photo avant de la publier.",
+  "Download {n} redacted photo (ZIP)": "Télécharger {n} photo masquée (ZIP)",
+  "Download {n} redacted photos (ZIP)": "Télécharger {n} photos masquées (ZIP)",
+  "This photo was not redacted.": "Cette photo n’a pas été masquée.",
+  "{name}, redacted": "{name}, masquée",
+  "{name}, original": "{name}, originale",
+  Download: "Télécharger",
+  Redacted: "Masquée",
+  Original: "Originale",
+  Compare: "Comparer",
+  "{share} original": "{share} de l’originale",
+  "A photo sent by its URL has no original on this device.":
+    "Une photo envoyée par son URL n’a pas d’original sur cet appareil.",
+  "This browser cannot show the original beside the redacted photo.":
+    "Ce navigateur ne peut pas afficher l’original à côté de la photo masquée.",
+  "Scaled down from {from} to {to} pixels, to fit into the request and its answer.":
+    "Réduite de {from} à {to} pixels, pour tenir dans la requête et sa réponse.",
+  "The redacted photo could not be fetched. Send the photo again.":
+    "La photo masquée n’a pas pu être récupérée. Renvoyez la photo.",
+  "The redacted photo is too large for an answer":
+    "La photo masquée est trop grande pour une réponse",
+  "redact {time}": "masquage {time}",
 };
 
 /**

@@ -78,7 +78,10 @@ const revive = ({ url, ...photo }) => ({
 });
 
 /** @param {Photo} photo */
-const mark = ({ findings }) => Object.keys(findings).join();
+const mark = ({ findings }) =>
+  Object.entries(findings)
+    .map(([mode, { query }]) => `${mode}?${query ?? ""}`)
+    .join();
 
 /** Write what has changed. */
 function save() {

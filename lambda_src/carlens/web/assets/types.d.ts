@@ -41,7 +41,16 @@ export type ElementOf<Tag extends string> = Tag extends `${infer Name}.${string}
 
 // Requests and answers of the API
 
-export type Mode = "predict" | "object_detection";
+export type DetectionMode = "predict" | "object_detection";
+
+export type Mode = DetectionMode | "anonymize";
+
+/** What photos are sent for. */
+export interface Task {
+  mode: Mode;
+  /** What to redact and how, as parameters; empty in other modes. */
+  query: string;
+}
 
 /** What a request may contain. */
 export interface Limits {
@@ -54,7 +63,7 @@ export interface Limits {
 /** The answer of `/health`. */
 export interface Health {
   limits?: Partial<Limits>;
-  features?: { uploads?: boolean; urls?: boolean };
+  features?: { anonymize?: boolean; uploads?: boolean; urls?: boolean };
 }
 
 /** What Carlens found in a photo. */
@@ -65,6 +74,16 @@ export interface Finding {
   sentBytes: number;
   /** Whether vehicles can have names. */
   named: boolean;
+  /** The query of its task; none if an earlier version of the page kept it. */
+  query?: string;
+  /** None for other modes, and for failures. */
+  redacted?: Redacted;
+}
+
+/** A photo without what was found in it. */
+export interface Redacted {
+  picture: Blob;
+  regions: Region[];
 }
 
 export interface Photo {
@@ -134,6 +153,30 @@ export interface Detection {
   make?: Level | null;
   model?: Level | null;
   reference?: { make: string; model: string } | null;
+}
+
+export type RegionKind = "plate" | "face" | "person";
+
+export interface Region {
+  x1: number;
+  y1: number;
+  x2: number;
+  y2: number;
+  kind: RegionKind;
+  confidence: number;
+}
+
+/** The answer of `/anonymize` for one photo; null stands for what a failed photo lacks. */
+export interface RedactedImage {
+  width: number | null;
+  height: number | null;
+  regions: Region[] | null;
+  media_type: string | null;
+  /** Base64. */
+  picture: string | null;
+  /** Where to fetch a picture that has no room in the answer. */
+  picture_url: string | null;
+  error: ErrorInfo | null;
 }
 
 export interface ErrorInfo {
@@ -291,12 +334,33 @@ export interface Drawable {
 export interface Card extends Drawable {
   element: HTMLElement;
   image: HTMLImageElement;
-  mode: Mode;
+  mode: DetectionMode;
   failed: boolean;
   items: Item[];
   /** Show the objects that pass, and give their number. */
   filter: (passes: (object: Detection) => boolean) => number;
   close: () => void;
+}
+
+/** What the tiles of a grid show. */
+export interface Tiles {
+  /** The line below a thumbnail, and what it stands for. */
+  summarize: (photo: Photo) => [string, "broken" | "empty" | "sure" | "plain"];
+  /** What else makes a tile look different, as JSON. */
+  lookOf: (photo: Photo) => unknown;
+  /** Rejects if there is nothing that this browser can show. */
+  thumbnailOf: (photo: Photo) => Promise<string>;
+  /** What lies on a thumbnail. */
+  marksOf: (photo: Photo) => Element[];
+}
+
+/** One photo in the viewer. */
+export interface ViewerCard {
+  element: HTMLElement;
+  filter?: Card["filter"];
+  close: () => void;
+  /** Called when the photo was zoomed or moved. */
+  onzoom?: () => void;
 }
 
 // The contract: the parts of OpenAPI 3.0 that it uses
