@@ -1165,7 +1165,7 @@ def test_french_for_users_who_prefer_french(api: str, browser: Browser) -> None:
         expect(page.locator("#knows [lang=fr]")).to_contain_text("connaît 196 voitures")
 
         # When English is selected, everything is in English, and the results stay
-        page.get_by_role("button", name="English").click()
+        page.locator("#language").select_option("en")
         expect(page.locator("#results-title")).to_have_text(
             f"{shown} vehicles in 1 photo, 1 failed"
         )
@@ -1174,9 +1174,9 @@ def test_french_for_users_who_prefer_french(api: str, browser: Browser) -> None:
         # And open sections are still open
         opened = page.locator("details.row-of").first
         opened.locator("summary").click()
-        page.get_by_role("button", name="Français").click()
+        page.locator("#language").select_option("fr")
         expect(opened).to_have_attribute("open", "")
-        page.get_by_role("button", name="English").click()
+        page.locator("#language").select_option("en")
         # And the choice is stored in the address only
         assert page.url.endswith("#en")
         page.reload()
@@ -1187,7 +1187,7 @@ def test_french_for_users_who_prefer_french(api: str, browser: Browser) -> None:
 
 def test_french_is_kept_across_the_views(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        page.get_by_role("button", name="Français").click()
+        page.locator("#language").select_option("fr")
         page.get_by_role("link", name="API", exact=True).click()
         expect(page.locator("#api-title")).to_have_text("L’API")
         assert page.url.endswith("#fr/api")
@@ -1209,7 +1209,7 @@ def test_a_change_of_language_keeps_user_input(api: str, browser: Browser) -> No
         expect(health.locator("pre")).to_contain_text('"status": "ok"')
         page.locator(".errors summary").first.click()
 
-        page.get_by_role("button", name="Français").click()
+        page.locator("#language").select_option("fr")
 
         # Then the words are French, and everything else is unchanged
         form = page.get_by_role("form", name="Essayer: POST /predict", exact=True)
@@ -1342,12 +1342,12 @@ def test_a_contract_behind_a_key_asks_for_the_key(api: str, browser: Browser) ->
         expect(problem).to_contain_text("Send a key.")
         expect(problem).to_contain_text("enter it under “API key”")
         # When French is selected, then the message is in French
-        page.get_by_role("button", name="Français").click()
+        page.locator("#language").select_option("fr")
         expect(problem).to_contain_text("Si cette API exige une clé")
         # And without a connection the page says so in its own words
         page.unroute_all()
         page.route("**/openapi.json", lambda route: route.abort())
-        page.get_by_role("button", name="English").click()
+        page.locator("#language").select_option("en")
         expect(problem).to_contain_text("The server could not be reached.")
         # And a key opens it
         page.unroute_all()
@@ -1599,7 +1599,7 @@ def test_the_view_of_names_is_available_in_french(api: str, browser: Browser) ->
         page.get_by_label("Marque", exact=True).fill("zzzz")
         page.get_by_label("Modèle", exact=True).fill("qqqqq")
         expect(page.locator("#match")).to_contain_text("Aucun nom de cette table")
-        page.get_by_role("button", name="English").click()
+        page.locator("#language").select_option("en")
         assert page.url.endswith("#en/names")
         expect(page.locator("#match")).to_contain_text("Nothing in this table")
         expect(page.get_by_label("Make", exact=True)).to_have_value("zzzz")
@@ -1759,7 +1759,7 @@ def test_the_cars_that_it_was_taught_can_be_searched(api: str, browser: Browser)
         # And one without a result says what that means, in both languages
         page.get_by_label("Search these cars").fill("Lada Niva")
         expect(page.locator("#known-count")).to_contain_text("Carlens was not taught this car.")
-        page.get_by_role("button", name="Français").click()
+        page.locator("#language").select_option("fr")
         expect(page.locator("#known-count")).to_contain_text(
             "Carlens n’a pas appris cette voiture."
         )
@@ -1911,7 +1911,7 @@ def test_it_is_ready_soon_on_a_slow_phone(api: str, browser: Browser) -> None:
     assert loaded["bytes"] < 130_000
     assert sorted(loaded["names"]) == sorted(
         ["health", "models", "page.css"]
-        + [f"{name}.js" for name in ("main", "client", "dom", "french", "i18n")]
+        + [f"{name}.js" for name in ("main", "client", "dom", "i18n")]
         + [f"{name}.js" for name in ("session", "snippets", "status", "storage", "tray")]
     )
 

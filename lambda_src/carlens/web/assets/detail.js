@@ -3,8 +3,7 @@
 import { saveAnnotated } from "./annotate.js";
 /** @import { Card, DetectionMode, ErrorInfo, Finding, Message, Photo, Scaled } from "./types" */
 import { make, style } from "./dom.js";
-import { ERROR_MESSAGES } from "./french.js";
-import { bytes, isMessage, language, t } from "./i18n.js";
+import { bytes, errorMessage, isMessage, t } from "./i18n.js";
 import { drawCrop, Overlay } from "./overlay.js";
 import { shortName } from "./session.js";
 import { imageOf } from "./tray.js";
@@ -126,12 +125,12 @@ const FAILURE_TITLES = {
 export function failure(error) {
   const { code = "", message = "", values } = error ?? {};
   const own = isMessage(message);
-  const french = language === "fr" && !own && ERROR_MESSAGES[code];
+  const translation = own ? undefined : errorMessage(code);
   return make(
     "div.failed",
     {},
     make("strong", {}, t(FAILURE_TITLES[code] ?? "This photo failed")),
-    french ? make("p", {}, french) : null,
+    translation ? make("p", {}, translation) : null,
     make("p", { lang: own ? null : "en" }, own ? t(message, values) : message),
   );
 }

@@ -3,8 +3,7 @@
 /** @import { Message, Model, Models } from "./types" */
 import { ApiError } from "./client.js";
 import { $, make } from "./dom.js";
-import { ERROR_MESSAGES } from "./french.js";
-import { language, onLanguageChange, t, writeLabels } from "./i18n.js";
+import { errorMessage, onLanguageChange, t, writeLabels } from "./i18n.js";
 
 let status = () => "";
 
@@ -50,7 +49,7 @@ export function explain(error) {
 /** @param {ApiError} error */
 function explainApiError({ message, status, code, requestId, values }) {
   const english = t(/** @type {Message} */ (message), values);
-  const french = language === "fr" ? ERROR_MESSAGES[code] : undefined;
+  const translation = errorMessage(code);
   const locked = status === 401 || status === 403;
   if (locked) $("key-panel").open = true;
   const hint = locked
@@ -62,12 +61,12 @@ function explainApiError({ message, status, code, requestId, values }) {
   ].filter(Boolean);
   /** @type {[string, Record<string, string>, string | undefined][]} */
   const rest = [
-    ["p", { lang: "en" }, french && english],
+    ["p", { lang: "en" }, translation && english],
     ["p", {}, hint],
     ["p.reference", {}, facts.join(", ")],
   ];
   return [
-    make("p", {}, make("strong", {}, t("The request failed.")), " ", french ?? english),
+    make("p", {}, make("strong", {}, t("The request failed.")), " ", translation ?? english),
     ...rest.flatMap(([tag, attributes, text]) => (text ? [make(tag, attributes, text)] : [])),
   ];
 }

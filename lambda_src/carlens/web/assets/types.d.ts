@@ -1,9 +1,21 @@
 // The types that several modules share. Not served.
 
-import type { MESSAGES } from "./french.js";
+import type { MESSAGES } from "./language-fr.js";
 
-/** An English text of the page, which has a French translation. */
+/** An English text of the page, which every other language translates. */
 export type Message = keyof typeof MESSAGES;
+
+/** The texts of a language other than English. */
+export interface Catalog {
+  MESSAGES: Record<Message, string>;
+  /** What the page says about an error, by its code; the server's message is in English. */
+  ERROR_MESSAGES: Record<string, string>;
+  /** The limits of the models that come with Carlens, by model. */
+  MODEL_LIMITS: Record<string, string>;
+  /** The detector's classes by their English names. */
+  CLASS_NAMES: Record<string, string>;
+  BYTE_UNITS: string[];
+}
 
 // Elements
 
@@ -20,6 +32,7 @@ interface Elements {
   progress: HTMLProgressElement;
   rows: HTMLInputElement;
   table: HTMLSelectElement;
+  language: HTMLSelectElement;
   export: HTMLDetailsElement;
   scope: HTMLSelectElement;
   sort: HTMLSelectElement;

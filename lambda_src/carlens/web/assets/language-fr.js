@@ -1,7 +1,9 @@
-// The French texts of the page. Other modules name a text by its English; {…} is filled in.
+// French. Other modules name a text by its English; {…} is filled in. This file is loaded when its
+// language is chosen.
 
 export const MESSAGES = {
   // Frame
+  Language: "Langue",
   "Carlens: see the vehicles in your photos": "Carlens : voyez les véhicules de vos photos",
   "Carlens: the API": "Carlens : l’API",
   "Carlens: names": "Carlens : les noms",
@@ -501,3 +503,6 @@ export const CLASS_NAMES = Object.fromEntries(
     .split(/\s+/)
     .map((pair) => pair.replaceAll("_", " ").split(":")),
 );
+
+/** Bytes, thousands and millions of them. */
+export const BYTE_UNITS = ["o", "ko", "Mo"];
