@@ -361,6 +361,14 @@ export interface NormOptions {
   top_k?: number;
 }
 
+export interface NormCsvOptions extends NormOptions {
+  /**
+   * Whether to add columns for what each row was matched by, the scores of make and model, and the
+   * kind.
+   */
+  detailed?: boolean;
+}
+
 export interface Settings {
   /** The API key, which only the API gets. */
   apiKey?: string;
@@ -451,7 +459,7 @@ export class Carlens {
   /** Match a CSV file of up to 10,000 rows, and return it with columns added. */
   normCsv(
     file: string | Blob | ArrayBuffer | ArrayBufferView<ArrayBuffer>,
-    options?: NormOptions,
+    options?: NormCsvOptions,
   ): Promise<string>;
 
   /** Clean a written make and model without matching them; one of the two may be empty. */

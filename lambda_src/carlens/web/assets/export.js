@@ -2,6 +2,7 @@
 
 /** @import { Detection, Drawable, Photo, Result } from "./types" */
 import { annotated } from "./annotate.js";
+import { plain, writeCsv } from "./csv.js";
 import { download } from "./dom.js";
 import { plural, t } from "./i18n.js";
 import { nameOf } from "./naming.js";
@@ -42,16 +43,11 @@ export function toCsv(rows) {
       "",
     ]);
   });
-  const lines = [COLUMNS, ...cells].map((row) => `${row.map(cell).join(",")}\r\n`);
-  return `\ufeff${lines.join("")}`; // the byte order mark tells Excel that this is UTF-8
-}
-
-/** @param {unknown} value */
-function cell(value) {
-  let text = String(value ?? "");
-  // A spreadsheet would run a file name that starts like a formula.
-  if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  // A spreadsheet would run a file name that starts like a formula, but not a number.
+  const texts = cells.map((row) =>
+    row.map((value) => (typeof value === "string" ? plain(value) : String(value ?? ""))),
+  );
+  return writeCsv([COLUMNS, ...texts]);
 }
 
 /**

@@ -115,11 +115,7 @@ export const MESSAGES = {
   Make: "Marque",
   Model: "Modèle",
   "A whole file": "Un fichier entier",
-  "CSV with commas, semicolons or tabs, with a make and a model in each row; up to 10,000 rows. The answer has one row for each, in the same order, from the table selected here.":
-    "CSV à virgules, points-virgules ou tabulations, avec une marque et un modèle par ligne ; 10 000 lignes au maximum. La réponse contient une ligne pour chacune, dans le même ordre, d’après la table choisie ici.",
   "Choose a CSV file": "Choisir un fichier CSV",
-  "Download the answer": "Télécharger la réponse",
-  "The first rows of the answer": "Les premières lignes de la réponse",
   "Enter a make, a model or both.": "Saisissez une marque, un modèle ou les deux.",
   "Nothing in this table is similar enough.": "Aucun nom de cette table n’est assez ressemblant.",
   "No model of this make is similar enough.":
@@ -393,6 +389,43 @@ export const MESSAGES = {
   "The redacted photo is too large for an answer":
     "La photo masquée est trop grande pour une réponse",
   "redact {time}": "masquage {time}",
+
+  // The answers of a file of names
+  "CSV with commas, semicolons or tabs, with a make, a model or both in each row; up to 10,000 rows. They are matched with the chosen table. You can check and correct the answers before you download them.":
+    "CSV à virgules, points-virgules ou tabulations, avec une marque, un modèle ou les deux par ligne ; 10 000 lignes au maximum. Elles sont comparées à la table choisie. Vous pouvez vérifier et corriger les réponses avant de les télécharger.",
+  "No name is certain.": "Aucun nom n’est certain.",
+  "Did you mean": "Vouliez-vous dire",
+  Answer: "Réponse",
+  Row: "Ligne",
+  "Column {n}": "Colonne {n}",
+  "Download the answers": "Télécharger les réponses",
+  "Discard the answers that you checked?": "Abandonner les réponses que vous avez vérifiées ?",
+  "Rows to show": "Lignes à afficher",
+  "To check": "À vérifier",
+  Doubtful: "Incertain",
+  "Make only": "Marque seule",
+  "No match": "Sans réponse",
+  Empty: "Vide",
+  Checked: "Vérifiées",
+  "Checked by you": "Vérifié par vous",
+  "Doubtful first": "Incertains d’abord",
+  "No row passes this filter.": "Aucune ligne ne passe ce filtre.",
+  "Pages of rows": "Pages de lignes",
+  Previous: "Précédent",
+  Next: "Suivant",
+  "Rows {from} to {to} of {n}": "Lignes {from} à {to} sur {n}",
+  Edit: "Modifier",
+  "Edit row {n}": "Modifier la ligne {n}",
+  "Written: {name}": "Saisi : {name}",
+  "Also {n} other row written like this": "Aussi {n} autre ligne saisie de même",
+  "Also {n} other rows written like this": "Aussi {n} autres lignes saisies de même",
+  Save: "Enregistrer",
+  "No name fits": "Aucun nom ne convient",
+  Undo: "Revenir à la réponse",
+  "{n} row checked.": "{n} ligne vérifiée.",
+  "{n} rows checked.": "{n} lignes vérifiées.",
+  "{n} row is undecided again.": "{n} ligne est de nouveau à décider.",
+  "{n} rows are undecided again.": "{n} lignes sont de nouveau à décider.",
 };
 
 /**

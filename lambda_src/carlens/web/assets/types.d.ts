@@ -23,6 +23,7 @@ interface Elements {
   export: HTMLDetailsElement;
   scope: HTMLSelectElement;
   sort: HTMLSelectElement;
+  "row-order": HTMLSelectElement;
   threshold: HTMLInputElement;
   urls: HTMLTextAreaElement;
 }
@@ -233,6 +234,32 @@ export interface NameMatch {
   /** What the text names that the table lacks: `motorcycle`, `truck`, …; empty if nothing. */
   kind: string;
   alternatives: { make: string; model: string; score: number; reason: string }[];
+}
+
+/** A make and model; one of the two may be empty. */
+export interface WrittenName {
+  make: string;
+  model: string;
+}
+
+/**
+ * How sure a match is: `partial` has the make but not the model that was written, `none` has no
+ * match, and `blank` had nothing to match.
+ */
+export type Judgment = "sure" | "doubtful" | "partial" | "none" | "blank";
+
+/** A row of a file of names. */
+export interface AnsweredRow {
+  /** From 0, in the order sent. */
+  index: number;
+  /** As sent, with formulas escaped. */
+  cells: string[];
+  /** What was matched. */
+  written: WrittenName;
+  answer: Pick<NameMatch, "make" | "model" | "kind" | "score" | "score_make">;
+  judgment: Judgment;
+  /** What a person decided. */
+  decision: WrittenName | null;
 }
 
 // Results on the page
