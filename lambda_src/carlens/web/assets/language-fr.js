@@ -373,6 +373,7 @@ export const MESSAGES = {
   "{n} rows checked.": "{n} lignes vérifiées.",
   "{n} row is undecided again.": "{n} ligne est de nouveau à décider.",
   "{n} rows are undecided again.": "{n} lignes sont de nouveau à décider.",
+
   // Redaction
   "Cover plates, faces and people": "Masquez plaques, visages et personnes",
   "Send photos and get them back with these covered, and without metadata such as the place and the time.":

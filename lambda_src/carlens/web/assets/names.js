@@ -2,18 +2,13 @@
 
 /** @import { NameMatch, WrittenName } from "./types" */
 import { matchChosenFile, matchFileAgain, showFile } from "./answers.js";
-import { $, bar, make } from "./dom.js";
+import { $, bar, loadStyles, make } from "./dom.js";
 import { fullName, onLanguageChange, t } from "./i18n.js";
 import { choices, judge, KINDS, loadTables, lookUp } from "./lookup.js";
 import { explain } from "./status.js";
 
 // The view is drawn when its styles have arrived.
-await new Promise((resolve) => {
-  const href = new URL("names.css", import.meta.url).href;
-  document.head.append(
-    make("link", { rel: "stylesheet", href, onload: resolve, onerror: resolve }),
-  );
-});
+await loadStyles(new URL("names.css", import.meta.url).href);
 
 const TYPING_PAUSE = 250; // milliseconds without a key before the server is asked
 
