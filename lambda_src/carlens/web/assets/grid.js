@@ -1,6 +1,6 @@
 // A grid of thumbnails with boxes. Only the rows near the screen are in the document.
 
-/** @import { Photo } from "./types" */
+/** @import { Detection, Photo } from "./types" */
 import { make, makeSvg, style } from "./dom.js";
 import { hasFailed, objectsOf, shownObjects } from "./filters.js";
 import { onLanguageChange, t } from "./i18n.js";
@@ -174,8 +174,17 @@ export class Grid {
 const lookOf = (photo) =>
   JSON.stringify([
     ...summarize(photo),
-    shownObjects(photo).map(({ x1, y1, x2, y2 }) => [x1, y1, x2, y2]),
+    shownObjects(photo).map((object) => [
+      object.x1,
+      object.y1,
+      object.x2,
+      object.y2,
+      howOf(object),
+    ]),
   ]);
+
+/** @param {Detection} object */
+const howOf = (object) => (object.correction ? "own" : isNamed(object) ? "sure" : "kind");
 
 /**
  * @param {Photo} photo
@@ -230,8 +239,12 @@ function boxes(photo, width, height) {
   const rects = shownObjects(photo).map((object) => {
     const { x1, y1, x2, y2 } = object;
     const size = { x: x1, y: y1, width: x2 - x1, height: y2 - y1 };
-    const how = isNamed(object) ? "sure" : "kind";
-    return makeSvg(`g.shape.${how}`, {}, makeSvg("rect.halo", size), makeSvg("rect.line", size));
+    return makeSvg(
+      `g.shape.${howOf(object)}`,
+      {},
+      makeSvg("rect.halo", size),
+      makeSvg("rect.line", size),
+    );
   });
   return makeSvg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...rects);
 }

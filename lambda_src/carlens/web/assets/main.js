@@ -1,7 +1,7 @@
 // The entry point: views, languages, and the controls that add and send photos.
 
 /** @import { Models } from "./types" */
-import { keyHeaders, takesUrls, useClasses, useHealth } from "./client.js";
+import { keyHeaders, takesUrls, useClasses, useHealth, useMakes } from "./client.js";
 import { $ } from "./dom.js";
 import { MODEL_LIMITS } from "./french.js";
 import { labelDocument, language, onLanguageChange, plural, setLanguage, t } from "./i18n.js";
@@ -25,6 +25,7 @@ async function loadModels() {
     return;
   }
   useClasses(models?.predict?.classes ?? []);
+  useMakes(models?.classifier?.makes ?? []);
   refreshSnippets();
   showModels(models ?? {});
   showCoverage();

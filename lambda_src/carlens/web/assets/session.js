@@ -1,6 +1,6 @@
 // The photos of this session, in order, and what Carlens found in each.
 
-/** @import { Finding, Mode, Photo } from "./types" */
+/** @import { Correction, Detection, Finding, Mode, Photo } from "./types" */
 
 /** @type {Photo[]} */
 export let photos = [];
@@ -85,6 +85,21 @@ export function removePhotos(gone) {
 export function record(mode, findings) {
   for (const [photo, finding] of findings) photo.findings[mode] = finding;
   sessionChanged();
+}
+
+/**
+ * Keep what the user says about an object of a photo.
+ *
+ * @param {Photo} photo
+ * @param {Detection} object
+ * @param {Correction} [correction] Without one, an earlier one is taken back.
+ */
+export function correct(photo, object, correction) {
+  const finding = /** @type {Finding} */ (findingOf(photo));
+  const { correction: _, ...found } = object;
+  const corrected = correction ? { ...found, correction } : found;
+  const objects = finding.result.objects.map((each) => (each === object ? corrected : each));
+  record(mode(), [[photo, { ...finding, result: { ...finding.result, objects } }]]);
 }
 
 /** Forget the failures, so that these photos wait to be sent again. */
