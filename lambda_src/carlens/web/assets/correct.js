@@ -30,6 +30,7 @@ export function makeCorrector(object, name, oncorrect) {
     });
     buttons.replaceWith(form);
     form.querySelector("input")?.focus();
+    form.scrollIntoView({ block: "nearest" });
   };
   const edit = button(t(object.correction ? "Change" : "Correct the name"), open);
   const others = object.correction

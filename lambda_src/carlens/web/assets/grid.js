@@ -253,7 +253,7 @@ function boxes(photo, width, height) {
  * Sum up a photo in a line, the names first.
  *
  * @param {Photo} photo
- * @returns {[string, "broken" | "empty" | "sure" | "plain"]}
+ * @returns {[string, "broken" | "empty" | "own" | "sure" | "plain"]}
  */
 function summarize(photo) {
   if (hasFailed(photo)) return [t("Failed"), "broken"];
@@ -264,5 +264,7 @@ function summarize(photo) {
   const first = objects.find(isNamed) ?? objects[0];
   const { title } = nameOf(first, findingOf(photo)?.named ?? false);
   const more = objects.length - 1;
-  return [more ? `${title} ${t("+{n}", { n: more })}` : title, isNamed(first) ? "sure" : "plain"];
+  const how = howOf(first);
+  const text = more ? `${title} ${t("+{n}", { n: more })}` : title;
+  return [text, how === "kind" ? "plain" : how];
 }
