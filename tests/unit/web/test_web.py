@@ -468,7 +468,7 @@ def test_every_french_text_is_used() -> None:
     texts = [text for name, text in _MODULES.items() if name != "french.js"]
     html = " ".join((_SOURCES / "index.html").read_text("utf-8").split())
     # The keys of the server's timing stages are concatenated at run time.
-    composed = {f"{step} {{time}}" for step in ("read", "decode", "detect", "classify")}
+    composed = {f"{step} {{time}}" for step in ("read", "decode", "detect", "classify", "redact")}
 
     unused = {
         english

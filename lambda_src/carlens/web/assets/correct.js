@@ -34,7 +34,7 @@ export function makeCorrector(object, name, oncorrect) {
   };
   const edit = button(t(object.correction ? "Change" : "Correct the name"), open);
   const others = object.correction
-    ? [button(t("Undo"), () => oncorrect(object))]
+    ? [button(t("Undo the correction"), () => oncorrect(object))]
     : [button(t("Not a vehicle"), () => dismiss("not_a_vehicle"))];
   if (proposed && !object.correction) {
     const confirm = t("Confirm {name}", { name: fullName(proposed) });

@@ -1,7 +1,7 @@
 // One photo in detail: the photo with its boxes, and the list of what was found.
 
 import { saveAnnotated } from "./annotate.js";
-/** @import { Card, ErrorInfo, Finding, Message, Mode, OnCorrect, Photo, Scaled } from "./types" */
+/** @import { Card, DetectionMode, ErrorInfo, Finding, Message, OnCorrect, Photo, Scaled } from "./types" */
 import { make, style } from "./dom.js";
 import { ERROR_MESSAGES } from "./french.js";
 import { bytes, isMessage, language, t } from "./i18n.js";
@@ -9,7 +9,7 @@ import { drawCrop, Overlay } from "./overlay.js";
 import { correct, shortName } from "./session.js";
 import { imageOf } from "./tray.js";
 
-/** @type {Record<Mode, Message>} */
+/** @type {Record<DetectionMode, Message>} */
 const NOTHING = {
   predict: "The detector found no vehicle in this photo.",
   object_detection: "The detector found nothing it knows in this photo.",
@@ -20,7 +20,7 @@ const NOTHING = {
  *
  * @param {Photo} photo
  * @param {Finding} finding
- * @param {Mode} mode
+ * @param {DetectionMode} mode
  * @returns {Card}
  */
 export function makeCard(photo, finding, mode) {
@@ -130,10 +130,11 @@ const FAILURE_TITLES = {
   key_refused: "This upload is not accepted",
   key_not_found: "This upload was not found",
   deadline_exceeded: "Time ran out before this photo",
+  answer_too_large: "The redacted photo is too large for an answer",
 };
 
 /** @param {ErrorInfo | null} error */
-function failure(error) {
+export function failure(error) {
   const { code = "", message = "", values } = error ?? {};
   const own = isMessage(message);
   const french = language === "fr" && !own && ERROR_MESSAGES[code];

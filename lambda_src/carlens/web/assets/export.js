@@ -2,7 +2,7 @@
 
 /** @import { Detection, Drawable, Photo, Result } from "./types" */
 import { annotated } from "./annotate.js";
-import { csv } from "./csv.js";
+import { plain, writeCsv } from "./csv.js";
 import { download } from "./dom.js";
 import { plural, t } from "./i18n.js";
 import { nameOf } from "./naming.js";
@@ -45,14 +45,11 @@ export function toCsv(rows) {
       "",
     ]);
   });
-  return csv([COLUMNS, ...cells].map((row) => row.map(cell)));
-}
-
-/** @param {unknown} value */
-function cell(value) {
-  const text = String(value ?? "");
-  // A spreadsheet would run a file name that starts like a formula.
-  return typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  // A spreadsheet would run a file name that starts like a formula, but not a number.
+  const texts = cells.map((row) =>
+    row.map((value) => (typeof value === "string" ? plain(value) : String(value ?? ""))),
+  );
+  return writeCsv([COLUMNS, ...texts]);
 }
 
 /**

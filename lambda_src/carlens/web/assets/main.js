@@ -1,11 +1,11 @@
 // The entry point: views, languages, and the controls that add and send photos.
 
 /** @import { Models } from "./types" */
-import { keyHeaders, takesUrls, useClasses, useHealth, useMakes } from "./client.js";
+import { anonymizes, keyHeaders, takesUrls, useClasses, useHealth, useMakes } from "./client.js";
 import { $ } from "./dom.js";
 import { MODEL_LIMITS } from "./french.js";
 import { labelDocument, language, onLanguageChange, plural, setLanguage, t } from "./i18n.js";
-import { photos, removePhotos, sessionChanged, waiting } from "./session.js";
+import { goToResults, mode, photos, removePhotos, sessionChanged, waiting } from "./session.js";
 import { refreshSnippets } from "./snippets.js";
 import { announce, explain, showModels, showProblem } from "./status.js";
 import { addFiles, addUrls, notUrls, showTray, takeUrls } from "./tray.js";
@@ -40,6 +40,7 @@ async function loadHealth() {
     return;
   }
   $("urls-field").hidden = !takesUrls;
+  $("anonymize").hidden = !anonymizes;
   showTray();
   refreshSnippets();
 }
@@ -199,6 +200,7 @@ addEventListener("hashchange", navigate);
 async function send() {
   try {
     const queue = await import("./queue.js");
+    if (mode() === "anonymize") await import("./redacted.js");
     await healthLoaded;
     await queue.start();
   } catch (error) {
@@ -245,8 +247,22 @@ $("clear").addEventListener("click", () => {
   $("files").focus();
 });
 $("send").addEventListener("click", send);
+
+/** Show the controls and results of the mode; the code for redaction is loaded when it is chosen. */
+async function changeMode() {
+  const redacting = mode() === "anonymize";
+  $("photos").classList.toggle("redacting", redacting);
+  sessionChanged();
+  if (!redacting) return;
+  try {
+    await import("./redacted.js");
+  } catch (error) {
+    showProblem(error);
+  }
+}
+
 for (const radio of document.querySelectorAll('input[name="mode"]')) {
-  radio.addEventListener("change", sessionChanged);
+  radio.addEventListener("change", changeMode);
 }
 
 document.addEventListener("paste", (event) => {
@@ -305,6 +321,9 @@ async function loadSession() {
     const storage = await import("./storage.js");
     await storage.keepSession();
     if (photos.length) await import("./queue.js");
+    await healthLoaded;
+    goToResults();
+    await changeMode(); // the browser may have kept the choice
   } catch {
     return; // nothing is kept
   }

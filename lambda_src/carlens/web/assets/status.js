@@ -1,6 +1,6 @@
 // What the page tells its user: the status line, errors, the models, what was copied.
 
-/** @import { Message, Models } from "./types" */
+/** @import { Message, Model, Models } from "./types" */
 import { ApiError } from "./client.js";
 import { $, make } from "./dom.js";
 import { ERROR_MESSAGES } from "./french.js";
@@ -78,10 +78,11 @@ function explainApiError({ message, status, code, requestId, values }) {
  * @param {Models | undefined} models
  */
 export function showModels(models) {
-  const named = [models?.detector, models?.classifier].filter((model) => model?.name);
+  /** @type {Model[]} */
+  const named = Object.values(models ?? {}).filter((model) => model?.name);
   if (!named.length) return;
   $("running").textContent = named
-    .map((model) => [model?.name, model?.version].filter(Boolean).join(" "))
+    .map(({ name, version }) => [name, version].filter(Boolean).join(" "))
     .join(", ");
 }
 

@@ -83,11 +83,9 @@ const revive = ({ url, ...photo }) => ({
  * @param {Photo} photo
  */
 function isKept(photo) {
-  const before = kept.get(photo);
-  const { predict, object_detection } = photo.findings;
-  return (
-    before?.predict === predict && before?.object_detection === object_detection && kept.has(photo)
-  );
+  const before = Object.values(kept.get(photo) ?? {});
+  const now = Object.values(photo.findings);
+  return kept.has(photo) && before.length === now.length && now.every((f) => before.includes(f));
 }
 
 /** Write what has changed. */

@@ -3,7 +3,7 @@
 /** @import { Finding, Photo } from "./types" */
 import { readableImage } from "./annotate.js";
 import { limits } from "./client.js";
-import { csv } from "./csv.js";
+import { writeCsv } from "./csv.js";
 import { download, make } from "./dom.js";
 import { fullName, plural, t } from "./i18n.js";
 import { shortName } from "./session.js";
@@ -42,7 +42,7 @@ export async function saveCorrections(photos) {
   const rows = unify(found);
   if (rows.length) {
     const cells = rows.map(({ file, make, model, box }) => [file, make, model, ...box.map(String)]);
-    await zip.add("photos.csv", new Blob([csv([COLUMNS, ...cells])]));
+    await zip.add("photos.csv", new Blob([writeCsv([COLUMNS, ...cells])]));
     download(zip.finish(), ARCHIVE);
   }
   return [...describeSaved(rows), ...describeMissing(missing)];

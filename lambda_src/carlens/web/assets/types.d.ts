@@ -23,6 +23,7 @@ interface Elements {
   export: HTMLDetailsElement;
   scope: HTMLSelectElement;
   sort: HTMLSelectElement;
+  "row-order": HTMLSelectElement;
   threshold: HTMLInputElement;
   urls: HTMLTextAreaElement;
 }
@@ -40,7 +41,16 @@ export type ElementOf<Tag extends string> = Tag extends `${infer Name}.${string}
 
 // Requests and answers of the API
 
-export type Mode = "predict" | "object_detection";
+export type DetectionMode = "predict" | "object_detection";
+
+export type Mode = DetectionMode | "anonymize";
+
+/** What photos are sent for. */
+export interface Task {
+  mode: Mode;
+  /** What to redact and how, as parameters; empty in other modes. */
+  query: string;
+}
 
 /** What a request may contain. */
 export interface Limits {
@@ -53,7 +63,7 @@ export interface Limits {
 /** The answer of `/health`. */
 export interface Health {
   limits?: Partial<Limits>;
-  features?: { uploads?: boolean; urls?: boolean };
+  features?: { anonymize?: boolean; uploads?: boolean; urls?: boolean };
 }
 
 /** What Carlens found in a photo. */
@@ -64,6 +74,16 @@ export interface Finding {
   sentBytes: number;
   /** Whether vehicles can have names. */
   named: boolean;
+  /** The query of its task; none if an earlier version of the page kept it. */
+  query?: string;
+  /** None for other modes, and for failures. */
+  redacted?: Redacted;
+}
+
+/** A photo without what was found in it. */
+export interface Redacted {
+  picture: Blob;
+  regions: Region[];
 }
 
 export interface Photo {
@@ -146,6 +166,30 @@ export interface Correction {
   model: string;
 }
 
+export type RegionKind = "plate" | "face" | "person";
+
+export interface Region {
+  x1: number;
+  y1: number;
+  x2: number;
+  y2: number;
+  kind: RegionKind;
+  confidence: number;
+}
+
+/** The answer of `/anonymize` for one photo; null stands for what a failed photo lacks. */
+export interface RedactedImage {
+  width: number | null;
+  height: number | null;
+  regions: Region[] | null;
+  media_type: string | null;
+  /** Base64. */
+  picture: string | null;
+  /** Where to fetch a picture that has no room in the answer. */
+  picture_url: string | null;
+  error: ErrorInfo | null;
+}
+
 export interface ErrorInfo {
   code: string;
   /** A text of the page with its values, or one from the server. */
@@ -201,6 +245,32 @@ export interface NameMatch {
   /** What the text names that the table lacks: `motorcycle`, `truck`, …; empty if nothing. */
   kind: string;
   alternatives: { make: string; model: string; score: number; reason: string }[];
+}
+
+/** A make and model; one of the two may be empty. */
+export interface WrittenName {
+  make: string;
+  model: string;
+}
+
+/**
+ * How sure a match is: `partial` has the make but not the model that was written, `none` has no
+ * match, and `blank` had nothing to match.
+ */
+export type Judgment = "sure" | "doubtful" | "partial" | "none" | "blank";
+
+/** A row of a file of names. */
+export interface AnsweredRow {
+  /** From 0, in the order sent. */
+  index: number;
+  /** As sent, with formulas escaped. */
+  cells: string[];
+  /** What was matched. */
+  written: WrittenName;
+  answer: Pick<NameMatch, "make" | "model" | "kind" | "score" | "score_make">;
+  judgment: Judgment;
+  /** What a person decided. */
+  decision: WrittenName | null;
 }
 
 // Results on the page
@@ -281,7 +351,7 @@ export type OnCorrect = (object: Detection, correction?: Correction) => void;
 export interface Card extends Drawable {
   element: HTMLElement;
   image: HTMLImageElement;
-  mode: Mode;
+  mode: DetectionMode;
   failed: boolean;
   items: Item[];
   /** Show the objects that pass, and give their number. */
@@ -289,6 +359,28 @@ export interface Card extends Drawable {
   /** Show the corrections of the same objects. */
   revise: (result: Result) => void;
   close: () => void;
+}
+
+/** What the tiles of a grid show. */
+export interface Tiles {
+  /** The line below a thumbnail, and what it stands for. */
+  summarize: (photo: Photo) => [string, "broken" | "empty" | "own" | "sure" | "plain"];
+  /** What else makes a tile look different, as JSON. */
+  lookOf: (photo: Photo) => unknown;
+  /** Rejects if there is nothing that this browser can show. */
+  thumbnailOf: (photo: Photo) => Promise<string>;
+  /** What lies on a thumbnail. */
+  marksOf: (photo: Photo) => Element[];
+}
+
+/** One photo in the viewer. */
+export interface ViewerCard {
+  element: HTMLElement;
+  filter?: Card["filter"];
+  revise?: Card["revise"];
+  close: () => void;
+  /** Called when the photo was zoomed or moved. */
+  onzoom?: () => void;
 }
 
 // The contract: the parts of OpenAPI 3.0 that it uses
