@@ -52,6 +52,18 @@ export class ApiError extends Error {
   }
 }
 
+/**
+ * The makes that the classifier was taught, each with its models.
+ *
+ * @type {{ name: string, models: string[] }[]}
+ */
+export let taughtMakes = [];
+
+/** @param {{ name: string, models: string[] }[]} makes */
+export function useMakes(makes) {
+  taughtMakes = makes;
+}
+
 let vehicles = ["bicycle", "bus", "car", "motorcycle", "truck"];
 
 /**

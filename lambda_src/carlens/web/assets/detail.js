@@ -1,11 +1,11 @@
 // One photo in detail: the photo with its boxes, and the list of what was found.
 
 import { saveAnnotated } from "./annotate.js";
-/** @import { Card, DetectionMode, ErrorInfo, Finding, Message, Photo, Scaled } from "./types" */
+/** @import { Card, DetectionMode, ErrorInfo, Finding, Message, OnCorrect, Photo, Scaled } from "./types" */
 import { make, style } from "./dom.js";
 import { bytes, errorMessage, isMessage, t } from "./i18n.js";
 import { drawCrop, Overlay } from "./overlay.js";
-import { shortName } from "./session.js";
+import { correct, shortName } from "./session.js";
 import { imageOf } from "./tray.js";
 
 /** @type {Record<DetectionMode, Message>} */
@@ -47,10 +47,15 @@ export function makeCard(photo, finding, mode) {
   if (result.error || !result.width || !result.height) {
     stage.classList.add("plain");
     about.append(failure(result.error));
-    return { ...card, failed: true, items: [], filter: () => 0, close: () => {} };
+    const nothing = () => {};
+    return { ...card, failed: true, items: [], filter: () => 0, revise: nothing, close: nothing };
   }
-  const overlay = new Overlay(stage, result.width, result.height, shortName(photo), finding.named);
-  return fillCard(card, result.width, result.height, overlay, about);
+  const { width, height } = result;
+  /** @type {OnCorrect} */
+  const oncorrect = (object, correction) => correct(photo, object, correction);
+  const corrector = finding.named && mode === "predict" ? oncorrect : null;
+  const overlay = new Overlay(stage, width, height, shortName(photo), finding.named, corrector);
+  return fillCard(card, width, height, overlay, about);
 }
 
 /**
@@ -86,6 +91,12 @@ function fillCard(base, width, height, overlay, about) {
         : t(NOTHING[base.mode]);
       overlay.arrange();
       return passing;
+    },
+    revise: (result) => {
+      card.result = result;
+      for (const [i, object] of result.objects.entries()) {
+        if (object !== items[i].object) items[i] = overlay.replace(items[i], object);
+      }
     },
     close: () => overlay.close(),
   };

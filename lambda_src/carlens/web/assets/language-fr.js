@@ -428,6 +428,32 @@ export const MESSAGES = {
   "The redacted photo is too large for an answer":
     "La photo masquée est trop grande pour une réponse",
   "redact {time}": "masquage {time}",
+
+  // Corrections
+  "You say so; Carlens says: {name}": "Selon vous ; Carlens dit : {name}",
+  "Not a vehicle": "Pas un véhicule",
+  "Confirmed by you": "Confirmé par vous",
+  "Corrected by you; Carlens says: {name}": "Corrigé par vous ; Carlens dit : {name}",
+  Change: "Modifier",
+  "Correct the name": "Corriger le nom",
+  "Undo the correction": "Annuler la correction",
+  "Confirm {name}": "Confirmer {name}",
+  Corrected: "Corrigées",
+  "Named by you": "Nommé par vous",
+  "You named {n} vehicle.": "Vous avez nommé {n} véhicule.",
+  "You named {n} vehicles.": "Vous avez nommé {n} véhicules.",
+  "Download for teaching (ZIP)": "Télécharger pour l’apprentissage (ZIP)",
+  "{n} model": "{n} modèle",
+  "{n} models": "{n} modèles",
+  "{name} saved: {vehicles} of {models}. Unpack it and run:":
+    "{name} enregistré : {vehicles} de {models}. Décompressez-le et lancez :",
+  "Teaching needs at least two models, each with two photos of different cars.":
+    "L’apprentissage demande au moins deux modèles, avec pour chacun deux photos de voitures différentes.",
+  "Only one photo: {names}.": "Une seule photo : {names}.",
+  "Left out, because their site does not allow this page to copy them: {names}. Save these photos, add the files here and name the vehicles again.":
+    "Omises, car leur site n’autorise pas cette page à les copier : {names}. Enregistrez ces photos, ajoutez les fichiers ici et nommez à nouveau les véhicules.",
+  "Left out, because this browser cannot read them: {names}.":
+    "Omises, car ce navigateur ne peut pas les lire : {names}.",
 };
 
 /**

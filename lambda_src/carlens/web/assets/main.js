@@ -1,7 +1,7 @@
 // The entry point: views, languages, and the controls that add and send photos.
 
 /** @import { Models } from "./types" */
-import { anonymizes, keyHeaders, takesUrls, useClasses, useHealth } from "./client.js";
+import { anonymizes, keyHeaders, takesUrls, useClasses, useHealth, useMakes } from "./client.js";
 import { $, make } from "./dom.js";
 import {
   labelDocument,
@@ -33,6 +33,7 @@ async function loadModels() {
     return;
   }
   useClasses(models?.predict?.classes ?? []);
+  useMakes(models?.classifier?.makes ?? []);
   refreshSnippets();
   showModels(models ?? {});
   showCoverage();

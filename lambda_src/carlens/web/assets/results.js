@@ -36,6 +36,7 @@ function showResults() {
   const looking = mode();
   $("results").hidden = !analyzed().length;
   $("retry").hidden = !analyzed().some(filtering.hasFailed);
+  showCorrections();
   if ($("results").hidden || looking === "anonymize") {
     showCards([]);
     grid.show([]);
@@ -61,7 +62,9 @@ function showCards(shown, looking = "predict") {
   cards = shown.map((photo) => {
     const finding = /** @type {Finding} */ (findingOf(photo));
     const card = before.get(photo);
-    if (card?.result !== finding.result) return makeLargeCard(photo, finding, looking);
+    if (!card || card.mode !== looking || card.failed)
+      return makeLargeCard(photo, finding, looking);
+    if (card.result !== finding.result) card.revise(finding.result);
     before.delete(photo);
     return card;
   });
@@ -87,6 +90,38 @@ function makeLargeCard(photo, finding, looking) {
   card.element.querySelector(".exports")?.prepend(enlarge);
   return card;
 }
+
+let corrections = "";
+
+/** Say how many vehicles the user has named, and offer them for teaching. */
+function showCorrections() {
+  const named = photos.flatMap(namedByUser);
+  $("corrections").hidden = $("legend-own").hidden = !named.length || mode() !== "predict";
+  $("corrections-count").textContent = plural(
+    named.length,
+    "You named {n} vehicle.",
+    "You named {n} vehicles.",
+    { n: count(named.length) },
+  );
+  const current = JSON.stringify(named.map(({ correction }) => correction));
+  if (current !== corrections) $("corrections-report").replaceChildren();
+  corrections = current;
+}
+
+/** @param {Photo} photo */
+const namedByUser = ({ findings }) =>
+  (findings.predict?.result.objects ?? []).filter(({ correction }) => correction?.make);
+
+$("save-corrections").addEventListener("click", async () => {
+  const report = $("corrections-report");
+  try {
+    const teaching = await import("./teaching.js");
+    const named = photos.filter((photo) => namedByUser(photo).length);
+    report.replaceChildren(...(await teaching.saveCorrections(named)));
+  } catch (error) {
+    report.replaceChildren(...explain(error));
+  }
+});
 
 /** Show what the filters let through. */
 function filter() {
@@ -230,7 +265,7 @@ function rows() {
   const chosen = $("grid").hidden ? analyzed() : filtering.shownPhotos();
   return (filtered ? chosen : analyzed()).map((photo) => {
     const { result } = /** @type {Finding} */ (findingOf(photo));
-    const objects = filtered ? filtering.shownObjects(photo) : result.objects;
+    const objects = filtered ? result.objects.filter(filtering.passes) : result.objects;
     return { photo, index: photos.indexOf(photo), result: { ...result, objects } };
   });
 }

@@ -1,6 +1,6 @@
 // The photos of this session, in order, and what Carlens found in each.
 
-/** @import { Finding, Mode, Photo, Task } from "./types" */
+/** @import { Correction, Detection, Finding, Mode, Photo, Task } from "./types" */
 
 /** @type {Photo[]} */
 export let photos = [];
@@ -118,6 +118,22 @@ export function removePhotos(gone) {
  */
 export function record({ mode, query }, findings) {
   for (const [photo, finding] of findings) photo.findings[mode] = { ...finding, query };
+  sessionChanged();
+}
+
+/**
+ * Keep what the user says about an object of a photo.
+ *
+ * @param {Photo} photo
+ * @param {Detection} object
+ * @param {Correction} [correction] Without one, an earlier one is taken back.
+ */
+export function correct(photo, object, correction) {
+  const finding = /** @type {Finding} */ (photo.findings.predict);
+  const { correction: _, ...found } = object;
+  const corrected = correction ? { ...found, correction } : found;
+  const objects = finding.result.objects.map((each) => (each === object ? corrected : each));
+  photo.findings.predict = { ...finding, result: { ...finding.result, objects } };
   sessionChanged();
 }
 

@@ -1,6 +1,6 @@
 // The tiles of photos with vehicles: their boxes, and a line that sums them up.
 
-/** @import { Photo, Tiles } from "./types" */
+/** @import { Detection, Photo, Tiles } from "./types" */
 import { makeSvg } from "./dom.js";
 import { hasFailed, objectsOf, shownObjects } from "./filters.js";
 import { t } from "./i18n.js";
@@ -11,13 +11,16 @@ import { thumbnailOf } from "./thumbnails.js";
 /** @type {Tiles} */
 export const vehicleTiles = {
   summarize,
-  lookOf: (photo) => shownObjects(photo).map(({ x1, y1, x2, y2 }) => [x1, y1, x2, y2]),
+  lookOf: (photo) => shownObjects(photo).map((o) => [o.x1, o.y1, o.x2, o.y2, howOf(o)]),
   thumbnailOf: async (photo) => (photo.file ? thumbnailOf(photo.file) : photo.source),
   marksOf: (photo) => {
     const { width, height } = findingOf(photo)?.result ?? {};
     return width && height ? [boxes(photo, width, height)] : [];
   },
 };
+
+/** @param {Detection} object */
+const howOf = (object) => (object.correction ? "own" : isNamed(object) ? "sure" : "kind");
 
 /**
  * @param {Photo} photo
@@ -28,8 +31,8 @@ function boxes(photo, width, height) {
   const rects = shownObjects(photo).map((object) => {
     const { x1, y1, x2, y2 } = object;
     const size = { x: x1, y: y1, width: x2 - x1, height: y2 - y1 };
-    const how = isNamed(object) ? "sure" : "kind";
-    return makeSvg(`g.shape.${how}`, {}, makeSvg("rect.halo", size), makeSvg("rect.line", size));
+    const shape = `g.shape.${howOf(object)}`;
+    return makeSvg(shape, {}, makeSvg("rect.halo", size), makeSvg("rect.line", size));
   });
   return makeSvg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...rects);
 }
@@ -48,5 +51,7 @@ function summarize(photo) {
   const first = objects.find(isNamed) ?? objects[0];
   const { title } = nameOf(first, findingOf(photo)?.named ?? false);
   const more = objects.length - 1;
-  return [more ? `${title} ${t("+{n}", { n: more })}` : title, isNamed(first) ? "sure" : "plain"];
+  const how = howOf(first);
+  const text = more ? `${title} ${t("+{n}", { n: more })}` : title;
+  return [text, how === "kind" ? "plain" : how];
 }

@@ -166,6 +166,17 @@ export interface Detection {
   make?: Level | null;
   model?: Level | null;
   reference?: { make: string; model: string } | null;
+  /** What the user says; never sent, but kept with the session and exported. */
+  correction?: Correction;
+}
+
+/** What the user says about an object. */
+export interface Correction {
+  verdict: "confirmed" | "corrected" | "not_a_vehicle";
+  /** Empty, as the model is, if it is not a vehicle. */
+  make: string;
+  /** Without its make. */
+  model: string;
 }
 
 export type RegionKind = "plate" | "face" | "person";
@@ -277,13 +288,16 @@ export interface AnsweredRow {
 
 // Results on the page
 
-export type PhotoState = "all" | "vehicles" | "named" | "uncertain" | "failed";
+export type PhotoState = "all" | "vehicles" | "named" | "uncertain" | "corrected" | "failed";
 
 export type SortOrder = "sent" | "name" | "confidence" | "count";
 
 export interface Naming {
-  /** Whether the title is as much as can be known, or the kind of a vehicle that may have a name. */
-  how: "sure" | "kind";
+  /**
+   * Whether the title is as much as can be known, the kind of a vehicle that may have a name, a name
+   * from the user, or says that the user sees no vehicle.
+   */
+  how: "sure" | "kind" | "own" | "dismissed";
   title: string;
   subtitle: string;
   /** A name that is not certain, marked as a guess; empty if there is none. */
@@ -343,6 +357,9 @@ export interface Drawable {
   items: { object: Detection; name: Naming; number: number; shown?: boolean }[];
 }
 
+/** Called with what the user says about an object; with nothing, the correction is taken back. */
+export type OnCorrect = (object: Detection, correction?: Correction) => void;
+
 /** One photo of the results. */
 export interface Card extends Drawable {
   element: HTMLElement;
@@ -352,13 +369,15 @@ export interface Card extends Drawable {
   items: Item[];
   /** Show the objects that pass, and give their number. */
   filter: (passes: (object: Detection) => boolean) => number;
+  /** Show the corrections of the same objects. */
+  revise: (result: Result) => void;
   close: () => void;
 }
 
 /** What the tiles of a grid show. */
 export interface Tiles {
   /** The line below a thumbnail, and what it stands for. */
-  summarize: (photo: Photo) => [string, "broken" | "empty" | "sure" | "plain"];
+  summarize: (photo: Photo) => [string, "broken" | "empty" | "own" | "sure" | "plain"];
   /** What else makes a tile look different, as JSON. */
   lookOf: (photo: Photo) => unknown;
   /** Rejects if there is nothing that this browser can show. */
@@ -371,6 +390,7 @@ export interface Tiles {
 export interface ViewerCard {
   element: HTMLElement;
   filter?: Card["filter"];
+  revise?: Card["revise"];
   close: () => void;
   /** Called when the photo was zoomed or moved. */
   onzoom?: () => void;

@@ -5,7 +5,7 @@ import { makeCard } from "./detail.js";
 import { make } from "./dom.js";
 import { passes } from "./filters.js";
 import { onLanguageChange, percent, t } from "./i18n.js";
-import { findingOf, mode, shortName } from "./session.js";
+import { findingOf, mode, onSessionChange, shortName } from "./session.js";
 import { Zoom } from "./zoom.js";
 
 const SWIPE = 60; // pixels
@@ -167,6 +167,7 @@ const KEYS = {
 dialog.addEventListener("keydown", (event) => {
   const { key, defaultPrevented, ctrlKey, metaKey, altKey } = event;
   const act = KEYS[key];
+  if (event.target instanceof HTMLInputElement) return; // these keys write there
   if (!act || defaultPrevented || ctrlKey || metaKey || altKey) return;
   event.preventDefault();
   act();
@@ -176,6 +177,10 @@ dialog.addEventListener("close", () => {
   clear();
   body.replaceChildren();
   whenClosed(photos[index]);
+});
+onSessionChange(() => {
+  const result = card && findingOf(photos[index])?.result;
+  if (result) card?.revise?.(result);
 });
 onLanguageChange(() => {
   if (!dialog.open) return;
