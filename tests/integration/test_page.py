@@ -743,6 +743,44 @@ def awkward(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_the_api_view_opens_on_the_integration_guide(
+    api: str, browser: Browser, tmp_path: Path
+) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}}
+    texts = {}
+    with visit(browser, f"{api}/#api", **phone) as page:
+        # Then a phone shows the guide first, with the address, the limits and code to copy
+        expect(page.locator(".contents nav")).to_be_hidden()
+        expect(page.locator("#integrate")).to_be_in_viewport()
+        guide = page.locator(".integration")
+        expect(guide.locator("dd").first).to_have_text(f"{api}/")
+        expect(guide).to_contain_text("32 photos in a request, 4.5 MB together, 50 megapixels")
+        expect(guide.get_by_role("img")).to_have_accessible_name(re.compile("top left corner"))
+        for language in ("curl", "Python", "JavaScript"):
+            guide.get_by_role("tab", name=language).click()
+            texts[language] = guide.locator("pre").inner_text()
+        # And in the language of the page
+        page.locator("#language").select_option("fr")
+        expect(page.locator("#integrate")).to_have_text("Intégrer Carlens")
+
+    # When the examples are run unchanged, in a folder with their photos
+    for name in ("street.jpg", "parking.jpg"):
+        (tmp_path / name).write_bytes(SKODA.read_bytes())
+
+    def run(*command: str) -> str:
+        return subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+        ).stdout
+
+    # Then curl gets both photos, and Python prints what to show for each object
+    images = json.loads(run("sh", "-c", texts["curl"]))["images"]
+    assert [image["name"] for image in images] == ["street.jpg", "parking.jpg"]
+    shown = [f"{i['name']} {found['display']}" for i in images for found in i["objects"]]
+    assert len(shown) >= 2
+    assert run(sys.executable, "-c", texts["Python"]).splitlines() == shown
+    assert f'fetch("{api}/predict' in texts["JavaScript"]
+
+
 @pytest.mark.parametrize("key", ["", KEY])
 def test_snippets_make_the_same_request(
     api: str, photo_host: str, browser: Browser, awkward: Path, key: str
@@ -1153,7 +1191,7 @@ def test_french_for_users_who_prefer_french(api: str, browser: Browser) -> None:
         expect(page.locator("html")).to_have_attribute("lang", "fr")
         heading = page.locator("h1:visible")
         expect(heading).to_have_text("Voyez les véhicules de vos photos", use_inner_text=True)
-        assert page.title() == "Carlens : voyez les véhicules de vos photos"
+        expect(page).to_have_title("Carlens : voyez les véhicules de vos photos")
         answer = choose_and_send(page, SKODA, junk())
         shown = len(objects_above(answer, 0.4))
         expect(page.locator("#results-title")).to_have_text(
@@ -1595,7 +1633,7 @@ def test_errors_in_the_view_of_names_are_reported_and_a_key_opens_it(
 
 def test_the_view_of_names_is_available_in_french(api: str, browser: Browser) -> None:
     with visit(browser, f"{api}/#fr/names") as page:
-        assert page.title() == "Carlens : les noms"
+        expect(page).to_have_title("Carlens : les noms")
         page.get_by_label("Marque", exact=True).fill("zzzz")
         page.get_by_label("Modèle", exact=True).fill("qqqqq")
         expect(page.locator("#match")).to_contain_text("Aucun nom de cette table")

@@ -142,7 +142,7 @@ export function failure(error) {
     {},
     make("strong", {}, t(FAILURE_TITLES[code] ?? "This photo failed")),
     translation ? make("p", {}, translation) : null,
-    make("p", { lang: own ? null : "en" }, own ? t(message, values) : message),
+    make("p", { lang: own ? null : "en" }, t(/** @type {Message} */ (message), values)),
   );
 }
 

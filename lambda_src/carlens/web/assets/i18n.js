@@ -132,9 +132,10 @@ export function label(write) {
  * @param {Tag} tag
  * @param {Message} english
  * @param {Values} [values]
+ * @param {Record<string, any>} [attributes]
  */
-export function translated(tag, english, values) {
-  const element = make(tag);
+export function translated(tag, english, values, attributes) {
+  const element = make(tag, attributes);
   label(() => {
     element.lang = language;
     element.textContent = t(english, values);

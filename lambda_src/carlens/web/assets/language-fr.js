@@ -454,6 +454,41 @@ export const MESSAGES = {
     "Omises, car leur site n’autorise pas cette page à les copier : {names}. Enregistrez ces photos, ajoutez les fichiers ici et nommez à nouveau les véhicules.",
   "Left out, because this browser cannot read them: {names}.":
     "Omises, car ce navigateur ne peut pas les lire : {names}.",
+
+  // The integration guide
+  "Integrate Carlens": "Intégrer Carlens",
+  "POST photos to one address and read JSON. This is what a client needs to know.":
+    "Envoyez des photos par POST à une seule adresse et lisez du JSON. Voici ce qu’un client doit savoir.",
+  "Base URL": "URL de base",
+  "If this API requires one, send it in the header {header}. Keep it on your server: visitors can read what a web page sends.":
+    "Si cette API en exige une, envoyez-la dans l’en-tête {header}. Gardez-la sur votre serveur : les visiteurs peuvent lire ce qu’une page web envoie.",
+  "Calls from web pages": "Appels depuis des pages web",
+  "A page of another site can call this API if its owner allows the origin. It can read the headers {headers}.":
+    "Une page d’un autre site peut appeler cette API si son propriétaire autorise l’origine. Elle peut lire les en-têtes {headers}.",
+  Limits: "Limites",
+  "{pictures} photos in a request, {size} together, {megapixels} megapixels each.":
+    "{pictures} photos par requête, {size} au total, {megapixels} mégapixels chacune.",
+  "Photos of up to {size} each can be uploaded first: see {route}.":
+    "Des photos de {size} au maximum peuvent être téléversées d’abord : voir {route}.",
+  Retries: "Nouveaux essais",
+  "After 429, 503 or 504, wait for the seconds in {header}, or for 1, 2, 4 … seconds, and send the request again. After 504, send fewer photos. Other errors do not go away.":
+    "Après 429, 503 ou 504, attendez le nombre de secondes de {header}, ou 1, 2, 4 … secondes, et renvoyez la requête. Après 504, envoyez moins de photos. Les autres erreurs ne disparaissent pas.",
+  "A photo that fails has its own error, and the status stays 200: the other photos have their results.":
+    "Une photo en échec a sa propre erreur, et le statut reste 200 : les autres photos ont leurs résultats.",
+  Coordinates: "Coordonnées",
+  "Bounding boxes are in pixels, from the top left corner of the upright photo. If you draw them yourself, rotate the photo by its EXIF orientation first.":
+    "Les cadres sont en pixels, à partir du coin supérieur gauche de la photo redressée. Si vous les dessinez vous-même, tournez d’abord la photo selon son orientation EXIF.",
+  "The point x1, y1 is the top left corner of a box, and x2, y2 its bottom right corner.":
+    "Le point x1, y1 est le coin supérieur gauche d’un cadre, et x2, y2 son coin inférieur droit.",
+  Formats: "Formats",
+  "Photos: {formats}.": "Photos : {formats}.",
+  "Answers: {detailed} for new clients. The default, {list}, is the short form of the original project.":
+    "Réponses : {detailed} pour les nouveaux clients. {list}, par défaut, est la forme courte du projet d’origine.",
+  Versions: "Versions",
+  "Answers may gain fields, and routes may gain parameters, in every version: ignore fields that you do not know. The meaning of an error code never changes.":
+    "Toute version peut ajouter des champs aux réponses et des paramètres aux routes : ignorez les champs que vous ne connaissez pas. Le sens d’un code d’erreur ne change jamais.",
+  "Before 1.0, a minor version may change or remove something; the changelog lists it under “Breaking”. From 1.0 on, only a major version does.":
+    "Avant la 1.0, une version mineure peut changer ou retirer quelque chose ; le journal des modifications l’indique sous « Breaking ». À partir de la 1.0, seule une version majeure le fait.",
 };
 
 /**

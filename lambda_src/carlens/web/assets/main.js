@@ -122,19 +122,19 @@ function hashLanguage() {
 }
 
 /** Show what the address asks for. */
-function navigate() {
+async function navigate() {
   const { chosen, next, section } = readHash();
   const first = view === "";
   const moved = view !== next;
   view = next;
   showView();
-  if (first || chosen !== language) setLanguage(chosen).catch(showProblem);
-  if (view === "api") showApi(section);
-  if (view === "names" && moved) showNames();
   if (moved && !first) {
     scrollTo(0, 0);
     document.getElementById(`${view}-title`)?.focus({ preventScroll: true });
   }
+  if (first || chosen !== language) await setLanguage(chosen).catch(showProblem);
+  if (view === "api") showApi(section);
+  if (view === "names" && moved) showNames();
 }
 
 function showView() {
@@ -176,6 +176,7 @@ async function showNames() {
 async function showApi(section = "") {
   try {
     const api = await import("./api.js");
+    await healthLoaded;
     await api.showContract((id) => setHash(hashLanguage(), `api/${id}`));
     if (section) api.goTo(section);
   } catch (error) {
