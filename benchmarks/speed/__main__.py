@@ -31,10 +31,10 @@ SLICES: tuple[Slices, ...] = (1, "auto", 2)
 MEGAPIXELS = (0.1, 0.3, 1, 3, 12, 25, 50)
 _CLIENTS = 4
 _MODULES = 20
-# Minutes that the parts take on two CPUs, by default and with --short.
+# Estimates for two idle CPUs, from the number of requests: by default, and with --short.
 _MINUTES = {
-    "floor": (4, 2), "rivals": (3, 1.5), "cold": (2, 0.5), "profile": (0.5, 0.5),
-    "scaling": (3, 1), "cost": (1.5, 0.5), "memory": (1.5, 0), "fair": (5, 2), "folder": (3, 1),
+    "floor": (4, 1.5), "rivals": (3, 1.5), "cold": (2, 0.5), "profile": (0.2, 0.2),
+    "scaling": (1.8, 0.8), "cost": (1, 0.3), "memory": (1, 0), "fair": (6, 3), "folder": (5, 0.5),
 }  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--rounds", type=int, help="rounds of each comparison (default: 11)")
+    parser.add_argument("--rounds", type=int, help="rounds of each comparison (default: 9)")
     parser.add_argument(
         "--short", action="store_true", help="few rounds and no measurement of memory: 9 minutes"
     )
@@ -151,7 +151,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     short = options.short
-    rounds = options.rounds or (3 if short else 11)
+    rounds = options.rounds or (3 if short else 9)
     compared = fair.Options(
         dict(_model_folder(each) for each in options.models) or fair.Options().models,
         [file for file in options.detectors if _exists(file)],
@@ -167,8 +167,8 @@ def main() -> None:
         "scaling": lambda: scaling(max(2, rounds // 3)),
         "cost": lambda: cost.table(runs=3 if short else cost.RUNS),
         "memory": memory.table,
-        "fair": lambda: fair.compare(compared, rounds, 1.0 if short else 3.0),
-        "folder": lambda: folder.compare(100 if short else 1000, 2 if short else 3, options.images),
+        "fair": lambda: fair.compare(compared, min(rounds, 5), 1.0 if short else 2.0),
+        "folder": lambda: folder.compare(100 if short else 1000, 2, options.images),
     }
     every = [name for name in parts if not (short and name == "memory")]
     wanted: Sequence[str] = [options.only] if options.only else every

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,46 +91,45 @@ def contestants(options: Options) -> dict[str, Contestant]:
 
 
 def compare(options: Options, rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """Measure the time of a photo on one CPU, the throughput on all of them, and the quality."""
-    rows: dict[str, dict[str, Any]] = {}
+    """Measure the quality, and the time, throughput and memory on one CPU.
+
+    Few servers run at a time, each beside Carlens with its defaults: LitServe and BentoML keep
+    several processes.
+    """
+    rows = []
     everyone = contestants(options)
     qualities: dict[Any, dict[str, float]] = {}
     for name, contestant in everyone.items():
         same = (contestant.models, contestant.slices, contestant.detector)
         if same not in qualities:
             qualities[same] = _quality(contestant, options)
-        rows[name] = {"system": name, **qualities[same]}
-    cpus = len(os.sched_getaffinity(0))
-    for case in CASES:
-        for name, contestant in everyone.items():
-            # Few servers at a time: those of LitServe and BentoML keep several processes.
-            pair = {name: contestant.system} | {BASE: everyone[BASE].system}
-            times = _on_one_cpu(pair, case, rounds)
-            ms = statistics.median(times[name])
-            rows[name][str(case)] = {
-                "ms": round(ms, 1),
-                "dollars": round(cost.price(cost.MB_PER_VCPU, ms, pictures=1), 4),
-                "to Carlens": Ratio.of(times, name, BASE),
-            }
-    for name, contestant in everyone.items():
-        with rivals.running({name: contestant.system}, CASES[0]) as servers:
+        pair = {BASE: _on_one_cpu(everyone[BASE]), name: _on_one_cpu(contestant)}
+        row: dict[str, Any] = {"system": name, **qualities[same]}
+        with rivals.running(pair, CASES[0], alike=False) as servers:
+            for case in CASES:
+                for server in servers.values():
+                    server.use(case)
+                row[str(case)] = _times(rivals.one_by_one(servers, rounds), name)
+            servers[name].use(CASES[0])
             per_second = servers[name].load(_CLIENTS, seconds)
-            gigabytes = servers[name].megabytes() / 1024
-        rows[name]["per second"] = round(per_second, 1)
-        rows[name]["per core"] = round(per_second / cpus, 1)
-        rows[name]["per GB"] = round(per_second / gigabytes, 1)
-        report.print_row(rows[name])
-    return list(rows.values())
+            row["per core"] = round(per_second, 1)
+            row["per GB"] = round(per_second / (servers[name].megabytes() / 1024), 1)
+        rows.append(row)
+        report.print_row(row)
+    return rows
 
 
-def _on_one_cpu(systems: Mapping[str, System], case: Case, rounds: int) -> Times:
-    threads = {"CARLENS_THREADS": "1"}
-    limited = {
-        name: System(each.command, each.query, {**each.env, **threads}, cpus=1)
-        for name, each in systems.items()
-    }
-    with rivals.running(limited, case, alike=False) as servers:
-        return rivals.one_by_one(servers, rounds)
+def _times(times: Times, name: str) -> dict[str, Any]:
+    ms = statistics.median(times[name])
+    dollars = cost.price(cost.MB_PER_VCPU, ms, pictures=1)
+    return {
+        "ms": round(ms, 1), "dollars": round(dollars, 4), "to Carlens": Ratio.of(times, name, BASE)
+    }  # fmt: skip
+
+
+def _on_one_cpu(contestant: Contestant) -> System:
+    system = contestant.system
+    return replace(system, env={**system.env, "CARLENS_THREADS": "1"}, cpus=1)
 
 
 def _quality(contestant: Contestant, options: Options) -> dict[str, float]:
@@ -176,15 +174,12 @@ def _vehicles(contestant: Contestant, annotations: Path, images: Path) -> float:
         with Image.open(images / picture["file_name"]) as opened:
             boxes, scores, classes = model.find(opened.convert("RGB"))
         best = scores.argsort()[::-1][:MAX_OBJECTS]
-        boxes[:, 2:] -= boxes[:, :2]
+        boxes[:, 2:] -= boxes[:, :2]  # COCO gives width and height
         results += [
             {
                 "image_id": picture["id"],
                 "category_id": ids[vehicles[classes[index]]],
-                "bbox": [
-                    *boxes[index][:2].tolist(),
-                    *(boxes[index][2:] - boxes[index][:2]).tolist(),
-                ],
+                "bbox": boxes[index].tolist(),
                 "score": float(scores[index]),
             }
             for index in best

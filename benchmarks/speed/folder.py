@@ -30,7 +30,6 @@ _SELF = "benchmarks.speed.folder"
 # One pass, as the others do.
 WAYS: Mapping[str, Sequence[str]] = {
     "Carlens": ("-m", "carlens.cli", "predict", "--local", "--quiet", "--slices", "1"),
-    "Carlens, auto": ("-m", "carlens.cli", "predict", "--local", "--quiet"),
     "loop": ("-m", _SELF, "loop"),
     "pool": ("-m", _SELF, "pool"),
 }

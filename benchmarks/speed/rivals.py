@@ -67,9 +67,7 @@ class Server:
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             self._port = free.getsockname()[1]
         self._path = "/predict" + system.query
-        self._body, content_type = case.form()
-        self._headers = {"Content-Type": content_type}
-        self._case = case
+        self.use(case)
 
         def limit_cpus() -> None:
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: system.cpus])
@@ -83,6 +81,12 @@ class Server:
             start_new_session=True,
             preexec_fn=limit_cpus,
         )
+
+    def use(self, case: Case) -> None:
+        """Send another request from now on."""
+        self._body, content_type = case.form()
+        self._headers = {"Content-Type": content_type}
+        self._case = case
 
     def wait(self) -> list[int]:
         """Wait until it responds; return the number of vehicles in each picture."""
