@@ -2,12 +2,14 @@
 
 /** @import { Contract, MediaType, Operation, Parameter, RequestBody, Answered } from "./types" */
 import { apiFetch, parseAnswer } from "./client.js";
-import { $, make } from "./dom.js";
+import { $, loadStyles, make } from "./dom.js";
 import { t, translated, withName } from "./i18n.js";
 import { codeBlock, markdown } from "./markdown.js";
 import { fieldList, resolve, typeLabel, useContract } from "./schema.js";
 import { explain } from "./status.js";
 import { exampleText, statusBadge, trialForm } from "./trial.js";
+
+await loadStyles(new URL("api.css", import.meta.url).href);
 
 /** @type {Contract | null} */
 let contract = null;
