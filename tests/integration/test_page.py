@@ -746,7 +746,7 @@ def awkward(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_api_view_opens_on_the_integration_guide(
     api: str, browser: Browser, tmp_path: Path
 ) -> None:
-    phone = {"viewport": {"width": 390, "height": 844}}
+    phone: Any = {"viewport": {"width": 390, "height": 844}}
     texts = {}
     with visit(browser, f"{api}/#api", **phone) as page:
         # Then a phone shows the guide first, with the address, the limits and code to copy
