@@ -1,0 +1,144 @@
+"""Networks that compute with 8-bit integers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from carlens.models import session
+from carlens.models.manifest import OutputSpec
+from carlens.models.quantize import dequantize, quantize
+from carlens.models.session import OnnxModel
+from tests.models_support import CLASSIFY
+from tests.tiny_network import SIDE, SIZE, SPEC, tiny_body
+
+
+def pictures(seed: int, count: int = 16) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).normal(0, 1, (count, 3, SIDE, SIDE)).astype(np.float32)
+
+
+def run(model: onnx.ModelProto, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    onnx.checker.check_model(model, full_check=True)
+    runtime = onnxruntime.InferenceSession(model.SerializeToString())
+    return np.asarray(runtime.run(None, {model.graph.input[0].name: batch})[0])
+
+
+def kinds(model: onnx.ModelProto) -> list[str]:
+    return [node.op_type for node in model.graph.node]
+
+
+@pytest.fixture(scope="module")
+def quantized() -> onnx.ModelProto:
+    return quantize(tiny_body(), [pictures(seed) for seed in range(4)])
+
+
+def test_a_quantized_network_gives_nearly_the_same_features(quantized: onnx.ModelProto) -> None:
+    # Given pictures that it was not calibrated on
+    batch = pictures(9)
+    expected = run(tiny_body(), batch)
+
+    found = run(quantized, batch)
+
+    # Then all weights are integers, and the features differ by less than the pictures do
+    assert {
+        tensor.data_type for tensor in quantized.graph.initializer if len(tensor.dims) == 4
+    } == {TensorProto.INT8}
+    assert found.dtype == np.float32
+    assert 0 < np.abs(found - expected).max() < 0.1 * np.ptp(expected, axis=0).max()
+
+
+def test_integers_can_be_undone(quantized: onnx.ModelProto) -> None:
+    batch = pictures(9)
+
+    floats = dequantize(quantized)
+
+    assert not {"QuantizeLinear", "DequantizeLinear"}.intersection(kinds(floats))
+    assert {"Clip", "Relu", "Add"}.issubset(kinds(floats))
+    assert np.abs(run(floats, batch) - run(tiny_body(), batch)).max() < 0.02
+    # And a network in floats stays as it is
+    assert np.array_equal(run(dequantize(tiny_body()), batch), run(tiny_body(), batch))
+
+
+def test_what_is_kept_and_what_follows_it_stays_in_floats() -> None:
+    # Given a network whose second convolution is to be kept
+    model = tiny_body()
+    for node in model.graph.node:
+        node.name = f"{node.op_type}/{node.output[0]}"
+
+    kept = quantize(model, [pictures(0)], keep=["/c2"])
+
+    # Then only the first one has integers
+    assert kinds(kept).count("Conv") == 3
+    shapes = {tuple(t.dims): t.data_type for t in kept.graph.initializer if len(t.dims) == 4}
+    assert [kind == TensorProto.INT8 for kind in shapes.values()].count(True) == 1
+    made = {name: node for node in kept.graph.node for name in node.output}
+    [second] = [node for node in kept.graph.node if node.name == "Conv/c2"]
+    assert made[second.input[0]].op_type != "DequantizeLinear"
+
+
+def test_biases_make_up_for_rounded_weights() -> None:
+    # Given a convolution of which 8 bits lose two of three weights, and pictures above zero
+    small = 0.4 / 127
+    weights = np.full((4, 3, 1, 1), small, np.float32)
+    weights[:, 0] = 1
+    model = convolution(weights)
+    batch = np.abs(pictures(0)) + 1
+    lost = 2 * small * batch.mean()
+
+    found = run(quantize(model, [batch]), batch)
+
+    # Then the mean of each channel is kept
+    error = (found - run(model, batch)).mean(axis=(0, 2, 3))
+    assert np.abs(error).max() < 0.2 * lost
+
+
+def test_a_cpu_without_vnni_computes_in_floats(
+    quantized: onnx.ModelProto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a quantized network, and the features that floats give with its weights
+    output = OutputSpec("softmax", ("features",))
+    labels = tuple(map(str, range(SIZE)))
+    manifest = replace(CLASSIFY, input=SPEC, output=output, labels=labels)
+    batch = pictures(9)
+    floats = run(dequantize(quantized), batch)
+    cpu = tmp_path / "cpuinfo"
+    monkeypatch.setattr(session, "_CPU", cpu)
+    monkeypatch.setattr(session.os, "uname", lambda: SimpleNamespace(machine="x86_64"))
+
+    def features() -> NDArray[np.float32]:
+        [found] = OnnxModel(manifest, quantized.SerializeToString(), threads=1).run(batch)
+        return found
+
+    # When
+    cpu.write_text("flags : fpu avx2 avx512f\n")
+    without = features()
+    cpu.write_text("flags : fpu avx2 avx512f avx512_vnni\n")
+    with_vnni = features()
+    cpu.unlink()
+    unknown = features()
+
+    # Then only values that two layers take are still rounded
+    error, error_of_integers = (np.abs(each - floats).max() for each in (without, with_vnni))
+    assert np.array_equal(unknown, without)
+    assert error < 0.5 * error_of_integers
+
+
+def convolution(weights: NDArray[np.float32]) -> onnx.ModelProto:
+    stored: dict[str, NDArray[Any]] = {"w": weights, "b": np.zeros(len(weights), np.float32)}
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["image", "w", "b"], ["out"])],
+        "convolution",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["n", 4, SIDE, SIDE])],
+        [numpy_helper.from_array(array, name) for name, array in stored.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
