@@ -24,7 +24,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help serve teach test coverage check check-page audit format eval synth deploy diff destroy \
-	prune rollback smoke costs bench wheel lock browser torch
+	prune rollback smoke key keys costs permissions bench docs wheel lock browser torch
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,7 +63,7 @@ format: $(VENV)/.ready node_modules/.ready ## Format the code
 	@$(VENV)/bin/ruff check --fix .
 	@node_modules/.bin/biome check --write
 
-eval: $(VENV)/.ready ## Measure the models: ANNOTATIONS=instances.json IMAGES=folder [SLICES=n], or CLASSES=folder
+eval: $(VENV)/.ready ## Measure the models: ANNOTATIONS=instances.json IMAGES=folder [SLICES=1..3 or auto], or CLASSES=folder
 	@$(if $(CLASSES),$(PY) -m benchmarks.evaluate classifier $(CLASSES),\
 	$(PY) -m benchmarks.evaluate detector \
 		$(or $(ANNOTATIONS),$(wildcard ../shared/evalset/instances_val.json),$(error Name the data to \
@@ -86,6 +86,14 @@ destroy: $(VENV)/.ready node_modules/.ready ## Remove Carlens from AWS; for prod
 smoke: $(VENV)/.ready ## Send a photo and a name to a deployed API and check the answers [STAGE=dev], or URL=http://127.0.0.1:8000
 	@$(PY) -m operations.smoke $(if $(URL),--url $(URL),--stage $(STAGE))
 
+key: $(VENV)/.ready ## Give a caller an API key with its own limits: NAME=partner [RATE=5] [BURST=10] [QUOTA=10000] [STAGE=dev] [REMOVE=yes deletes it]
+	@$(PY) -m operations.keys --stage $(STAGE) $(if $(REMOVE),remove,add) \
+		"$(or $(NAME),$(error Name the caller: NAME=partner))" $(if $(REMOVE),,$(if $(RATE),--rate $(RATE)) \
+		$(if $(BURST),--burst $(BURST)) $(if $(QUOTA),--quota $(QUOTA)))
+
+keys: $(VENV)/.ready ## Show the API keys of callers with their usage in this month [STAGE=dev]
+	@$(PY) -m operations.keys --stage $(STAGE) list
+
 prune: $(VENV)/.ready ## Delete old versions and the models that only they use [STAGE=dev] [KEEP=3] [DRY=yes only lists them]
 	@$(PY) -m operations.prune --stage $(STAGE) --keep $(or $(KEEP),3) $(if $(DRY),--dry-run)
 
@@ -96,8 +104,16 @@ rollback: $(VENV)/.ready ## Go back to an older version: VERSION=41 [STAGE=dev] 
 costs: $(VENV)/.ready ## Write docs/costs.md; for your own figures, OPTIONS="--photos 50000 --stage prod"
 	@$(PY) -m benchmarks.bill $(OPTIONS)
 
+permissions: $(VENV)/.ready ## Write docs/permissions.md: what each role may do
+	@$(PY) -m tools.permissions
+
 bench: build/bench/.ready ## Measure speed, memory and cost against a lower bound and other servers (15 minutes)
 	@build/bench/bin/python -m benchmarks.speed
+
+docs: $(VENV)/.docs ## Build the documentation site into build/site
+	@$(PY) -m tools.site build/site-pages
+	@$(VENV)/bin/zensical build --clean --strict
+	@echo "Open build/site/index.html, or serve it: $(PY) -m http.server --directory build/site"
 
 wheel: $(VENV)/.serve ## Build the package and the Python client into dist/
 	@$(UV) build --wheel --out-dir dist
@@ -111,6 +127,8 @@ lock: $(VENV)/.ready ## Lock all dependencies with hashes [UPGRADE=yes takes new
 		--extra dev -o requirements.txt pyproject.toml
 	@$(LOCK) --universal --python-version 3.11 -c lambda_src/requirements.txt \
 		--group bench -o benchmarks/requirements.txt pyproject.toml
+	@$(LOCK) --universal --python-version 3.11 -c requirements.txt \
+		--group docs -o docs/requirements.txt
 	@$(LOCK) --universal --python-version 3.13 --no-deps \
 		--group tools -o tests/integration/tools.txt
 	@$(LOCK) --universal --python-version 3.11 --group node -o requirements-node.txt
@@ -179,6 +197,10 @@ $(VENV)/.ready: $(VENV)/.serve $(VENV)/.node
 
 $(VENV)/.teach: $(VENV)/.serve
 	@$(INSTALL) -r pyproject.toml --extra teach -c requirements.txt
+	@touch $@
+
+$(VENV)/.docs: docs/requirements.txt $(VENV)/.serve
+	@$(INSTALL) --require-hashes -r docs/requirements.txt
 	@touch $@
 
 # uv chooses the build for the GPU that there is, or the small one without CUDA, but needs PyTorch's

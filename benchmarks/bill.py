@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from carlens.aws.metrics import RequestStats, metric_lines
+from carlens.ranges import Slices, read_slices
 from operations import prices
 from operations.prices import Price
 
@@ -26,6 +27,8 @@ PAGE = ROOT / "docs" / "costs.md"
 
 STAGES = ("dev", "prod")
 PER_REQUEST = 4
+# The most tiles that the default, "auto", runs: how many it runs depends on the photos.
+SLICES: Slices = 2
 # Bytes, rounded up: the answer for a photo, the variable of an access log, Lambda's own lines on an
 # invocation, and what CloudWatch adds to each line.
 ANSWER_BYTES, VARIABLE_BYTES, PLATFORM_BYTES, LINE_BYTES = 1000, 25, 700, 26
@@ -54,12 +57,15 @@ class Usage:
         Versions of each function that are kept.
     ms : float or None
         Milliseconds for each photo; None for those measured with the memory of the stage.
+    slices : int or "auto"
+        With which they were measured.
     """
 
     photos: int
     cold: float = 0.0
     versions: int = 1
     ms: float | None = None
+    slices: Slices = SLICES
 
 
 USAGES = (Usage(0), Usage(10_000, cold=1.0), Usage(1_000_000, cold=0.01))
@@ -177,13 +183,24 @@ def _written_by_a_request(access_log: str) -> tuple[int, int]:
     return metrics, written + (len(lines) + 3) * LINE_BYTES
 
 
-def measured_ms(memory: int) -> float:
+def measured_ms(memory: int, slices: Slices) -> float:
     """Return the milliseconds for a photo, between the measured sizes of memory.
 
     Below or above all measured sizes, those of the nearest one, in proportion to the memory.
+
+    Raises
+    ------
+    ValueError
+        They were not measured with these slices.
     """
     rows = json.loads((ROOT / "docs" / "benchmarks.json").read_text("utf-8"))["cost"]
-    known = sorted((row["memory"], row["ms_per_picture"]) for row in rows)
+    known = sorted(
+        (row["memory"], row["ms_per_picture"]) for row in rows if row["slices"] == slices
+    )
+    if not known:
+        raise ValueError(
+            f"slices={slices} was not measured: run python -m benchmarks.speed --only cost"
+        )
     for (low, slow), (high, fast) in pairwise(known):
         if low <= memory <= high:
             return float(slow + (fast - slow) * (memory - low) / (high - low))
@@ -195,7 +212,7 @@ def bill(stage: Deployed, usage: Usage) -> list[Line]:
     """Compute the cost of a month; the lines are the same for each use."""
     requests = usage.photos / PER_REQUEST
     restores = requests * usage.cold if stage.snapshots else 0
-    ms = measured_ms(stage.memory) if usage.ms is None else usage.ms
+    ms = measured_ms(stage.memory, usage.slices) if usage.ms is None else usage.ms
     gb_seconds = usage.photos * ms / 1000 * stage.memory / 1024
     kept = sum(stage.snapshot_mb) / 1024 * usage.versions * prices.HOURS_PER_MONTH * 3600
     return [
@@ -252,7 +269,7 @@ def page(stages: Mapping[str, Deployed]) -> str:
     """Write docs/costs.md."""
     parts = [_INTRODUCTION.rstrip()]
     for name, stage in stages.items():
-        ms = f"{measured_ms(stage.memory):.1f}"
+        ms = f"{measured_ms(stage.memory, SLICES):.1f}"
         parts.append(f"## {name}: {stage.memory:,} MB, {ms} ms per photo\n\n{table(stage, USAGES)}")
     services = sorted({p.service for p in vars(prices).values() if isinstance(p, Price)})
     links = ", ".join(f"[{name}](https://aws.amazon.com/{name}/pricing/)" for name in services)
@@ -277,7 +294,8 @@ For your own figures:
 _ASSUMPTIONS = f"""\
 ## Assumptions
 
-- A request carries {PER_REQUEST} photos of about one megapixel, with two tiles per side. The
+- A request carries {PER_REQUEST} photos of about one megapixel in five passes (`slices={SLICES}`).
+  This is an upper limit: the default, `auto`, takes five only for photos full of small objects. The
   milliseconds are those of [benchmarks.json](benchmarks.json) ("Memory and cost" in the
   [README](../README.md#speed)), between two sizes by interpolation. They were measured under the
   CPU share that Lambda gives each size; Lambda's own vCPUs differ, so measure yours and use `--ms`.
@@ -323,6 +341,9 @@ def main() -> None:
     parser.add_argument("--photos", type=int, nargs="*", help="photos per month; prints a table")
     parser.add_argument("--stage", default="dev", help="a stage of cdk.json")
     parser.add_argument("--ms", type=float, help="milliseconds per photo; default: measured")
+    parser.add_argument(
+        "--slices", type=read_slices, default=SLICES, help="with which they were measured"
+    )
     parser.add_argument("--cold", type=float, default=0.01, help="share of cold starts")
     parser.add_argument("--versions", type=int, default=1, help="versions kept of each function")
     parser.add_argument("-c", action="append", default=[], help="a setting: name=value")
@@ -331,7 +352,7 @@ def main() -> None:
         PAGE.write_text(page({name: read_stage(name, {}) for name in STAGES}), "utf-8")
         return
     stage = read_stage(given.stage, dict(each.split("=", 1) for each in given.c))
-    usages = [Usage(n, given.cold, given.versions, given.ms) for n in given.photos]
+    usages = [Usage(n, given.cold, given.versions, given.ms, given.slices) for n in given.photos]
     print(table(stage, usages))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import statistics
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from benchmarks.speed.contestants import event
 from benchmarks.speed.pictures import Case
+from carlens.ranges import Slices, read_slices
 from operations import prices
 
 MB_PER_VCPU = 1769
@@ -30,6 +32,8 @@ MB_PER_VCPU = 1769
 SIZES = (1280, 1769, 2654, 3538)
 RUNS = 15
 PICTURES = 4
+# The default, and the most that "auto" takes.
+SLICES: tuple[Slices, ...] = ("auto", 2)
 PERIOD_US = 100_000
 
 
@@ -39,6 +43,7 @@ class Row:
 
     memory: int
     vcpus: float
+    slices: Slices
     ms_per_picture: float
     dollars_per_thousand: float
 
@@ -51,11 +56,12 @@ def price(memory: int, ms_per_picture: float) -> float:
     return compute + requests * (prices.INVOCATION.each + prices.API_REQUEST.each)
 
 
-def measure(memory: int, runs: int) -> Row:
+def measure(memory: int, slices: Slices, runs: int) -> Row:
     """Run the handler in a new process with the CPU share of `memory` MB."""
     vcpus = memory / MB_PER_VCPU
     with _cpu_share(vcpus) as group:
         command = [sys.executable, "-m", "benchmarks.cost", "--worker", str(runs)]
+        command += ["--slices", str(slices)]
         environment = {**os.environ, "CARLENS_THREADS": str(max(1, round(vcpus)))}
 
         def prepare() -> None:
@@ -65,7 +71,7 @@ def measure(memory: int, runs: int) -> Row:
             command, env=environment, check=True, capture_output=True, text=True, preexec_fn=prepare
         )
     ms = float(run.stdout)
-    return Row(memory, round(vcpus, 2), round(ms, 1), round(price(memory, ms), 4))
+    return Row(memory, round(vcpus, 2), slices, round(ms, 1), round(price(memory, ms), 4))
 
 
 @contextlib.contextmanager
@@ -87,11 +93,11 @@ def _cpu_share(vcpus: float) -> Iterator[Path]:
         group.rmdir()
 
 
-def _worker(runs: int) -> None:
+def _worker(slices: Slices, runs: int) -> None:
     """Print the median time of warm requests in milliseconds per picture."""
     import handler
 
-    given = event(Case(PICTURES, 1), slices=2)
+    given = event(Case(PICTURES, 1), slices)
     times = []
     for _ in range(runs + 2):
         start = time.perf_counter()
@@ -102,12 +108,15 @@ def _worker(runs: int) -> None:
     print(statistics.median(times[2:]) / PICTURES)
 
 
-def table(sizes: Sequence[int] = SIZES, runs: int = RUNS) -> list[Row]:
+def table(
+    sizes: Sequence[int] = SIZES, slices: Sequence[Slices] = SLICES, runs: int = RUNS
+) -> list[Row]:
     """Measure each memory size and print a row for it."""
-    print("| memory, MB | vCPUs | ms per picture | $ per 1,000 pictures |\n|---|---|---|---|")
+    print("| memory, MB | vCPUs | slices | ms per picture | $ per 1,000 pictures |")
+    print("|---|---|---|---|---|")
     rows = []
-    for memory in sizes:
-        rows.append(measure(memory, runs))
+    for memory, each in itertools.product(sizes, slices):
+        rows.append(measure(memory, each, runs))
         print("| " + " | ".join(map(str, asdict(rows[-1]).values())) + " |", flush=True)
     return rows
 
@@ -119,13 +128,15 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--memory", type=int, nargs="*", default=SIZES, help="memory sizes in MB")
+    parser.add_argument("--slices", type=read_slices, nargs="*", default=SLICES)
     parser.add_argument("--runs", type=int, default=RUNS, help="requests for each memory size")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
-        _worker(arguments.worker)
+        [slices] = arguments.slices
+        _worker(slices, arguments.worker)
         return
-    table(arguments.memory, arguments.runs)
+    table(arguments.memory, arguments.slices, arguments.runs)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
-from aws_cdk import Duration
+from aws_cdk import CfnResource, Duration, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.logs import removal_policy
+from infra.logs import log_group, removal_policy
 from infra.nag import acknowledge
 from infra.settings import Settings
 
@@ -36,7 +37,7 @@ def private_bucket(
     versioned : bool
         Whether to keep old versions of objects.
     """
-    return s3.Bucket(
+    bucket = s3.Bucket(
         scope,
         construct_id,
         versioned=versioned,
@@ -53,6 +54,21 @@ def private_bucket(
         removal_policy=removal_policy(settings),
         auto_delete_objects=settings.removal == "destroy",
     )
+    _log_emptying(Stack.of(scope), settings)
+    return bucket
+
+
+def _log_emptying(stack: Stack, settings: Settings) -> None:
+    """Give the CDK's function that empties the buckets of a stack a log group of the stage.
+
+    Otherwise Lambda makes one that is kept forever, also after the stack is deleted.
+    """
+    provider = stack.node.try_find_child("Custom::S3AutoDeleteObjectsCustomResourceProvider")
+    if provider is None or stack.node.try_find_child("EmptyingLogs"):
+        return
+    function = cast(CfnResource, provider.node.find_child("Handler"))
+    group = log_group(stack, "EmptyingLogs", settings=settings)
+    function.add_property_override("LoggingConfig", {"LogGroup": group.log_group_name})
 
 
 def access_log_bucket(scope: Construct, *, settings: Settings) -> s3.Bucket:

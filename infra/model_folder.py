@@ -10,7 +10,7 @@ from typing import Literal
 
 from infra.settings import SettingError, Settings
 
-Task = Literal["detect", "classify"]
+Task = Literal["detect", "classify", "redact"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class ModelFiles:
 
     Attributes
     ----------
+    setting : str
+        The setting that names the model.
     name : str
         Name of its folder.
     files : tuple of Path
@@ -27,6 +29,7 @@ class ModelFiles:
         16 hexadecimal digits that change with any of the files.
     """
 
+    setting: str
     name: str
     files: tuple[Path, ...]
     content_hash: str
@@ -37,7 +40,10 @@ NO_CLASSIFIER = "none"
 
 
 def stage_models(settings: Settings, root: Path) -> tuple[ModelFiles, ...]:
-    """Find the detector of a stage and, unless it only detects, the classifier.
+    """Find the models of a stage.
+
+    The first is the detector; unless the stage only detects, the classifier follows; if it
+    anonymizes, those that find plates and faces do.
 
     Parameters
     ----------
@@ -54,9 +60,13 @@ def stage_models(settings: Settings, root: Path) -> tuple[ModelFiles, ...]:
     """
     detector = _find_model("detector", settings.detector, "detect", root)
     _check_classes(settings, detector)
-    if settings.classifier == NO_CLASSIFIER:
-        return (detector,)
-    return detector, _find_model("classifier", settings.classifier, "classify", root)
+    models = [detector]
+    if settings.classifier != NO_CLASSIFIER:
+        models.append(_find_model("classifier", settings.classifier, "classify", root))
+    if settings.anonymize:
+        models.append(_find_model("plates", settings.plates, "redact", root))
+        models.append(_find_model("faces", settings.faces, "redact", root))
+    return tuple(models)
 
 
 def _check_classes(settings: Settings, detector: ModelFiles) -> None:
@@ -92,7 +102,7 @@ def _find_model(setting: str, name: str, task: Task, root: Path) -> ModelFiles:
     for content in contents:
         # With the length, moving bytes from one file to another changes the hash.
         digest.update(len(content).to_bytes(8, "big") + content)
-    return ModelFiles(name, files, digest.hexdigest()[:16])
+    return ModelFiles(setting, name, files, digest.hexdigest()[:16])
 
 
 def _manifest(path: Path) -> dict[str, str]:

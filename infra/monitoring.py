@@ -25,6 +25,8 @@ from infra.settings import Settings
 # Metrics that lambda_src/carlens/aws/metrics.py writes; Failures also has the dimension Code.
 COUNTS = ("Pictures", "Objects", "FailedPictures")
 TIMES = ("ReadTime", "DecodeTime", "DetectTime", "ClassifyTime")
+# Only of requests to /anonymize.
+REDACT_TIME = "RedactTime"
 
 _PERIOD = Duration.minutes(5)
 # A canary of CodeDeploy lasts five minutes: its alarms must fire within them.
@@ -213,6 +215,7 @@ class Monitoring(Construct):
     ) -> None:
         stage = self._api_stage
         percentiles = ("p50", "p90", "p99")
+        times = (*TIMES, REDACT_TIME) if self._settings.anonymize else TIMES
         cloudwatch.Dashboard(
             self,
             "Dashboard",
@@ -263,7 +266,7 @@ class Monitoring(Construct):
                     _graph("Failed pictures by code", self._failures_by_code()),
                     _graph(
                         "Milliseconds per step",
-                        *(self._carlens_metric(name, statistic="Average") for name in TIMES),
+                        *(self._carlens_metric(name, statistic="Average") for name in times),
                     ),
                 ],
                 [

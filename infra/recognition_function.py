@@ -63,14 +63,16 @@ def environment(settings: Settings, models: tuple[ModelFiles, ...], bucket: str)
     settings : Settings
         Settings of the stage.
     models : tuple of ModelFiles
-        The detector and, unless the stage only detects, the classifier. Their hashes are part of
-        the function, so different models make a new version of it.
+        Those of the stage. Their hashes are part of the function, so different models make a new
+        version of it.
     bucket : str
         Name of the model bucket.
     """
-    detector, classifier = models[0], models[1] if len(models) > 1 else None
+    hashes = {f"CARLENS_{model.setting.upper()}_HASH": model.content_hash for model in models}
     optional: dict[str, Any] = {
-        "CARLENS_CLASSIFIER_HASH": classifier and classifier.content_hash,
+        "CARLENS_ANONYMIZE": "yes" if settings.anonymize else None,
+        "CARLENS_PLATES": settings.plates if settings.anonymize else None,
+        "CARLENS_FACES": settings.faces if settings.anonymize else None,
         "CARLENS_APPLIES_TO": ",".join(settings.applies_to) or None,
         "CARLENS_URLS": None if settings.urls else "no",
         "CARLENS_ALLOWED_HOSTS": ",".join(settings.allowed_hosts) or None,
@@ -81,10 +83,10 @@ def environment(settings: Settings, models: tuple[ModelFiles, ...], bucket: str)
     }
     return {
         "CARLENS_MODELS": f"s3://{bucket}/{MODELS}",
-        "CARLENS_DETECTOR": detector.name,
-        "CARLENS_DETECTOR_HASH": detector.content_hash,
+        "CARLENS_DETECTOR": settings.detector,
         "CARLENS_CLASSIFIER": settings.classifier,
         "CARLENS_THREADS": str(settings.threads),
         "CARLENS_MAX_PICTURES": str(settings.max_pictures),
+        **hashes,
         **{name: str(value) for name, value in optional.items() if value is not None},
     }

@@ -122,6 +122,15 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     classifier: ModelName = "efficientnet-lite0-cars"
     """Folder of the classifier in `models/`; `none` for detection alone."""
 
+    anonymize: Flag = False
+    """Whether the API redacts plates, faces and people: `POST /anonymize`."""
+
+    plates: ModelName = "plates-fcn"
+    """Folder in `models/` of the model that finds plates, if `anonymize` is true."""
+
+    faces: ModelName = "centerface"
+    """Folder in `models/` of the model that finds faces, if `anonymize` is true."""
+
     applies_to: Classes = ()
     """Classes of the detector that `/predict` names, in place of the classifier's manifest."""
 
@@ -131,8 +140,8 @@ class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     min_area: OrNone[Annotated[float, number(0, 1)]] = None
     """Smallest object, as a share of the picture, in place of the detector's manifest."""
 
-    slices: OrNone[Annotated[int, whole(1, 3)]] = None
-    """Tiles along each side of a picture, in place of the detector's manifest."""
+    slices: OrNone[Annotated[int | str, one_of("auto", 1, 2, 3)]] = None
+    """Tiles along each side of a picture, or `auto`, in place of the detector's manifest."""
 
     max_pictures: Annotated[int, whole(1, 1000)] = 32
     """Pictures allowed in one request."""

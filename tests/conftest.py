@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,21 @@ _ON_LOCALSTACK = tuple(
 )
 _FIRST = (*_ON_LOCALSTACK, *_LONGEST)
 
+# Files that share the synthesized templates, and the start of jsii.
+_OF_TEMPLATES = tuple(f"unit/infra/test_{name}.py" for name in ("batch_stack", "canary", "stacks"))
+_SHARED = {"LocalStack": _ON_LOCALSTACK, "templates": _OF_TEMPLATES}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without garbage collection: the items stay, and traversing them takes seconds."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first, and keep the order of the rest."""
@@ -38,16 +54,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _ByFile(LoadFileScheduling):  # type: ignore[misc]
-    """Runs the tests of a file, or those on LocalStack, in one process."""
+    """Runs the tests of a file, or of files that share something costly, in one process."""
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
-        return "LocalStack" if file.endswith(_ON_LOCALSTACK) else file
+        return next((name for name, files in _SHARED.items() if file.endswith(files)), file)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile | None:
-    """Keep the tests on LocalStack together when the tests are distributed by file."""
+    """Keep files that share something together when the tests are distributed by file."""
     return _ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
+
+import numpy as np
 
 from carlens.config import NO_CLASSIFIER, Config
 from carlens.images.types import Pixels
@@ -15,7 +17,7 @@ from carlens.services.model_bundle import ModelBundle
 from carlens.services.recognition_app import RecognitionApp
 from carlens.storage import FolderStorage
 from carlens.vision.classifier import Classification, Level
-from carlens.vision.detector import Detection, DetectOptions
+from carlens.vision.detector import Detection, Detections, DetectOptions
 from tests.support import call
 
 REPOSITORY = ModelRepository(FolderStorage(Path(Config.models)))
@@ -29,11 +31,12 @@ class FakeDetector:
     asked: list[DetectOptions] = field(default_factory=list)
     shown: list[Pixels] = field(default_factory=list)
 
-    def detect(self, pixels: Pixels, options: DetectOptions) -> list[Detection]:
+    def detect(self, pixels: Pixels, options: DetectOptions) -> Detections:
         self.asked.append(options)
         self.shown.append(pixels)
         found = [Detection(1, 2, 30, 20, "car", 0.95678), Detection(0, 0, 9, 9, "person", 0.5)]
-        return [f for f in found if options.classes is None or f.class_name in options.classes]
+        wanted = [f for f in found if options.classes is None or f.class_name in options.classes]
+        return Detections(wanted, passes=1)
 
 
 @dataclass
@@ -62,8 +65,35 @@ class FakeClassifier:
         ]
 
 
+@dataclass
+class FakeRegionDetector:
+    """Finds the magenta patch of a picture, and records its calls."""
+
+    manifest: Manifest
+    shown: list[Pixels] = field(default_factory=list)
+    asked: list[float | None] = field(default_factory=list)
+
+    def find(
+        self, pixels: Pixels, objects: Sequence[Detection], confidence: float | None
+    ) -> list[Detection]:
+        self.shown.append(pixels)
+        self.asked.append(confidence)
+        red, green, blue = (pixels[..., channel] for channel in range(3))
+        rows, columns = np.nonzero((red > 160) & (green < 100) & (blue > 160))
+        if not len(rows):
+            return []
+        x1, y1, x2, y2 = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+        return [Detection(x1, y1, x2, y2, self.manifest.labels[0], 0.87654)]
+
+
 class FakeApp:
-    """An app with fake models."""
+    """An app with fake models.
+
+    Parameters
+    ----------
+    **settings
+        Those of `Config`.
+    """
 
     def __init__(self, **settings: Any) -> None:
         config = Config(**settings)
@@ -72,7 +102,17 @@ class FakeApp:
         if config.classifier != NO_CLASSIFIER:
             self.classifier = FakeClassifier(REPOSITORY.manifest(config.classifier))
         bundle = ModelBundle(cast(Any, self.detector), cast(Any, self.classifier))
-        self.app = RecognitionApp(config, lambda _: bundle)
+        self.regions: dict[str, FakeRegionDetector] = {}
+        self.app = RecognitionApp(config, lambda _: bundle, self._load_regions)
+
+    def _load_regions(self, config: Config, target: str) -> Any:
+        manifest = replace(
+            self.detector.manifest,
+            task="redact",
+            labels=({"plates": "plate", "faces": "face"}[target],),
+            applies_to=(),
+        )
+        return self.regions.setdefault(target, FakeRegionDetector(manifest))
 
     def send(self, event: dict[str, Any], context: Any = None) -> tuple[int, Any]:
         """Send an event and return the status and the JSON of the response."""

@@ -19,10 +19,15 @@ from benchmarks import cost, memory
 from benchmarks.speed import cold, report, rivals
 from benchmarks.speed.duel import Ratio, Times, take_turns
 from benchmarks.speed.pictures import Case
+from carlens.ranges import Slices
 from tests.integration.tools import UnavailableError
 
 CASES = (Case(1, 1), Case(4, 1.5), Case(8, 1), Case(1, 12))
+# The photos show one large car each, for which "auto" takes one pass.
+STREET = Case(1, 1, grid=3)
 PICTURES = (1, 2, 4, 8, 16, 32)
+# One pass; where tiles pay, the default; five passes.
+SLICES: tuple[Slices, ...] = (1, "auto", 2)
 MEGAPIXELS = (0.1, 0.3, 1, 3, 12, 25, 50)
 _CLIENTS = 4
 _MODULES = 20
@@ -30,15 +35,19 @@ _MODULES = 20
 
 def against_floor(rounds: int) -> list[dict[str, Any]]:
     """Compare the handler with a lower bound and the original on one and two CPUs."""
+    # Imported late: so that contestants do not import its libraries before they have their CPUs.
+    from benchmarks.speed.contestants import passes
+
     rows = []
     for cpus in range(1, min(2, os.cpu_count() or 1) + 1):
-        for slices in (1, 2):
-            # The original processes a picture in one pass.
-            names = ("floor", "Carlens", "original") if slices == 1 else ("floor", "Carlens")
-            for case in CASES:
+        for slices in SLICES:
+            for case in (*CASES, STREET):
+                # The original processes a picture in one pass, and finds other small cars.
+                original = slices == 1 and case != STREET
+                names = ("floor", "Carlens", *(["original"] if original else []))
                 times = take_turns(names, case, slices=slices, cpus=cpus, rounds=rounds)
-                passes = slices**2 + 1 if slices > 1 else 1
-                row: dict[str, Any] = {"cpus": cpus, "passes": passes, "case": str(case)}
+                row: dict[str, Any] = {"cpus": cpus, "slices": slices, "case": str(case)}
+                row["passes"] = passes(case, slices)
                 row |= {"ms": _medians(times), "to floor": Ratio.of(times, "Carlens", "floor")}
                 if "original" in times:
                     row["original"] = Ratio.of(times, "original", "Carlens")
@@ -93,12 +102,12 @@ def scaling(rounds: int) -> dict[str, list[tuple[float, float]]]:
     """Measure the handler by number and size of the pictures, on all CPUs."""
     cpus = os.cpu_count() or 1
 
-    def median(case: Case, slices: int) -> float:
+    def median(case: Case, slices: Slices) -> float:
         times = take_turns(("Carlens",), case, slices=slices, cpus=cpus, rounds=rounds)
         return round(statistics.median(times["Carlens"]), 1)
 
     found: dict[str, list[tuple[float, float]]] = {}
-    for slices, name in ((1, "one pass"), (2, "five passes")):
+    for slices, name in zip(SLICES, ("one pass", "auto", "five passes"), strict=True):
         found[f"pictures of 0.3 MP, {name}"] = [
             (count, median(Case(count, 0.3), slices)) for count in PICTURES
         ]

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from benchmarks.speed.pictures import Case
+from carlens.ranges import Slices
 
 Times = Mapping[str, Sequence[float]]
 
@@ -38,7 +39,7 @@ class Ratio:
 
 
 def take_turns(
-    names: Sequence[str], case: Case, *, slices: int, cpus: int, rounds: int
+    names: Sequence[str], case: Case, *, slices: Slices, cpus: int, rounds: int
 ) -> dict[str, list[float]]:
     """Measure contestants on the same request in turns.
 
@@ -67,7 +68,7 @@ def rest() -> None:
 
 @contextmanager
 def _started(
-    names: Sequence[str], case: Case, slices: int, cpus: int
+    names: Sequence[str], case: Case, slices: Slices, cpus: int
 ) -> Iterator[dict[str, Connection[Any, Any]]]:
     spawn = multiprocessing.get_context("spawn")
     connections, processes = {}, []
@@ -87,7 +88,9 @@ def _started(
             process.kill()
 
 
-def _serve(connection: Connection[Any, Any], name: str, case: Case, slices: int, cpus: int) -> None:
+def _serve(
+    connection: Connection[Any, Any], name: str, case: Case, slices: Slices, cpus: int
+) -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cpus])
     os.environ["CARLENS_THREADS"] = str(cpus)
     from benchmarks.speed.contestants import (

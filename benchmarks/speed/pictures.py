@@ -21,17 +21,30 @@ _QUALITY = 88
 
 @dataclass(frozen=True)
 class Case:
-    """The contents of a request: the number of pictures and the megapixels of each."""
+    """The contents of a request.
+
+    Attributes
+    ----------
+    pictures : int
+    megapixels : float
+        Of each picture.
+    grid : int
+        A picture shows grid x grid copies of a photo, whose cars are small if there are many.
+    """
 
     pictures: int
     megapixels: float
+    grid: int = 1
 
     def __str__(self) -> str:
-        return f"{self.pictures} x {self.megapixels:g} MP"
+        small = f", {self.grid} x {self.grid} cars" if self.grid > 1 else ""
+        return f"{self.pictures} x {self.megapixels:g} MP{small}"
 
     def files(self) -> list[bytes]:
         """Return the pictures as JPEG files."""
-        return [jpeg(NAMES[i % len(NAMES)], self.megapixels) for i in range(self.pictures)]
+        return [
+            jpeg(NAMES[i % len(NAMES)], self.megapixels, self.grid) for i in range(self.pictures)
+        ]
 
     def form(self) -> tuple[bytes, str]:
         """Return the pictures as a multipart/form-data body, and its Content-Type."""
@@ -42,13 +55,13 @@ class Case:
 
 
 @functools.cache
-def jpeg(name: str, megapixels: float) -> bytes:
-    """Return an enlarged photo with camera noise as a JPEG file."""
+def jpeg(name: str, megapixels: float, grid: int = 1) -> bytes:
+    """Return grid x grid copies of an enlarged photo with camera noise as a JPEG file."""
     with Image.open(PHOTOS / name) as photo:
-        scale = (megapixels * 1e6 / (photo.width * photo.height)) ** 0.5
+        scale = (megapixels * 1e6 / (photo.width * photo.height)) ** 0.5 / grid
         size = (round(photo.width * scale), round(photo.height * scale))
         large = photo.convert("RGB").resize(size, Image.Resampling.BICUBIC)
-    pixels = np.asarray(large, np.float32)
+    pixels = np.tile(np.asarray(large, np.float32), (grid, grid, 1))
     noise = np.random.default_rng(0).normal(0, _NOISE, (*pixels.shape[:2], 1))
     buffer = io.BytesIO()
     noisy = np.clip(pixels + noise, 0, 255).astype(np.uint8)

@@ -69,7 +69,8 @@ def tables(results: Results) -> str:
 
 _FLOOR = {
     "CPUs": lambda row: row["cpus"],
-    "passes": lambda row: row["passes"],
+    "slices": lambda row: row["slices"],
+    "passes": lambda row: f"{row['passes']:g}",
     "pictures": lambda row: row["case"],
     "floor, ms": lambda row: row["ms"]["floor"],
     "Carlens, ms": lambda row: row["ms"]["Carlens"],
@@ -94,6 +95,7 @@ _COLD = {
 _COST = {
     "memory, MB": lambda row: f"{row['memory']:,}",
     "vCPUs": lambda row: row["vcpus"],
+    "slices": lambda row: row["slices"],
     "ms per picture": lambda row: row["ms_per_picture"],
     "$ per 1,000 pictures": lambda row: row["dollars_per_thousand"],
 }

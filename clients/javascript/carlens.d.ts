@@ -38,7 +38,8 @@ export type PictureErrorCode =
   | "url_failed"
   | "key_refused"
   | "key_not_found"
-  | "deadline_exceeded";
+  | "deadline_exceeded"
+  | "answer_too_large";
 
 /** The codes of a row of makes and models that failed; newer servers may add some. */
 export type RowErrorCode = "invalid_row";
@@ -158,11 +159,39 @@ export interface Entry {
 /** The vehicles of a picture, by confidence; empty if it failed. */
 export interface Prediction extends Entry {
   objects: Vehicle[];
+  /** How often the detector ran for the picture; null if it failed. */
+  passes?: number | null;
 }
 
 /** The objects of a picture, by confidence; empty if it failed. */
 export interface ObjectDetection extends Entry {
   objects: FoundObject[];
+  /** How often the detector ran for the picture; null if it failed. */
+  passes?: number | null;
+}
+
+/** A rectangle of a picture that is redacted, in pixels, margin included. */
+export interface Region {
+  x1: number;
+  y1: number;
+  x2: number;
+  y2: number;
+  /** `plate`, `face` or `person`. */
+  kind: string;
+  /** The confidence of the model, 0..1. */
+  confidence: number;
+}
+
+/** A redacted picture. */
+export interface Redaction extends Entry {
+  /** Null if the picture failed, which is not the same as nothing found. */
+  regions: Region[] | null;
+  /** That of the redacted picture, such as `image/jpeg`. */
+  media_type: string | null;
+  /** The redacted picture in base64; null if it failed, or if the response had no room for it. */
+  picture: string | null;
+  /** Where it can be fetched for 15 minutes, if the response had no room for it. */
+  picture_url: string | null;
 }
 
 /** The channels and the bytes of a picture; null if they could not be read. */
@@ -171,9 +200,10 @@ export interface Measurement extends Entry {
   bytes: number | null;
 }
 
-/** Another entry of a catalog table, with its score, 0..100. */
+/** Another entry of a catalog table, with its score, 0..100, and why it is one. */
 export interface Alternative extends Name {
   score: number;
+  reason?: string;
 }
 
 /** The entry of a catalog table for a written make and model; empty if there is no match. */
@@ -182,6 +212,8 @@ export interface Match extends Name {
   score_make: number;
   score_model: number;
   score: number;
+  /** What else the text names, such as a `motorcycle` or `truck`; empty if nothing is known. */
+  kind?: string;
   /** Other entries, best first; only if `top_k` is above 1. */
   alternatives?: Alternative[];
   /** Why the row failed; absent if it did not. */
@@ -229,7 +261,7 @@ export interface Thresholds {
   iou?: number;
   merge_iou?: number;
   min_area?: number;
-  slices?: number;
+  slices?: number | "auto";
 }
 
 /** The size in pixels to which pictures are scaled for a model. */
@@ -298,14 +330,28 @@ export type DetectionOptions = CallOptions & {
   classes?: readonly string[] | null;
   /** The most objects of each picture, 1..300. */
   max_objects?: number | null;
-  /** How closely to look for small objects, 1..3. */
-  slices?: number | null;
+  /** How closely to look for small objects, 1..3; "auto" where it pays. */
+  slices?: number | "auto" | null;
 };
 
 /** The parameters of `/predict`. */
 export type PredictionOptions = DetectionOptions & {
   /** How many names to return for each vehicle, 1..20. */
   top_k?: number | null;
+};
+
+/** The parameters of `/anonymize`. */
+export type RedactionOptions = CallOptions & {
+  /** What to redact: `plates`, `faces`, `people`; by default plates and faces. */
+  redact?: readonly string[] | null;
+  /** Only `fill`, the default, removes everything. */
+  style?: "fill" | "pixelate" | "blur" | null;
+  /** How far regions grow on each side, as a share of their width and height, 0..1. */
+  margin?: number | null;
+  /** Leave out regions with a lower confidence, 0..1. */
+  confidence?: number | null;
+  /** The format of the redacted pictures; by default `jpeg`. */
+  output?: "jpeg" | "png" | "webp" | "same" | null;
 };
 
 export interface NormOptions {
@@ -377,6 +423,15 @@ export class Carlens {
     pictures: Pictures,
     options?: DetectionOptions,
   ): AsyncGenerator<ObjectDetection, void, undefined>;
+
+  /** Redact plates, faces and people in pictures. Check `error` of each. */
+  anonymize(pictures: Pictures, options?: RedactionOptions): Promise<Redaction[]>;
+
+  /** Like `anonymize`, but return the answers one by one, as soon as they are known. */
+  iterAnonymize(
+    pictures: Pictures,
+    options?: RedactionOptions,
+  ): AsyncGenerator<Redaction, void, undefined>;
 
   /** Measure the width, height and channels of pictures. */
   shape(pictures: Pictures, options?: CallOptions): Promise<Measurement[]>;

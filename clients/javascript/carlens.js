@@ -4,7 +4,7 @@
 /** @import { CallOptions, Entry, Features, Health, ItemError, Limits, Match } from "./carlens.js" */
 /** @import { Models, Name, NormOptions, ObjectDetection, Picture, Pictures } from "./carlens.js" */
 /** @import { DetectionOptions, Measurement, Prediction, PredictionOptions } from "./carlens.js" */
-/** @import { Rows, Settings } from "./carlens.js" */
+/** @import { Redaction, RedactionOptions, Rows, Settings } from "./carlens.js" */
 
 /** @typedef {{ name: string | null, size: number, blob?: Blob, url?: string }} Part */
 /** @typedef {"form" | "upload" | "refused"} Way */
@@ -34,6 +34,8 @@ const MAX_ANSWERS = 40_000;
 const PART_BYTES = 400;
 // Forms for uploads are valid for five minutes, in which so many pictures can be sent.
 const UPLOADS_AT_ONCE = 8;
+// A picture came too late for the time or the room of its request.
+const LATE = ["deadline_exceeded", "answer_too_large"];
 const FIRST_PAUSE = 0.5;
 // One picture may be the reason for these, so its request is repeated without the others.
 const OF_ONE_PICTURE = [413, 500, 502, 504];
@@ -172,6 +174,24 @@ export class Carlens {
 
   /**
    * @param {Pictures} pictures
+   * @param {RedactionOptions} [options]
+   * @returns {Promise<Redaction[]>}
+   */
+  anonymize(pictures, options) {
+    return collect(this.iterAnonymize(pictures, options));
+  }
+
+  /**
+   * @param {Pictures} pictures
+   * @param {RedactionOptions} [options]
+   * @returns {AsyncGenerator<Redaction, void, undefined>}
+   */
+  iterAnonymize(pictures, options = {}) {
+    return this.#stream("/anonymize", pictures, options);
+  }
+
+  /**
+   * @param {Pictures} pictures
    * @param {CallOptions} [options]
    * @returns {Promise<Measurement[]>}
    */
@@ -250,7 +270,7 @@ export class Carlens {
    *
    * @param {string} path
    * @param {Pictures} pictures
-   * @param {PredictionOptions} options
+   * @param {PredictionOptions | RedactionOptions} options
    * @returns {AsyncGenerator<any, void, undefined>}
    */
   async *#stream(path, pictures, { signal, ...query }) {
@@ -648,14 +668,18 @@ function uploadFailure(status, answer) {
  * @returns {Entry}
  */
 function failedEntry(path, { name, size, url }, { failure: error }) {
-  const isMeasured = path === "/shape" || path === "/size";
+  const own = {
+    "/shape": { channels: null, bytes: size },
+    "/size": { channels: null, bytes: size },
+    "/anonymize": { regions: null, media_type: null, picture: null, picture_url: null },
+  }[path];
   return {
     index: 0,
     field: url ? "url" : "image",
     name: url ? url.split("?")[0] : name,
     width: null,
     height: null,
-    ...(isMeasured ? { channels: null, bytes: size } : { objects: [] }),
+    ...(own ?? { passes: null, objects: [] }),
     error,
   };
 }
@@ -664,7 +688,7 @@ function failedEntry(path, { name, size, url }, { failure: error }) {
 const number = (value) => value.toLocaleString("en");
 
 /** @param {Entry | Failed} entry */
-const isLate = (entry) => entry && "error" in entry && entry.error?.code === "deadline_exceeded";
+const isLate = (entry) => entry && "error" in entry && LATE.includes(entry.error?.code ?? "");
 
 /** @param {string} table */
 const tablePath = (table) => `/norm/${encodeURIComponent(table)}`;

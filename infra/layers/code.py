@@ -26,8 +26,9 @@ HANDLER_MODULES: dict[FunctionName, str] = {"recognition": "handler", "catalog":
 
 # The files that are not Python, by the module that reads them.
 DATA_FILES = {
+    "carlens.catalog.scripts": ("carlens/catalog/data/words/scripts.csv",),
     "carlens.catalog.tables": (
-        "carlens/catalog/data/references.csv",
+        "carlens/catalog/data/*.csv",
         "carlens/catalog/data/tables/*.csv",
     ),
     "carlens.catalog.vocabulary": ("carlens/catalog/data/words/*.csv",),

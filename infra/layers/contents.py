@@ -120,5 +120,5 @@ LAYERS = (
         ("recognition",),
     ),
     Layer("http", ("pybase64",), _ANY_PACKAGE, ("recognition", "catalog")),
-    Layer("catalog", ("rapidfuzz",), _ANY_PACKAGE, ("catalog",)),
+    Layer("catalog", ("anyascii", "rapidfuzz"), _ANY_PACKAGE, ("catalog",)),
 )

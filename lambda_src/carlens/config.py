@@ -6,9 +6,12 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from carlens import __version__
-from carlens.ranges import T, read_number
+from carlens.ranges import Slices, T, read_number, read_slices
+
+V = TypeVar("V")
 
 # The classifier of a deployment that only detects.
 NO_CLASSIFIER = "none"
@@ -41,7 +44,9 @@ class Config:
         A folder or `s3://bucket/prefix` that contains one folder per model.
     detector, classifier : str
         The names of the models to use; the classifier may be `none`, for detection alone.
-    detector_hash, classifier_hash : str
+    plates, faces : str
+        The names of the models that find what `/anonymize` redacts.
+    detector_hash, classifier_hash, plates_hash, faces_hash : str
         The hash of each model's files, which is part of their keys in the bucket.
     applies_to : tuple of str
         The detector's classes that `/predict` names, and finds by default; empty for those in the
@@ -60,8 +65,8 @@ class Config:
         The limits of one picture: encoded bytes, width x height, the longer side.
     confidence, min_area : float or None
         0..1; override the manifest of the detector.
-    slices : int or None
-        1..3; overrides the manifest of the detector.
+    slices : int, "auto" or None
+        1..3, or "auto"; overrides the manifest of the detector.
     tables : str
         A folder or `s3://bucket/prefix` with catalog tables `<name>.csv`. They are added to the
         built-in tables and take precedence over them. Empty for none.
@@ -70,6 +75,8 @@ class Config:
         there are no uploads.
     uploads_url : str
         Where clients send uploads: a URL, or a path of this server.
+    anonymize : bool
+        Whether pictures can be redacted.
     batch : bool
         Whether batch jobs are deployed next to the API.
     metrics : str
@@ -85,8 +92,12 @@ class Config:
     models: str = str(default_models(Path(__file__).resolve().parent))
     detector: str = "ssdlite-mobilenet-v2-coco"
     classifier: str = "efficientnet-lite0-cars"
+    plates: str = "plates-fcn"
+    faces: str = "centerface"
     detector_hash: str = ""
     classifier_hash: str = ""
+    plates_hash: str = ""
+    faces_hash: str = ""
     applies_to: tuple[str, ...] = ()
     threads: int = 1
     cors_origins: tuple[str, ...] = ("*",)
@@ -98,10 +109,11 @@ class Config:
     max_side: int = 20_000
     confidence: float | None = None
     min_area: float | None = None
-    slices: int | None = None
+    slices: Slices | None = None
     tables: str = ""
     uploads: str = ""
     uploads_url: str = ""
+    anonymize: bool = False
     batch: bool = False
     metrics: str = ""
     results: str = ""
@@ -129,8 +141,12 @@ class Config:
             models=text("MODELS", cls.models),
             detector=text("DETECTOR", cls.detector),
             classifier=text("CLASSIFIER", cls.classifier),
+            plates=text("PLATES", cls.plates),
+            faces=text("FACES", cls.faces),
             detector_hash=text("DETECTOR_HASH", cls.detector_hash),
             classifier_hash=text("CLASSIFIER_HASH", cls.classifier_hash),
+            plates_hash=text("PLATES_HASH", cls.plates_hash),
+            faces_hash=text("FACES_HASH", cls.faces_hash),
             applies_to=_names(text("APPLIES_TO", "")),
             threads=number("THREADS", int, 1, 64, min(os.cpu_count() or 1, 6)),
             cors_origins=_origins(text("CORS_ORIGINS", "*")),
@@ -142,10 +158,11 @@ class Config:
             max_side=number("MAX_SIDE", int, 1, 10**6, cls.max_side),
             confidence=_number(env, "CONFIDENCE", float, 0.0, 1.0),
             min_area=_number(env, "MIN_AREA", float, 0.0, 1.0),
-            slices=_number(env, "SLICES", int, 1, 3),
+            slices=_value(env, "SLICES", read_slices),
             tables=text("TABLES", cls.tables),
             uploads=_uploads(env),
             uploads_url=text("UPLOADS_URL", cls.uploads_url),
+            anonymize=_flag(env, "ANONYMIZE", cls.anonymize),
             batch=_flag(env, "BATCH", cls.batch),
             metrics=text("METRICS", cls.metrics),
             results=text("RESULTS", cls.results),
@@ -189,10 +206,14 @@ def _flag(env: Mapping[str, str], name: str, default: bool) -> bool:
 def _number(
     env: Mapping[str, str], name: str, parse: Callable[[str], T], low: T, high: T
 ) -> T | None:
+    return _value(env, name, lambda text: read_number(text, parse, low, high))
+
+
+def _value(env: Mapping[str, str], name: str, read: Callable[[str], V]) -> V | None:
     text = env.get(f"CARLENS_{name}")
     if not text:
         return None
     try:
-        return read_number(text, parse, low, high)
+        return read(text)
     except ValueError as error:
         raise ValueError(f"CARLENS_{name} is {text!r}; {error}.") from error

@@ -186,3 +186,9 @@ class DeadlineExceeded(PictureError):
     """The request ran out of time before this picture was processed."""
 
     code = "deadline_exceeded"
+
+
+class AnswerTooLarge(PictureError):
+    """The redacted picture does not fit into the response."""
+
+    code = "answer_too_large"

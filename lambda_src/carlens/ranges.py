@@ -1,11 +1,14 @@
-"""Numbers and the ranges that they must lie in."""
+"""Values of parameters and settings, and the ranges that they must lie in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 T = TypeVar("T", int, float)
+
+# Tiles per side of a picture, 1..3; "auto" chooses the tiles for each picture.
+Slices = int | Literal["auto"]
 
 
 def check_range(value: T | None, low: T, high: T) -> T:
@@ -52,3 +55,28 @@ def read_number(text: str, parse: Callable[[str], T], low: T, high: T) -> T:
     except ValueError:
         value = None
     return check_range(value, low, high)
+
+
+def check_slices(value: object) -> Slices:
+    """Return a number of slices from 1 to 3, or "auto".
+
+    Raises
+    ------
+    ValueError
+        The value is neither; the message says what is allowed.
+    """
+    if value == "auto":
+        return "auto"
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 3:
+        return value
+    raise ValueError("it must be 'auto' or a whole number from 1 to 3")
+
+
+def read_slices(text: str) -> Slices:
+    """Read a number of slices from text; see `check_slices`."""
+    if text == "auto":
+        return "auto"
+    try:
+        return read_number(text, int, 1, 3)
+    except ValueError:
+        return check_slices(text)

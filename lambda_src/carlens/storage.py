@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
+
+log = logging.getLogger("carlens")
+
+T = TypeVar("T")
+
+# Seconds; doubled after each attempt.
+_FIRST_PAUSE = 0.25
 
 
 class StorageError(Exception):
@@ -32,6 +42,10 @@ class FileArchived(StorageError):
 
 class BucketMissing(StorageError):
     """There is no such bucket."""
+
+
+class StorageUnavailable(StorageError):
+    """The storage is busy or does not answer; the same call may succeed later."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +123,53 @@ class FolderStorage:
             return path.read_bytes()
         except OSError as error:
             raise StorageError(f"cannot read {path}: {error.strerror}") from error
+
+
+class PatientStorage:
+    """Another storage, which is tried again after a pause while it is unavailable.
+
+    Other failures, such as a missing file, are raised at once.
+
+    Parameters
+    ----------
+    storage : Storage
+    seconds : float
+        No attempt starts later than this after the storage was opened, whatever the number of
+        files.
+    clock, sleep : callable, optional
+        Tell the time and wait, in seconds.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._storage, self._clock, self._sleep = storage, clock, sleep
+        self._end = clock() + seconds
+
+    def names(self) -> list[str]:
+        """List the names of the files directly below the root; see `Storage.names`."""
+        return self._patiently(self._storage.names)
+
+    def read(self, key: str, *, max_bytes: int) -> bytes:
+        """Read a file; see `Storage.read`."""
+        return self._patiently(lambda: self._storage.read(key, max_bytes=max_bytes))
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return call()
+            except StorageUnavailable as error:
+                if self._clock() + pause > self._end:
+                    raise
+                log.warning("trying again in %g s: %s", pause, error)
+            self._sleep(pause)
+            pause *= 2
 
 
 def check_size(address: str, size: int, max_bytes: int) -> None:

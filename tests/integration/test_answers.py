@@ -167,6 +167,20 @@ def test_the_car_is_found_in_an_enlarged_photo(api: str) -> None:
     assert_near(tuple(round(side / 4) for side in nearest(answer[0])), SKODA_CAR)
 
 
+@pytest.mark.parametrize("path", ["/predict", "/object_detection"])
+def test_a_close_up_takes_one_pass_and_a_street_more(api: str, path: str) -> None:
+    # Given a photo cropped to its car, nine small photos side by side, and nothing
+    car = np.asarray(Image.open(SKODA).convert("RGB"))
+    pictures = (car[45:275, 55:447], np.tile(car, (3, 3, 1)), np.zeros_like(car))
+    files = [("image", (f"{i}.png", encode(each, "PNG"))) for i, each in enumerate(pictures)]
+
+    answer = predict(api, files, path, format="detailed")
+
+    close_up, street, nothing = (image["passes"] for image in answer["images"])
+    assert close_up == nothing == 1
+    assert 1 < street <= 5
+
+
 def test_the_curl_command_of_the_readme_works(api: str, photo_host: str) -> None:
     command = [
         "curl", "-sS", "-F", f"image=@{SKODA}", "-F", f"image=@{PASSAT}",

@@ -7,16 +7,18 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from typer.testing import CliRunner
 
-from infra.layers.contents import ROOT
+from carlens.cli import batch_app
+from carlens.cli.app import app
 from tests.integration.batch_jobs import (
     PHOTOS,
     PREFIX,
@@ -29,7 +31,7 @@ from tests.support import SKODA
 
 pytestmark = pytest.mark.slow
 
-COUNT, SIZE = 60, 20
+COUNT, SIZE = 30, 10
 JOB = {
     "bucket": PHOTOS,
     "prefix": PREFIX,
@@ -40,10 +42,12 @@ JOB = {
 PARTS = [f"part-{number:06}.jsonl" for number in range(COUNT // SIZE)]
 _WAIT_SECONDS = 120
 
+Command = Callable[..., tuple[int, str]]
+
 
 @pytest.fixture(scope="module")
 def stage(project: Project) -> BatchStage:
-    """The deployed stack, and 60 photos."""
+    """The deployed stack, and photos."""
     put_photos(project.cloud, COUNT)
     return BatchStage(project.cloud, project.outputs())
 
@@ -206,43 +210,44 @@ def test_a_worker_that_runs_out_of_time_writes_nothing_and_its_parts_are_named(
     stage.configure("batch_worker", Timeout=900)
 
 
-def command(stage: BatchStage, *arguments: str | Path) -> tuple[int, str]:
-    """Run `carlens batch`, and return its exit status and what it printed."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join((str(ROOT / "lambda_src"), str(ROOT / "clients" / "python"))),
+@pytest.fixture
+def command(stage: BatchStage, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Runs `carlens batch`, and returns its exit status and what it printed."""
+    monkeypatch.setattr(batch_app, "_INTERVAL", 0.5)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    for name, value in {
         "AWS_ENDPOINT_URL": stage.cloud.url,
         "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": "none",
         "AWS_DEFAULT_REGION": REGION,
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "carlens.cli", "batch", *map(str, arguments)],
-        env=environment, capture_output=True, text=True, timeout=_WAIT_SECONDS, check=False,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str | Path) -> tuple[int, str]:
+        done = CliRunner().invoke(app, ["batch", *map(str, arguments)])
+        return done.exit_code, done.output
+
+    return run
 
 
 def test_the_command_runs_jobs(
-    stage: BatchStage, undisturbed: dict[str, bytes], tmp_path: Path
+    command: Command, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
     # Given a job of ten photos, and one of all photos that is canceled
     options = ("--size", "5", "--slices", "1")
-    started = command(
-        stage, "start", f"s3://{PHOTOS}/{PREFIX}été 0000", "--name", "small", *options
-    )
+    started = command("start", f"s3://{PHOTOS}/{PREFIX}été 0000", "--name", "small", *options)
     assert started == (0, "small\n")
-    status, shown = command(stage, "watch", "small")
+    status, shown = command("watch", "small")
     assert (status, shown.splitlines()[-1]) == (0, "SUCCEEDED, 2 of 2 parts")
 
-    command(stage, "start", f"s3://{PHOTOS}/{PREFIX}", "--name", "canceled", *options)
-    assert command(stage, "cancel", "canceled") == (0, "")
-    status, shown = command(stage, "status", "canceled")
+    command("start", f"s3://{PHOTOS}/{PREFIX}", "--name", "canceled", *options)
+    assert command("cancel", "canceled") == (0, "")
+    status, shown = command("status", "canceled")
     assert (status, shown.split(",")[0]) == (1, "ABORTED")
 
     # When results are downloaded
     out = tmp_path / "small.csv"
-    status, shown = command(stage, "results", "small", "--out", out)
+    status, shown = command("results", "small", "--out", out)
 
     # Then they are those of other jobs, and a job that does not exist has a message
     assert (status, shown) == (0, f"{out}: 10 pictures, 0 failed.\n")
@@ -251,7 +256,7 @@ def test_the_command_runs_jobs(
     with out.open(encoding="utf-8-sig", newline="") as file:
         pictures = dict.fromkeys(row["picture"] for row in csv.DictReader(file))
     assert list(pictures) == photo_keys(COUNT)[:10]
-    assert command(stage, "status", "nobody")[0] == 1
-    status, shown = command(stage, "results", "nobody", "--out", tmp_path / "nobody.jsonl")
+    assert command("status", "nobody")[0] == 1
+    status, shown = command("results", "nobody", "--out", tmp_path / "nobody.jsonl")
     assert (status, shown) == (2, "Error: The job nobody has no results.\n")
-    assert command(stage, "status", "small", "--stage", "mars")[0] == 2
+    assert command("status", "small", "--stage", "mars")[0] == 2

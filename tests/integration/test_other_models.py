@@ -22,6 +22,7 @@ from carlens.config import Config
 from carlens.models.manifest import InputSpec, OutputSpec
 from carlens.models.repository import ModelRepository
 from carlens.models.session import OnnxModel
+from carlens.ranges import Slices
 from carlens.storage import FolderStorage
 from carlens.vision.boxes import Boxes, Scores
 from carlens.vision.decoders import DECODERS, nanodet
@@ -109,7 +110,7 @@ def load(models: Path, name: str) -> Detector:
     return Detector(OnnxModel(manifest, store.weights(manifest), threads=2))
 
 
-def measure(detector: Detector, slices: int) -> dict[str, float]:
+def measure(detector: Detector, slices: Slices) -> dict[str, float]:
     # Like the reference program, which has no NMS across classes and keeps boxes of any size.
     thresholds = replace(detector.manifest.thresholds, merge_iou=1.0, min_area=0.0)
     return evaluate_detector(

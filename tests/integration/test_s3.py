@@ -220,7 +220,9 @@ def test_a_denied_read_is_reported_and_works_once_the_bucket_allows_it(
     server: S3Server, caller: Caller, expected: Any
 ) -> None:
     caller.is_called("stranger")
+    start = time.monotonic()
     assert "AccessDenied" in caller.refusal()
+    assert time.monotonic() - start < 3  # trying again would take longer
 
     server.let_all_read(allowed=True)
     try:
@@ -246,14 +248,24 @@ def test_wrong_credentials_are_refused_and_not_disclosed(
 
 
 @pytest.mark.parametrize("after", [2_000, 100_000, MIDDLE, 8_760_000])
-def test_an_interrupted_download_is_not_loaded_but_the_next_one_is(
-    wire: Wire, stage: Stage, caller: Caller, expected: Any, after: int
+def test_an_interrupted_download_is_not_loaded_but_tried_again(
+    wire: Wire, caller: Caller, expected: Any, after: int
 ) -> None:
-    wire.faults.append(Fault(after))
+    wire.faults += [Fault(after), Fault(after)]
+
+    assert caller.predict() == expected
+    assert not wire.faults
+
+
+def test_downloads_that_keep_breaking_off_are_given_up(
+    wire: Wire, stage: Stage, caller: Caller, expected: Any
+) -> None:
+    wire.faults += [Fault(MIDDLE)] * 20
 
     refusal = caller.refusal()
 
     assert f"cannot read s3://{BUCKET}/{stage.prefix}/{stage.detector.name}/" in refusal
+    wire.faults.clear()
     assert caller.predict() == expected
 
 
@@ -278,15 +290,12 @@ def test_an_unresponsive_server_is_given_up_within_the_init_time(
     assert caller.predict() == expected
 
 
-def test_a_download_that_stalls_is_given_up(wire: Wire, caller: Caller, expected: Any) -> None:
+def test_a_download_that_stalls_is_tried_again(wire: Wire, caller: Caller, expected: Any) -> None:
     wire.faults.append(Fault(MIDDLE, "stall"))
 
     start = time.monotonic()
-    refusal = caller.refusal()
-
-    assert time.monotonic() - start < 6
-    assert "Read timeout" in refusal
     assert caller.predict() == expected
+    assert time.monotonic() - start < 6
 
 
 def test_a_server_that_goes_down_and_comes_back(
@@ -332,22 +341,24 @@ def test_the_function_loads_its_models_at_init(
     assert init < 8
 
 
-def test_the_function_survives_interrupted_downloads(
+def test_the_function_survives_interrupted_downloads_at_init(
     lambda_image: Image, tools: Tools, stage: Stage, wire: Wire, expected: Any
 ) -> None:
     env = {**stage.settings, **credentials("function"), "AWS_ENDPOINT_URL_S3": wire.url}
     wire.faults += [Fault(MIDDLE), Fault(MIDDLE)]
 
     with running_function(lambda_image, tools, env=env) as function:
-        refused, found = function.invoke(PREDICT), function.invoke(PREDICT)
-        reasons = [line["message"] for line in function.logged() if line.get("level") == "ERROR"]
+        found = function.invoke(PREDICT)
+        lines = [line for line in function.logged() if "level" in line]
 
-    # Then init and the first call failed, each with its reason, and the same instance succeeds
-    assert refused.body["error"]["code"] == "models_unavailable"
-    assert refused.proxy["statusCode"] == 503
-    assert len(reasons) == 2
-    assert all("cannot read s3://" in reason for reason in reasons)
+    # Then init tried again twice, each time with its reason, and did not fail
     assert found.body == expected
+    tries = [line["message"] for line in lines if line["level"] == "WARNING"]
+    assert [reason.partition("cannot read s3://")[0] for reason in tries] == [
+        "trying again in 0.25 s: ",
+        "trying again in 0.5 s: ",
+    ]
+    assert not [line for line in lines if line["level"] == "ERROR"]
     assert len(function.init_seconds()) == 1
 
 

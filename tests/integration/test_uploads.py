@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -14,8 +15,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 import httpx
+import numpy as np
 import pytest
 from aiohttp import web
+from PIL import Image
 
 from carlens.config import UPLOADS_SECRET, Config
 from carlens.local.gateway import Gateway
@@ -23,7 +26,7 @@ from carlens.local.server import Server
 from carlens.local.upload_store import STORE_PATH, UploadStore
 from carlens.services.offer_uploads import OfferedUpload, offer_uploads
 from tests.integration.serving import start_server
-from tests.support import PASSAT
+from tests.support import PASSAT, encode
 
 SECRET = "a secret"  # noqa: S105 - of the test
 Send = Callable[..., Awaitable[httpx.Response]]
@@ -282,6 +285,37 @@ def test_a_photo_of_15_mb_is_uploaded_and_recognized(
     assert second["objects"][0]["class_name"] == first["objects"][0]["class_name"] == "car"
     [store] = folder.glob("carlens-uploads-*")
     assert (store / offer["key"]).stat().st_size == len(photo)
+
+
+def test_a_photo_is_redacted_and_fetched(staged: tuple[str, Path]) -> None:
+    # Given a photo whose redacted file is too large for a response
+    url, _ = staged
+    noise = np.random.default_rng(3).integers(0, 256, (1300, 1300, 3), np.uint8)
+    files = {"image": encode(noise, "JPEG")}
+    with httpx.Client(timeout=60) as client:
+        assert client.get(f"{url}/health").json()["features"]["anonymize"] is True
+        query = {"redact": "faces", "format": "detailed", "output": "png"}
+
+        # When it is redacted, and fetched by its URL
+        [entry] = client.post(f"{url}/anonymize", params=query, files=files).json()["images"]
+        fetched = client.get(entry["picture_url"])
+        forged = client.get(entry["picture_url"][:-1] + "x")
+
+        # Then it is a picture of the same size, which others cannot fetch
+        assert entry["picture"] is None
+        assert (fetched.status_code, fetched.headers["Content-Type"]) == (200, "image/png")
+        assert Image.open(io.BytesIO(fetched.content)).size == (1300, 1300)
+        assert code_of(forged) == (403, "SignatureDoesNotMatch")
+
+        # And one photo is answered with a picture where the client accepts one
+        answer = client.post(
+            f"{url}/anonymize",
+            params={"redact": "faces"},
+            content=PASSAT.read_bytes(),
+            headers={"Accept": "image/webp", "Content-Type": "image/webp"},
+        )
+    assert answer.headers["Content-Type"] == "image/webp"
+    assert Image.open(io.BytesIO(answer.content)).format == "WEBP"
 
 
 def test_the_local_server_refuses_a_forged_form(staged: tuple[str, Path]) -> None:

@@ -81,6 +81,7 @@ def test_every_setting_is_read() -> None:
         ("CONFIDENCE", "nan"),
         ("SLICES", "4"),
         ("SLICES", "1.5"),
+        ("SLICES", "all"),
         ("UPLOADS", "/folder"),
     ],
 )

@@ -200,7 +200,7 @@ def test_8_duplicates_are_dropped_and_neighbors_are_kept() -> None:
     with Image.open(SKODA) as image:
         pixels = np.asarray(image.convert("RGB"))
 
-    found = detector.detect(pixels, options)
+    found = detector.detect(pixels, options).objects
 
     def box(one: Detection) -> Any:
         return np.array([one.x1, one.y1, one.x2, one.y2], np.float32)

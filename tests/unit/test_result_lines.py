@@ -15,7 +15,7 @@ from carlens.vision.detector import Detection
 from carlens.vision.pipeline import ImageResult
 
 SOURCE = PictureSource("image", "straße/a b.jpg", b"")
-RESULT = ImageResult(640, 480, (Detection(1, 2, 30, 40, "car", 0.5),))
+RESULT = ImageResult(640, 480, (Detection(1, 2, 30, 40, "car", 0.5),), passes=1)
 
 
 def entry(result: ImageResult | NotAnImage = RESULT) -> dict[str, Any]:

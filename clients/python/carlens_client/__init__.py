@@ -1,10 +1,11 @@
 """A client for Carlens, the API that finds the vehicles in photos.
 
-from carlens_client import Client
-
-with Client("http://127.0.0.1:8000") as client:
-    for photo in client.iter_predict(["street.jpg", "https://example.com/parking.jpg"]):
-        print(photo.name, [vehicle.display for vehicle in photo.objects])
+Examples
+--------
+>>> from carlens_client import Client
+>>> with Client("http://127.0.0.1:8000") as client:
+...     for photo in client.iter_predict(["street.jpg", "https://example.com/parking.jpg"]):
+...         print(photo.name, [vehicle.display for vehicle in photo.objects])
 """
 
 from carlens_client.answers import (
@@ -28,6 +29,8 @@ from carlens_client.answers import (
     Name,
     PredictClasses,
     Prediction,
+    Redaction,
+    Region,
     Thresholds,
     Vehicle,
 )
@@ -52,7 +55,7 @@ from carlens_client.errors import (
     UnexpectedAnswer,
     UnsupportedMediaType,
 )
-from carlens_client.operations import DetectionOptions, PredictionOptions
+from carlens_client.operations import DetectionOptions, PredictionOptions, RedactionOptions
 from carlens_client.pictures import Picture, PictureLike
 
 __version__ = "0.1.0"
@@ -95,6 +98,9 @@ __all__ = [
     "PredictClasses",
     "Prediction",
     "PredictionOptions",
+    "Redaction",
+    "RedactionOptions",
+    "Region",
     "RowErrorCode",
     "Thresholds",
     "TimedOut",

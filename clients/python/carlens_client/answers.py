@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import types
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from dataclasses import field as member
@@ -147,16 +148,75 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction(Entry):
-    """The vehicles of a picture, by confidence; empty if it failed."""
+    """The vehicles of a picture, by confidence; empty if it failed.
+
+    `passes` is how often the detector ran for the picture; None if it failed, or if the server is
+    of an earlier version.
+    """
 
     objects: tuple[Vehicle, ...]
+    passes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Detection(Entry):
-    """The objects of a picture, by confidence; empty if it failed."""
+    """The objects of a picture, by confidence; empty if it failed.
+
+    `passes` is how often the detector ran for the picture; None if it failed, or if the server is
+    of an earlier version.
+    """
 
     objects: tuple[FoundObject, ...]
+    passes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region:
+    """A rectangle of a picture that is redacted.
+
+    Attributes
+    ----------
+    x1, y1, x2, y2 : int
+        In pixels, from the top left corner of the upright picture, margin included.
+    kind : str
+        `plate`, `face` or `person`.
+    confidence : float
+        The confidence of the model, 0..1.
+    """
+
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+    kind: str
+    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redaction(Entry):
+    """A redacted picture.
+
+    Attributes
+    ----------
+    regions : tuple of Region or None
+        What is redacted; None if the picture failed, which is not the same as nothing found.
+    media_type : str or None
+        That of the redacted picture, such as `image/jpeg`.
+    picture : str or None
+        The redacted picture in base64; None if it failed, or if the response had no room for it.
+    picture_url : str or None
+        Where it can be fetched for 15 minutes, if the response had no room for it.
+    """
+
+    regions: tuple[Region, ...] | None
+    media_type: str | None
+    picture: str | None
+    picture_url: str | None
+
+    @property
+    def file(self) -> bytes | None:
+        """The redacted picture, if the response had room for it."""
+        return None if self.picture is None else b64decode(self.picture)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,9 +237,16 @@ class Name:
 
 @dataclass(frozen=True, kw_only=True)
 class Alternative(Name):
-    """Another entry of the table, with its score, 0..100."""
+    """Another entry of the table, with its score, 0..100, and why it is one.
+
+    Attributes
+    ----------
+    reason : str
+        `similar_model`, `same_model` of another make, or `similar_make`.
+    """
 
     score: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +261,9 @@ class Match(Name):
         The similarity to what was written, 0..100, of each and of both together.
     alternatives : tuple of Alternative
         Other entries, best first; empty unless `top_k` is above 1.
+    kind : str
+        What else the text names: a `motorcycle`, `truck`, `bus`, `tractor`, `caravan`, `trailer`,
+        or a `car` that the table lacks; empty if nothing is known.
     error : ItemError or None
         Why the row failed; None if it did not.
     """
@@ -202,6 +272,7 @@ class Match(Name):
     score_model: int
     score: int
     alternatives: tuple[Alternative, ...] = ()
+    kind: str = ""
     error: ItemError | None = None
 
 
@@ -264,7 +335,7 @@ class Thresholds:
     iou: float | None = None
     merge_iou: float | None = None
     min_area: float | None = None
-    slices: int | None = None
+    slices: int | str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -381,7 +452,8 @@ def parse(kind: type[T], document: object) -> T:
 def _read(kind: Any, value: Any, where: str) -> Any:
     origin = get_origin(kind)
     if origin in (types.UnionType, Union):
-        return None if value is None else _read(get_args(kind)[0], value, where)
+        kinds = get_args(kind)
+        return value if type(value) in kinds else _read(kinds[0], value, where)
     if is_dataclass(kind) and isinstance(value, Mapping):
         make: Any = kind
         return make(**_members(kind, value, where))

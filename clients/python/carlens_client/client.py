@@ -21,9 +21,15 @@ from carlens_client.answers import (
     Models,
     Name,
     Prediction,
+    Redaction,
 )
 from carlens_client.exchange import Auth, Send, Sleep, Step, Steps
-from carlens_client.operations import Api, DetectionOptions, PredictionOptions
+from carlens_client.operations import (
+    Api,
+    DetectionOptions,
+    PredictionOptions,
+    RedactionOptions,
+)
 from carlens_client.pictures import PictureLike
 
 T = TypeVar("T")
@@ -168,6 +174,25 @@ class Client:
     ) -> Iterator[Detection]:
         """Find the objects in pictures; see `iter_predict`."""
         return self._stream(Detection, "/object_detection", pictures, options)
+
+    def anonymize(
+        self,
+        pictures: PictureLike | Iterable[PictureLike],
+        **options: Unpack[RedactionOptions],
+    ) -> list[Redaction]:
+        """Redact plates, faces and people in pictures; see `predict`.
+
+        Check `error` of each: a picture that failed has no redacted one.
+        """
+        return list(self.iter_anonymize(pictures, **options))
+
+    def iter_anonymize(
+        self,
+        pictures: PictureLike | Iterable[PictureLike],
+        **options: Unpack[RedactionOptions],
+    ) -> Iterator[Redaction]:
+        """Redact plates, faces and people in pictures; see `iter_predict`."""
+        return self._stream(Redaction, "/anonymize", pictures, options)
 
     def shape(self, pictures: PictureLike | Iterable[PictureLike]) -> list[Measurement]:
         """Measure the width, height and channels of pictures."""
@@ -365,6 +390,22 @@ class AsyncClient:
     ) -> AsyncIterator[Detection]:
         """See `Client.iter_object_detection`."""
         return self._stream(Detection, "/object_detection", pictures, options)
+
+    async def anonymize(
+        self,
+        pictures: PictureLike | Iterable[PictureLike],
+        **options: Unpack[RedactionOptions],
+    ) -> list[Redaction]:
+        """See `Client.anonymize`."""
+        return [answer async for answer in self.iter_anonymize(pictures, **options)]
+
+    def iter_anonymize(
+        self,
+        pictures: PictureLike | Iterable[PictureLike],
+        **options: Unpack[RedactionOptions],
+    ) -> AsyncIterator[Redaction]:
+        """See `Client.iter_anonymize`."""
+        return self._stream(Redaction, "/anonymize", pictures, options)
 
     async def shape(self, pictures: PictureLike | Iterable[PictureLike]) -> list[Measurement]:
         """See `Client.shape`."""

@@ -42,6 +42,7 @@ class PictureErrorCode(StrEnum):
     KEY_REFUSED = "key_refused"
     KEY_NOT_FOUND = "key_not_found"
     DEADLINE_EXCEEDED = "deadline_exceeded"
+    ANSWER_TOO_LARGE = "answer_too_large"
 
 
 class RowErrorCode(StrEnum):

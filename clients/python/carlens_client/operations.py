@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypedDict, TypeVar
+from typing import Any, BinaryIO, Literal, TypedDict, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -21,6 +21,7 @@ from carlens_client.answers import (
     Measurement,
     Models,
     Name,
+    Redaction,
     Tables,
     UploadForm,
     UploadForms,
@@ -68,6 +69,11 @@ _MAX_ROWS, _MAX_ANSWERS = 10_000, 40_000
 # One picture may be the reason for these, so its request is repeated without the others.
 _OF_ONE_PICTURE = (InternalError, TimedOut, TooLarge)
 
+_LATE = (PictureErrorCode.DEADLINE_EXCEEDED, PictureErrorCode.ANSWER_TOO_LARGE)
+
+# The members of a redacted picture, which are null if it failed.
+_REDACTED = ("regions", "media_type", "picture", "picture_url")
+
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 
 
@@ -82,14 +88,38 @@ class DetectionOptions(TypedDict, total=False):
         Keep only these classes.
     max_objects : int
         The most objects of each picture, 1..300.
-    slices : int
-        How closely to look for small objects, 1..3.
+    slices : int or "auto"
+        How closely to look for small objects, 1..3; "auto" where it pays.
     """
 
     confidence: float | None
     classes: Sequence[str] | None
     max_objects: int | None
-    slices: int | None
+    slices: int | Literal["auto"] | None
+
+
+class RedactionOptions(TypedDict, total=False):
+    """The parameters of `/anonymize`; None is the default of the server.
+
+    Attributes
+    ----------
+    redact : sequence of str
+        What to redact: `plates`, `faces`, `people`.
+    style : str
+        `fill`, `pixelate` or `blur`. Only `fill` removes everything.
+    margin : float
+        How far regions grow on each side, as a share of their width and height, 0..1.
+    confidence : float
+        Leave out regions with a lower confidence, 0..1.
+    output : str
+        `jpeg`, `png`, `webp` or `same`.
+    """
+
+    redact: Sequence[str] | None
+    style: str | None
+    margin: float | None
+    confidence: float | None
+    output: str | None
 
 
 class PredictionOptions(DetectionOptions, total=False):
@@ -337,8 +367,9 @@ class Api:
 
 def _query(options: Mapping[str, Any]) -> Json:
     given = {name: value for name, value in options.items() if value is not None}
-    if "classes" in given:
-        given["classes"] = ",".join(given["classes"])
+    for name in ("classes", "redact"):
+        if name in given:
+            given[name] = ",".join(given[name])
     return {"format": "detailed", **given}
 
 
@@ -367,8 +398,9 @@ def _entries(answer: Any, count: int) -> list[Json]:
 
 
 def _is_late(entry: Json | _Failure) -> bool:
+    """Return whether a picture came too late for the time or the room of its request."""
     error = None if isinstance(entry, _Failure) else entry.get("error")
-    return isinstance(error, dict) and error.get("code") == PictureErrorCode.DEADLINE_EXCEEDED
+    return isinstance(error, dict) and error.get("code") in _LATE
 
 
 def _failure_of(error: ApiError) -> _Failure:
@@ -403,7 +435,9 @@ def _failed_entry(kind: type[Entry], part: Part, failure: _Failure) -> Json:
     error = {"code": failure.code, "message": failure.message}
     if kind is Measurement:
         return {**entry, "channels": None, "bytes": part.size, "error": error}
-    return {**entry, "objects": [], "error": error}
+    if kind is Redaction:
+        return {**entry, **dict.fromkeys(_REDACTED), "error": error}
+    return {**entry, "passes": None, "objects": [], "error": error}
 
 
 def _parse_list(kind: type[T], answer: Any, count: int) -> list[T]:

@@ -18,16 +18,19 @@ from carlens.storage import (
     FileMissing,
     ListedFile,
     StorageError,
+    StorageUnavailable,
     check_size,
 )
 
-# Other codes are temporary, or unknown.
 _ERRORS = {
     "AccessDenied": FileForbidden,
     "InvalidObjectState": FileArchived,
     "NoSuchBucket": BucketMissing,
     "NoSuchKey": FileMissing,
 }
+
+# Statuses below 500 of requests that may succeed later: Request Timeout, Too Many Requests.
+_TEMPORARY = (408, 429)
 
 
 class S3Storage:
@@ -39,14 +42,18 @@ class S3Storage:
         `s3://bucket/prefix`.
     read_timeout : float
         Seconds to wait for the bucket's next bytes.
+    attempts : int
+        How often boto3 tries a request that gets no answer.
     client : boto3 S3 client, optional
         Made at the first call if not given.
     """
 
-    def __init__(self, address: str, *, read_timeout: float, client: Any = None) -> None:
+    def __init__(
+        self, address: str, *, read_timeout: float, attempts: int = 3, client: Any = None
+    ) -> None:
         self._bucket, _, prefix = address.removeprefix("s3://").partition("/")
         self._prefix = f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
-        self._read_timeout = read_timeout
+        self._read_timeout, self._attempts = read_timeout, attempts
         self._made = client
         self._lock = threading.Lock()
 
@@ -115,8 +122,7 @@ class S3Storage:
             raise self._error("write", key, error) from error
 
     def _error(self, action: str, key: str, error: Exception) -> StorageError:
-        kind = _ERRORS.get(_error_code(error), StorageError)
-        return kind(f"cannot {action} {self._address(key)}: {error}")
+        return _kind(error)(f"cannot {action} {self._address(key)}: {error}")
 
     def _address(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"
@@ -126,7 +132,7 @@ class S3Storage:
         # Making a client is not thread-safe, and several threads may read the first files.
         with self._lock:
             if self._made is None:
-                self._made = make_client(self._read_timeout)
+                self._made = make_client(self._read_timeout, self._attempts)
             return self._made
 
 
@@ -136,17 +142,22 @@ def bucket_opener(read_timeout: float) -> Callable[[str], S3Storage]:
     return lambda bucket: S3Storage(f"s3://{bucket}", read_timeout=read_timeout, client=client())
 
 
-def make_client(read_timeout: float) -> Any:
-    """Make a boto3 S3 client that tries three times, waiting `read_timeout` seconds each time."""
+def make_client(read_timeout: float, attempts: int = 3) -> Any:
+    """Make a boto3 S3 client that waits `read_timeout` seconds in each of its attempts."""
     import boto3  # part of Lambda's runtime; not needed where files are in folders
     from botocore.config import Config
 
-    tries = {"total_max_attempts": 3}
+    tries = {"total_max_attempts": attempts}
     return boto3.client(
         "s3", config=Config(connect_timeout=1, read_timeout=read_timeout, retries=tries)
     )
 
 
-def _error_code(error: Exception) -> str:
+def _kind(error: Exception) -> type[StorageError]:
+    """Return the error to raise for one of botocore or of the connection."""
     response = getattr(error, "response", None)
-    return str(response["Error"]["Code"]) if isinstance(response, dict) else ""
+    if not isinstance(response, dict):
+        return StorageUnavailable
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+    refused = 400 <= status < 500 and status not in _TEMPORARY
+    return _ERRORS.get(response["Error"]["Code"], StorageError if refused else StorageUnavailable)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
+
+from carlens.catalog.normalize import Tokens
 
 # 0..1: how sure a match is that `same_look`, `same_sound` or `completion` found.
 LOOKALIKE_SCORE = 0.95
@@ -21,9 +23,13 @@ _MAX_COMPARED = 2000
 # Pairs that occur in more names than this are skipped: they discriminate little and cost the most.
 _COMMON_PAIR = 400
 MAX_EXTENSIONS = 64
+MAX_LOOKALIKE = 8  # characters
+# How much more similar a name with two typos must be than any other.
+_MIN_LEAD = 0.12
 
 _LOOKS = str.maketrans("OILSBZ", "011582")
-_SOUNDS = str.maketrans("YKQW", "ICCV")
+# Letters that sound like others.
+SOUNDS = str.maketrans("YKQW", "ICCV")
 _REPEATED = re.compile(r"([A-Z])\1+")
 
 
@@ -31,8 +37,8 @@ class FuzzyIndex:
     """An index of names.
 
     Similarity is one minus the normalized optimal string alignment distance [1]_, which counts
-    missing, added, wrong and swapped letters. Names with different digits never match: a 206 is
-    not a 207.
+    missing, added, wrong and swapped letters. Names with different digits or plus signs never
+    match: a 206 is not a 207 or a 206+.
 
     Parameters
     ----------
@@ -52,6 +58,24 @@ class FuzzyIndex:
         for name in ids:
             self._by_digits.setdefault(digits_of(name), []).append(name)
         self._pairs: dict[str, dict[str, list[int]]] = {}
+
+    @cached_property
+    def heads(self) -> frozenset[str]:
+        """The first one, two and three characters of all names, to skip other words quickly."""
+        return frozenset(name[:length] for name in self.ids for length in (1, 2, 3))
+
+    def names_in(self, tokens: Tokens, *, max_starts: int = 8) -> Iterator[tuple[int, int, str]]:
+        """Yield the spans of tokens that are names, as `normalize.spans` does."""
+        heads, ids = self.heads, self.ids
+        for start, token in enumerate(tokens[:max_starts]):
+            if token[:3] in heads:
+                text = ""
+                for end, part in enumerate(tokens[start:], start + 1):
+                    text += part
+                    if text in ids:
+                        yield start, end, text
+                    if len(text) > self.max_length or text[:3] not in heads:
+                        break
 
     def nearest(self, text: str, *, min_score: float, limit: int = 1) -> list[tuple[str, float]]:
         """Return the names most similar to `text` with their scores, best first.
@@ -79,14 +103,16 @@ class FuzzyIndex:
 
     def same_look(self, text: str) -> str | None:
         """Return the name that looks like `text`, if only one does: `XC60` for `XC6O`."""
-        if text.isdigit() or not 2 <= len(text) <= 8:
+        if text.isdigit() or not 2 <= len(text) <= MAX_LOOKALIKE:
             return None
         return self._by_look.get(text.translate(_LOOKS))
 
     def with_prefix(self, prefix: str, *, limit: int = 8) -> list[str]:
         """Return the first names, in alphabetical order, that begin with `prefix`."""
         first = bisect_left(self._sorted, prefix)
-        return [n for n in self._sorted[first : first + limit] if n.startswith(prefix)]
+        last = min(first + limit, len(self._sorted))
+        end = bisect_left(self._sorted, f"{prefix}\U0010ffff", first, last)
+        return self._sorted[first:end]
 
     def single_typo(self, text: str) -> tuple[str, float] | None:
         """Return the name that differs by one added, missing or swapped letter, if only one does.
@@ -101,9 +127,22 @@ class FuzzyIndex:
             for name, score in self.nearest(text, min_score=one_edit, limit=4)
             if len(name) > 2
             and name[0] == text[0]
-            and (abs(len(name) - len(text)) == 1 or sorted(name) == sorted(text))
+            and (sorted(name) == sorted(text) or _has_extra_letter(name, text))
         }
         return next(iter(found.values())) if len(found) == 1 else None
+
+    def double_typo(self, text: str) -> tuple[str, float] | None:
+        """Return the name with two typos that starts alike, if no other is nearly as similar."""
+        if len(text) < 6 or not text.isalpha():
+            return None
+        best, *others = self.nearest(text, min_score=0.5, limit=4) or [("", 0.0)]
+        name, score = best
+        is_clear = all(
+            score - other > _MIN_LEAD or self.ids[rival] == self.ids[name]
+            for rival, other in others
+        )
+        is_near = name[:1] == text[0] and len(name) > 4 and OSA.distance(name, text) <= 2
+        return best if is_near and is_clear else None
 
     def completion(self, text: str) -> str | None:
         """Return the name that `text` abbreviates by its beginning, if only one fits: `OCT`."""
@@ -157,8 +196,16 @@ class FuzzyIndex:
 
 
 def digits_of(name: str) -> str:
-    """Return the digits of a name."""
-    return "" if name.isalpha() else "".join(filter(str.isdigit, name))
+    """Return the digits and plus signs of a name, which must be the same in a misspelled one."""
+    if name.isalpha():
+        return ""
+    digits = "".join(filter(str.isdigit, name))
+    return f"{digits}+" if "+" in name else digits
+
+
+def _has_extra_letter(name: str, text: str) -> bool:
+    # A code with another letter is another code: `QX60` is not a Q60.
+    return abs(len(name) - len(text)) == 1 and name.isalpha()
 
 
 def count_letters(name: str) -> int:
@@ -168,7 +215,7 @@ def count_letters(name: str) -> int:
 
 @lru_cache(4096)
 def _sound(name: str) -> str:
-    return _REPEATED.sub(r"\1", name.replace("PH", "F").replace("QU", "C").translate(_SOUNDS))
+    return _REPEATED.sub(r"\1", name.replace("PH", "F").replace("QU", "C").translate(SOUNDS))
 
 
 def _index_pairs(names: list[str]) -> dict[str, list[int]]:

@@ -19,16 +19,17 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(tokenize(word)[0] for word in text.split())
 
 
+# Cyrillic and Greek headings are compared in Latin letters: `марка` is `marka`.
 # Names of models cannot be among these: Fiat has a Tipo.
 MAKE_HEADINGS = _words(
     "make maker manufacturer manuf mfr mfg brand marque marq constructeur fabricant Marke Marken "
     "Hersteller Herst Hst Fabrikat marca fabricante montadora casa marchio fabbricante costruttore "
     "produttore merk fabrikant marka producent merke mærke märke tillverkare produsent merkki "
-    "valmistaja značka výrobce výrobca gyártó gyártmány producător марка μάρκα"
+    "valmistaja značka výrobce výrobca gyártó gyártmány producător"
 )
 MODEL_HEADINGS = _words(
     "model modèle gamme Modell Modelle Baureihe Handelsbezeichnung modelo modello modelli malli "
-    "mudel modelis handelsbenaming mdl mod модель модел μοντέλο"
+    "mudel modelis handelsbenaming mdl mod montelo"
 )
 # Words for a vehicle, for the column of the make, or of both.
 VEHICLE_HEADINGS = _words(

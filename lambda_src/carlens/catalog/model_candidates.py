@@ -13,16 +13,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from rapidfuzz.distance import OSA
+
 from carlens.catalog.fuzzy_index import (
     LOOKALIKE_SCORE,
+    MAX_LOOKALIKE,
     SOUNDALIKE_SCORE,
+    SOUNDS,
     TRUNCATED_SCORE,
     FuzzyIndex,
     count_letters,
 )
 from carlens.catalog.index import CatalogIndex
 from carlens.catalog.make_candidates import MakeCandidate
-from carlens.catalog.normalize import Tokens, spans
+from carlens.catalog.normalize import PLUS, Tokens, spans
 from carlens.catalog.vocabulary import Vocabulary
 
 # 0..1; matcher.py says how these were set. The lowest score of a misspelled name:
@@ -30,11 +34,14 @@ _MIN_SCORE = 0.7
 _MIN_LONGER_SCORE = 0.85  # to be preferred to the exact name that it contains
 _MIN_EARLIER_SCORE = 0.83  # to be preferred to an exact name after it
 _MIN_ALTERNATIVE_SCORE = 0.3  # to be offered as an alternative
+_MIN_WORD_SCORE = 0.5  # of the words that differ, if others are the same
 
 # Rank misspelled names by score, then prefer longer and earlier ones.
 _LENGTH_BONUS = 0.02
 _POSITION_PENALTY = 0.05
 
+_CHASSIS = re.compile(r"[A-Z]\d{1,2}")
+_NEVER_TRIMS = frozenset("XYZ")  # letters that no engine or trim has after a number
 _YEAR = re.compile(r"19[5-9]\d|20[0-3]\d")
 
 
@@ -52,12 +59,16 @@ class ModelCandidate:
         The name that was found in the text.
     is_leading : bool
         Whether no significant token precedes it.
+    start, end : int
+        The tokens of an exact name.
     """
 
     id: int
     score: float
     name: str
     is_leading: bool
+    start: int = 0
+    end: int = 0
 
     @property
     def is_exact(self) -> bool:
@@ -72,21 +83,51 @@ def find_model_of(
     return (
         find_model(index, make.id, tokens)
         or (find_model(index, make.id, make.rest + tokens) if make.rest else None)
-        or (_single_typo(index.makes[make.id].models, tokens) if make.score == 1.0 else None)
+        or (_typo(index, make.id, tokens) if make.score == 1.0 else None)
     )
+
+
+def find_model_in_group(
+    index: CatalogIndex, make: MakeCandidate, tokens: Tokens
+) -> ModelCandidate | None:
+    """Find the exact model of a make that only belongs to the group of the written one."""
+    text = tokens if index.vocabulary.significant(tokens) else make.rest + tokens
+    found = _leading_model(index, make.id, text, min_chars=2)
+    if found:
+        return found
+    stripped = index.vocabulary.strip_make(text, {index.makes[make.id].key})
+    return None if stripped == text else _leading_model(index, make.id, stripped, min_chars=1)
+
+
+def _leading_model(
+    index: CatalogIndex, make_id: int, text: Tokens, *, min_chars: int
+) -> ModelCandidate | None:
+    models = index.makes[make_id].models
+    first = index.vocabulary.first_significant(text)
+    leading = spans(text[first : first + 4], max_starts=1)
+    if not (first or any(name in models.ids for _, _, name in leading)):
+        return None  # for speed: it would not be leading
+    model = find_exact_model(models, text, index.vocabulary)
+    if model is None or not model.is_leading or model.score < 1.0:
+        return None
+    if len(model.name) < min_chars or model.name in index.vocabulary.stop_words:
+        return None
+    model = _extend(index, text, model)
+    return None if is_another_model(index, text, model) else model
 
 
 def find_model(index: CatalogIndex, make_id: int, tokens: Tokens) -> ModelCandidate | None:
     """Find a make's model in a text."""
     vocabulary, make = index.vocabulary, index.makes[make_id]
     if exact := find_exact_model(make.models, tokens, vocabulary):
-        return _extend(index, tokens, _refine(index, make_id, tokens, exact))
+        better = _extend(index, tokens, _refine(index, make_id, tokens, exact))
+        return None if better is exact and is_another_model(index, tokens, exact) else better
     stripped = vocabulary.strip_make(tokens, {make.key})
     if stripped != tokens:
         return find_model(index, make_id, stripped)
     return (
         _abbreviated(index, make_id, tokens, any_cut=True)
-        or _misspelled(make.models, tokens, vocabulary, _MIN_SCORE)
+        or _misspelled(index, make_id, tokens, _MIN_SCORE)
         or _truncated(make.models, tokens, vocabulary)
     )
 
@@ -106,7 +147,64 @@ def find_exact_model(
         return None
     best = max(names, key=text.rank) if len(names) > 1 else names[0]
     score = 1.0 if best.is_written else LOOKALIKE_SCORE
-    return ModelCandidate(models.ids[best.name], score, best.name, best.start <= text.head)
+    is_leading = best.start <= text.head
+    return ModelCandidate(models.ids[best.name], score, best.name, is_leading, best.start, best.end)
+
+
+def find_other_model(
+    index: CatalogIndex, make_id: int, tokens: Tokens
+) -> tuple[str, int, int] | None:
+    """Find the model that a text starts with among those that the table lacks.
+
+    Returns
+    -------
+    (kind, start, end) or None
+        What the make makes under this name, and the tokens of the name.
+    """
+    others = index.makes[make_id].others
+    if not others:
+        return None
+    found = [
+        (first + end, first, others[name])
+        for first in dict.fromkeys((0, index.vocabulary.first_significant(tokens)))
+        for start, end, name in spans(tokens[first:], max_starts=1, max_tokens=4)
+        if name in others and (len(name) > 1 or len(tokens) == 1)
+    ]
+    if not found:
+        return None
+    end, start, kind = max(found)
+    return kind, start, end
+
+
+def is_another_model(index: CatalogIndex, tokens: Tokens, exact: ModelCandidate) -> bool:
+    """Return whether what is next to a name makes it the name of a model that the table lacks.
+
+    That is a plus (`C-HR+`), a number where the make numbers its models (`Ioniq 4`), or the word
+    of a series (`ID. Golf`).
+    """
+    make = index.makes[index.make_ids[exact.id]]
+    names, start, end = make.models.ids, exact.start, exact.end
+    own = index.tokens[exact.id]
+    if exact.name.isdigit() and end - start == 2 == len(exact.name) and len(own) == 1:
+        return True  # `9-6` is not a 96
+    if start and tokens[start - 1] in make.series and exact.name not in make.series:
+        return True
+    after = tokens[end] if end < len(tokens) else ""
+    if after == PLUS:
+        following = tokens[end + 1] if end + 1 < len(tokens) else ""
+        return following.isdigit() or f"{exact.name}{PLUS}" not in names
+    if not after.isdigit():
+        if len(after) != 1 or end + 1 < len(tokens) or not exact.name[-1].isdigit():
+            return False
+        if len(exact.name) == 1:
+            return len(own) > 1  # `3C` is not a 3 Series
+        return after in _NEVER_TRIMS and exact.name == "".join(own)  # `408X`
+    is_counted = not index.vocabulary.significance(tokens)[end]
+    if len(after) in make.numbered.get(exact.name, ()) and not is_counted:
+        return f"{exact.name}{after}" not in names
+    # An alias of a numbered model: `RAV` is a RAV4, but not in `RAV5`.
+    number = "".join(own).removeprefix(exact.name)
+    return number.isdigit() and number != after and len(number) == len(after) and not is_counted
 
 
 class _Name(NamedTuple):
@@ -178,17 +276,50 @@ def _exact_names(text: _ModelText, vocabulary: Vocabulary) -> list[_Name]:
     models, ids = text.models, text.models.ids
     starts_with_name = False
     lookalike_starts: tuple[int, ...] = (0, text.head)  # none once a name is found
-    for start, end, written in spans(text.tokens, max_chars=models.max_length):
+    for start, end, written in _possible_names(text):
         name = written if written in ids else None
-        if not name and start in lookalike_starts:
+        if not name and start in lookalike_starts and not _continues(text.tokens, end):
             name = models.same_look(written)
-        if not name and end == start + 1:
+            if name and _has_other_number(text.tokens[start:end], name):
+                name = None
+        if not name and end == start + 1 and len(written) > 5:
             name = _without_trim(models, written, vocabulary)
         if name and not text.is_incidental(name, start, end, starts_with_name=starts_with_name):
             starts_with_name |= start == 0 and _is_word(name)
-            lookalike_starts = ()
+            if len(name) > 1:
+                lookalike_starts = ()
             found.append(_Name(name, start, end, name == written))
     return found
+
+
+def _possible_names(text: _ModelText) -> Iterator[tuple[int, int, str]]:
+    """Yield the spans that may be a name, or look like one if they start at the head."""
+    models, tokens = text.models, text.tokens
+    heads, max_chars = models.heads, models.max_length
+    for start, token in enumerate(tokens[:8]):
+        may_look = start in (0, text.head)
+        if not may_look and token[:3] not in heads:
+            continue
+        written = ""
+        for end, part in enumerate(tokens[start:], start + 1):
+            written += part
+            if (len(written) > max_chars and end > start + 1) or (
+                len(written) > (MAX_LOOKALIKE if may_look else 0) and written[:3] not in heads
+            ):
+                break
+            yield start, end, written
+
+
+def _continues(tokens: Tokens, end: int) -> bool:
+    """Return whether a number follows, so that `HS7` does not look like an H5."""
+    return end < len(tokens) and tokens[end].isdigit()
+
+
+def _has_other_number(tokens: Tokens, name: str) -> bool:
+    """Return whether a number stands apart that the name lacks: `Model 5` is not a Model S."""
+    if len(tokens) < 2 or len(tokens[-2]) < 4:  # `CL10` is a Clio
+        return False
+    return tokens[-1].isdigit() and tokens[-1] not in name
 
 
 def _is_word(name: str) -> bool:
@@ -211,7 +342,9 @@ def _without_trim(models: FuzzyIndex, word: str, vocabulary: Vocabulary) -> str 
         return None
     # A single extra letter is a typo or another word: `FORMAT` is not a Forma T.
     for end in range(len(word) - 2, 3, -1):
-        if word[:end] in models.ids and word[end:] in vocabulary.stop_words:
+        rest = word[end:]
+        is_trim = rest in vocabulary.stop_words and rest not in vocabulary.common_words
+        if is_trim and word[:end] in models.ids:  # `ROBINSON` is not a Robin of a son
             return word[:end]
     return None
 
@@ -220,9 +353,18 @@ def _refine(
     index: CatalogIndex, make_id: int, tokens: Tokens, exact: ModelCandidate
 ) -> ModelCandidate:
     """Replace an exact name by a better one: `XSARA PICASO` is not an Xsara."""
+    if _CHASSIS.fullmatch(exact.name) and exact.name != "".join(index.tokens[exact.id]):
+        rest = tokens[exact.end :]
+        later = find_exact_model(index.makes[make_id].models, rest, index.vocabulary)
+        if later and later.is_leading and count_letters(later.name) > 3:
+            return later  # `T6 CARAVELLE`
     abbreviated = _abbreviated(index, make_id, tokens, any_cut=False)
     if abbreviated and len(abbreviated.name) > len(exact.name):
         return abbreviated
+    before = tokens[exact.start - 1] if exact.start else ""
+    grand = index.makes[make_id].models.ids.get(f"GRAND{exact.name}") if before else None
+    if before in ("G", "GR") and grand is not None:
+        return replace(exact, id=grand, score=TRUNCATED_SCORE, name=f"GRAND{exact.name}")
     return _better_misspelled(index, make_id, tokens, exact) or exact
 
 
@@ -234,12 +376,12 @@ def _better_misspelled(
     words = tuple(w for w in vocabulary.significant(tokens) if w not in vocabulary.series)
     if len(words) < 2 or not _has_other_word(words, exact.name):
         return None
-    longer = _misspelled(models, words, vocabulary, _MIN_LONGER_SCORE)
+    longer = _misspelled(index, make_id, words, _MIN_LONGER_SCORE)
     if longer and longer.id != exact.id and exact.name in longer.name:
         return longer
     if exact.is_leading or words[0] in models.ids:
         return None
-    return _misspelled(models, words[:1], vocabulary, _MIN_EARLIER_SCORE)
+    return _misspelled(index, make_id, words[:1], _MIN_EARLIER_SCORE)
 
 
 def _has_other_word(tokens: Tokens, name: str) -> bool:
@@ -266,7 +408,8 @@ def _abbreviated(
     vocabulary = index.vocabulary
 
     def abbreviates(word: str, token: str) -> bool:
-        may_be_cut = any_cut or (len(token) > 2 and token not in vocabulary.stop_words)
+        is_word = token in vocabulary.stop_words and token not in vocabulary.common_words
+        may_be_cut = any_cut or (len(token) > 2 and not is_word)
         return word == token or (may_be_cut and token.isalpha() and word.startswith(token))
 
     found = [
@@ -285,12 +428,13 @@ def _abbreviated(
 
 
 def _misspelled(
-    models: FuzzyIndex, tokens: Tokens, vocabulary: Vocabulary, min_score: float
+    index: CatalogIndex, make_id: int, tokens: Tokens, min_score: float
 ) -> ModelCandidate | None:
+    models = index.makes[make_id].models
     best: ModelCandidate | None = None
     best_rank = 0.0
-    words = vocabulary.significant(tokens)
-    for start, _, text in spans(words, max_starts=3, max_tokens=3):
+    words = index.vocabulary.significant(tokens)
+    for start, end, text in spans(words, max_starts=3, max_tokens=3):
         if count_letters(text) < 4:
             continue
         similar = models.nearest(text, min_score=min_score)
@@ -298,21 +442,54 @@ def _misspelled(
             similar.append((sounds_like, SOUNDALIKE_SCORE))
         for name, score in similar:
             rank = score + _LENGTH_BONUS * len(name) - _POSITION_PENALTY * start
-            if len(name) >= 4 and rank > best_rank:
+            if (
+                len(name) >= 4
+                and rank > best_rank
+                and not _differs_in_a_word(words[start:end], index.tokens[models.ids[name]], name)
+                and not _starts_otherwise(text, name)
+            ):
                 best = ModelCandidate(models.ids[name], score, name, start == 0)
                 best_rank = rank
     return best
 
 
+def _differs_in_a_word(text: Tokens, model: Tokens, name: str) -> bool:
+    """Return whether two names differ in a word and share the others: `A-Max` and `B-Max`."""
+    if len(name) != sum(map(len, model)) or text == model:
+        return False
+    shared = set(text) & set(model)
+    if not shared:
+        return False
+    in_text, in_model = (
+        "".join(word for word in words if word not in shared) for words in (text, model)
+    )
+    return OSA.normalized_similarity(in_text, in_model) < _MIN_WORD_SCORE
+
+
+def _starts_otherwise(text: str, name: str) -> bool:
+    """Return whether a name starts with another letter and has a second difference."""
+    if text[0] == name[0] or text[:1].translate(SOUNDS) == name[:1].translate(SOUNDS):
+        return False
+    return OSA.distance(text, name) > 1 and text[1:2] + text[:1] != name[:2]
+
+
 def _truncated(models: FuzzyIndex, tokens: Tokens, vocabulary: Vocabulary) -> ModelCandidate | None:
-    name = models.completion("".join(vocabulary.significant(tokens)[:1]))
+    word, *rest = vocabulary.significant(tokens) or ("",)
+    name = models.completion(word)
     if name is None:
         return None
+    number = name.removeprefix(word)
+    if not number.isalpha() and any(token.isdigit() for token in rest):
+        return None  # `GLORY 500` is not a Glory 580
     return ModelCandidate(models.ids[name], TRUNCATED_SCORE, name, is_leading=True)
 
 
-def _single_typo(models: FuzzyIndex, tokens: Tokens) -> ModelCandidate | None:
+def _typo(index: CatalogIndex, make_id: int, tokens: Tokens) -> ModelCandidate | None:
+    """Find a short name with a typo, or a long one with two that resembles no other."""
+    models = index.makes[make_id].models
     found = models.single_typo("".join(tokens))
+    if found is None:
+        found = models.double_typo(tokens[0]) if len(tokens) == 1 else None
     if found is None:
         return None
     name, score = found

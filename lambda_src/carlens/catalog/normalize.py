@@ -10,6 +10,8 @@ Tokens = tuple[str, ...]
 
 # No make or model is longer than this; the rest of a cell is ignored.
 MAX_CHARS = 200
+# The token of a plus after a name.
+PLUS = "+"
 _MAX_TOKENS = 16
 
 # Letters that Unicode does not decompose.
@@ -25,16 +27,16 @@ _LETTERS = str.maketrans(
         "\u0131": "I",
         "Þ": "TH",
     }
-    # Cyrillic and Greek letters that look like Latin ones.
-    | dict(zip("АВЕЅКМНОРСТУХІЈ", "ABESKMHOPCTYXIJ", strict=True))  # noqa: RUF001
-    | dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX", strict=True))  # noqa: RUF001
 )
+# Greek, Cyrillic, and all letters after them.
+_FOREIGN = re.compile(r"[\u0370-\u1dff\u2c00-\uabff\uac00-\ud7ff]")
 # A letter followed by a number is one token: an S204 is neither an S nor a 204.
-_TOKEN = re.compile(r"(?<![^\W_])[^\W\d_]\d+|\d+|[^\W\d_]+")
+_TOKEN = re.compile(r"(?<![^\W_])[^\W\d_]\d+|\d+|[^\W\d_]+|\+")
 # No car has a 9-liter engine, but Saab has a 9.3.
 _LITERS = re.compile(r"(?<![\w.,])[0-8][.,]\d{1,2}(?!\d)")
 _DIGIT = re.compile(r"\d")
-_PLUS = re.compile(r"(?<=\w)\s?\+")
+# The plus in `206+` and `Qashqai +2`, but not in `Clio + GPS`.
+_PLUS = re.compile(r"(?<=\w)(?:\+(?![^\W\d_])|\s\+(?=\s?\d|\s*$))")
 _TIRE = re.compile(r"\b\d{3}/\d\d\b(?:\s?Z?R\s?\d\d\b)?")
 _THOUSANDS = re.compile(r"(?<=\d)[ .,'](?=000\b)")
 _LETTER_O_IN_NUMBER = re.compile(r"\b(?=[O\d]*\d)[O\d]{2,}\b|(?<=\d)O+(?=\d|D?\b)")
@@ -42,12 +44,27 @@ _DIGIT_IN_WORD = re.compile(r"(?<=[A-Z])[01](?=[A-Z])|\b0(?=[A-Z]{3})|(?<=[A-Z]{
 
 
 def fold(text: str) -> str:
-    """Return `text` in capitals and without accents."""
-    text = text[:MAX_CHARS].upper()
+    """Return `text` in Latin capitals and without accents."""
+    text = text[:MAX_CHARS]
     if text.isascii():
+        return text.upper()
+    if "Ã" in text:
+        text = _decode_again(text)
+    decomposed = unicodedata.normalize("NFKD", text.upper().translate(_LETTERS))
+    folded = "".join(c for c in decomposed if not unicodedata.combining(c)).upper()
+    if _FOREIGN.search(folded):
+        from carlens.catalog.scripts import to_latin  # few texts need it
+
+        return to_latin(folded)[: 2 * MAX_CHARS]
+    return folded
+
+
+def _decode_again(text: str) -> str:
+    """Return UTF-8 that was read as Windows-1252, `MÃ©gane`, as it was written."""
+    try:
+        return text.encode("cp1252").decode("utf-8")
+    except UnicodeError:
         return text
-    decomposed = unicodedata.normalize("NFKD", text.translate(_LETTERS))
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).upper()
 
 
 def tokenize(text: str) -> Tokens:
@@ -55,12 +72,12 @@ def tokenize(text: str) -> Tokens:
 
     Engine sizes (`1.9`) are dropped unless the text holds nothing else (DR has a `3.0`). Tire
     sizes, punctuation and control characters are dropped too. A letter O in a number becomes a
-    zero (`2O6`), a 0 or 1 in a word becomes an O or I (`P0LO`, `T1GUAN`), and a `+` after a name
-    becomes the word `PLUS` (`206+`).
+    zero (`2O6`), and a 0 or 1 in a word becomes an O or I (`P0LO`, `T1GUAN`). A `+` after a name is
+    a token of its own (`206+`).
     """
     folded = fold(text)
     if "+" in folded:
-        folded = _PLUS.sub(" PLUS ", folded)
+        folded = _PLUS.sub("\0", folded).replace("+", " ").replace("\0", " + ")
     if _DIGIT.search(folded):
         if "/" in folded:
             folded = _TIRE.sub(" ", folded)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TABLES = Path(__file__).resolve().parent / "data" / "tables"
 REFERENCES = TABLES.parent / "references.csv"
+DATES = TABLES.parent / "dates.csv"
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_TABLE_BYTES = 20_000_000
@@ -30,10 +31,13 @@ class Entry:
     ----------
     make, model : str
         As they appear in answers.
+    is_preferred : bool
+        Whether a model that several makes have is this one if no make is given.
     """
 
     make: str
     model: str
+    is_preferred: bool = field(default=False, compare=False)
 
 
 class TableRepository:
@@ -89,6 +93,39 @@ def shipped_tables() -> TableRepository:
     return TableRepository(FolderStorage(TABLES))
 
 
+@dataclass(frozen=True, slots=True)
+class TableSummary:
+    """How large a table is, and how old.
+
+    Attributes
+    ----------
+    name : str
+    makes, models : int or None
+        None if the table cannot be read.
+    date : str or None
+        When a shipped table was last changed, as `YYYY-MM-DD`; None for other tables.
+    """
+
+    name: str
+    makes: int | None
+    models: int | None
+    date: str | None
+
+
+def summarize(name: str, entries: list[Entry] | None, date: str | None) -> TableSummary:
+    """Count the makes and models of a table."""
+    if entries is None:
+        return TableSummary(name, None, None, date)
+    models = {(entry.make, entry.model) for entry in entries}
+    return TableSummary(name, len({make for make, _ in models}), len(models), date)
+
+
+def shipped_dates() -> dict[str, str]:
+    """Return when each shipped table was last changed, by its name."""
+    with DATES.open(encoding="utf-8", newline="") as file:
+        return {row["table"]: row["date"] for row in csv.DictReader(file)}
+
+
 def is_name(name: str) -> bool:
     """Return whether `name` is a valid name of a table: 1 to 64 letters, digits, `_` and `-`."""
     return _NAME.fullmatch(name) is not None
@@ -102,8 +139,9 @@ def parse_table(name: str, data: bytes) -> list[Entry]:
     name : str
         For error messages.
     data : bytes
-        CSV that `csv_reader.read_csv` accepts, with a header that names make and model. Other
-        columns and empty rows are ignored.
+        CSV that `csv_reader.read_csv` accepts, with a header that names make and model. The column
+        `preferred` is optional: `yes` marks the make that is meant by a model of several makes.
+        Other columns and empty rows are ignored.
 
     Raises
     ------
@@ -119,8 +157,16 @@ def parse_table(name: str, data: bytes) -> list[Entry]:
     if len(file.rows) > _MAX_ROWS:
         raise TableUnavailable(f"Table {name} has more than {_MAX_ROWS:,} rows; split it.")
     make, model = _columns(name, file.header)
+    headings = [heading.strip().casefold() for heading in file.first_row]
+    preferred = headings.index("preferred") if "preferred" in headings else len(headings)
     entries = [
-        _entry(name, line, make=_cell(cells, make), model=_cell(cells, model))
+        _entry(
+            name,
+            line,
+            make=_cell(cells, make),
+            model=_cell(cells, model),
+            is_preferred=preferred < len(cells) and _cell(cells, preferred).casefold() == "yes",
+        )
         for line, cells in file.rows
         if any(map(str.strip, cells))
     ]
@@ -168,7 +214,7 @@ def _cell(cells: list[str], column: int) -> str:
     return cells[column].strip() if column < len(cells) else ""
 
 
-def _entry(name: str, line: int, *, make: str, model: str) -> Entry:
+def _entry(name: str, line: int, *, make: str, model: str, is_preferred: bool) -> Entry:
     if not make or not model:
         raise TableUnavailable(f"Table {name}, line {line}: make and model are required.")
-    return Entry(make, model)
+    return Entry(make, model, is_preferred)

@@ -5,9 +5,11 @@ People edit these files. Case, accents and punctuation do not matter in them.
 `words.csv`
     word : a word or phrase.
     kind : what it is.
-        `trim`, `engine`, `body`, `unit` and `filler` (`unknown`, `for sale`) are stop words: they
-        say nothing about the model. A number before a `unit` says nothing either.
-        `everyday` is a make that is also an ordinary word: `mini`.
+        `trim`, `engine`, `body`, `unit`, `filler` (`unknown`, `for sale`) and `common` (`my`,
+        `blue`) are stop words: they say nothing about the model. A number before a `unit` says
+        nothing either. All but the `common` ones suggest that a text is about a car.
+        `everyday` is a make that is also an ordinary word: `lotus`, and `adjective` one that may
+        precede any word: `mini`. An `object` is not a car, whatever make precedes it: `watch`.
         `series`, `numeral` and `abbreviation` are replaced: `REIHE` by `SERIES`, `III` by `3`.
     replacement : the word to use instead, in capitals; empty for the other kinds.
 `makes.csv`
@@ -16,6 +18,17 @@ People edit these files. Case, accents and punctuation do not matter in them.
 `models.csv`
     make, model : as in the table `europe`.
     aliases : other names of the model, separated by `|`.
+`groups.csv`
+    name : a holding company, an importer, or a make.
+    makes : the makes that it may stand for, separated by `|`; the first that has the model counts.
+`others.csv`
+    make : a make, listed in a table or not.
+    kind : what it makes besides the vehicles of a table: `car`, `motorcycle`, `truck`, `bus`,
+        `tractor`, `caravan`, `trailer`, or `tire`, `phone` and `other`, which are not vehicles.
+    models : names of vehicles that are not in the table `europe`, separated by `|`; empty if the
+        make itself is not in it.
+`scripts.csv`
+    See `scripts`.
 """
 
 from __future__ import annotations
@@ -28,13 +41,16 @@ from itertools import compress, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from carlens.catalog.normalize import Tokens, fold, key, tokenize
+from carlens.catalog.normalize import PLUS, Tokens, fold, key, tokenize
 
 WORDS = Path(__file__).resolve().parent / "data" / "words"
 
-_STOP_WORD_KINDS = ("trim", "engine", "body", "unit", "filler")
+_STOP_WORD_KINDS = ("trim", "engine", "body", "unit", "filler", "common")
 _SYNONYM_KINDS = ("series", "numeral", "abbreviation")
-_KINDS = (*_STOP_WORD_KINDS, *_SYNONYM_KINDS, "everyday")
+_KINDS = (*_STOP_WORD_KINDS, *_SYNONYM_KINDS, "everyday", "adjective", "object")
+
+
+VEHICLES = frozenset(("car", "motorcycle", "truck", "bus", "tractor", "caravan", "trailer"))
 
 
 class ModelAlias(NamedTuple):
@@ -55,10 +71,16 @@ class Vocabulary:
         Words that say nothing about the model.
     bodies : frozenset of str
         The stop words for a body style: `SUV`.
+    engines : frozenset of str
+        The stop words that name an engine.
     units : frozenset of str
         The stop words that make the number before them meaningless: `5 PORTES`.
     everyday_words : frozenset of str
-        Keys of makes that are also ordinary words: `MINI`, `SMART`.
+        Keys of makes that are also ordinary words: `LOTUS`.
+    adjectives : frozenset of str
+        Keys of makes that are also adjectives: `MINI`, `SMART`.
+    objects : frozenset of str
+        Words for what is not a car.
     phrases : Mapping
         Stop words of several tokens, longest first, by their first token: `A VENDRE`.
     series : frozenset of str
@@ -70,18 +92,33 @@ class Vocabulary:
     make_names : Mapping
         The usual name of a make in capitals, by its key.
     model_aliases : tuple of ModelAlias
+    common_words : frozenset of str
+        The stop words that occur in any text: `my`, `blue`.
+    groups : Mapping
+        The makes that a name may stand for, all as keys: `GM` for Opel and Chevrolet.
+    kinds : Mapping
+        What a make makes that is only known as not being in a table, by its key.
+    other_models : Mapping
+        By the key of a make, the kinds of its models that tables lack, by their names.
     """
 
     stop_words: frozenset[str] = frozenset()
     bodies: frozenset[str] = frozenset()
+    engines: frozenset[str] = frozenset()
     units: frozenset[str] = frozenset()
     everyday_words: frozenset[str] = frozenset()
+    adjectives: frozenset[str] = frozenset()
+    objects: frozenset[str] = frozenset()
     phrases: Mapping[str, tuple[Tokens, ...]] = field(default_factory=dict)
     series: frozenset[str] = frozenset()
     synonyms: Mapping[str, str] = field(default_factory=dict)
     make_aliases: Mapping[str, str] = field(default_factory=dict)
     make_names: Mapping[str, str] = field(default_factory=dict)
     model_aliases: tuple[ModelAlias, ...] = ()
+    common_words: frozenset[str] = frozenset()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    other_models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     # Both are cached because every step of a match asks them about the same few texts.
     @cached_property
@@ -117,7 +154,9 @@ class Vocabulary:
 
     def _significance(self, tokens: Tokens) -> list[bool]:
         return [
-            token not in self.stop_words and not (token.isdigit() and self._counts(token, after))
+            token != PLUS
+            and token not in self.stop_words
+            and not (token.isdigit() and self._counts(token, after))
             for token, after in pairwise((*tokens, ""))
         ]
 
@@ -145,18 +184,33 @@ def clean_names(make: str, model: str, vocabulary: Vocabulary) -> tuple[str, str
     -------
     tuple of str
         `("RENAULT", "CLIO")` for `renault` and `Renault clio5portes turbo`.
+
+    Notes
+    -----
+    Power, engine sizes and years are dropped too.
     """
     written = key(make)
     make_key = vocabulary.make_aliases.get(written, written)
     stripped = vocabulary.strip_make(tokenize(model), {make_key, written})
     tokens = vocabulary.canonicalize(stripped)
     make_name = vocabulary.make_names.get(make_key) or " ".join(tokenize(make))
-    return make_name, " ".join(vocabulary.significant(tokens) or tokens)
+    plain = [token for i, token in enumerate(tokens) if not _is_figure(tokens, i, vocabulary)]
+    return make_name, " ".join(vocabulary.significant(tuple(plain)) or tokens)
+
+
+def _is_figure(tokens: Tokens, index: int, vocabulary: Vocabulary) -> bool:
+    """Return whether a number is a power or a year: the 110 of `HDI 110`."""
+    token = tokens[index]
+    if not index or not token.isdigit():
+        return False
+    if len(token) == 4:
+        return token.startswith(("19", "20"))
+    return len(token) in (2, 3) and tokens[index - 1] in vocabulary.engines
 
 
 @cache
 def read_vocabulary(folder: Path = WORDS) -> Vocabulary:
-    """Read `words.csv`, `makes.csv` and `models.csv` from a folder.
+    """Read the vocabulary from the files in a folder.
 
     Raises
     ------
@@ -166,11 +220,20 @@ def read_vocabulary(folder: Path = WORDS) -> Vocabulary:
     words = _words_by_kind(folder / "words.csv")
     stop_words = [word for kind in _STOP_WORD_KINDS for word in words[kind]]
     makes = _rows(folder / "makes.csv")
+    others = _rows(folder / "others.csv")
+    other_models: dict[str, dict[str, str]] = {}
+    for make, kind, models in others:
+        if models:
+            named = other_models.setdefault(key(make), {})
+            named.update((key(model), kind) for model in models.split("|"))
     return Vocabulary(
         stop_words=_keys(stop_words),
         bodies=_keys(words["body"]),
+        engines=_keys(words["engine"]),
         units=_keys(words["unit"]),
         everyday_words=_keys(words["everyday"]),
+        adjectives=_keys(words["adjective"]),
+        objects=_keys(words["object"]),
         phrases=_phrases(stop_words),
         series=frozenset(words["series"].values()),
         synonyms={
@@ -185,7 +248,19 @@ def read_vocabulary(folder: Path = WORDS) -> Vocabulary:
             for make, aliases, model in _rows(folder / "models.csv")
             for alias in aliases.split("|")
         ),
+        common_words=_keys(words["common"]),
+        groups={
+            key(name): tuple(map(key, members.split("|")))
+            for name, members in _rows(folder / "groups.csv")
+        },
+        kinds={key(make): kind for make, kind, models in others if not models},
+        other_models=other_models,
     )
+
+
+def _tokens(word: str) -> Tokens:
+    # Most of the words are plain capitals, which are quick to tell.
+    return (word,) if word.isascii() and word.isalpha() and word.isupper() else tokenize(word)
 
 
 def _words_by_kind(path: Path) -> dict[str, dict[Tokens, str]]:
@@ -193,7 +268,7 @@ def _words_by_kind(path: Path) -> dict[str, dict[Tokens, str]]:
     for word, kind, replacement in _rows(path):
         if kind not in words:
             raise ValueError(f"{path.name}: the word {word} has the unknown kind {kind!r}.")
-        words[kind][tokenize(word)] = replacement
+        words[kind][_tokens(word)] = replacement
     return words
 
 

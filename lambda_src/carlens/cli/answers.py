@@ -39,6 +39,7 @@ def failed_entry(name: str, problem: Problem) -> dict[str, Any]:
         "name": name,
         "width": None,
         "height": None,
+        "passes": None,
         "objects": [],
         "error": {"code": problem.code, "message": problem.message},
     }

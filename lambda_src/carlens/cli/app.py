@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # At the same time, with an API.
 _REQUESTS = 4
 
+_NO_SERVICE = "Name the address of an API, --api URL, or use this computer, --local."
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -124,6 +126,61 @@ def predict(
 
 
 @app.command()
+def anonymize(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FOLDER|FILE|GLOB|s3://BUCKET/PREFIX...",
+            help="Photos. A folder includes its subfolders; a prefix is how keys start.",
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where to write the redacted photos. Those that are there already are left out, "
+            "so that the same command continues.",
+        ),
+    ],
+    api: _Api = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="Redact on this computer, without a server.")
+    ] = False,
+    redact: Annotated[
+        str | None,
+        typer.Option(help="plates, faces, people, separated by commas; default: plates,faces."),
+    ] = None,
+    style: Annotated[
+        str | None, typer.Option(help="fill, pixelate or blur; only fill removes everything.")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(min=0, max=1, help="How far regions grow, as a share of them.")
+    ] = None,
+    confidence: options.Confidence = None,
+    output: Annotated[str, typer.Option(help="The format: jpeg, png, webp or same.")] = "same",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only errors.")] = False,
+) -> None:
+    """Redact plates, faces and people in photos.
+
+    Photos that fail are not written. Exit status: 0; 1 if photos failed; 2 for wrong usage.
+    """
+    with options.errors_shown():
+        from carlens.cli.anonymize import anonymize_folder, anonymize_here, anonymize_there
+
+        given = options.given(
+            redact=redact, style=style, margin=margin, confidence=confidence, output=output
+        )
+        if local:  # even if CARLENS_API is set
+            run = anonymize_here(given)
+        elif api is None:
+            raise WrongUsage(_NO_SERVICE)
+        else:
+            run = anonymize_there(api, given, _REQUESTS)
+        status = anonymize_folder(inputs, out, run, quiet=quiet)
+    raise typer.Exit(status)
+
+
+@app.command()
 def names(
     file: Annotated[
         Path, typer.Argument(metavar="FILE.csv", help="A file with makes and models.", exists=True)
@@ -175,7 +232,7 @@ def _service(job: Job, api: str | None, workers: int | None, *, local: bool) -> 
 
         return local_service(job, workers)
     if api is None:
-        raise WrongUsage("Name the address of an API, --api URL, or use this computer, --local.")
+        raise WrongUsage(_NO_SERVICE)
     from carlens.cli.remote_service import remote_service
 
     return remote_service(job, api, workers or _REQUESTS)

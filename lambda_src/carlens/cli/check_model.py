@@ -219,7 +219,7 @@ def _run(model: OnnxModel, pixels: Pixels) -> list[Detection]:
             return []
         print(f"Certain: {found.finest or 'nothing'}")
         return [Detection(0, 0, width, height, found.names[0], found.probs[0])]
-    objects = Detector(model).detect(pixels, _options(manifest))
+    objects = Detector(model).detect(pixels, _options(manifest)).objects
     print(f"{len(objects)} objects:")
     for one in objects:
         box = ", ".join(f"{side:.0f}" for side in (one.x1, one.y1, one.x2, one.y2))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from carlens.catalog.matcher import Match
+from carlens.catalog.matcher import Alternative, Match
 from carlens.catalog.tables import Entry
 from carlens.cli.errors import WrongUsage
 from carlens.config import Config
@@ -105,7 +105,9 @@ def match_there(url: str, table: str, top_k: int) -> MatchPairs:
 
 def _match(found: Any) -> Match:
     """Return a match of the client as one of the catalog."""
-    alternatives = tuple((Entry(each.make, each.model), each.score) for each in found.alternatives)
+    alternatives = tuple(
+        Alternative(Entry(each.make, each.model), each.score) for each in found.alternatives
+    )
     return Match(
         found.make, found.model, found.score_make, found.score_model, found.score, alternatives
     )

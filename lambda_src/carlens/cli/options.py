@@ -20,6 +20,15 @@ class OperationName(StrEnum):
     object_detection = "object_detection"
 
 
+class SliceChoice(StrEnum):
+    """How closely to look for small objects."""
+
+    auto = "auto"
+    one = "1"
+    two = "2"
+    three = "3"
+
+
 Operation = Annotated[
     OperationName, typer.Option(help="Vehicles with their names, or objects of all classes.")
 ]
@@ -30,8 +39,8 @@ Classes = Annotated[str | None, typer.Option(help="The classes to find, separate
 TopK = Annotated[int | None, typer.Option(min=1, max=20, help="Names for each vehicle.")]
 MaxObjects = Annotated[int | None, typer.Option(min=1, max=300, help="Objects for each photo.")]
 Slices = Annotated[
-    int | None,
-    typer.Option(min=1, max=3, help="Tiles per side, for small vehicles in large photos."),
+    SliceChoice | None,
+    typer.Option(help="Tiles per side, for small vehicles in large photos; auto: where it pays."),
 ]
 
 

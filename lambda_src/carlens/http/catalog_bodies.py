@@ -119,7 +119,7 @@ def write_csv(file: CsvFile, matches: Iterable[Match], *, french: bool, top_k: i
         writer.writerow([*plain_cells(file.first_row, width), *added])
     for (_, sent), match in zip(file.rows, matches, strict=True):
         found = [match.make, match.model, str(match.score)]
-        for entry, score in match.alternatives:
+        for entry, score, _ in match.alternatives:
             found += [entry.make, entry.model, str(score)]
         writer.writerow([*plain_cells(sent, width), *plain_cells(found, len(added))])
     return buffer.getvalue()
@@ -143,11 +143,12 @@ def as_json(match: Match, *, french: bool, top_k: int) -> dict[str, Any]:
         f"score_{make}": match.score_make,
         f"score_{model}": match.score_model,
         "score": match.score,
+        "kind": match.kind,
     }
     if top_k > 1:
         document["alternatives"] = [
-            {make: entry.make, model: entry.model, "score": score}
-            for entry, score in match.alternatives
+            {make: entry.make, model: entry.model, "score": score, "reason": reason}
+            for entry, score, reason in match.alternatives
         ]
     return document
 

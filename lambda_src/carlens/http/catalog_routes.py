@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from carlens.catalog.matcher import Matcher
@@ -31,7 +32,9 @@ RequestContext = dispatch.RequestContext[CatalogApp]
 
 def list_tables(request: Request, context: RequestContext) -> Response:
     """List the catalog tables."""
-    return Response.of_json({"tables": context.app.tables()})
+    summaries = context.app.summaries()
+    names = [summary.name for summary in summaries]
+    return Response.of_json({"tables": names, "details": list(map(asdict, summaries))})
 
 
 def match_one(request: Request, context: RequestContext) -> Response:

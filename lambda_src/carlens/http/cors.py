@@ -33,6 +33,6 @@ def cors_headers(origins: Sequence[str], origin: str, allow: str) -> dict[str, s
         **allowed,
         "Access-Control-Allow-Methods": allow,
         "Access-Control-Allow-Headers": "Content-Type,Authorization,X-Api-Key",
-        "Access-Control-Expose-Headers": "X-Request-Id",
+        "Access-Control-Expose-Headers": "Retry-After,X-Request-Id",
         "Access-Control-Max-Age": "600",
     }

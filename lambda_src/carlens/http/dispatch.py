@@ -7,7 +7,7 @@ import logging
 import re
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from carlens.aws.metrics import metric_lines
@@ -132,7 +132,7 @@ def respond(event: object, context: Any, app: A, routes: Routes[A]) -> dict[str,
         "X-Request-Id": request_id,
         **SECURITY_HEADERS,
     }
-    return write_response(Response(response.status, response.body, headers))
+    return write_response(replace(response, headers=headers))
 
 
 def _find(routes: Routes[A], request: Request) -> _Route[A]:

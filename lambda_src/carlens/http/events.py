@@ -58,21 +58,25 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An HTTP response with a text body.
+    """An HTTP response.
 
     Attributes
     ----------
     status : int
     body : str
+        Text, or base64 of bytes.
     headers : Mapping
     stats : RequestStats or None
         What the log line reports; None if the request carried no pictures.
+    binary : bool
+        Whether the body is base64, which the gateway decodes for clients that accept its type.
     """
 
     status: int
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     stats: RequestStats | None = None
+    binary: bool = False
 
     @classmethod
     def of_json(
@@ -140,7 +144,7 @@ def write_response(response: Response) -> dict[str, Any]:
         "headers": dict(response.headers),
         # JSON input can hold lone surrogates, which a response may quote and UTF-8 cannot encode.
         "body": response.body.encode("utf-8", "replace").decode(),
-        "isBase64Encoded": False,
+        "isBase64Encoded": response.binary,
     }
 
 

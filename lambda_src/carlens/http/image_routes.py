@@ -67,6 +67,13 @@ def uploads(request: Request, context: RequestContext) -> Response:
     return give_uploads(request, context.app.config)
 
 
+def anonymize(request: Request, context: RequestContext) -> Response:
+    """Redact plates, faces and people in each picture."""
+    from carlens.http.anonymize import redact_pictures  # only this route pays for the import
+
+    return redact_pictures(request, context)
+
+
 def health(request: Request, context: RequestContext) -> Response:
     """Report whether the function can answer requests."""
     config = context.app.config
@@ -134,6 +141,7 @@ def asset(request: Request, context: RequestContext) -> Response:
 
 ROUTES: dispatch.Routes[RecognitionApp] = {
     "/": {"GET": page},
+    "/anonymize": {"POST": anonymize},
     "/assets/{version}/{name}": {"GET": asset},
     "/health": {"GET": health},
     "/models": {"GET": models},

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from carlens.errors import InvalidParameter
-from carlens.ranges import T, read_number
+from carlens.ranges import T, read_number, read_slices
 from carlens.services.parameters import Parameters
 
+V = TypeVar("V")
+
 Query = Mapping[str, tuple[str, ...]]
+
+S = TypeVar("S", bound=str)
 
 
 def read_parameters(
@@ -33,7 +38,7 @@ def read_parameters(
         classes=_classes(query, classes, classes if default is None else default),
         top_k=read_query_number(query, "top_k", int, 1, 20) or Parameters.top_k,
         max_objects=read_query_number(query, "max_objects", int, 1, 300) or Parameters.max_objects,
-        slices=read_query_number(query, "slices", int, 1, 3),
+        slices=_value(query, "slices", read_slices),
     )
 
 
@@ -45,10 +50,46 @@ def wants_detailed(query: Query) -> bool:
     InvalidParameter
         `format` is neither `list` nor `detailed`.
     """
-    form = _last(query, "format")
-    if form not in (None, "list", "detailed"):
-        raise InvalidParameter(f"format is {form[:40]!r}; it must be 'list' or 'detailed'.")
-    return form == "detailed"
+    return read_choice(query, "format", ("list", "detailed")) == "detailed"
+
+
+def read_choice(query: Query, name: str, allowed: tuple[S, ...]) -> S | None:
+    """Return a parameter that is one of a few words, or None if it is absent.
+
+    Raises
+    ------
+    InvalidParameter
+        The value is another word.
+    """
+    text = _last(query, name)
+    if text is None:
+        return None
+    for choice in allowed:
+        if text == choice:
+            return choice
+    words = " or ".join(map(repr, allowed)) if len(allowed) == 2 else f"one of {', '.join(allowed)}"
+    raise InvalidParameter(f"{name} is {text[:40]!r}; it must be {words}.")
+
+
+def read_choices(query: Query, name: str, allowed: tuple[S, ...]) -> frozenset[S] | None:
+    """Return a parameter that is a comma-separated list of words, or None if it is absent.
+
+    Raises
+    ------
+    InvalidParameter
+        The list is empty or has another word.
+    """
+    text = _last(query, name)
+    if text is None:
+        return None
+    names = {word.strip() for word in text.split(",") if word.strip()}
+    if unknown := sorted(names - set(allowed)):
+        what = f"{unknown[0][:40]!r} is not allowed"
+    elif not names:
+        what = "the list is empty"
+    else:
+        return frozenset(choice for choice in allowed if choice in names)
+    raise InvalidParameter(f"{name}: {what}; choose from {', '.join(allowed)}.")
 
 
 def read_query_number(
@@ -61,11 +102,15 @@ def read_query_number(
     InvalidParameter
         The value is not a number in that range.
     """
+    return _value(query, name, lambda text: read_number(text, parse, low, high))
+
+
+def _value(query: Query, name: str, read: Callable[[str], V]) -> V | None:
     text = _last(query, name)
     if text is None:
         return None
     try:
-        return read_number(text, parse, low, high)
+        return read(text)
     except ValueError as error:
         raise InvalidParameter(f"{name} is {text[:40]!r}; {error}.") from error
 

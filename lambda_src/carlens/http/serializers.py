@@ -17,6 +17,8 @@ from carlens.vision.pipeline import ImageResult
 
 if TYPE_CHECKING:
     from carlens.catalog.tables import Entry
+    from carlens.services.anonymize import Redacted
+    from carlens.vision.regions import Region
 
 Json = dict[str, Any]
 
@@ -50,10 +52,12 @@ def image_json(
 ) -> Json:
     """Return the detailed form of an analyzed picture."""
     if isinstance(result, PictureError):
-        found: Json = {"width": None, "height": None, "objects": objects, "error": _error(result)}
+        seen: Json = {"width": None, "height": None, "passes": None}
+        error = _error(result)
     else:
-        found = {"width": result.width, "height": result.height, "objects": objects, "error": None}
-    return {**_source(index, source), **found}
+        seen = {"width": result.width, "height": result.height, "passes": result.passes}
+        error = None
+    return {**_source(index, source), **seen, "objects": objects, "error": error}
 
 
 def measurement_json(index: int, source: PictureSource, measured: Measurement) -> Json:
@@ -65,6 +69,38 @@ def measurement_json(index: int, source: PictureSource, measured: Measurement) -
         "bytes": measured.size,
         "error": None if error is None else _error(error),
     }
+
+
+def regions_json(result: Redacted | PictureError) -> list[Json] | None:
+    """Return the regions of a picture; None if it failed, which is not the same as none found."""
+    return None if isinstance(result, PictureError) else list(map(_region, result.regions))
+
+
+def redacted_json(
+    index: int,
+    source: PictureSource,
+    result: Redacted | PictureError,
+    picture: str | None,
+    url: str | None,
+) -> Json:
+    """Return the detailed form of a redacted picture, which is in base64 or behind a URL."""
+    if isinstance(result, PictureError):
+        found = dict.fromkeys(("width", "height", "regions", "media_type", "picture"))
+        return {**_source(index, source), **found, "picture_url": None, "error": _error(result)}
+    return {
+        **_source(index, source),
+        "width": result.width,
+        "height": result.height,
+        "regions": list(map(_region, result.regions)),
+        "media_type": f"image/{result.format}",
+        "picture": picture,
+        "picture_url": url,
+        "error": None,
+    }
+
+
+def _region(region: Region) -> Json:
+    return {**asdict(region), "confidence": round(region.confidence, 4)}
 
 
 def model_versions_json(manifests: Mapping[str, Manifest | None]) -> Json:
@@ -120,7 +156,7 @@ def features_json(config: Config) -> Json:
     return {
         "uploads": bool(config.uploads),
         "urls": config.urls,
-        "anonymize": False,
+        "anonymize": config.anonymize,
         "batch": config.batch,
     }
 

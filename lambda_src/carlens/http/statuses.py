@@ -12,6 +12,12 @@ _STATUSES: dict[type[errors.CarlensError], int] = {
     errors.PayloadTooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.CarlensError: 500,
+    # Of a request whose response would be the picture itself.
+    errors.PictureError: 400,
+    errors.PictureTooLarge: 413,
+    errors.UnsupportedImage: 415,
+    errors.AnswerTooLarge: 413,
+    errors.DeadlineExceeded: 504,
     errors.ModelsUnavailable: 503,
     errors.TableUnavailable: 503,
     errors.OutOfTime: 504,

@@ -39,7 +39,7 @@ def give_uploads(request: Request, config: Config) -> Response:
     if not config.uploads:
         raise NotFound("This deployment has no uploads; send the pictures themselves.")
     count, content_type = _read(request)
-    url = _url(request, config.uploads_url)
+    url = absolute_url(request, config.uploads_url)
     offered = offer_uploads(count, content_type, config, datetime.now(UTC))
     return Response.of_json({"uploads": [{"url": url, **asdict(offer)} for offer in offered]})
 
@@ -59,7 +59,8 @@ def _read(request: Request) -> tuple[int, str]:
     return count, content_type or ""
 
 
-def _url(request: Request, url: str) -> str:
+def absolute_url(request: Request, url: str) -> str:
+    """Return a URL, completed with the host of the request if it is a path."""
     if not url.startswith("/"):
         return url
     scheme = request.headers.get("x-forwarded-proto", "https")

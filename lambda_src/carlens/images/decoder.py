@@ -25,6 +25,7 @@ _HEIF = (ImageFormat.HEIC, ImageFormat.AVIF)
 class _Opened:
     """An image whose header has been read."""
 
+    kind: ImageFormat
     header: Header
     decode: Callable[[], Pixels]
 
@@ -65,15 +66,30 @@ def read_pixels(data: bytes, limits: Limits) -> Pixels:
         The image exceeds the limits.
     """
     opened = _open(data, limits)
+    return opencv_decoder.make_upright(_decode(opened), opened.header.orientation)
+
+
+def read_srgb(data: bytes, limits: Limits) -> tuple[Pixels, ImageFormat]:
+    """Decode an image, converted to sRGB if it has a color profile, and return its format too.
+
+    The pixels are those of `read_pixels` if it has none; so are the errors.
+    """
+    from carlens.images import color  # only redaction pays for the import
+
+    opened = _open(data, limits)
+    pixels = color.to_srgb(_decode(opened), data, opened.kind)
+    return opencv_decoder.make_upright(pixels, opened.header.orientation), opened.kind
+
+
+def _decode(opened: _Opened) -> Pixels:
     try:
-        pixels = opened.decode()
+        return opened.decode()
     except PictureError:
         raise
     except BrokenHeader as error:
         raise _unreadable(error) from error
     except Exception as error:  # decoders raise anything on hostile bytes
         raise NotAnImage(DAMAGED) from error
-    return opencv_decoder.make_upright(pixels, opened.header.orientation)
 
 
 def _open(data: bytes, limits: Limits) -> _Opened:
@@ -103,24 +119,24 @@ def _open(data: bytes, limits: Limits) -> _Opened:
 def _read_header(data: bytes, kind: ImageFormat) -> _Opened:
     if kind is ImageFormat.JPEG:
         jpeg_header = jpeg.read_header(data)
-        return _Opened(jpeg_header, partial(jpeg_decoder.decode, data, jpeg_header))
+        return _Opened(kind, jpeg_header, partial(jpeg_decoder.decode, data, jpeg_header))
     if kind is ImageFormat.BMP:
         from carlens.images import bmp
 
-        return _Opened(*bmp.open_bmp(data))
+        return _Opened(kind, *bmp.open_bmp(data))
     if kind is ImageFormat.WEBP:
         header = webp.read_header(data)
         decode = _decode_transparent_webp if header.channels == 4 else opencv_decoder.decode_rgb
-        return _Opened(header, partial(decode, data))
+        return _Opened(kind, header, partial(decode, data))
     if kind in _HEIF:
         from carlens.images import heif_decoder
 
         read = heif_decoder.open_heic if kind is ImageFormat.HEIC else heif_decoder.open_avif
-        return _Opened(*read(data))
+        return _Opened(kind, *read(data))
 
     from carlens.images import pillow_decoder  # only the formats that need it pay for its import
 
-    return _Opened(*pillow_decoder.open_image(data, kind))
+    return _Opened(kind, *pillow_decoder.open_image(data, kind))
 
 
 def _check_size(header: Header, limits: Limits) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 from carlens.errors import UnsupportedImage
 from carlens.images import heif, pillow_decoder
 from carlens.images.header import Header
+from carlens.images.probe import ImageFormat
 from carlens.images.types import Pixels, as_pixels
 
 try:
@@ -89,6 +90,13 @@ def open_avif(data: bytes) -> tuple[Header, Callable[[], Pixels]]:
     orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
     header = Header(*image.size, len(image.getbands()), orientation)
     return header, partial(_decode_avif, image, data)
+
+
+def read_profile(data: bytes, kind: ImageFormat) -> bytes:
+    """Return the ICC profile of a file that has been decoded; empty if it has none."""
+    if kind is ImageFormat.AVIF:
+        return pillow_decoder.read_profile(data[:8] + b"avif" + data[12:], kind)
+    return bytes(pi_heif.open_heif(data).info.get("icc_profile") or b"")
 
 
 def _decode_avif(image: Image.Image, data: bytes) -> Pixels:

@@ -29,9 +29,10 @@ _MARKER = re.compile(rb"(?:[^\xff]++|\xff++[\x00\xd0-\xd7])*+\xff++([^\x00\xd0-\
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # without DHT, JPG, DAC
 _SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC3, 0xC9, 0xCB})
 _TEM, _START, _END, _SCAN, _RESTART_INTERVAL = 0x01, 0xD8, 0xD9, 0xDA, 0xDD
-_APP0, _APP1, _APP14, _COMMENT = 0xE0, 0xE1, 0xEE, 0xFE
+_APP0, _APP1, _APP2, _APP14, _COMMENT = 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
 # Adobe's APP14 stays: it declares the color transform.
 _METADATA = {*range(0xE0, 0xF0), _COMMENT} - {_APP14}
+_ICC = b"ICC_PROFILE\0"
 _JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
 # Another picture, or the end of this one.
 _AFTER_PIXELS = {_START, _END, *_FRAMES}
@@ -94,6 +95,20 @@ def read_header(data: bytes) -> JpegHeader:
             # A long block continues in other segments; its directory is in the first.
             orientation = read_orientation(data[start:end])
     raise BrokenHeader(f"the JPEG has no image data within {_MAX_SEGMENTS:,} segments")
+
+
+def read_profile(data: bytes) -> bytes:
+    """Return the ICC profile of a JPEG whose header can be read; empty if it has none.
+
+    Its parts are numbered, and may be out of order. Source: ICC.1:2022, B.4.
+    """
+    before = takewhile(lambda segment: segment.marker != _SCAN, _segments(data))
+    parts = [
+        data[start + len(_ICC) : end]
+        for marker, _, start, end in before
+        if marker == _APP2 and data.startswith(_ICC, start)
+    ]
+    return b"".join(part[2:] for part in sorted(parts))
 
 
 def rebuild(data: bytes, header: JpegHeader, pixels: bytes) -> bytes:

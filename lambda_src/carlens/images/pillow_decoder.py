@@ -109,6 +109,31 @@ def _decode_transparent_rgb16(
     return pixels
 
 
+def read_profile(data: bytes, kind: ImageFormat) -> bytes:
+    """Return the ICC profile of a TIFF or AVIF that has been decoded; empty if it has none."""
+    with _open(data, kind) as image:
+        return bytes(image.info.get("icc_profile") or b"")
+
+
+def decode_cmyk(data: bytes, kind: ImageFormat) -> Pixels:
+    """Decode a file that has been decoded before, without converting its colors.
+
+    Returns
+    -------
+    uint8 array of shape (height, width, 4)
+        CMYK, 255 for all ink.
+
+    Raises
+    ------
+    ValueError
+        The file has other colors.
+    """
+    with _open(data, kind) as image:
+        if image.mode != "CMYK":
+            raise ValueError("the picture is not CMYK")
+        return np.asarray(image)
+
+
 def open_bare_jpeg(data: bytes) -> Image.Image:
     """Open a JPEG that has no metadata, which Pillow reads at any price."""
     return Image.open(io.BytesIO(data), formats=(ImageFormat.JPEG.value,))

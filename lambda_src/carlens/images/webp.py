@@ -34,13 +34,24 @@ def read_header(data: bytes) -> Header:
     raise BrokenHeader("the first chunk of the WebP is not an image")
 
 
+def read_profile(data: bytes) -> bytes:
+    """Return the ICC profile of a WebP; empty if it has none."""
+    return _chunk(data, b"ICCP")
+
+
 def _read_orientation(data: bytes) -> int:
+    block = _chunk(data, b"EXIF")
+    return read_orientation(block) if block else 1
+
+
+def _chunk(data: bytes, wanted: bytes) -> bytes:
+    """Return the first chunk of a kind; empty if there is none."""
     at = 12
     for _ in range(_MAX_CHUNKS):
         kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        if kind == b"EXIF":
-            return read_orientation(data[at + 8 : at + 8 + size])
+        if kind == wanted:
+            return data[at + 8 : at + 8 + size]
         at += 8 + size + size % 2
         if at >= len(data):
             break
-    return 1
+    return b""

@@ -1,4 +1,4 @@
-"""The keys of uploaded pictures.
+"""The keys of uploaded pictures, and of redacted ones that wait to be fetched.
 
 A key is a capability: whoever knows it may have the picture analyzed. So no client chooses one,
 and only keys of exactly this form are ever read.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 
-_KEY = re.compile(r"uploads/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+_KEY = re.compile(f"uploads/{_UUID}")
+_REDACTED_KEY = re.compile(rf"redacted/{_UUID}\.(?:jpeg|png|webp)")
 
 
 def new_key() -> str:
@@ -21,3 +23,15 @@ def new_key() -> str:
 def is_key(text: str) -> bool:
     """Return whether a text has the form of a key."""
     return _KEY.fullmatch(text) is not None
+
+
+def new_redacted_key(output: str) -> str:
+    """Return a key for a redacted picture, which ends in its format, such as `.jpeg`."""
+    from uuid import uuid4  # only large answers pay for the import
+
+    return f"redacted/{uuid4()}.{output}"
+
+
+def is_redacted_key(text: str) -> bool:
+    """Return whether a text has the form of a key of a redacted picture."""
+    return _REDACTED_KEY.fullmatch(text) is not None

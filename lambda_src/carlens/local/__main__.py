@@ -71,6 +71,7 @@ async def _run(
             "CARLENS_UPLOADS_URL": STORE_PATH,
             UPLOADS_SECRET: secret,
         }
+    environment.setdefault("CARLENS_ANONYMIZE", "yes")
     pools = {
         # The catalog responds within a millisecond, so one worker is enough.
         name: Pool(

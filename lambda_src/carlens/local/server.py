@@ -101,7 +101,7 @@ class Server:
         request_id = str(uuid.uuid4())
         detail = ""
         try:
-            if self._store and _target(request).partition("?")[0] == self._store_path:
+            if self._store and self._is_for_store(_target(request).partition("?")[0]):
                 await _let_continue(request)
                 response, detail = await self._store.answer(request)
             else:
@@ -118,6 +118,9 @@ class Server:
         if not request.content.at_eof():
             sent.force_close()
         return sent
+
+    def _is_for_store(self, path: str) -> bool:
+        return path == self._store_path or path.startswith(f"{self._store_path}/")
 
     async def _invoke(self, request: web.BaseRequest, request_id: str) -> HttpResponse:
         received = _http_request(request, await _read_body(request, self._body_timeout))

@@ -1,4 +1,4 @@
-"""The local store of uploads, which takes forms as S3 does."""
+"""The local store of uploads, which takes forms and gives redacted pictures as S3 does."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from aiohttp import BodyPartReader, MultipartReader, web
 
 from carlens.http.cors import cors_headers
+from carlens.local.download_links import check_link
 from carlens.local.proxy_integration import HttpResponse
 from carlens.local.upload_forms import AllowedFile, StoreError, check_form, check_size
 
@@ -65,14 +66,17 @@ class UploadStore:
         self._max_total_bytes = max_total_bytes
         self._timeout = timeout
         self._clock = clock
-        for name in ("uploads", "incoming"):
+        for name in ("uploads", "incoming", "redacted"):
             (folder / name).mkdir()
 
     async def answer(self, request: web.BaseRequest) -> tuple[HttpResponse, str]:
         """Take an upload, and answer as S3 does; the text is S3's code of an error, or empty."""
         origin = request.headers.get("Origin", "")
-        headers = tuple(cors_headers(self._origins, origin, "OPTIONS,POST").items())
+        headers = tuple(cors_headers(self._origins, origin, "GET,OPTIONS,POST").items())
         try:
+            if request.method == "GET":
+                media_type, file = self._give(request)
+                return HttpResponse(200, (("Content-Type", media_type), *headers), file), ""
             if request.method != "OPTIONS":
                 await self._take(request)
         except StoreError as error:
@@ -83,7 +87,10 @@ class UploadStore:
     def clean(self) -> None:
         """Delete what is older than a day, and the oldest uploads if all are too large together."""
         now, total = self._clock(), 0
-        found = [(path, path.stat()) for path in (self._folder / "uploads").iterdir()]
+        kept = (
+            path for name in ("uploads", "redacted") for path in (self._folder / name).iterdir()
+        )
+        found = [(path, path.stat()) for path in kept]
         for path, about in sorted(found, key=lambda each: each[1].st_mtime, reverse=True):
             total += about.st_size
             if total > self._max_total_bytes or now - about.st_mtime > _LIFETIME_SECONDS:
@@ -94,6 +101,17 @@ class UploadStore:
         while True:
             await asyncio.sleep(_CLEANING_SECONDS)
             self.clean()
+
+    def _give(self, request: web.BaseRequest) -> tuple[str, bytes]:
+        """Return the media type and the file of a redacted picture."""
+        before, _, key = request.raw_path.partition("?")[0].partition(f"{STORE_PATH}/")
+        base = f"{request.scheme}://{request.headers.get('Host', '')}{before}{STORE_PATH}"
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        check_link(base, key, request.rel_url.raw_query_string, self._secret, now)
+        path = self._folder / key
+        if not path.is_file():
+            raise StoreError(404, "NoSuchKey", "The specified key does not exist.")
+        return f"image/{path.suffix[1:]}", path.read_bytes()
 
     async def _take(self, request: web.BaseRequest) -> None:
         if request.method != "POST":

@@ -8,14 +8,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from carlens.ranges import T, check_range
+from carlens.ranges import Slices, T, check_range, check_slices
 
 K = TypeVar("K")
 S = TypeVar("S", bound=str)
 
-Task = Literal["detect", "classify"]
+Task = Literal["detect", "classify", "redact"]
 Decoder = Literal[
-    "ssd", "nanodet", "yolox", "yolo", "yolo-end2end", "detr", "torchvision", "softmax"
+    "ssd",
+    "nanodet",
+    "yolox",
+    "yolo",
+    "yolo-end2end",
+    "detr",
+    "torchvision",
+    "centerface",
+    "softmax",
 ]
 
 DETECTORS: tuple[Decoder, ...] = (
@@ -27,7 +35,11 @@ DETECTORS: tuple[Decoder, ...] = (
     "detr",
     "torchvision",
 )
+# What finds plates or faces.
+REDACTORS: tuple[Decoder, ...] = (*DETECTORS, "centerface")
 CLASSIFIERS: tuple[Decoder, ...] = ("softmax",)
+
+_DECODERS_OF = {"detect": DETECTORS, "classify": CLASSIFIERS, "redact": REDACTORS}
 
 # Pixels are 0..255, so larger values are mistakes, and may overflow float32.
 _LARGEST_MEAN = 1e6
@@ -58,7 +70,8 @@ class InputSpec:
         The order of the axes and of the channels.
     resize : str
         `stretch` ignores the aspect ratio; `letterbox` keeps it and fills the rest with `pad`;
-        `crop` keeps it and cuts out the center.
+        `crop` keeps it and cuts out the center; `fit` keeps it and changes the size of the input,
+        which is at most `width` x `height` and a multiple of 32, filled up with `pad`.
     align : str
         The position of a letterboxed picture.
     pad : int
@@ -66,8 +79,8 @@ class InputSpec:
     interpolation : str
         `area` averages when shrinking; `linear` never does.
     margin : float
-        0..1. A classifier's crop extends the box on each side by this share of its width or
-        height.
+        0..1. A crop for a model of task `classify` or `redact` extends the box on each side by
+        this share of its width or height.
     """
 
     name: str
@@ -75,7 +88,7 @@ class InputSpec:
     height: int
     layout: Literal["NCHW", "NHWC"]
     color: Literal["RGB", "BGR"]
-    resize: Literal["stretch", "letterbox", "crop"]
+    resize: Literal["stretch", "letterbox", "crop", "fit"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     align: Literal["center", "top_left"] = "center"
@@ -129,15 +142,16 @@ class Thresholds:
         0..1. The same for two boxes of different vehicle classes.
     min_area : float
         0..1. Boxes below this share of the picture's area are dropped.
-    slices : int
-        1..3. The detector also runs on slices x slices tiles of a large picture.
+    slices : int or "auto"
+        1..3. The detector also runs on slices x slices tiles of a large picture; with "auto", on
+        up to four tiles where the whole picture hints at something small.
     """
 
     confidence: float
     iou: float = 0.6
     merge_iou: float = 0.55
     min_area: float = 0.0
-    slices: int = 1
+    slices: Slices = 1
 
 
 @dataclass(frozen=True)
@@ -206,7 +220,7 @@ class Manifest:
     calibration : Calibration or None
         Of a classifier; None if it was not calibrated.
     applies_to : tuple of str
-        The detector's classes that a classifier applies to.
+        The detector's classes that a model of task `classify` or `redact` applies to.
     """
 
     name: str
@@ -282,7 +296,7 @@ def build_manifest(document: Mapping[str, Any], labels_text: str) -> Manifest:
         A field is missing, unknown, of the wrong type or out of range; the message names it.
     """
     top = _Reader(document, "")
-    task: Task = top.choice("task", ("detect", "classify"))
+    task: Task = top.choice("task", ("detect", "classify", "redact"))
     labels, makes, models, kinds = _labels(labels_text)
     top.take("labels", str)
     manifest = Manifest(
@@ -297,9 +311,7 @@ def build_manifest(document: Mapping[str, Any], labels_text: str) -> Manifest:
         trained_on=top.take("trained_on", str),
         limits=top.take("limits", str),
         input=_input(top.section("input")),
-        output=_output(
-            top.section("output"), DETECTORS if task == "detect" else CLASSIFIERS, len(labels)
-        ),
+        output=_output(top.section("output"), _DECODERS_OF[task], len(labels)),
         thresholds=_thresholds(top.section("thresholds")),
         labels=labels,
         makes=makes,
@@ -310,6 +322,8 @@ def build_manifest(document: Mapping[str, Any], labels_text: str) -> Manifest:
         else None,
         applies_to=tuple(top.items("applies_to", str, list(Manifest.applies_to))),
     )
+    if manifest.input.resize == "fit" and task != "redact":
+        raise ManifestError("input.resize is 'fit', which only a model of task 'redact' may have")
     top.finish()
     return manifest
 
@@ -321,7 +335,7 @@ def _input(reader: _Reader) -> InputSpec:
         height=reader.integer("height", 8, 4096),
         layout=reader.choice("layout", ("NCHW", "NHWC")),
         color=reader.choice("color", ("RGB", "BGR")),
-        resize=reader.choice("resize", ("stretch", "letterbox", "crop")),
+        resize=reader.choice("resize", ("stretch", "letterbox", "crop", "fit")),
         mean=reader.triple("mean"),
         std=reader.triple("std"),
         align=reader.choice("align", ("center", "top_left"), InputSpec.align),
@@ -364,7 +378,7 @@ def _thresholds(reader: _Reader) -> Thresholds:
         iou=reader.number("iou", 0.0, 1.0, Thresholds.iou),
         merge_iou=reader.number("merge_iou", 0.0, 1.0, Thresholds.merge_iou),
         min_area=reader.number("min_area", 0.0, 1.0, Thresholds.min_area),
-        slices=reader.integer("slices", 1, 3, Thresholds.slices),
+        slices=reader.slices("slices", Thresholds.slices),
     )
     reader.finish()
     return spec
@@ -489,6 +503,14 @@ class _Reader:
             if option == value:
                 return option
         raise ManifestError(f"{self._path}{key} must be one of {', '.join(allowed)}, not {value!r}")
+
+    def slices(self, key: str, default: Slices) -> Slices:
+        self._taken.add(key)
+        value = self._document.get(key, default)
+        try:
+            return check_slices(value)
+        except ValueError as error:
+            raise ManifestError(f"{self._path}{key} is {value!r}; {error}") from error
 
     def finish(self) -> None:
         unknown = sorted(set(self._document) - self._taken)

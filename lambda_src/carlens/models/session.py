@@ -297,6 +297,7 @@ def _output_shapes(manifest: Manifest) -> list[tuple[int | None, ...]]:
         "yolo-end2end": [(None, 6)],
         "detr": [(None, classes + no_object), (None, 4)],
         "torchvision": [(None, 4), (None,), (None,)],
+        "centerface": [(5, None, None)],
         "softmax": [(classes,)],
     }
     return shapes[spec.decoder]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from carlens.config import Config
 from carlens.errors import PictureError
@@ -16,6 +17,8 @@ from carlens.services.recognition_app import RecognitionApp
 from carlens.timing import Deadline, Stopwatch
 from carlens.vision.detector import DetectOptions
 from carlens.vision.pipeline import Decode, ImageResult, Pipeline, process_images
+
+V = TypeVar("V")
 
 STAGES = ("read", "decode", "detect", "classify")
 
@@ -92,11 +95,11 @@ def _detect_options(parameters: Parameters, config: Config, defaults: Thresholds
         iou=defaults.iou,
         merge_iou=defaults.merge_iou,
         min_area=_first(config.min_area, defaults.min_area),
-        slices=int(_first(parameters.slices, config.slices, defaults.slices)),
+        slices=_first(parameters.slices, config.slices, defaults.slices),
         max_objects=parameters.max_objects,
         classes=parameters.classes,
     )
 
 
-def _first(*values: float | None) -> float:
+def _first(*values: V | None) -> V:
     return next(value for value in values if value is not None)

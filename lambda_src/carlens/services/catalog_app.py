@@ -8,7 +8,14 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 
 from carlens.catalog.matcher import Matcher
-from carlens.catalog.tables import TableRepository, parse_table, shipped_tables
+from carlens.catalog.tables import (
+    TableRepository,
+    TableSummary,
+    parse_table,
+    shipped_dates,
+    shipped_tables,
+    summarize,
+)
 from carlens.catalog.vocabulary import Vocabulary, read_vocabulary
 from carlens.config import Config
 from carlens.errors import CarlensError, NotFound, TableUnavailable
@@ -42,6 +49,7 @@ class CatalogApp:
         self._built_in_tables = shipped_tables()
         self._matchers: dict[str, Matcher] = {}
         self._built_in_matchers: dict[str, Matcher] = {}
+        self._summaries: dict[str, TableSummary] = {}
 
     def warm_up(self) -> None:
         """Read the most used table before the first request. A failure is logged, not raised.
@@ -62,6 +70,28 @@ class CatalogApp:
         with _logged():
             own = self._user_tables.names() if self._user_tables else []
             return sorted({*own, *self._built_in_tables.names()})
+
+    def summaries(self) -> list[TableSummary]:
+        """Tell the size and date of each table.
+
+        Raises
+        ------
+        TableUnavailable
+            The tables cannot be listed now; the log says why.
+        """
+        return [self._summaries.get(name) or self._summarize(name) for name in self.tables()]
+
+    def _summarize(self, table: str) -> TableSummary:
+        try:
+            with _logged():
+                own = self._user_tables.read(table) if self._user_tables else None
+                data = self._built_in_tables.read(table) if own is None else own
+                entries = parse_table(table, data or b"")
+        except TableUnavailable:
+            return summarize(table, None, None)  # not kept: it may be repaired
+        date = shipped_dates().get(table) if own is None else None
+        self._summaries[table] = summarize(table, entries, date)
+        return self._summaries[table]
 
     def matcher(self, table: str) -> Matcher:
         """Return the matcher of a table.

@@ -18,8 +18,10 @@ from carlens.vision.detector import Detector, vehicle_classes
 if TYPE_CHECKING:
     from carlens.catalog.tables import Entry
 
-# Seconds; three attempts fit into Lambda's init phase.
+# Seconds. The last attempt to read a file starts after 4 and takes 3 if nothing answers: that fits
+# into Lambda's init phase, which lasts 10 without SnapStart.
 _READ_TIMEOUT = 2
+_RETRY_SECONDS = 4
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,27 @@ def _misfit(config: Config, applies_to: tuple[str, ...], detector: Manifest) -> 
     return ""
 
 
+def load_model(config: Config, name: str, task: Task) -> OnnxModel:
+    """Load one of the models that `config` names.
+
+    Raises
+    ------
+    ModelError
+        It cannot be read, does not fit its manifest, or is for another task.
+    """
+    return _load(_open_repository(config), name, task, config.threads)
+
+
 def _open_repository(config: Config) -> ModelRepository:
-    storage = open_storage(config.models, read_timeout=_READ_TIMEOUT)
+    storage = open_storage(config.models, read_timeout=_READ_TIMEOUT, retry_seconds=_RETRY_SECONDS)
     if not is_s3(config.models):
         return ModelRepository(storage)
-    hashes = {config.detector: config.detector_hash, config.classifier: config.classifier_hash}
+    hashes = {
+        config.detector: config.detector_hash,
+        config.classifier: config.classifier_hash,
+        config.plates: config.plates_hash,
+        config.faces: config.faces_hash,
+    }
     return ModelRepository(storage, hashes)
 
 

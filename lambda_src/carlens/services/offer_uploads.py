@@ -64,11 +64,7 @@ def offer_uploads(
     CredentialsError
         There are no credentials.
     """
-    if is_s3(config.uploads):
-        bucket = config.uploads.removeprefix("s3://").rstrip("/")
-        region, credentials = env["AWS_REGION"], read_credentials(env)
-    else:
-        bucket, region, credentials = LOCAL, LOCAL, Credentials(LOCAL, env[UPLOADS_SECRET])
+    bucket, region, credentials = signer(config, env)
 
     def offer(key: str) -> OfferedUpload:
         upload = Upload(bucket, region, key, config.max_bytes, content_type, _LIFETIME)
@@ -76,3 +72,17 @@ def offer_uploads(
         return OfferedUpload(fields, key, iso_time(now + _LIFETIME))
 
     return [offer(new_key()) for _ in range(count)]
+
+
+def signer(config: Config, env: Mapping[str, str]) -> tuple[str, str, Credentials]:
+    """Return the bucket of the uploads, its region, and the credentials that sign for it.
+
+    Raises
+    ------
+    CredentialsError
+        There are no credentials.
+    """
+    if is_s3(config.uploads):
+        bucket = config.uploads.removeprefix("s3://").rstrip("/")
+        return bucket, env["AWS_REGION"], read_credentials(env)
+    return LOCAL, LOCAL, Credentials(LOCAL, env[UPLOADS_SECRET])

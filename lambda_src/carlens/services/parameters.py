@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from carlens.ranges import Slices
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -19,12 +21,12 @@ class Parameters:
         1..20, names for each vehicle.
     max_objects : int
         1..300, objects for each picture.
-    slices : int or None
-        1..3.
+    slices : int, "auto" or None
+        1..3, or "auto".
     """
 
     confidence: float | None = None
     classes: frozenset[str] | None = None
     top_k: int = 5
     max_objects: int = 100
-    slices: int | None = None
+    slices: Slices | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from carlens.config import Config
 from carlens.errors import ModelsUnavailable
@@ -14,10 +15,19 @@ from carlens.services.model_bundle import ModelBundle
 from carlens.services.storage import open_storage
 from carlens.storage import Storage
 
+if TYPE_CHECKING:
+    from carlens.vision.regions import RegionDetector
+
 log = logging.getLogger("carlens")
 
 # For the next bytes of an upload. The bucket is near, and tried three times.
 _UPLOAD_SECONDS = 5.0
+
+
+def _load_regions(config: Config, target: str) -> RegionDetector:
+    from carlens.services.region_models import load_region_detector  # only redaction pays for it
+
+    return load_region_detector(config, target)
 
 
 class RecognitionApp:
@@ -28,6 +38,8 @@ class RecognitionApp:
     config : Config
     load : callable
         Loads the models, or raises ModelError.
+    load_regions : callable
+        Loads the model that finds plates or faces, or raises ModelError.
 
     Attributes
     ----------
@@ -36,13 +48,18 @@ class RecognitionApp:
     """
 
     def __init__(
-        self, config: Config, load: Callable[[Config], ModelBundle] = ModelBundle.load
+        self,
+        config: Config,
+        load: Callable[[Config], ModelBundle] = ModelBundle.load,
+        load_regions: Callable[[Config, str], RegionDetector] = _load_regions,
     ) -> None:
         self.config = config
         self.limits = Limits(config.max_bytes, config.max_pixels, config.max_side)
         self.uploads = _open_uploads(config.uploads)
         self._load = load
+        self._load_regions = load_regions
         self._models: ModelBundle | None = None
+        self._region_detectors: dict[str, RegionDetector] = {}
 
     def warm_up(self) -> None:
         """Load the models before the first request. A failure is logged, not raised."""
@@ -58,13 +75,8 @@ class RecognitionApp:
             The models cannot be loaded; the log says why.
         """
         if self._models is None:
-            try:
+            with _logged():
                 self._models = self._load(self.config)
-            except ModelError as error:
-                log.error("models cannot be loaded: %s", error)
-                raise ModelsUnavailable(
-                    "The models cannot be loaded. Try again; if it persists, check the log."
-                ) from error
             if self._models.misfit:
                 log.error("the classifier cannot be used: %s", self._models.misfit)
         return self._models
@@ -84,6 +96,30 @@ class RecognitionApp:
                 "/object_detection is available."
             )
         return bundle
+
+    def region_detector(self, target: str) -> RegionDetector:
+        """Return the model that finds plates or faces, loaded when it is first used.
+
+        Raises
+        ------
+        ModelsUnavailable
+            It cannot be loaded; the log says why.
+        """
+        if target not in self._region_detectors:
+            with _logged():
+                self._region_detectors[target] = self._load_regions(self.config, target)
+        return self._region_detectors[target]
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    try:
+        yield
+    except ModelError as error:
+        log.error("models cannot be loaded: %s", error)
+        raise ModelsUnavailable(
+            "The models cannot be loaded. Try again; if it persists, check the log."
+        ) from error
 
 
 def _open_uploads(address: str) -> Storage | None:

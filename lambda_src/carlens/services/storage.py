@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from carlens.storage import FolderStorage, Storage
+from carlens.storage import FolderStorage, PatientStorage, Storage
 
 
 def is_s3(address: str) -> bool:
@@ -12,7 +12,7 @@ def is_s3(address: str) -> bool:
     return address.startswith("s3://")
 
 
-def open_storage(address: str, *, read_timeout: float) -> Storage:
+def open_storage(address: str, *, read_timeout: float, retry_seconds: float = 0) -> Storage:
     """Open a storage; nothing is read or connected yet.
 
     Parameters
@@ -21,9 +21,15 @@ def open_storage(address: str, *, read_timeout: float) -> Storage:
         A folder, or `s3://bucket/prefix`.
     read_timeout : float
         Seconds to wait for a bucket's next bytes.
+    retry_seconds : float
+        How long to wait and try again while a bucket is unavailable, for all its files together.
+        With 0, boto3 tries each request three times, but no download that breaks off.
     """
-    if is_s3(address):
-        from carlens.aws.s3 import S3Storage  # only deployments pay for it
+    if not is_s3(address):
+        return FolderStorage(Path(address))
+    from carlens.aws.s3 import S3Storage  # only deployments pay for it
 
+    if not retry_seconds:
         return S3Storage(address, read_timeout=read_timeout)
-    return FolderStorage(Path(address))
+    once = S3Storage(address, read_timeout=read_timeout, attempts=1)
+    return PatientStorage(once, seconds=retry_seconds)

@@ -65,7 +65,7 @@ def _attempts(detector: Detector, pixels: Pixels) -> Iterator[list[Detection]]:
             max_objects=100,
             classes=KINDS,
         )
-        yield detector.detect(pixels, options)
+        yield detector.detect(pixels, options).objects
 
 
 def _area(detection: Detection) -> float:

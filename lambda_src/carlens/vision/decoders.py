@@ -18,6 +18,8 @@ from carlens.vision.boxes import Boxes, Scores, from_center
 Tensor = NDArray[np.float32]
 Decoded = tuple[Boxes, Scores]
 
+_CENTERFACE_STRIDE = 4
+
 
 def ssd(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decoded:
     """Decode an SSD that has applied its anchors (Liu et al. 2016, arXiv:1512.02325).
@@ -99,6 +101,23 @@ def detr(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decode
     return from_center(boxes) * _scale(size), scores
 
 
+def centerface(outputs: Sequence[Tensor], spec: OutputSpec, size: InputSpec) -> Decoded:
+    """Decode a CenterFace: a point for each 4 x 4 pixels of the input, which may have any size.
+
+    `outputs`: (5, rows, columns): score in 0..1, logarithms of height and width, offsets of the
+    center, y and x. Source: Xu et al. 2019, arXiv:1911.03599.
+    """
+    (raw,) = outputs
+    _, rows, columns = raw.shape
+    y, x = np.mgrid[:rows, :columns].astype(np.float32)
+    # Larger logarithms would overflow; no side is longer than e^16 pixels.
+    height, width = np.exp(np.minimum(raw[1:3], 16)) * _CENTERFACE_STRIDE
+    middle_x = (x + raw[4] + 0.5) * _CENTERFACE_STRIDE
+    middle_y = (y + raw[3] + 0.5) * _CENTERFACE_STRIDE
+    centers = np.stack([middle_x, middle_y, width, height], axis=-1).reshape(-1, 4)
+    return from_center(centers), raw[0].reshape(-1, 1)
+
+
 DECODERS: dict[Decoder, Callable[[Sequence[Tensor], OutputSpec, InputSpec], Decoded]] = {
     "ssd": ssd,
     "nanodet": nanodet,
@@ -107,6 +126,7 @@ DECODERS: dict[Decoder, Callable[[Sequence[Tensor], OutputSpec, InputSpec], Deco
     "yolo-end2end": yolo_end2end,
     "detr": detr,
     "torchvision": torchvision,
+    "centerface": centerface,
 }
 
 

@@ -9,11 +9,21 @@ import numpy as np
 
 from carlens.images.types import Pixels
 from carlens.models.session import OnnxModel
+from carlens.ranges import Slices
 from carlens.vision.boxes import area, clip, nms
 from carlens.vision.candidates import Candidates, Mask
 from carlens.vision.decoders import DECODERS, Decoded
 from carlens.vision.preprocess import Placement, fit, to_batch
-from carlens.vision.tiling import View, choose_views, is_cut, is_part
+from carlens.vision.tiling import (
+    HINT,
+    View,
+    choose_views,
+    find_hints,
+    has_more_detail,
+    is_cut,
+    is_part,
+    place_tiles,
+)
 
 # Classes that a detector may confuse, such as a pickup seen as a car or a truck.
 VEHICLES = frozenset({"bicycle", "car", "motorcycle", "bus", "truck"})
@@ -53,6 +63,22 @@ class Detection:
 
 
 @dataclass(frozen=True)
+class Detections:
+    """The objects in a picture.
+
+    Attributes
+    ----------
+    objects : list of Detection
+        The most confident first.
+    passes : int
+        Views of the picture that the model ran on: the whole picture and the tiles.
+    """
+
+    objects: list[Detection]
+    passes: int
+
+
+@dataclass(frozen=True)
 class DetectOptions:
     """Which detections to keep.
 
@@ -70,7 +96,7 @@ class DetectOptions:
     iou: float
     merge_iou: float
     min_area: float
-    slices: int
+    slices: Slices
     max_objects: int
     classes: frozenset[str] | None = None
 
@@ -95,7 +121,7 @@ class Detector:
         """Run once on a black picture: the first run of a model is slower than the next."""
         self._model.warm_up()
 
-    def detect(self, pixels: Pixels, options: DetectOptions) -> list[Detection]:
+    def detect(self, pixels: Pixels, options: DetectOptions) -> Detections:
         """Detect the objects in a picture.
 
         Parameters
@@ -106,40 +132,66 @@ class Detector:
 
         Returns
         -------
-        list of Detection
-            The most confident first.
+        Detections
         """
         height, width = pixels.shape[:2]
-        found = self._candidates(pixels, options)
+        found, passes = self._candidates(pixels, options)
         found = found.take(nms(found.boxes, found.scores, found.classes, options.iou))
         found = found.take(~is_part(found))
         groups = self._merge_groups[found.classes]
         found = found.take(nms(found.boxes, found.scores, groups, options.merge_iou, found.classes))
         found = found.take(area(found.boxes) >= options.min_area * width * height)
-        return self._detections(found, options)
+        return Detections(self._detections(found, options), passes)
 
-    def _candidates(self, pixels: Pixels, options: DetectOptions) -> Candidates:
-        """Run the model on all views and keep the most confident boxes."""
+    def _candidates(self, pixels: Pixels, options: DetectOptions) -> tuple[Candidates, int]:
+        """Run the model on the views and return the most confident boxes and the passes."""
+        height, width = pixels.shape[:2]
+        size = self.manifest.input.width, self.manifest.input.height
+        if options.slices != "auto":
+            views = choose_views(width, height, options.slices, size)
+            parts = self._look(pixels, views, options.classes, options.confidence)
+            return _best(parts, width, height), len(views)
+        tiled = has_more_detail(width, height, size)
+        lowest = min(options.confidence, HINT) if tiled else options.confidence
+        whole = View(0, 0, width, height)
+        [seen] = self._look(pixels, [whole], options.classes, lowest)
+        tiles = self._tiles(seen, width, height, options.iou) if tiled else []
+        parts = [seen.take(seen.scores >= options.confidence)]
+        if tiles:
+            parts += self._look(pixels, tiles, options.classes, options.confidence)
+        return _best(parts, width, height), 1 + len(tiles)
+
+    def _tiles(self, seen: Candidates, width: int, height: int, iou: float) -> list[View]:
+        """Place tiles where the boxes of the whole picture hint at small objects."""
+        found = _best([seen.take(seen.scores >= HINT)], width, height)
+        found = found.take(nms(found.boxes, found.scores, found.classes, iou))
+        hints = found.take(find_hints(found, self._merge_groups[found.classes], width, height))
+        return place_tiles(hints.boxes, hints.scores, width, height)
+
+    def _look(
+        self,
+        pixels: Pixels,
+        views: list[View],
+        classes: frozenset[str] | None,
+        confidence: float,
+    ) -> list[Candidates]:
+        """Run the model on views at once, and return the boxes of each."""
         height, width = pixels.shape[:2]
         spec = self.manifest.input
-        views = choose_views(width, height, options.slices, (spec.width, spec.height))
         fitted = [fit(pixels[y1:y2, x1:x2], spec) for x1, y1, x2, y2 in views]
         outputs = self._model.run(to_batch([image for image, _ in fitted], spec))
-        wanted = self._wanted(options.classes)
+        wanted = self._wanted(classes)
         parts = []
         for index, (view, (_, placement)) in enumerate(zip(views, fitted, strict=True)):
             raw = [output[index] for output in outputs]
             decoded = self._decode(raw, self.manifest.output, spec)
-            part = _place(decoded, options.confidence, placement, view, in_tile=index > 0)
+            in_tile = view != (0, 0, width, height)
+            part = _place(decoded, confidence, placement, view, in_tile=in_tile)
             # One mask for both: at a low confidence, copying the arrays takes much of the time.
             cut = is_cut(part.boxes, view, width, height)
             # Before suppression: a bus that nobody asked for must not hide a car.
             parts.append(part.take(_is_valid(part) & ~cut & wanted[part.classes]))
-        found = Candidates.concatenate(parts)
-        best = found.take(np.argsort(-found.scores, kind="stable")[:_MAX_CANDIDATES])
-        return replace(
-            best, boxes=clip(best.boxes, width, height), scores=np.minimum(best.scores, 1)
-        )
+        return parts
 
     def _wanted(self, classes: frozenset[str] | None) -> Mask:
         """Return which labels are among `classes`; all of them if it is None."""
@@ -168,6 +220,13 @@ def _place(
     placed = placement.to_picture(boxes[rows])
     placed += np.array([view.x1, view.y1, view.x1, view.y1], np.float32)
     return Candidates(placed, scores[rows, classes], classes, np.full(len(rows), in_tile))
+
+
+def _best(parts: list[Candidates], width: int, height: int) -> Candidates:
+    """Return the most confident candidates, clipped to the picture."""
+    found = Candidates.concatenate(parts)
+    best = found.take(np.argsort(-found.scores, kind="stable")[:_MAX_CANDIDATES])
+    return replace(best, boxes=clip(best.boxes, width, height), scores=np.minimum(best.scores, 1))
 
 
 def _is_valid(candidates: Candidates) -> Mask:

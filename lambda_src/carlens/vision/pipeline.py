@@ -26,6 +26,8 @@ class ImageResult:
         Of the upright picture, in pixels.
     objects : tuple of Detection
         The most confident first.
+    passes : int
+        Views of the picture that the detector ran on.
     classifications : tuple of Classification
         One for each object; empty if there is no classifier.
     """
@@ -33,6 +35,7 @@ class ImageResult:
     width: int
     height: int
     objects: tuple[Detection, ...]
+    passes: int
     classifications: tuple[Classification, ...] = ()
 
 
@@ -101,14 +104,16 @@ def process_images(
             if out_of_time():  # it was decoded ahead, while the picture before was processed
                 raise _too_late()
             with watch("detect"):
-                objects = pipeline.detector.detect(pixels, pipeline.options)
+                found = pipeline.detector.detect(pixels, pipeline.options)
         except PictureError as error:
             results.append(error.without_traceback())
             continue
-        results.append(ImageResult(pixels.shape[1], pixels.shape[0], tuple(objects)))
+        height, width = pixels.shape[:2]
+        results.append(ImageResult(width, height, tuple(found.objects), found.passes))
         if queue is not None:
             with watch("classify"):
-                queue.add(pixels, [one for one in objects if one.class_name in pipeline.applies_to])
+                named = [one for one in found.objects if one.class_name in pipeline.applies_to]
+                queue.add(pixels, named)
                 queue.classify(out_of_time)
     if queue is None:
         return results

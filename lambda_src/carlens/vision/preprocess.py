@@ -12,6 +12,9 @@ from carlens.images.types import Pixels, as_pixels
 from carlens.models.manifest import InputSpec
 from carlens.vision.boxes import Boxes
 
+# Networks that take any size halve it five times.
+_FIT_STEP = 32
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -36,11 +39,12 @@ def fit(pixels: Pixels, spec: InputSpec) -> tuple[Pixels, Placement]:
     ----------
     pixels : uint8 array of shape (h, w, 3)
     spec : InputSpec
-        Its `resize` is stretch, letterbox or crop.
+        Its `resize` is stretch, letterbox, crop or fit.
 
     Returns
     -------
     uint8 array of shape (spec.height, spec.width, 3)
+        With `fit`, at most as large.
     Placement
         Converts boxes back.
     """
@@ -53,12 +57,19 @@ def fit(pixels: Pixels, spec: InputSpec) -> tuple[Pixels, Placement]:
     # Rounded down, as in the training of the detectors that use a letterbox.
     new_width = max(1, min(spec.width, width * spec.height // height))
     new_height = max(1, min(spec.height, height * spec.width // width))
-    x, y = (spec.width - new_width) // 2, (spec.height - new_height) // 2
+    canvas_height, canvas_width = spec.height, spec.width
+    if spec.resize == "fit":
+        canvas_height, canvas_width = _multiple(new_height), _multiple(new_width)
+    x, y = (canvas_width - new_width) // 2, (canvas_height - new_height) // 2
     if spec.align == "top_left":
         x, y = 0, 0
-    canvas = np.full((spec.height, spec.width, 3), spec.pad, np.uint8)
+    canvas = np.full((canvas_height, canvas_width, 3), spec.pad, np.uint8)
     canvas[y : y + new_height, x : x + new_width] = _resize(pixels, new_width, new_height, spec)
     return canvas, Placement(new_width / width, new_height / height, x, y)
+
+
+def _multiple(side: int) -> int:
+    return -(-side // _FIT_STEP) * _FIT_STEP
 
 
 def _crop(pixels: Pixels, spec: InputSpec) -> tuple[Pixels, Placement]:

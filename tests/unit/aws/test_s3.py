@@ -19,6 +19,7 @@ from carlens.storage import (
     FileTooLarge,
     ListedFile,
     StorageError,
+    StorageUnavailable,
 )
 
 NOW = datetime(2026, 11, 28, 18, tzinfo=UTC)
@@ -27,9 +28,12 @@ NOW = datetime(2026, 11, 28, 18, tzinfo=UTC)
 class ClientError(Exception):
     """An error as botocore raises it."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, status: int = 503) -> None:
         super().__init__(f"An error occurred ({code})")
-        self.response = {"Error": {"Code": code}}
+        self.response = {
+            "Error": {"Code": code},
+            "ResponseMetadata": {"HTTPStatusCode": status},
+        }
 
 
 class FakeClient:
@@ -113,12 +117,14 @@ def test_an_object_that_is_too_large_is_not_read() -> None:
 @pytest.mark.parametrize(
     ("failure", "kind"),
     [
-        (ClientError("AccessDenied"), FileForbidden),
-        (ClientError("SlowDown"), StorageError),
-        (ConnectionError("no route"), StorageError),
+        (ClientError("AccessDenied", 403), FileForbidden),
+        (ClientError("InvalidAccessKeyId", 403), StorageError),
+        (ClientError("SlowDown", 503), StorageUnavailable),
+        (ClientError("TooManyRequests", 429), StorageUnavailable),
+        (ConnectionError("no route"), StorageUnavailable),
     ],
 )
-def test_a_failure_is_a_storage_error_that_may_be_temporary(
+def test_a_failure_is_a_storage_error_that_says_whether_it_is_temporary(
     failure: Exception, kind: type[StorageError]
 ) -> None:
     client = FakeClient(a__b__file=b"data")
@@ -180,7 +186,7 @@ def test_an_object_is_written_below_the_prefix() -> None:
 def test_buckets_are_opened_with_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[float] = []
 
-    def make(read_timeout: float) -> FakeClient:
+    def make(read_timeout: float, attempts: int = 3) -> FakeClient:
         made.append(read_timeout)
         return FakeClient(file=b"data")
 
@@ -199,21 +205,22 @@ def test_names_are_those_directly_below_the_prefix() -> None:
     assert storage(client).names() == ["1", "2"]
 
 
-def test_a_client_tries_three_times_with_the_configured_timeouts(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("given", "attempts"), [({}, 3), ({"attempts": 1}, 1)])
+def test_a_client_has_the_configured_timeouts_and_attempts(
+    given: dict[str, int], attempts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
 
-    config = make_client(2.5).meta.config
+    config = make_client(2.5, **given).meta.config
 
     assert (config.connect_timeout, config.read_timeout) == (1, 2.5)
-    assert config.retries["total_max_attempts"] == 3
+    assert config.retries["total_max_attempts"] == attempts
 
 
 def test_threads_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[FakeClient] = []
 
-    def make(_: float) -> FakeClient:
+    def make(read_timeout: float, attempts: int) -> FakeClient:
         time.sleep(0.01)
         made.append(FakeClient(file=b"data"))
         return made[-1]

@@ -120,7 +120,7 @@ def test_the_price_of_a_million_photos_is_that_of_the_formula() -> None:
 def test_the_milliseconds_are_those_of_the_readme() -> None:
     readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
 
-    assert "| 1,769 | 1.0 | 117.3 |" in readme
+    assert "| 1,769 | 1.0 | 2 | 117.3 |" in readme
 
 
 def test_the_input_is_the_one_that_jobs_read() -> None:

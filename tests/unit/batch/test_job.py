@@ -70,14 +70,20 @@ def test_a_name_that_cannot_be_part_of_a_key_is_refused(name: str) -> None:
         read_job(name, INPUT)
 
 
-@pytest.mark.parametrize("classes", [["car", "bus"], "car,bus"])
-def test_options_are_those_of_the_operation(classes: object) -> None:
-    options = {"classes": classes, "confidence": 0.25, "top_k": 3, "max_objects": 7, "slices": 1}
+@pytest.mark.parametrize(("classes", "slices"), [(["car", "bus"], 1), ("car,bus", "auto")])
+def test_options_are_those_of_the_operation(classes: object, slices: object) -> None:
+    options = {
+        "classes": classes,
+        "confidence": 0.25,
+        "top_k": 3,
+        "max_objects": 7,
+        "slices": slices,
+    }
 
     parameters = job_parameters(read_job("a", {**INPUT, "options": options}), FakeApp().app)
 
     assert parameters.classes == frozenset({"car", "bus"})
-    assert (parameters.confidence, parameters.slices) == (0.25, 1)
+    assert (parameters.confidence, parameters.slices) == (0.25, slices)
     assert (parameters.top_k, parameters.max_objects) == (3, 7)
 
 

@@ -15,7 +15,7 @@ from carlens.services.model_bundle import ModelBundle
 from carlens.services.recognition_app import RecognitionApp
 from carlens.storage import FileArchived, FileForbidden, StorageError
 from carlens.timing import Deadline
-from carlens.vision.detector import Detection, DetectOptions
+from carlens.vision.detector import Detections, DetectOptions
 from tests.fakes import REPOSITORY, FakeApp, FakeClock, FakeDetector
 from tests.support import PASSAT, SKODA, call, color_blocks, encode, multipart_event, real_app
 from tests.unit.batch.buckets import FakeBucket
@@ -146,7 +146,7 @@ def test_few_photos_are_in_memory() -> None:
     class CountingDetector(FakeDetector):
         ahead = 0
 
-        def detect(self, pixels: Pixels, options: DetectOptions) -> list[Detection]:
+        def detect(self, pixels: Pixels, options: DetectOptions) -> Detections:
             self.ahead = max(self.ahead, photos.reads - len(self.asked))
             return super().detect(pixels, options)
 

@@ -10,8 +10,8 @@ from carlens.catalog.tables import Entry
 from carlens.catalog.vocabulary import read_vocabulary
 
 MATCHER = Matcher(
-    [Entry(*name.split(" ", 1)) for name in ("Saab 9-3", "Saab 9-5", "Mazda 3", "Proton Gen-2",
-                                             "Peugeot 2008")],
+    [Entry(make, model) for make, model in map(str.split, ("Saab 9-3", "Saab 9-5", "Mazda 3", "Proton Gen-2",
+                                             "Peugeot 2008"))],
     read_vocabulary(),
 )  # fmt: skip
 

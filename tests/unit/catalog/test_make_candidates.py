@@ -52,15 +52,19 @@ def candidates(text: str) -> list[tuple[str, float, str]]:
         ("DR5", [("DR", 1.0, "5")]),
         ("SagitariusX", [("Sagitarius", 0.91, ""), ("Sagi Tario", 0.73, "")]),
         # misspelled, at the start
-        ("Rovr", [("Rover", 0.8, "")]),
-        ("auto Rovr xy", [("Rover", 0.8, "AUTO XY")]),
+        ("Rovr", [("Rover", 0.86, "")]),
+        ("auto Rovr xy", [("Rover", 0.86, "AUTO XY")]),
+        # a doubled letter, swapped letters, or another word
+        ("Roverr", [("Rover", 0.9, "")]),
+        ("Roger", [("Rover", 0.8, "")]),
+        ("Rovre", [("Rover", 0.86, "")]),
         ("xxxx Rovr", []),
         # two letters never match a misspelling, and three score lower
         ("Ro", []),
         ("Oma", [("Ona", 0.47, "")]),
         # sounds or begins like it
         ("Rowwer", [("Rover", 0.9, "")]),
-        ("Rove", [("Rover", 0.8, "")]),
+        ("Rove", [("Rover", 0.86, "")]),
         ("AUTO", []),
     ],
 )
@@ -82,11 +86,32 @@ def test_of_two_exact_makes_the_longest_comes_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "is_unlisted"),
-    [("Quartz", True), ("Q", True), ("Yak auto", True), ("auto ZE", False), ("Rover", False)],
+    ("text", "unlisted"),
+    [("Quartz", "QUARTZ"), ("Q", "Q"), ("Yak auto", "YAK"), ("auto ZE", ""), ("Rover", "")],
 )
-def test_a_known_make_may_be_unlisted(text: str, is_unlisted: bool) -> None:
-    assert parse_make(INDEX, text).is_unlisted == is_unlisted
+def test_a_known_make_may_be_unlisted(text: str, unlisted: str) -> None:
+    assert parse_make(INDEX, text).unlisted == unlisted
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # a holding company stands for its makes, and a make for those that belong to it
+        ("Konzern", [("Sagi Tario", True), ("Rover", True)]),
+        ("Otto Konzern AG", [("Sagi Tario", True), ("Rover", True)]),
+        ("Rover", [("Rover", False), ("DR", True)]),
+    ],
+)
+def test_a_group_has_candidates_that_need_their_model(
+    text: str, expected: list[tuple[str, bool]]
+) -> None:
+    groups = {"KONZERN": ("SAGITARIO", "ROVER", "ZEBRA"), "ROVER": ("DR",)}
+    index = build_index(INDEX.entries, Vocabulary(groups=groups))
+
+    found = parse_make(index, text).candidates
+
+    names = [make.name for make in index.makes]
+    assert [(names[make.id], make.needs_model) for make in found] == expected
 
 
 def test_a_text_is_exact_if_its_best_candidate_is() -> None:
@@ -101,9 +126,10 @@ def test_a_text_is_exact_if_its_best_candidate_is() -> None:
     ("text", "expected"),
     [
         ("Rover 75", ("Rover", ("75",))),
-        ("old Rover 75", ("Rover", ("OLD", "75"))),
+        # the words after it come first
+        ("old Rover 75", ("Rover", ("75", "OLD"))),
         ("my old Rover", ("Rover", ("MY", "OLD"))),
-        ("my very old Rover", None),
+        ("my very old Rover 75", ("Rover", ("75", "MY", "VERY", "OLD"))),
         ("Sagi Tario Otto", ("Sagi Tario", ("OTTO",))),
         ("DR 5", ("DR", ("5",))),
         ("5 DR", None),
@@ -112,9 +138,28 @@ def test_a_text_is_exact_if_its_best_candidate_is() -> None:
         ("", None),
     ],
 )
-def test_an_exact_make_is_found_among_the_first_words_of_a_model(
+def test_an_exact_make_is_found_in_a_model(
     text: str, expected: tuple[str, tuple[str, ...]] | None
 ) -> None:
     found = find_embedded_make(INDEX, tokenize(text))
 
     assert (found and (NAMES[found.id], found.rest)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Ona Up", "Ona"),
+        ("my Ona", "Ona"),
+        ("my very old Ona", None),
+        ("Ona Rover", "Rover"),  # another make is more likely
+    ],
+)
+def test_an_everyday_word_is_a_make_only_among_the_first_words(
+    text: str, expected: str | None
+) -> None:
+    index = build_index(INDEX.entries, Vocabulary(everyday_words=frozenset({"ONA"})))
+
+    found = find_embedded_make(index, tokenize(text))
+
+    assert (found and index.makes[found.id].name) == expected

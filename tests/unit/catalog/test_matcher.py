@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carlens.catalog.matcher import Matcher
+from carlens.catalog.matcher import Alternative, Matcher
 from carlens.catalog.normalize import key
 from carlens.catalog.tables import Entry, parse_table, shipped_tables
 from carlens.catalog.vocabulary import WORDS, ModelAlias, Vocabulary, read_vocabulary
@@ -40,6 +40,16 @@ def europe() -> Matcher:
         ("iveco", "dayli", ("Iveco", "Daily")),
         ("CLIO", "RENAULT", ("Renault", "Clio")),
         ("", "RENAULT CLIO", ("Renault", "Clio")),
+        # one text is read as two fields are: the model of another make, or of its group
+        ("", "VW Octavia", ("Škoda", "Octavia")),
+        ("", "Volvo Polestar 2", ("Polestar", "2")),
+        ("", "vends Citroën DS 7 état neuf", ("DS", "DS 7")),
+        ("", "DAIMLERCHRYSLER PT CRUISER", ("Chrysler", "PT Cruiser")),
+        ("DS3 Crossback", "Citroën", ("DS", "DS 3 Crossback")),
+        ("SAIC", "MG4", ("MG", "4")),
+        # the make that precedes a model of several makes, and the first of two makes
+        ("", "Vauxhal Corsa", ("Vauxhall", "Corsa")),
+        ("Seat Leon Cupra", "", ("Seat", "Leon")),
         ("peugeot", "clio", ("Renault", "Clio")),
         ("inconnu", "touran", ("Volkswagen", "Touran")),
         # make and model in one word
@@ -103,6 +113,44 @@ def europe() -> Matcher:
         ("", "CR-V", ("Honda", "CR-V")),
         ("citroen", "Megane 2", ("Renault", "Mégane")),
         ("MG Rover", "75", ("Rover", "75")),
+        # a registration certificate
+        ("(D.1) FIAT (D.3) 500", "", ("Fiat", "500")),
+        ("(D.1) BMW", "(D.3) X1", ("BMW", "X1")),
+        ("", "D.1 TOYOTA D.2 XPA1F(EU,M) D.3 TOYOTA YARIS", ("Toyota", "Yaris")),
+        # sentences
+        ("mon mari a une peugeot 206 bleue", "", ("Peugeot", "206")),
+        ("", "vends Renault Scenic de 2009, bon état", ("Renault", "Scénic")),
+        ("", "mein Mann fährt einen BMW 320d", ("BMW", "3 Series")),
+        ("", "la mia vecchia Renault Clio", ("Renault", "Clio")),
+        # the endings of cases
+        ("", "sprzedam Forda Focusa 1.6 benzyna", ("Ford", "Focus")),
+        ("Opla", "Corsę", ("Opel", "Corsa")),
+        ("Škody", "Octavii", ("Škoda", "Octavia")),
+        # a model that several makes have, without a make
+        ("", "corsa", ("Opel", "Corsa")),
+        ("", "Duster", ("Dacia", "Duster")),
+        # a holding company, and makes of one group
+        ("DAIMLERCHRYSLER", "A 170 CDI", ("Mercedes-Benz", "A-Class")),
+        ("DAIMLERCHRYSLER", "PT CRUISER", ("Chrysler", "PT Cruiser")),
+        ("PSA", "308", ("Peugeot", "308")),
+        ("Citroën", "DS 9", ("DS", "DS 9")),
+        ("Citroën", "DS3 Crossback", ("DS", "DS 3 Crossback")),
+        ("Fiat", "Abarth Grande Punto", ("Abarth", "Grande Punto")),
+        ("Haval", "H6", ("GWM", "Haval H6")),
+        ("GWM", "Haval H6", ("GWM", "Haval H6")),
+        # a chassis before the model, and abbreviations
+        ("vw", "T6 Caravelle", ("Volkswagen", "Caravelle")),
+        ("renault", "GD. MODUS", ("Renault", "Grand Modus")),
+        ("citroen", "G. C4 Picasso", ("Citroën", "Grand C4 Picasso")),
+        # two typos that make and model confirm
+        ("nissan", "Qahsqia", ("Nissan", "Qashqai")),
+        ("peugeot", "Bipeur", ("Peugeot", "Bipper")),
+        # other scripts
+        ("Фольксваген", "Пассат", ("Volkswagen", "Passat")),
+        ("БМВ", "Х5", ("BMW", "X5")),
+        ("Τογιότα", "Γιάρις", ("Toyota", "Yaris")),
+        ("تويوتا", "كورولا", ("Toyota", "Corolla")),
+        ("丰田卡罗拉", "", ("Toyota", "Corolla")),
     ],
 )
 def test_the_entry_is_found(
@@ -142,6 +190,33 @@ def test_the_entry_is_found(
         ("mercedes", "V6 CDI", ("Mercedes-Benz", "")),
         ("mercedes", "a vendre", ("Mercedes-Benz", "")),
         ("mercedes", "X999", ("Mercedes-Benz", "")),
+        # a digit, a plus, a letter or a word of another car
+        ("BYD", "Sealion 6", ("BYD", "")),
+        ("Hyundai", "Ioniq 4", ("Hyundai", "")),
+        ("DFSK", "Glory 500", ("DFSK", "")),
+        ("VW", "ID. Golf", ("Volkswagen", "")),
+        ("Kia", "ceed+", ("Kia", "")),
+        ("Infiniti", "QX60", ("Infiniti", "")),
+        ("Genesis", "G60", ("Genesis", "")),
+        ("Hongqi", "HS7", ("Hongqi", "")),
+        ("Ford", "A-Max", ("Ford", "")),
+        ("Mercedes", "Classe Z", ("Mercedes-Benz", "")),
+        ("Tesla", "Model 5", ("Tesla", "")),
+        ("Saab", "9-6", ("Saab", "")),
+        ("Toyota", "RAV5", ("Toyota", "")),
+        ("Dacia", "Hipster", ("Dacia", "")),
+        ("suzuki", "4x4", ("Suzuki", "")),
+        # phones and tires
+        ("Oppo", "Reno 6", ("", "")),
+        ("Samsung", "Galaxy S8", ("", "")),
+        ("Michelin", "Primacy 4", ("", "")),
+        ("", "Galaxy S21", ("", "")),
+        # a brand of the make with a model that the table lacks, and a letter after a number
+        ("Volvo", "Polestar 9", ("Polestar", "")),
+        ("Peugeot", "309X", ("Peugeot", "")),
+        # a make that is an adjective
+        ("Smart", "truc", ("smart", "")),
+        ("Smart", "TV", ("", "")),
     ],
 )
 def test_a_name_that_the_table_lacks_gets_no_wrong_match(
@@ -172,6 +247,13 @@ def test_a_name_that_the_table_lacks_gets_no_wrong_match(
         # a word that sounds like a short make, or starts with its alias
         ("link", "the"),
         ("Mert Dirik", ""),
+        # a word that resembles a rare make or a declined model, and one that is a model
+        ("Marco", ""),
+        ("", "Martine"),
+        ("", "family"),
+        ("", "Robinson Ltd"),
+        ("Soul", "music"),
+        ("", "Word must expert director consider tough three own."),
         ("Dr.", "med. dent. Schulz"),
     ],
 )
@@ -215,6 +297,63 @@ def test_the_score_shows_how_similar_a_match_is(
 
     # The model has a share of 0.6 in the score of both
     assert (found.score_make, found.score_model, found.score) == (score_make, score_model, score)
+
+
+@pytest.mark.parametrize(
+    ("make", "model", "kind"),
+    [
+        ("Honda", "CBR 600 RR", "motorcycle"),
+        ("", "Honda CBR 600", "motorcycle"),
+        ("Yamaha", "MT-07", "motorcycle"),
+        ("", "Yamaha MT-07", "motorcycle"),
+        ("Suzuki", "Katana", "motorcycle"),
+        ("Volvo", "FL 240", "truck"),
+        ("Scania", "R450", "truck"),
+        ("Mercedes", "Citaro", "bus"),
+        ("John Deere", "6155R", "tractor"),
+        ("Infiniti", "QX60", "car"),
+        ("Renault", "Clio", ""),
+        ("Michelin", "Primacy", ""),
+        ("zzz", "zzz", ""),
+    ],
+)
+def test_vehicles_that_the_table_lacks_are_told_apart(
+    europe: Matcher, make: str, model: str, kind: str
+) -> None:
+    found = europe.match(make, model)
+
+    assert found.kind == kind
+    assert bool(found.model) == (model == "Clio")
+
+
+@pytest.mark.parametrize(
+    ("make", "model", "score"),
+    [
+        ("Renault", "Clio RT 1.5 dCi 90", 100),
+        ("Renault", "Clio Zebra", 97),
+        ("BMW", "XM2", 97),
+        ("Volkswagen", "T-Polo", 97),
+        ("Fiat", "Grande Uno", 97),  # a word of another model of the make
+        ("DAIMLERCHRYSLER", "PT Cruiser", 98),
+        ("Škody", "Octavii", 83),
+    ],
+)
+def test_a_score_of_100_means_that_everything_was_understood(
+    europe: Matcher, make: str, model: str, score: int
+) -> None:
+    assert europe.match(make, model).score == score
+
+
+def test_without_a_preferred_make_the_makes_that_have_the_model_are_alternatives(
+    europe: Matcher,
+) -> None:
+    found = europe.match("", "matiz", top_k=3)
+
+    assert found.make == ""
+    assert found.alternatives == (
+        Alternative(Entry("Chevrolet", "Matiz"), 60, "same_model"),
+        Alternative(Entry("Daewoo", "Matiz"), 60, "same_model"),
+    )
 
 
 TOY = Matcher(
@@ -339,12 +478,12 @@ def test_an_everyday_word_is_a_make_only_alone_or_with_its_model() -> None:
         ("Falke", "Falke", 100),
         # a longer name must be more similar than any other
         ("Falke Limoxsina", "Falke Limousine", 86),
-        ("Falke Lxmoxsina", "Falke", 100),
+        ("Falke Lxmoxsina", "Falke", 95),
         # so must an earlier one
         ("Braxado Falke", "Bravado", 86),
-        ("Bxaxado Falke", "Falke", 100),
+        ("Bxaxado Falke", "Falke", 95),
         # another name of the same model changes nothing
-        ("Falke Cabriolat", "Falke", 100),
+        ("Falke Cabriolat", "Falke", 95),
     ],
 )
 def test_a_misspelled_name_may_be_better_than_an_exact_one(
@@ -407,11 +546,11 @@ def test_alternatives_are_other_models_best_first(europe: Matcher) -> None:
     found = europe.match("ford", "transit", top_k=4)
 
     assert (found.make, found.model) == ("Ford", "Transit")
-    scores = [score for _, score in found.alternatives]
+    scores = [score for _, score, _ in found.alternatives]
     assert 1 <= len(scores) <= 3
     assert scores == sorted(scores, reverse=True)
     assert max(scores) <= found.score
-    assert "Transit" not in [entry.model for entry, _ in found.alternatives]
+    assert "Transit" not in [entry.model for entry, _, _ in found.alternatives]
 
 
 def test_alternatives_are_of_the_make_or_of_every_possible_make() -> None:
@@ -421,10 +560,13 @@ def test_alternatives_are_of_the_make_or_of_every_possible_make() -> None:
 
     assert (certain.model, certain.alternatives) == (
         "Fanal",
-        ((Entry("Sagitarius", "450"), 100),),
+        (Alternative(Entry("Sagitarius", "450"), 100, "similar_model"),),
     )
     assert (unsure.make, unsure.model) == ("", "")
-    assert unsure.alternatives == ((Entry("Sagitarius", "X"), 88), (Entry("Sagitarius", "XB"), 58))
+    assert unsure.alternatives == (
+        Alternative(Entry("Sagitarius", "X"), 88, "similar_make"),
+        Alternative(Entry("Sagitarius", "XB"), 58, "similar_make"),
+    )
     assert len(TOY.match("Sagitarxxx", "X", top_k=2).alternatives) == 1
     assert TOY.match("Sagitarxxx", "X").alternatives == ()
 
@@ -441,7 +583,7 @@ def test_no_alternative_scores_above_the_match(europe: Matcher) -> None:
     found = europe.match("citroen", "xsara picaso", top_k=2)
 
     assert (found.model, found.score) == ("Xsara Picasso", 95)
-    assert found.alternatives == ((Entry("Citroën", "Xsara"), 95),)
+    assert found.alternatives == (Alternative(Entry("Citroën", "Xsara"), 95, "similar_model"),)
 
 
 def test_a_custom_table_is_matched_and_keeps_its_spelling() -> None:

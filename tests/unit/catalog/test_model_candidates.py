@@ -78,10 +78,10 @@ def test_an_exact_make_helps_to_find_its_model() -> None:
     assert typo == ModelCandidate(8, 0.75, "UNO", is_leading=True)
     assert find("unno", MakeCandidate(0, 0.9)) is None
     # The make's own text may hold the model, or a part of it
-    fanal = ModelCandidate(0, 1.0, "FANAL", is_leading=True)
+    fanal = ModelCandidate(0, 1.0, "FANAL", is_leading=True, end=1)
     assert find("", MakeCandidate(0, 0.9, rest=("FANAL",))) == fanal
     c3 = find("3", MakeCandidate(0, 0.9, rest=("C",)))
-    assert c3 == ModelCandidate(4, 1.0, "C3", is_leading=True)
+    assert c3 == ModelCandidate(4, 1.0, "C3", is_leading=True, end=2)
 
 
 def test_a_score_of_a_lookalike_is_exact_enough() -> None:

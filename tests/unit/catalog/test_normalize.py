@@ -18,7 +18,11 @@ from carlens.catalog.normalize import MAX_CHARS, key, spans, tokenize
         ("P0LO", ("POLO",)),
         ("T1GUAN", ("TIGUAN",)),
         ("0PEL BRAV0 A0", ("OPEL", "BRAVO", "A0")),
-        ("206+", ("206", "PLUS")),
+        ("206+ C-HR+ trendy", ("206", "+", "C", "HR", "+", "TRENDY")),
+        ("Qashqai +2, Prius +", ("QASHQAI", "+", "2", "PRIUS", "+")),
+        ("Clio + GPS", ("CLIO", "GPS")),
+        # UTF-8 that was read as Windows-1252
+        ("MÃ©gane", ("MEGANE",)),
         ("32OD CX3O", ("320", "D", "CX", "30")),
         # a letter and its number stay one token, if they were written as one
         ("S204 S 204 V6 C4picasso", ("S204", "S", "204", "V6", "C4", "PICASSO")),
@@ -29,7 +33,7 @@ from carlens.catalog.normalize import MAX_CHARS, key, spans, tokenize
         ("8.9 9.3 1.234", ("9", "3", "1", "234")),
         (" 3,0 ", ("3.0",)),
         # Cyrillic and Greek letters that look like Latin ones
-        ("\u041e\u0420\u0415L \u0392\u039cW", ("OPEL", "BMW")),
+        ("\u041e\u0420\u0415L \u0392\u039cW \u0425\u042190", ("OPEL", "BMW", "XC", "90")),
         ("B.M.W.", ("B", "M", "W")),
         ("Škoda\x00Größe", ("SKODA", "GROSSE")),
         ("=HYPERLINK()", ("HYPERLINK",)),

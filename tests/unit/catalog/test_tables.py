@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from carlens.catalog.headings import read_header
 from carlens.catalog.matcher import Matcher
+from carlens.catalog.normalize import key
 from carlens.catalog.tables import (
     TABLES,
     Entry,
     TableRepository,
     parse_table,
     read_references,
+    shipped_dates,
     shipped_tables,
 )
 from carlens.catalog.vocabulary import read_vocabulary
@@ -34,8 +38,8 @@ def test_europe_has_no_duplicates() -> None:
     entries = built_in("europe")
 
     names = {(entry.make, entry.model) for entry in entries}
-    assert len(names) == len(entries) == 2022
-    assert len({entry.make for entry in entries}) == 152
+    assert len(names) == len(entries) == 2656
+    assert len({entry.make for entry in entries}) == 232
 
 
 def test_the_years_in_the_built_in_tables_are_plausible() -> None:
@@ -64,9 +68,28 @@ def test_each_row_of_a_built_in_table_matches_itself(table: str) -> None:
 
     found = [matcher.match(entry.make, entry.model) for entry in entries]
 
-    assert [(match.make, match.model) for match in found] == [
-        (entry.make, entry.model) for entry in entries
+    names = [(entry.make, entry.model) for entry in entries]
+    assert [(match.make, match.model) for match in found] == names
+    assert {match.score for match in found} == {100}
+
+
+# In one text, these are an engine size or another make.
+AMBIGUOUS = {"3.0", "4.0", "5.0", "6.0", "1.1", "1.3", "Maruti"}
+
+
+@pytest.mark.parametrize("table", ["europe", "stanford_cars"])
+def test_each_row_of_a_built_in_table_is_found_in_one_text(table: str) -> None:
+    entries = built_in(table)
+    matcher = Matcher(entries, read_vocabulary())
+
+    found = [matcher.match("", f"{entry.make} {entry.model}") for entry in entries]
+
+    wrong = [
+        entry
+        for entry, match in zip(entries, found, strict=True)
+        if entry != Entry(match.make, match.model)
     ]
+    assert {entry.model for entry in wrong} == (AMBIGUOUS if table == "europe" else set())
 
 
 def test_every_label_of_the_classifier_has_a_row_and_its_reference_is_in_europe() -> None:
@@ -114,6 +137,31 @@ def test_a_table_is_read_in_any_encoding_and_delimiter(encoding: str, heading: s
     entries = parse_table("mine", lines.encode(encoding))
 
     assert entries == [Entry("Citroën", "C3"), Entry("Škoda", "Fabia")]
+
+
+def test_a_table_may_prefer_a_make_and_have_other_columns() -> None:
+    data = b"make,year,model,Preferred\nOpel,1982,Corsa,yes\nVauxhall,1993,Corsa\n"
+
+    entries = parse_table("mine", data)
+
+    assert [entry.is_preferred for entry in entries] == [True, False]
+
+
+def test_each_preferred_model_has_other_makes_and_is_preferred_once() -> None:
+    entries = built_in("europe")
+    makes = Counter(key(entry.model) for entry in entries)
+
+    preferred = [key(entry.model) for entry in entries if entry.is_preferred]
+
+    assert [model for model in preferred if makes[model] < 2] == []
+    assert [model for model, count in Counter(preferred).items() if count > 1] == []
+
+
+def test_each_built_in_table_has_a_date() -> None:
+    dates = shipped_dates()
+
+    assert list(dates) == shipped_tables().names()
+    assert all(date.fromisoformat(day) for day in dates.values())
 
 
 def test_only_files_are_tables(tmp_path: Path) -> None:

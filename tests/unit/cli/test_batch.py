@@ -103,7 +103,7 @@ def test_a_job_is_started_with_its_options(aws: dict[str, Stubber]) -> None:
         "prefix": "2026/",
         "operation": "predict",
         "size": 50,
-        "options": {"classes": "car,bus", "slices": "1"},
+        "options": {"classes": "car,bus", "slices": "auto"},
     }
     aws["stepfunctions"].add_response(
         "start_execution",
@@ -114,7 +114,7 @@ def test_a_job_is_started_with_its_options(aws: dict[str, Stubber]) -> None:
     # When
     result = run(
         *("start", "s3://photos/2026/", "--stage", "prod", "--name", "fleet", "--size", "50"),
-        *("--classes", "car,bus", "--slices", "1"),
+        *("--classes", "car,bus", "--slices", "auto"),
     )
 
     # Then

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from carlens.catalog.matcher import Match
+from carlens.catalog.matcher import Alternative, Match
 from carlens.catalog.tables import Entry
 from carlens.cli import names
 from carlens.cli.errors import WrongUsage
@@ -141,7 +141,9 @@ def test_an_api_matches_names_as_this_computer_does(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(httpx, "Client", lambda: client(transport=transport))
 
     [match] = match_there("https://api.test", "europe", 2)([("reneau", "clioRT")])
-    assert match == Match("Renault", "Clio", 67, 95, 84, ((Entry("Renault", "Captur"), 50),))
+    assert match == Match(
+        "Renault", "Clio", 67, 95, 84, (Alternative(Entry("Renault", "Captur"), 50),)
+    )
     with pytest.raises(WrongUsage, match="the tables are europe"):
         match_there("https://api.test", "mars", 1)([("a", "b")])
 

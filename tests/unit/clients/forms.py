@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import operator
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-# An object is a dict of members, an array a list with the form of its items, anything else a name.
+# An object is a dict of members, an array a list with the form of its items, anything else a name,
+# or several names with " | " between them.
 Form = dict[str, "Member"] | list["Form"] | str
 
 
@@ -20,6 +23,10 @@ class Member:
     form: Form
     nullable: bool
     required: bool
+
+
+def _either(forms: Iterable[Form]) -> str:
+    return " | ".join(dict.fromkeys(map(str, forms)))
 
 
 # --- the contract -----------------------------------------------------------------------------
@@ -44,6 +51,8 @@ def resolve(contract: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
 
 def form_of_schema(contract: dict[str, Any], schema: dict[str, Any]) -> Form:
     found = resolve(contract, schema)
+    if "oneOf" in found:
+        return _either(form_of_schema(contract, each) for each in found["oneOf"])
     if found["type"] == "array":
         return [form_of_schema(contract, found["items"])]
     if found["type"] != "object":
@@ -61,6 +70,7 @@ def form_of_schema(contract: dict[str, Any], schema: dict[str, Any]) -> Form:
 
 # --- Python -----------------------------------------------------------------------------------
 
+_UNIONS = (types.UnionType, Union)
 _NAMES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
@@ -76,13 +86,18 @@ def form_of_class(kind: Any) -> Form:
             for field in dataclasses.fields(kind)
             if field.name != "raw"
         }
+    if get_origin(kind) in _UNIONS:
+        return _either(_NAMES[each] for each in get_args(kind))
     if get_origin(kind) is tuple:
         return [form_of_class(get_args(kind)[0])]
     return {} if get_origin(kind) is Mapping else _NAMES[kind]
 
 
 def _without_none(hint: Any) -> Any:
-    return get_args(hint)[0] if get_origin(hint) in (types.UnionType, Union) else hint
+    if get_origin(hint) not in _UNIONS:
+        return hint
+    kinds = [each for each in get_args(hint) if each is not types.NoneType]
+    return functools.reduce(operator.or_, kinds)
 
 
 # --- TypeScript -------------------------------------------------------------------------------
@@ -104,6 +119,10 @@ class Types:
     def form(self, name: str) -> Form:
         if name.endswith("[]"):
             return [self.form(name[:-2])]
+        if " | " in name:
+            return _either(self.form(each) for each in name.split(" | "))
+        if name.startswith('"'):
+            return "string"
         if name not in self.interfaces:
             return "string" if name.endswith("Code") else name
         base, body = self.interfaces[name]
@@ -111,7 +130,7 @@ class Types:
         assert isinstance(inherited, dict)
         return inherited | {
             member: Member(
-                form=self.form(kind.split(" | ")[0]),
+                form=self.form(kind.removesuffix(" | null")),
                 nullable=kind.endswith(" | null"),
                 required=not optional,
             )

@@ -33,6 +33,8 @@ from carlens_client import (
     PictureErrorCode,
     Prediction,
     PredictionOptions,
+    Redaction,
+    RedactionOptions,
     RowErrorCode,
     answers,
     errors,
@@ -83,6 +85,7 @@ MODELS = SCHEMAS["Models"]["properties"]
 ANSWERS: dict[str, dict[str, Any]] = {
     "Prediction": entry("PredictionDetailed"),
     "Detection": entry("DetectionDetailed"),
+    "Redaction": entry("RedactionDetailed"),
     "Measurement": entry("MeasurementDetailed"),
     "Match": SCHEMAS["Match"],
     "Name": SCHEMAS["Name"],
@@ -92,6 +95,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
 PYTHON = {
     "Prediction": Prediction,
     "Detection": Detection,
+    "Redaction": Redaction,
     "Measurement": Measurement,
     "Match": Match,
     "Name": Name,
@@ -135,7 +139,7 @@ def numbers(form: Form) -> Form:
     if isinstance(form, list):
         return [numbers(form[0])]
     if isinstance(form, str):
-        return "number" if form == "integer" else form
+        return form.replace("integer", "number")
     return {name: replace(each, form=numbers(each.form)) for name, each in form.items()}
 
 
@@ -190,6 +194,8 @@ def test_options_are_the_parameters_of_the_contract() -> None:
     assert get_type_hints(DetectionOptions).keys() == detect
     assert type_members("DetectionOptions") == detect
     assert type_members("PredictionOptions") == predict - detect
+    redact = parameters("POST /anonymize", "format")
+    assert get_type_hints(RedactionOptions).keys() == type_members("RedactionOptions") == redact
     for path in ("/shape", "/size"):
         assert parameters(f"POST {path}") == {"format"}
 
@@ -251,6 +257,9 @@ def test_the_python_client_has_every_operation_and_reads_its_example() -> None:
         [prediction] = client.predict(b"a")
         assert client.predict(b"a" * 2000)[0].objects == prediction.objects
         assert client.object_detection(b"a")[0].objects[0].class_name == "car"
+        [redaction] = client.anonymize(b"a", redact=["faces"])
+        assert [region.kind for region in redaction.regions or ()] == ["plate", "face"]
+        assert (redaction.file or b"").startswith(b"\xff\xd8")
         assert client.shape(b"a")[0].channels == 3
         assert client.size(b"a")[0].bytes == 148213
         assert client.norm("reneau").make == "Renault"
@@ -282,6 +291,7 @@ def test_the_javascript_client_has_every_operation() -> None:
             await client.predict(new Blob(["a"]));
             await client.predict(new Blob(["a".repeat(2000)]));
             await client.objectDetection(new Blob(["a"]));
+            await client.anonymize(new Blob(["a"]), {{ redact: ["faces"] }});
             await client.shape(new Blob(["a"]));
             await client.size(new Blob(["a"]));
             await client.norm("reneau");

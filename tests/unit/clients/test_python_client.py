@@ -254,7 +254,8 @@ def test_a_picture_that_is_too_large_fails_alone(call: Call) -> None:
     assert [each.error and each.error.code for each in answers] == [None, "picture_too_large", None]
     assert answers[1].name == "large.jpg"
     assert "does not accept uploads" in answers[1].error.message
-    assert set(answers[1].raw) == {"index", "field", "name", "width", "height", "objects", "error"}
+    members = {"index", "field", "name", "width", "height", "passes", "objects", "error"}
+    assert set(answers[1].raw) == members
     [measured] = call(server, "size", LARGE)
     assert (measured.bytes, measured.error.code) == (4000, "picture_too_large")
 
@@ -290,26 +291,26 @@ def test_a_picture_whose_own_request_fails_does_not_end_the_stream(
 ) -> None:
     # Given a server that fails whenever one picture is in a request
     def answer(request: httpx.Request) -> httpx.Response:
-        if b"bad" in request.read():
+        if b"wrong" in request.read():
             return httpx.Response(failure.status_code, content=failure.content)
         return server(request)
 
     server = FakeServer()
-    pictures = [b"a", Picture(b"bad", "bad.jpg"), b"c", b"d"]
+    pictures = [b"a", Picture(b"wrong", "wrong.jpg"), b"c", b"d"]
 
     # When
     settings = {"retries": 1, "pictures_per_request": 3}
     answers = call(answer, "iter_predict", pictures, settings=settings)
-    [measured] = call(answer, "size", b"bad", settings=settings)
-    [fetched] = call(answer, "predict", "https://e.test/bad.jpg?a=b", settings=settings)
+    [measured] = call(answer, "size", b"wrong", settings=settings)
+    [fetched] = call(answer, "predict", "https://e.test/wrong.jpg?a=b", settings=settings)
 
     # Then it has an error, and the others are answered
     assert [each.index for each in answers] == [0, 1, 2, 3]
     assert [each.error and each.error.code for each in answers] == [None, code, None, None]
     assert str(failure.status_code) in answers[1].error.message
-    assert (answers[1].name, answers[1].objects) == ("bad.jpg", ())
-    assert (measured.bytes, measured.error.code) == (3, code)
-    assert (fetched.field, fetched.name) == ("url", "https://e.test/bad.jpg")
+    assert (answers[1].name, answers[1].objects) == ("wrong.jpg", ())
+    assert (measured.bytes, measured.error.code) == (5, code)
+    assert (fetched.field, fetched.name) == ("url", "https://e.test/wrong.jpg")
 
 
 def test_pictures_that_were_too_late_are_sent_again(call: Call) -> None:

@@ -33,7 +33,7 @@ from carlens.inputs.sources import PictureSource
 from carlens.services.model_bundle import ModelBundle
 from carlens.services.recognition_app import RecognitionApp
 from carlens.vision.classifier import Classification
-from carlens.vision.detector import Detection
+from carlens.vision.detector import Detection, Detections
 from tests.fakes import FakeApp, FakeClock
 from tests.support import call, color_blocks, encode, event, multipart_event
 
@@ -285,8 +285,9 @@ class _ManyObjects:
     def __init__(self, fake: FakeApp) -> None:
         self.manifest = fake.detector.manifest
 
-    def detect(self, pixels: Any, options: Any) -> list[Detection]:
-        return [Detection(1, 2, 30, 20, "car", 0.5)] * options.max_objects
+    def detect(self, pixels: Any, options: Any) -> Detections:
+        found = Detection(1, 2, 30, 20, "car", 0.5)
+        return Detections([found] * options.max_objects, passes=1)
 
 
 def test_a_response_over_lambdas_limit_is_an_error_that_says_what_to_do() -> None:

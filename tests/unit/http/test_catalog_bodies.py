@@ -8,7 +8,7 @@ import io
 import pytest
 
 from carlens.catalog.csv_reader import CsvFile, read_csv
-from carlens.catalog.matcher import Match
+from carlens.catalog.matcher import Alternative, Match
 from carlens.catalog.tables import Entry
 from carlens.errors import MalformedBody, NoRows, TooManyRows, UnsupportedMediaType
 from carlens.http.catalog_bodies import (
@@ -350,7 +350,7 @@ def sent(text: str) -> CsvFile:
 
 
 CLIO = Match("Renault", "Clio", 90, 80, 85)
-WITH_CAPTUR = Match("Renault", "Clio", 90, 80, 85, ((Entry("Renault", "Captur"), 70),))
+WITH_CAPTUR = Match("Renault", "Clio", 90, 80, 85, (Alternative(Entry("Renault", "Captur"), 70),))
 
 
 def test_the_answer_to_a_file_has_its_columns_and_those_of_the_match() -> None:
@@ -393,7 +393,7 @@ def test_the_title_of_a_file_is_not_repeated() -> None:
 def test_a_formula_is_escaped_in_every_column(formula: str) -> None:
     quoted = f'"{formula}"'
     file = sent(f"make,model,{quoted}\n{quoted},{quoted},{quoted}\n")
-    match = Match(formula, formula, alternatives=((Entry(formula, formula), 1),))
+    match = Match(formula, formula, alternatives=(Alternative(Entry(formula, formula), 1),))
 
     text = write_csv(file, [match], french=False, top_k=2)
 
@@ -467,10 +467,11 @@ def test_french_names_count_only_without_english_ones(given: set[str], french: b
 
 
 def test_a_match_in_json_has_its_scores_and_alternatives() -> None:
-    match = Match("Renault", "Clio", 90, 80, 85, ((Entry("Renault", "Captur"), 70),))
+    match = Match("Renault", "Clio", 90, 80, 85, (Alternative(Entry("Renault", "Captur"), 70),))
 
-    best = {"make": "Renault", "model": "Clio", "score_make": 90, "score_model": 80, "score": 85}
-    other = {"make": "Renault", "model": "Captur", "score": 70}
+    scores = {"score_make": 90, "score_model": 80, "score": 85}
+    best = {"make": "Renault", "model": "Clio", **scores, "kind": ""}
+    other = {"make": "Renault", "model": "Captur", "score": 70, "reason": "similar_model"}
     assert as_json(match, french=False, top_k=1) == best
     assert as_json(match, french=False, top_k=2) == {**best, "alternatives": [other]}
     assert as_json(match, french=True, top_k=2) == {
@@ -479,7 +480,10 @@ def test_a_match_in_json_has_its_scores_and_alternatives() -> None:
         "score_marque": 90,
         "score_modele": 80,
         "score": 85,
-        "alternatives": [{"marque": "Renault", "modele": "Captur", "score": 70}],
+        "kind": "",
+        "alternatives": [
+            {"marque": "Renault", "modele": "Captur", "score": 70, "reason": "similar_model"}
+        ],
     }
 
 

@@ -214,10 +214,25 @@ def test_the_users_tables_take_precedence(tmp_path: Path) -> None:
     (tmp_path / "europe.csv").write_text("make,model\nVolkswagen,Passat\n")
     app = CatalogApp(Config(tables=str(tmp_path)))
 
-    assert send(event("GET", "/norm"), app)[1] == {"tables": ["boats", "europe", "stanford_cars"]}
+    answer = send(event("GET", "/norm"), app)[1]
+    assert answer["tables"] == ["boats", "europe", "stanford_cars"]
+    assert answer["details"] == [
+        {"name": "boats", "makes": 1, "models": 1, "date": None},
+        {"name": "europe", "makes": 1, "models": 1, "date": None},
+        {"name": "stanford_cars", "makes": 49, "models": 189, "date": "2026-11-28"},
+    ]
     boat = {"make": "bavaria", "model": "cruiser34"}
     assert send(event("GET", "/norm/boats", query=boat), app)[1]["model"] == "Cruiser 34"
     assert send(event("GET", "/norm/europe", query=ONE), app)[1]["model"] == ""
+
+
+def test_the_size_of_a_table_that_cannot_be_read_is_unknown(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("junk\n")
+
+    answer = send(event("GET", "/norm"), CatalogApp(Config(tables=str(tmp_path))))[1]
+
+    assert answer["tables"] == ["europe", "mine", "stanford_cars"]
+    assert answer["details"][1] == {"name": "mine", "makes": None, "models": None, "date": None}
 
 
 def test_a_table_added_after_the_start_replaces_the_built_in_one(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_the_cors_headers_are_complete() -> None:
         "Access-Control-Allow-Origin": "*",
         "Access-Control-Allow-Methods": "GET,OPTIONS",
         "Access-Control-Allow-Headers": "Content-Type,Authorization,X-Api-Key",
-        "Access-Control-Expose-Headers": "X-Request-Id",
+        "Access-Control-Expose-Headers": "Retry-After,X-Request-Id",
         "Access-Control-Max-Age": "600",
     }
 

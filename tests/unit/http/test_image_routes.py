@@ -33,7 +33,7 @@ from carlens.services.model_bundle import ModelBundle
 from carlens.services.recognition_app import RecognitionApp
 from carlens.timing import Stopwatch
 from carlens.vision.classifier import UNNAMED
-from carlens.vision.detector import Detection, DetectOptions
+from carlens.vision.detector import Detection, Detections, DetectOptions
 from tests.fakes import REPOSITORY, FakeApp, FakeClock
 from tests.support import call, color_blocks, encode, event, golden, multipart_event, real_app
 
@@ -86,13 +86,14 @@ def test_the_detailed_response_says_what_failed_and_why(carlens: FakeApp) -> Non
     assert set(answer["models"]) == {"detector", "classifier"}
     good, bad = answer["images"]
     assert (good["index"], good["field"], good["name"]) == (0, "image", "0.png")
-    assert (good["width"], good["height"], good["error"]) == (64, 32, None)
+    assert (good["width"], good["height"], good["passes"], good["error"]) == (64, 32, 1, None)
     (vehicle,) = good["objects"]
     assert (vehicle["certain"], vehicle["display"]) == (True, "Renault Clio")
     assert vehicle["make"] == {"name": "Renault", "prob": 0.9346, "certain": True}
     assert vehicle["model"] == {"name": "Renault Clio", "prob": 0.9234, "certain": True}
     assert good["objects"][0]["reference"] is None  # a label that is not in our tables
-    assert (bad["index"], bad["name"], bad["objects"], bad["width"]) == (1, "1.png", [], None)
+    assert (bad["index"], bad["name"], bad["objects"]) == (1, "1.png", [])
+    assert (bad["width"], bad["passes"]) == (None, None)
     assert bad["error"]["code"] == "not_an_image"
     assert set(answer["timing_ms"]) == {"read", "decode", "detect", "classify", "total"}
 
@@ -235,7 +236,7 @@ def test_vehicles_of_kinds_that_the_classifier_does_not_name_come_without_names(
 ) -> None:
     # Given a bus next to a car
     found = [Detection(1, 2, 30, 20, "bus", 0.91), Detection(40, 2, 60, 20, "car", 0.8)]
-    monkeypatch.setattr(carlens.detector, "detect", lambda pixels, options: found)
+    monkeypatch.setattr(carlens.detector, "detect", lambda pixels, options: Detections(found, 1))
     given = multipart_event(
         "/predict", form(PICTURE), query={"format": "detailed", "classes": "bus,car"}
     )
@@ -353,7 +354,7 @@ def test_an_internal_error_logs_its_stack_but_not_its_message(
     # Given an error; its message is on another line because the log quotes the line that raises
     words = "secret detail"
 
-    def detect(pixels: Pixels, options: DetectOptions) -> list[Detection]:
+    def detect(pixels: Pixels, options: DetectOptions) -> Detections:
         raise RuntimeError(words)
 
     monkeypatch.setattr(carlens.detector, "detect", detect)
@@ -506,7 +507,7 @@ def test_boxes_are_rounded_half_up_and_numbers_to_four_digits(
 ) -> None:
     fake = FakeApp()
     found = Detection(0.5, 1.4, 2.6, 3.5, "car", 0.123456)
-    monkeypatch.setattr(fake.detector, "detect", lambda pixels, options: [found])
+    monkeypatch.setattr(fake.detector, "detect", lambda pixels, options: Detections([found], 1))
 
     _, answer = fake.send(multipart_event("/predict", form(PICTURE), query={"format": "detailed"}))
 

@@ -37,6 +37,10 @@ def test_the_last_value_of_a_repeated_parameter_is_used() -> None:
     assert read_parameters({"slices": ("1", "2")}, CLASSES).slices == 2
 
 
+def test_slices_may_be_auto() -> None:
+    assert read(slices="auto").slices == "auto"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
@@ -55,8 +59,10 @@ def test_the_last_value_of_a_repeated_parameter_is_used() -> None:
         ("max_objects", "0", "1 to 300"),
         ("max_objects", "301", "1 to 300"),
         ("max_objects", "9" * 5000, "1 to 300"),
-        ("slices", "0", "1 to 3"),
+        ("slices", "0", "'auto' or a whole number from 1 to 3"),
         ("slices", "4", "1 to 3"),
+        ("slices", "Auto", "1 to 3"),
+        ("slices", "", "1 to 3"),
         ("classes", "dragon", "car, truck, traffic light"),
         ("classes", "", "car, truck, traffic light"),
         ("classes", ",", "car, truck, traffic light"),

@@ -33,7 +33,7 @@ def golf(name: bool, model: bool, make: bool) -> Classification:
 
 
 def vehicle(found: Classification, references: dict[str, Entry] | None) -> dict[str, Any]:
-    [given] = vehicles_json(ImageResult(64, 32, (CAR,), (found,)), references)
+    [given] = vehicles_json(ImageResult(64, 32, (CAR,), 1, (found,)), references)
     return given
 
 

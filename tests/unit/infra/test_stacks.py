@@ -37,6 +37,7 @@ from infra.model_stack import ModelStack
 from infra.settings import RETENTIONS, SettingError, Settings
 from operations import prices
 from operations.rollback import pin_alias
+from tools import permissions
 
 ROOT = Path(__file__).parents[3]
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
@@ -391,6 +392,31 @@ def test_the_function_knows_the_upload_bucket(everything: Stage) -> None:
     assert config.uploads_url == f"https://${{{name}.RegionalDomainName}}/"
 
 
+def test_anonymizing_adds_two_models_and_access_to_redacted_pictures(prod: Stage) -> None:
+    stage = synthesized("prod", anonymize="true", uploads="true")
+
+    # Then the function knows the models, whose files are in the bucket
+    after = variables(stage)
+    added = after.keys() - variables(prod).keys()
+    assert {name for name in added if "UPLOADS" not in name} == {
+        "CARLENS_ANONYMIZE", "CARLENS_FACES", "CARLENS_FACES_HASH", "CARLENS_PLATES",
+        "CARLENS_PLATES_HASH",
+    }  # fmt: skip
+    placed = json.dumps(stage.models)
+    assert f"models/centerface/{after['CARLENS_FACES_HASH']}/model.onnx" in placed
+    # And its role may write redacted pictures and sign URLs for them, and nothing else
+    _, role = named(stage.api, "AWS::IAM::Role", "RecognitionRole")
+    _, plain = named(synthesized("prod", uploads="true").api, "AWS::IAM::Role", "RecognitionRole")
+    [more_allowed] = statements(role) - statements(plain)
+    assert more_allowed[:2] == ("Allow", "s3:GetObject s3:PutObject")
+    assert more_allowed[2].endswith("/redacted/*")
+    _, bucket = only(stage.api, "AWS::S3::Bucket")
+    (rule,) = bucket["CorsConfiguration"]["CorsRules"]
+    assert rule["AllowedMethods"] == ["POST", "GET"]
+    _, dashboard = only(stage.api, "AWS::CloudWatch::Dashboard")
+    assert "RedactTime" in flat(dashboard["DashboardBody"])
+
+
 def test_requests_for_uploads_are_throttled_on_their_own(everything: Stage) -> None:
     _, stage = only(everything.api, "AWS::ApiGateway::Stage")
 
@@ -460,7 +486,7 @@ def test_each_model_file_is_copied_to_the_hash_of_its_model(dev: Stage) -> None:
 def test_the_copy_role_may_copy_assets_to_models_and_nothing_else(dev: Stage) -> None:
     name, role = named(dev.models, "AWS::IAM::Role", "PlacingRole")
     bucket, _ = named(dev.models, "AWS::S3::Bucket", "Models")
-    logs, _ = only(dev.models, "AWS::Logs::LogGroup")
+    logs, _ = named(dev.models, "AWS::Logs::LogGroup", "PlacingLogs")
     (assets,) = {
         call["parameters"]["CopySource"].partition("/")[0] for call in copied(dev).values()
     }
@@ -482,7 +508,7 @@ def test_another_model_does_not_change_the_copy_role(tmp_path: Path) -> None:
         file = tmp_path / "model.json"
         file.write_text(content)
         app = cdk.App(context=CONTEXT)
-        models = [ModelFiles("eye", (file,), content)]
+        models = [ModelFiles("detector", "eye", (file,), content)]
         ModelStack(app, "Store", settings=Settings(stage="dev"), models=models)
         template: dict[str, Any] = app.synth().get_stack_by_name("Store").template
         return template
@@ -1357,6 +1383,28 @@ def test_dev_shifts_the_alias_at_once(dev: Stage) -> None:
     for alias in of_type(dev.api, "AWS::Lambda::Alias").values():
         assert "UpdatePolicy" not in alias
     assert not of_type(dev.api, "AWS::CodeDeploy::DeploymentGroup")
+
+
+# --- logs -------------------------------------------------------------------------------------
+
+
+def test_each_function_writes_to_a_log_group_of_the_stage(everything: Stage) -> None:
+    # Given also a stage whose buckets are emptied by a function of the CDK
+    whole = synthesized(permissions.STAGE, **permissions.EVERYTHING)
+    emptying = [
+        name
+        for template in whole.templates.values()
+        for name in of_type(template, "AWS::Lambda::Function")
+        if name.startswith("CustomS3AutoDeleteObjects")
+    ]
+    assert len(emptying) == 3
+
+    for stage in (everything, whole):
+        for template in stage.templates.values():
+            groups = of_type(template, "AWS::Logs::LogGroup")
+            for function in of_type(template, "AWS::Lambda::Function").values():
+                group = groups[function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]]
+                assert group["Properties"]["RetentionInDays"] == stage.settings.log_retention
 
 
 # --- other accounts ---------------------------------------------------------------------------

@@ -99,6 +99,10 @@ def test_optional_fields_have_defaults() -> None:
     assert manifest.calibration is None
 
 
+def test_slices_may_be_auto() -> None:
+    assert read(with_changes(("thresholds.slices", "auto"))).thresholds.slices == "auto"
+
+
 def test_a_calibration_is_read() -> None:
     manifest = read(classifier())
 
@@ -270,7 +274,9 @@ WRONG: list[tuple[str, object, str]] = [
     ("output.names", ["boxes", 1], "output.names.1 must be"),
     ("thresholds.confidence", "0.5", "thresholds.confidence must be"),
     ("thresholds.confidence", True, "thresholds.confidence must be"),
-    ("thresholds.slices", 2.0, "thresholds.slices must be"),
+    ("thresholds.slices", 2.0, "thresholds.slices is 2.0; it must be 'auto' or a whole number"),
+    ("thresholds.slices", "2", "thresholds.slices is '2'; it must be 'auto' or a whole number"),
+    ("thresholds.slices", True, "thresholds.slices is True; it must be 'auto' or a whole number"),
     # out of range
     ("input.width", 7, "input.width is 7; it must be a whole number from 8 to 4096"),
     ("input.height", 4097, "input.height is 4097; it must be a whole number from 8 to 4096"),
@@ -292,8 +298,8 @@ WRONG: list[tuple[str, object, str]] = [
     ("input.mean", [0, 0, 1.01e6], "input.mean is 1010000.0; it must be a number from -1000000 to"),
     ("input.pad", -1, "input.pad is -1; it must be a whole number from 0 to 255"),
     ("output.reg_max", 65, "output.reg_max is 65; it must be a whole number from 1 to 64"),
-    ("thresholds.slices", 0, "thresholds.slices is 0; it must be a whole number from 1 to 3"),
-    ("thresholds.slices", 4, "thresholds.slices is 4; it must be a whole number from 1 to 3"),
+    ("thresholds.slices", 0, "thresholds.slices is 0; it must be 'auto' or a whole number from 1 to 3"),
+    ("thresholds.slices", 4, "thresholds.slices is 4; it must be 'auto' or a whole number from 1 to 3"),
     ("output.reg_max", 0, "output.reg_max is 0; it must be a whole number from 1 to 64"),
     # not one of the choices
     ("task", "segment", "task must be one of detect, classify"),

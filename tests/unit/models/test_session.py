@@ -598,8 +598,8 @@ def test_a_detector_of_torchvision_finds_what_is_in_one_tile() -> None:
     found = detector.detect(picture, replace(OPTIONS, confidence=0.0, slices=2))
 
     # Then nothing is found where the outputs were filled up
-    assert {(one.class_name, one.confidence) for one in found} == {("truck", 0.5)}
-    assert detector.detect(np.zeros_like(picture), OPTIONS) == []
+    assert {(one.class_name, one.confidence) for one in found.objects} == {("truck", 0.5)}
+    assert detector.detect(np.zeros_like(picture), OPTIONS).objects == []
 
 
 def test_outputs_of_torchvision_in_another_order_are_refused() -> None:

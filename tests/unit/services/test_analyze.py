@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from carlens.errors import PictureError
 from carlens.inputs.sources import PictureSource
+from carlens.ranges import Slices
 from carlens.services.analyze import STAGES, analyze
 from carlens.services.measure import measure
 from carlens.services.parameters import Parameters
@@ -47,11 +50,12 @@ def test_objects_are_only_named_if_asked_for() -> None:
     [
         (Parameters(confidence=0.0, slices=3), {"confidence": 0.9, "slices": 1}, 0.0, 3),
         (Parameters(), {"confidence": 0.9, "slices": 1}, 0.9, 1),
-        (Parameters(), {}, 0.4, 2),
+        (Parameters(slices="auto"), {"slices": 1}, 0.4, "auto"),
+        (Parameters(), {}, 0.4, "auto"),
     ],
 )
 def test_the_request_overrides_the_settings_which_override_the_manifest(
-    asked: Parameters, settings: dict[str, float], confidence: float, slices: int
+    asked: Parameters, settings: dict[str, Any], confidence: float, slices: Slices
 ) -> None:
     fake = FakeApp(**settings)
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carlens.models.manifest import DETECTORS, Decoder, OutputSpec
+from carlens.models.manifest import DETECTORS, REDACTORS, Decoder, OutputSpec
 from carlens.vision.decoders import (
     DECODERS,
     detr,
@@ -40,8 +40,8 @@ def tensor(rows: Sequence[Sequence[float]]) -> Tensor:
 
 
 def test_every_detection_decoder_is_implemented() -> None:
-    assert set(DECODERS) == set(DETECTORS)
-    assert {*DETECTORS, "softmax"} == set(get_args(Decoder))
+    assert set(DECODERS) == set(REDACTORS)
+    assert {*REDACTORS, "softmax"} == set(get_args(Decoder))
 
 
 # --- ssd ---
@@ -276,6 +276,19 @@ def test_softmax_gives_probabilities(logits: list[float]) -> None:
     assert found.min() >= 0
     assert found.sum() == pytest.approx(1, abs=1e-5)
     assert found[np.argmax(logits)] == found.max()
+
+
+def test_centerface_gives_a_box_for_each_point() -> None:
+    # Given a map of 2 x 3 points with one face, whose center is a fourth of a point to the right
+    raw = np.zeros((5, 2, 3), np.float32)
+    raw[:, 1, 2] = (0.75, np.log(3), np.log(2), 0, 0.25)
+
+    boxes, scores = DECODERS["centerface"]([raw], spec("centerface"), SIZE)
+
+    # Then the box is 8 x 12 pixels around x = (2 + 0.25 + 0.5) * 4, y = (1 + 0.5) * 4
+    assert scores.shape == (6, 1)
+    assert scores[5, 0] == 0.75
+    assert boxes[5].tolist() == pytest.approx([7, 0, 15, 12], abs=1e-5)
 
 
 # --- hostile outputs: each decoder must accept any value ---

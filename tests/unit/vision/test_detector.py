@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from carlens.images.types import Pixels
+from carlens.config import NO_CLASSIFIER, Config
+from carlens.images.decoder import read_pixels
+from carlens.images.types import Limits, Pixels
 from carlens.models.manifest import Manifest
-from carlens.vision.detector import Detection, DetectOptions, Detector
+from carlens.services.model_bundle import ModelBundle
+from carlens.vision.detector import VEHICLES, Detection, DetectOptions, Detector
 from carlens.vision.tiling import tile
 from tests.models_support import (
     DETECT,
@@ -32,9 +36,12 @@ PLAIN = np.zeros((100, 100, 3), np.uint8)
 
 BOX: Box = (10, 10, 50, 50)
 
+PHOTOS = Path(__file__).parents[2] / "photos"
+LIMITS = Limits(Config.max_bytes, Config.max_pixels, Config.max_side)
+
 
 def detect(told: Sequence[Told], pixels: Pixels = PLAIN, **options: Any) -> list[Detection]:
-    return scripted_detector(told).detect(pixels, replace(OPTIONS, **options))
+    return scripted_detector(told).detect(pixels, replace(OPTIONS, **options)).objects
 
 
 def found_in(objects: Sequence[Detection]) -> list[tuple[str, float]]:
@@ -85,7 +92,9 @@ def test_one_point_may_have_several_classes() -> None:
     boxes = np.array([[[0.1, 0.1, 0.5, 0.5]]], np.float32)
     scores = np.array([[[0.7, 0.0, 0.0, 0.6]]], np.float32)
 
-    objects = Detector(fake_model(DETECT, lambda batch: (boxes, scores))).detect(PLAIN, OPTIONS)
+    objects = (
+        Detector(fake_model(DETECT, lambda batch: (boxes, scores))).detect(PLAIN, OPTIONS).objects
+    )
 
     assert found_in(objects) == [("car", 0.7), ("person", 0.6)]
 
@@ -307,14 +316,12 @@ def test_pictures_of_any_shape_are_processed(
 
     # When
     detector = Detector(fake_model(manifest, answer))
-    objects = detector.detect(
-        np.zeros((height, width, 3), np.uint8), replace(OPTIONS, slices=slices)
-    )
+    found = detector.detect(np.zeros((height, width, 3), np.uint8), replace(OPTIONS, slices=slices))
 
     # Then it is found once, as large as the picture
-    assert [box_of(o) for o in objects] == [(0, 0, width, height)]
+    assert [box_of(o) for o in found.objects] == [(0, 0, width, height)]
     sliced = slices > 1 and min(size) >= 64
-    assert views == [1 + slices**2 if sliced else 1]
+    assert views == [found.passes] == [1 + slices**2 if sliced else 1]
 
 
 # --- values that are not finite ---
@@ -370,7 +377,7 @@ def test_a_confidence_of_0_keeps_the_2000_most_confident_boxes() -> None:
     )
 
     # When
-    objects = detector.detect(np.zeros((400, 400, 3), np.uint8), everything)
+    objects = detector.detect(np.zeros((400, 400, 3), np.uint8), everything).objects
 
     # Then the 2,000 most confident of 862,650 boxes are kept, except a few that are parts of others
     assert 1900 < len(objects) <= 2000
@@ -401,7 +408,7 @@ def seen_in_views(*views: Sequence[Told]) -> list[Detection]:
             boxes[index, 0] = sides / np.array([bottom - y, right - x] * 2, np.float32)
             scores[index, 0, DETECT.labels.index(name)] = score
     detector = Detector(fake_model(DETECT, lambda batch: (boxes, scores)))
-    return detector.detect(np.zeros((400, 400, 3), np.uint8), replace(OPTIONS, slices=2))
+    return detector.detect(np.zeros((400, 400, 3), np.uint8), replace(OPTIONS, slices=2)).objects
 
 
 @pytest.mark.parametrize(
@@ -465,15 +472,135 @@ def test_each_patch_is_found_once_and_in_its_place(size: tuple[int, int], slices
     detector, _ = color_detector()
 
     # When a model finds the part of each patch that its view shows
-    objects = detector.detect(picture(width, height, **drawn), replace(OPTIONS, slices=slices))
+    found = detector.detect(picture(width, height, **drawn), replace(OPTIONS, slices=slices))
 
     # Then no part of a patch is returned as an object, and the boxes are correct to a pixel of the
     # input
-    assert sorted(o.class_name for o in objects) == sorted(drawn)
-    for found in objects:
-        difference = np.subtract(box_of(found), drawn[found.class_name])
+    assert sorted(o.class_name for o in found.objects) == sorted(drawn)
+    for one in found.objects:
+        difference = np.subtract(box_of(one), drawn[one.class_name])
         assert np.abs(difference[::2]).max() <= width / 100 + 1
         assert np.abs(difference[1::2]).max() <= height / 100 + 1
+
+
+def test_auto_runs_the_tiles_that_hold_small_objects_in_one_batch() -> None:
+    # Given a small car in the first tile, and a small person in the last
+    detector, model = color_detector()
+    pixels = picture(400, 400, car=(20, 20, 60, 60), person=(330, 330, 370, 370))
+
+    # When all classes, or only vehicles, are looked for
+    both = detector.detect(pixels, replace(OPTIONS, slices="auto"))
+    vehicles = detector.detect(pixels, replace(OPTIONS, slices="auto", classes=frozenset({"car"})))
+
+    # Then only what is looked for decides
+    assert (both.passes, vehicles.passes) == (3, 2)
+    assert [len(batch) for batch in model.batches] == [1, 2, 1, 1]
+    assert sorted(one.class_name for one in both.objects) == ["car", "person"]
+    assert [box_of(one) for one in vehicles.objects] == [(20, 20, 60, 60)]
+
+
+@pytest.mark.parametrize(
+    ("size", "drawn"),
+    [((400, 400), (100, 100, 350, 350)), ((400, 400), (0, 0, 0, 0)), ((149, 149), (9, 9, 20, 20))],
+    ids=["a close-up", "nothing", "a small picture"],
+)
+def test_auto_needs_one_pass_where_tiles_show_no_more(
+    size: tuple[int, int], drawn: tuple[int, int, int, int]
+) -> None:
+    detector, model = color_detector()
+
+    found = detector.detect(picture(*size, car=drawn), replace(OPTIONS, slices="auto"))
+
+    assert found.passes == len(model.batches) == len(model.batches[0]) == 1
+
+
+def test_auto_finds_what_the_whole_picture_shows_below_the_confidence() -> None:
+    # Given three cars in the first quarter that are mere hints in the whole picture
+    def passes_and_objects(hint: float) -> tuple[int, list[tuple[str, float]]]:
+        def answer(batch: Tensor) -> Sequence[Tensor]:
+            first = not answered
+            answered.append(batch)
+            boxes = np.array([[[0.1, x, 0.14, x + 0.04] for x in (0.1, 0.2, 0.3)]], np.float32)
+            scores = np.zeros((1, 3, len(DETECT.labels)), np.float32)
+            scores[..., DETECT.labels.index("car")] = hint if first else 0.9
+            return boxes if first else 2 * boxes, scores
+
+        answered: list[Tensor] = []
+        detector = Detector(fake_model(DETECT, answer))
+        pixels = np.zeros((400, 400, 3), np.uint8)
+        found = detector.detect(pixels, replace(OPTIONS, slices="auto"))
+        return found.passes, found_in(found.objects)
+
+    # Then it looks closer if they are likely to be something
+    assert passes_and_objects(0.24) == (2, [("car", 0.9)] * 3)
+    assert passes_and_objects(0.22) == (1, [])
+
+
+def test_auto_never_takes_more_than_five_passes() -> None:
+    # Given a model that is sure of small objects all over the picture, in every view
+    rng = np.random.default_rng(0)
+
+    def answer(batch: Tensor) -> Sequence[Tensor]:
+        corners = rng.random((len(batch), 5000, 2), np.float32) * 0.95
+        scores = rng.random((len(batch), 5000, len(DETECT.labels)), np.float32)
+        return np.concatenate([corners, corners + 0.03], axis=-1), scores
+
+    detector = Detector(fake_model(DETECT, answer))
+
+    found = detector.detect(np.zeros((400, 400, 3), np.uint8), replace(OPTIONS, slices="auto"))
+
+    assert found.passes == 5
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Detector:
+    return ModelBundle.load(Config(classifier=NO_CLASSIFIER)).detector
+
+
+def passes_of_shipped(detector: Detector, pixels: Pixels, classes: frozenset[str] | None) -> int:
+    thresholds = detector.manifest.thresholds
+    options = replace(OPTIONS, confidence=thresholds.confidence, slices=thresholds.slices)
+    return detector.detect(pixels, replace(options, classes=classes)).passes
+
+
+def photo(name: str) -> Pixels:
+    return read_pixels((PHOTOS / name).read_bytes(), LIMITS)
+
+
+# `/predict` looks for vehicles, `/object_detection` for all classes.
+@pytest.mark.parametrize("classes", [VEHICLES, None], ids=["vehicles", "all"])
+def test_a_close_up_takes_one_pass_of_the_shipped_detector_and_a_street_more(
+    shipped: Detector, classes: frozenset[str] | None
+) -> None:
+    # Given a photo cropped to its car, and nine small photos of cars side by side
+    car = photo("skoda_citigo_mit.png")
+    close_up = car[45:275, 55:447]
+    street = np.tile(car, (3, 3, 1))
+
+    assert shipped.manifest.thresholds.slices == "auto"
+    assert passes_of_shipped(shipped, close_up, classes) == 1
+    assert 1 < passes_of_shipped(shipped, street, classes) <= 5
+
+
+@pytest.mark.parametrize("name", ["skoda_citigo_mit.png", "vw_passat_cc_mit.webp"])
+def test_a_photo_of_one_large_car_takes_one_pass(shipped: Detector, name: str) -> None:
+    assert passes_of_shipped(shipped, photo(name), VEHICLES) == 1
+
+
+@pytest.mark.parametrize("kind", ["black", "white", "noise", "stripes"])
+@pytest.mark.parametrize("classes", [VEHICLES, None], ids=["vehicles", "all"])
+def test_a_picture_of_nothing_takes_one_pass(
+    shipped: Detector, kind: str, classes: frozenset[str] | None
+) -> None:
+    stripes = np.tile(np.repeat(np.array([0, 255], np.uint8), 8), (600, 50))
+    pixels = {
+        "black": np.zeros((600, 800, 3), np.uint8),
+        "white": np.full((600, 800, 3), 255, np.uint8),
+        "noise": np.random.default_rng(0).integers(0, 256, (600, 800, 3), np.uint8),
+        "stripes": np.stack([stripes] * 3, axis=-1),
+    }[kind]
+
+    assert passes_of_shipped(shipped, pixels, classes) == 1
 
 
 # A picture of 300 x 300 in 2 x 2 tiles: 0..167 and 133..300, each scaled to 100 x 100. A box counts
@@ -516,7 +643,7 @@ def test_a_box_cut_off_by_an_inner_edge_is_dropped(
 
     # When
     pixels = np.zeros((300, 300, 3), np.uint8)
-    objects = scripted_detector(*views).detect(pixels, replace(OPTIONS, slices=2))
+    objects = scripted_detector(*views).detect(pixels, replace(OPTIONS, slices=2)).objects
 
     # Then it is returned at its place in the picture, unless it was cut off
     assert len(objects) == kept
@@ -533,9 +660,8 @@ def test_the_most_confident_view_of_an_object_is_used() -> None:
     views[0] = [((60, 60, 90, 90), "car", 0.6)]  # 180..270
     views[4] = [((28, 28, 82, 82), "car", 0.9)]  # 133 + 28 * 1.67 = 180, 133 + 82 * 1.67 = 270
 
-    objects = scripted_detector(*views).detect(
-        np.zeros((300, 300, 3), np.uint8), replace(OPTIONS, slices=2)
-    )
+    pixels = np.zeros((300, 300, 3), np.uint8)
+    objects = scripted_detector(*views).detect(pixels, replace(OPTIONS, slices=2)).objects
 
     assert found_in(objects) == [("car", 0.9)]
     np.testing.assert_allclose(box_of(objects[0]), (180, 180, 270, 270), atol=1)
@@ -546,7 +672,7 @@ def test_letterbox_returns_boxes_in_pixels_of_the_picture() -> None:
     manifest: Manifest = replace(DETECT, input=replace(INPUT, resize="letterbox"))
     detector = scripted_detector([((10, 35, 50, 65), "car", 0.9)], manifest=manifest)
 
-    objects = detector.detect(np.zeros((100, 200, 3), np.uint8), OPTIONS)
+    objects = detector.detect(np.zeros((100, 200, 3), np.uint8), OPTIONS).objects
 
     assert [box_of(o) for o in objects] == [(20, 20, 100, 80)]
 
@@ -556,7 +682,7 @@ def test_crop_detects_in_the_middle_only() -> None:
     detector, _ = color_detector(replace(DETECT, input=replace(INPUT, resize="crop")))
     pixels = picture(200, 100, car=(60, 20, 100, 60), truck=(0, 0, 40, 100))
 
-    objects = detector.detect(pixels, OPTIONS)
+    objects = detector.detect(pixels, OPTIONS).objects
 
     assert found_in(objects) == [("car", 0.9)]
     assert box_of(objects[0]) == (60, 20, 100, 60)

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carlens.vision.candidates import Candidates
-from carlens.vision.tiling import View, choose_views, is_cut, is_part, tile
+from carlens.vision.tiling import (
+    View,
+    choose_views,
+    find_hints,
+    is_cut,
+    is_part,
+    place_tiles,
+    tile,
+)
 from tests.models_support import Box
 
 # --- views ---
@@ -167,3 +175,111 @@ def test_each_part_is_found_whichever_object_contains_it() -> None:
 
 def test_no_candidates_have_no_parts() -> None:
     assert is_part(candidates()).tolist() == []
+
+
+# --- tiles where they pay ---
+
+LARGE: Box = (100, 100, 500, 500)
+CAR, PERSON = 0, 1
+
+
+def hints(*found: tuple[Box, int]) -> list[bool]:
+    """Return which boxes of a picture of 1000 x 1000 are hints, the most confident first."""
+    given = candidates(*((box, label, False) for box, label in found))
+    return [bool(hint) for hint in find_hints(given, given.classes, 1000, 1000)]
+
+
+def placed(*found: tuple[Box, float]) -> list[View]:
+    """Place tiles in a picture of 1000 x 800 on boxes with confidences."""
+    boxes = np.array([box for box, _ in found], np.float32).reshape(-1, 4)
+    return place_tiles(boxes, np.array([score for _, score in found], np.float32), 1000, 800)
+
+
+def holds(view: View, box: Box) -> bool:
+    return not is_cut(np.array([box], np.float32), view, 1000, 800).any()
+
+
+def test_a_hint_covers_less_than_9_percent_of_the_picture() -> None:
+    assert hints(((10, 10, 310, 309), CAR), ((10, 10, 310, 311), CAR)) == [True, False]
+
+
+def test_a_small_box_in_a_large_object_is_a_part_unless_it_is_more_confident_or_another_kind() -> (
+    None
+):
+    wheel: Box = (120, 400, 200, 480)
+
+    assert hints((LARGE, CAR), (wheel, CAR)) == [False, False]
+    assert hints((wheel, CAR), (LARGE, CAR)) == [True, False]
+    assert hints((LARGE, CAR), (wheel, PERSON)) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        # Half as wide and high as the picture, with the hint in the middle ...
+        ((450, 350, 550, 450), View(250, 200, 750, 600)),
+        # ... as far as the picture goes
+        ((10, 10, 90, 90), View(0, 0, 500, 400)),
+        ((920, 710, 1000, 800), View(500, 400, 1000, 800)),
+    ],
+)
+def test_a_tile_has_the_hint_in_its_middle(box: Box, expected: View) -> None:
+    assert placed((box, 0.9)) == [expected]
+
+
+def test_hints_of_little_confidence_need_to_be_several() -> None:
+    near: list[tuple[Box, float]] = [((40.0 * i, 300, 40.0 * i + 30, 330), 0.25) for i in range(3)]
+    far: Box = (900, 700, 930, 730)
+
+    assert placed(*near[:2], (far, 0.25)) == []
+    [tile] = placed(*near, (far, 0.25))
+
+    assert all(holds(tile, box) for box, _ in near)
+
+
+def test_a_hint_that_every_tile_would_cut_off_needs_none() -> None:
+    assert placed() == placed(((200, 100, 800, 200), 0.9)) == []
+
+
+def test_hints_that_a_tile_holds_need_no_other() -> None:
+    # Given confident cars in two corners, and one in the middle of the left tile
+    corners: list[tuple[Box, float]] = [
+        ((10, 10, 60, 60), 0.9),
+        ((400, 10, 450, 60), 0.8),
+        ((940, 740, 990, 790), 0.9),
+    ]
+
+    left, right = placed(*corners)
+
+    assert [holds(left, box) for box, _ in corners] == [True, True, False]
+    assert [holds(right, box) for box, _ in corners] == [False, False, True]
+
+
+spots = st.tuples(
+    st.integers(0, 990), st.integers(0, 790), st.integers(1, 600), st.integers(1, 500)
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(spots, st.floats(0.125, 1, width=32)), max_size=150))
+def test_there_are_at_most_four_different_tiles_inside_the_picture(
+    given: list[tuple[tuple[int, int, int, int], float]],
+) -> None:
+    tiles = placed(
+        *(((x, y, min(x + w, 1000), min(y + h, 800)), score) for (x, y, w, h), score in given)
+    )
+
+    assert len(set(tiles)) == len(tiles) <= 4
+    for x1, y1, x2, y2 in tiles:
+        assert 0 <= x1 < x2 <= 1000
+        assert 0 <= y1 < y2 <= 800
+        assert (x2 - x1, y2 - y1) == (500, 400)
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 5000), (5000, 64), (150, 101), (65, 301)])
+def test_tiles_of_narrow_pictures_lie_inside(width: int, height: int) -> None:
+    corner = np.array([[0, 0, 9, 9], [width - 9, height - 9, width, height]], np.float32)
+
+    tiles = place_tiles(corner, np.ones(2, np.float32), width, height)
+
+    assert [tile[:2] for tile in tiles] == [(0, 0), (width - width // 2, height - height // 2)]

@@ -1,7 +1,6 @@
 // Requests to the API.
 
-/** @import { Values } from "./i18n.js" */
-/** @import { ApiErrorDetails, Health, Limits, Mode } from "./types" */
+/** @import { ApiErrorDetails, Health, Limits, Message, Mode } from "./types" */
 import { $ } from "./dom.js";
 
 /**
@@ -35,14 +34,17 @@ export const UNREACHABLE = "The server could not be reached. Check the connectio
 export class ApiError extends Error {
   /**
    * @param {string} message A text of the page or one from the server.
-   * @param {ApiErrorDetails & { values?: Values }} [details]
+   * @param {ApiErrorDetails} [details]
    */
-  constructor(message, { status = 0, code = "", requestId = "", values = {} } = {}) {
+  constructor(message, details = {}) {
+    const { status = 0, code = "", requestId = "", values = {}, retryAfter = null } = details;
     super(message);
     this.status = status;
     this.code = code;
     this.requestId = requestId;
     this.values = values;
+    /** How long to wait before another try, in milliseconds, if the server says so. */
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -101,8 +103,9 @@ export async function apiFetch(path, options = {}) {
  * @param {number} status
  * @param {string} text
  * @param {(answer: any) => unknown} isExpected Whether the answer has the expected form.
+ * @param {number | null} [retryAfter] Milliseconds.
  */
-export function parseAnswer(status, text, isExpected) {
+export function parseAnswer(status, text, isExpected, retryAfter = null) {
   let answer = null;
   try {
     answer = JSON.parse(text);
@@ -110,18 +113,57 @@ export function parseAnswer(status, text, isExpected) {
     // Handled below: null is not an expected answer.
   }
   if (status >= 200 && status < 300 && isExpected(answer)) return answer;
-  throw errorOf(status, text, answer);
+  throw errorOf(status, answer, retryAfter);
+}
+
+/**
+ * What a proxy or API Gateway means by a status, when Carlens has not answered.
+ *
+ * @type {Record<number, Message>}
+ */
+const GATEWAY_ERRORS = {
+  401: "This deployment requires you to identify yourself.",
+  403: "This deployment refused the request.",
+  404: "The server does not know this address. Reload the page and try again.",
+  413: "The request is too large. Send fewer photos, or smaller ones.",
+  429: "The server is receiving too many requests. Wait a few seconds and try again.",
+  502: "The server is not working properly at the moment. Try again in a few seconds.",
+  503: "The server is busy. Try again in a few seconds.",
+  504: "The server took too long to answer. Send fewer photos, or smaller ones.",
+};
+
+/**
+ * @param {number} status
+ * @param {any} answer The text as JSON; null if it is not.
+ * @param {number | null} retryAfter
+ */
+function errorOf(status, answer, retryAfter) {
+  const { code, message, request_id: requestId } = answer?.error ?? {};
+  if (typeof code === "string" && typeof message === "string" && message) {
+    return new ApiError(message, { status, code, requestId, retryAfter });
+  }
+  return new ApiError(GATEWAY_ERRORS[status] ?? otherError(status), { status, retryAfter });
 }
 
 /**
  * @param {number} status
- * @param {string} text
- * @param {any} answer The text as JSON; null if it is not.
+ * @returns {Message}
  */
-function errorOf(status, text, answer) {
-  const { code, message, request_id: requestId } = answer?.error ?? answer ?? {};
-  let shown = "The server's answer could not be understood.";
-  if (typeof message === "string" && message) shown = message;
-  else if (status >= 400 && text) shown = text.slice(0, 300);
-  return new ApiError(shown, { status, code, requestId });
+function otherError(status) {
+  if (status >= 500) return "Something went wrong on the server. Try again in a few seconds.";
+  if (status >= 400) return "The server cannot process this request.";
+  return "The server's answer could not be understood.";
+}
+
+/**
+ * Read a Retry-After header.
+ *
+ * @param {string | null} header Seconds, or a date.
+ * @param {number} now In milliseconds since 1970.
+ * @returns {number | null} Milliseconds from now; null without a valid header.
+ */
+export function retryAfter(header, now) {
+  if (!header) return null;
+  const ms = /^\s*\d+\s*$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
+  return Number.isNaN(ms) ? null : Math.max(0, ms);
 }

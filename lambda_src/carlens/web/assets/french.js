@@ -33,9 +33,11 @@ export const MESSAGES = {
   "Only if this API requires one. It is sent as":
     "Seulement si cette API en exige une. Elle est envoyée dans l’en-tête",
   "and forgotten when you leave the page.": "et oubliée quand vous quittez la page.",
+  Pause: "Pause",
+  Resume: "Reprendre",
   Cancel: "Annuler",
   "Remove all": "Tout retirer",
-  "Progress of the request": "Progression de la requête",
+  "Progress of the photos": "Progression des photos",
   "What the names cover.": "Ce que couvrent les noms.",
   "{cars} in {makes}": "{cars} de {makes}",
   "{n} car": "{n} voiture",
@@ -52,10 +54,45 @@ export const MESSAGES = {
   "Show only": "Afficher seulement",
   "Copy JSON": "Copier le JSON",
   "Download CSV": "Télécharger le CSV",
-  "The complete answer, regardless of the filters":
-    "La réponse complète, quels que soient les filtres",
   "What the filters show": "Ce que montrent les filtres",
+  Export: "Exporter",
+  "What to export": "À exporter",
+  Everything: "Tout",
+  "Download JSON": "Télécharger le JSON",
+  "Download COCO": "Télécharger le COCO",
+  "Download pictures (ZIP)": "Télécharger les images (ZIP)",
+  Makes: "Marques",
+  "Photos to show": "Photos à afficher",
+  All: "Toutes",
+  "With results": "Avec résultats",
+  Named: "Nommées",
+  Uncertain: "Incertaines",
+  "Sort by": "Trier par",
+  "Order sent": "Ordre d’envoi",
+  "File name": "Nom de fichier",
+  Confidence: "Confiance",
+  "Number found": "Nombre trouvé",
+  "Photos with results": "Photos avec résultats",
+  "No photo passes these filters.": "Aucune photo ne passe ces filtres.",
+  "These photos and results are kept in this browser, on this device only, until you clear them.":
+    "Ces photos et résultats sont conservés dans ce navigateur, sur cet appareil uniquement, jusqu’à ce que vous les effaciez.",
+  "Clear photos and results": "Effacer photos et résultats",
+  "All photos and results removed.": "Toutes les photos et tous les résultats ont été effacés.",
+  "This browser has no room to keep these photos. A reload will lose them.":
+    "Ce navigateur n’a pas la place de conserver ces photos. Recharger la page les perdra.",
   Enlarge: "Agrandir",
+  Smaller: "Réduire",
+  Larger: "Agrandir",
+  "Whole photo": "Photo entière",
+  "Previous photo": "Photo précédente",
+  "Next photo": "Photo suivante",
+  Close: "Fermer",
+  Esc: "Échap",
+  "Photo {n} of {total}": "Photo {n} sur {total}",
+  Failed: "Échec",
+  "Nothing found": "Rien trouvé",
+  "+{n}": "+{n}",
+  "Drawing photo {i} of {n}…": "Dessin de la photo {i} sur {n}…",
   "Download annotated PNG": "Télécharger le PNG annoté",
   "The same request from your code": "La même requête depuis votre code",
   "A request from your code": "Une requête depuis votre code",
@@ -88,6 +125,16 @@ export const MESSAGES = {
     "Aucun modèle de cette marque n’est assez ressemblant.",
   Overall: "Total",
   Alternatives: "Autres possibilités",
+  "A motorcycle that is not in this table.": "Une moto qui n’est pas dans cette table.",
+  "A truck that is not in this table.": "Un camion qui n’est pas dans cette table.",
+  "A bus that is not in this table.": "Un bus qui n’est pas dans cette table.",
+  "A tractor that is not in this table.": "Un tracteur qui n’est pas dans cette table.",
+  "A caravan or motorhome that is not in this table.":
+    "Une caravane ou un camping-car qui n’est pas dans cette table.",
+  "A trailer that is not in this table.": "Une remorque qui n’est pas dans cette table.",
+  "A car that is not in this table.": "Une voiture qui n’est pas dans cette table.",
+  "same model": "même modèle",
+  "similar make": "marque proche",
   "Matching {name}…": "Recherche des noms de {name}…",
   "Matched {name} with the table {table}.":
     "Correspondances de {name} trouvées avec la table {table}.",
@@ -116,41 +163,60 @@ export const MESSAGES = {
   "Find the objects": "Trouver les objets",
   "Find the objects in {n} photo": "Trouver les objets dans {n} photo",
   "Find the objects in {n} photos": "Trouver les objets dans {n} photos",
-  "{size} in total. Large photos will be scaled down to fit into one request ({max}).":
-    "{size} au total. Les grandes photos seront réduites pour tenir dans une requête ({max}).",
-  "{size} in total. The photos will be uploaded first.":
-    "{size} au total. Les photos seront d’abord envoyées.",
+  "and {n} more": "et {n} de plus",
+  "{n} large photo will be uploaded first.": "{n} grande photo sera d’abord téléversée.",
+  "{n} large photos will be uploaded first.": "{n} grandes photos seront d’abord téléversées.",
+  "{n} photo is larger than a request ({max}) and will be scaled down.":
+    "{n} photo dépasse la limite d’une requête ({max}) et sera réduite.",
+  "{n} photos are larger than a request ({max}) and will be scaled down.":
+    "{n} photos dépassent la limite d’une requête ({max}) et seront réduites.",
   "Add a photo or a URL first.": "Ajoutez d’abord une photo ou une URL.",
   "Folders are not supported. Open the folder and drop its photos.":
     "Les dossiers ne sont pas pris en charge. Ouvrez le dossier et déposez ses photos.",
 
   // Request
-  "Scaling down photo {i} of {n}…": "Réduction de la photo {i} sur {n}…",
-  "These photos are larger than {max} even when scaled down. Send fewer at a time, or smaller ones.":
-    "Ces photos dépassent {max} même réduites. Envoyez-en moins à la fois, ou de plus petites.",
   "This browser cannot scale down {name} ({size}). Convert it to JPEG or remove it.":
     "Ce navigateur ne peut pas réduire {name} ({size}). Convertissez la photo en JPEG ou retirez-la.",
-  "A request takes at most {max} photos. Remove {n}.":
-    "Une requête accepte au plus {max} photos. Retirez-en {n}.",
-  "Sending…": "Envoi…",
-  "Uploading…": "Envoi des photos…",
-  "Upload of {name}": "Envoi de {name}",
   "The upload was refused ({code}). Send the photos again.":
     "L’envoi a été refusé ({code}). Renvoyez les photos.",
-  "{sent} of {total}": "{sent} sur {total}",
   "Analyzing the photos…": "Analyse des photos…",
+  "{n} of {total}": "{n} sur {total}",
+  "about {n} second left": "encore {n} seconde environ",
+  "about {n} seconds left": "encore {n} secondes environ",
+  "about {n} minute left": "encore {n} minute environ",
+  "about {n} minutes left": "encore {n} minutes environ",
+  "The server did not answer. Trying again in {n} second…":
+    "Le serveur n’a pas répondu. Nouvel essai dans {n} seconde…",
+  "The server did not answer. Trying again in {n} seconds…":
+    "Le serveur n’a pas répondu. Nouvel essai dans {n} secondes…",
+  "Paused.": "En pause.",
   "Canceled.": "Annulé.",
   "Done.": "Terminé.",
   "The server could not be reached. Check the connection and try again.":
     "Le serveur est injoignable. Vérifiez la connexion et réessayez.",
   "The server's answer could not be understood.": "La réponse du serveur est incompréhensible.",
+  "This deployment requires you to identify yourself.": "Ce déploiement demande de s’identifier.",
+  "This deployment refused the request.": "Ce déploiement a refusé la requête.",
+  "The server does not know this address. Reload the page and try again.":
+    "Le serveur ne connaît pas cette adresse. Rechargez la page et réessayez.",
+  "The request is too large. Send fewer photos, or smaller ones.":
+    "La requête est trop grande. Envoyez moins de photos, ou de plus petites.",
+  "The server is receiving too many requests. Wait a few seconds and try again.":
+    "Le serveur reçoit trop de requêtes. Attendez quelques secondes et réessayez.",
+  "The server is not working properly at the moment. Try again in a few seconds.":
+    "Le serveur ne fonctionne pas correctement en ce moment. Réessayez dans quelques secondes.",
+  "The server is busy. Try again in a few seconds.":
+    "Le serveur est occupé. Réessayez dans quelques secondes.",
+  "The server took too long to answer. Send fewer photos, or smaller ones.":
+    "Le serveur a mis trop de temps à répondre. Envoyez moins de photos, ou de plus petites.",
+  "Something went wrong on the server. Try again in a few seconds.":
+    "Une erreur s’est produite sur le serveur. Réessayez dans quelques secondes.",
+  "The server cannot process this request.": "Le serveur ne peut pas traiter cette requête.",
   "The request failed.": "La requête a échoué.",
   "Something went wrong on this page. Reload it and try again.":
     "Une erreur s’est produite sur cette page. Rechargez-la et réessayez.",
   "If this API requires a key, enter it under “API key” and try again.":
     "Si cette API exige une clé, saisissez-la sous « Clé d’API » et réessayez.",
-  "The results below are from the previous request.":
-    "Les résultats ci-dessous sont ceux de la requête précédente.",
   "request {id}": "requête {id}",
 
   // Results
@@ -168,6 +234,8 @@ export const MESSAGES = {
   "0 of {found} passes the filters": "Les filtres masquent {found}",
   "0 of {found} pass the filters": "Les filtres masquent {found}",
   "{n} of {total} shown": "{n} sur {total}",
+  "Send the failed ones again": "Renvoyer celles en échec",
+  "{n} requests in {time}": "{n} requêtes en {time}",
   "Round trip {time}": "Aller-retour {time}",
   "Carlens {time}": "Carlens {time}",
   "read {time}": "lecture {time}",
@@ -259,6 +327,7 @@ export const MESSAGES = {
   "CSV file": "Fichier CSV",
   "URLs, one per line": "URL, une par ligne",
   Send: "Envoyer",
+  "Sending…": "Envoi…",
   default: "par défaut",
   "Answer to {route}": "Réponse à {route}",
   "Copy curl": "Copier la commande curl",

@@ -70,6 +70,19 @@ export function percent(share) {
 }
 
 /** @param {number} n */
+export const count = (n) => n.toLocaleString(language);
+
+/**
+ * Write a time as minutes and seconds, from a minute on.
+ *
+ * @param {number} seconds
+ */
+export function clock(seconds) {
+  const [minutes, rest] = [Math.floor(seconds / 60), seconds % 60];
+  return minutes ? `${minutes}:${String(rest).padStart(2, "0")}` : `${rest} s`;
+}
+
+/** @param {number} n */
 export function bytes(n) {
   const [unit, kilo, mega] = language === "fr" ? ["o", "ko", "Mo"] : ["B", "KB", "MB"];
   if (n < 1000) return `${n} ${unit}`;
@@ -174,4 +187,4 @@ export function labelDocument() {
  * @param {string} text
  * @returns {text is Message}
  */
-const isMessage = (text) => text in MESSAGES;
+export const isMessage = (text) => text in MESSAGES;

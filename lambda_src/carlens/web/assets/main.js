@@ -5,10 +5,10 @@ import { keyHeaders, takesUrls, useClasses, useHealth } from "./client.js";
 import { $ } from "./dom.js";
 import { MODEL_LIMITS } from "./french.js";
 import { labelDocument, language, onLanguageChange, plural, setLanguage, t } from "./i18n.js";
-import { matchName } from "./names.js";
+import { analyzed, removePhotos, sessionChanged, waiting } from "./session.js";
 import { refreshSnippets } from "./snippets.js";
 import { announce, explain, showModels, showProblem } from "./status.js";
-import { addFiles, addUrls, changeTray, notUrls, showTray, takeUrls } from "./tray.js";
+import { addFiles, addUrls, notUrls, showTray, takeUrls } from "./tray.js";
 
 // Models ------------------------------------------------------------------------------------
 
@@ -121,7 +121,7 @@ function navigate() {
   if (first || chosen !== language) setLanguage(chosen);
   showView(chosen);
   if (view === "api") showApi(section);
-  if (view === "names" && moved) matchName();
+  if (view === "names" && moved) showNames();
   if (moved && !first) {
     scrollTo(0, 0);
     document.getElementById(`${view}-title`)?.focus({ preventScroll: true });
@@ -141,6 +141,16 @@ function showView(chosen) {
   for (const name of viewNames) $(name).hidden = name !== view;
   $(keyPlace).append($("key-panel"));
   $("english").hidden = chosen === "en";
+}
+
+/** Show the match for the name that is written; the code for that is loaded when it is first used. */
+async function showNames() {
+  try {
+    const names = await import("./names.js");
+    names.matchName();
+  } catch (error) {
+    $("match").replaceChildren(...explain(error));
+  }
 }
 
 /**
@@ -178,7 +188,7 @@ $("language").addEventListener("click", () => setHash(language === "fr" ? "en" :
 $("key").addEventListener("change", () => {
   loadModels();
   if (view === "api") showApi();
-  if (view === "names") matchName();
+  if (view === "names") showNames();
 });
 addEventListener("hashchange", navigate);
 
@@ -187,9 +197,9 @@ addEventListener("hashchange", navigate);
 /** Send the photos; the code for that is loaded with the first request. */
 async function send() {
   try {
-    const request = await import("./request.js");
+    const queue = await import("./queue.js");
     await healthLoaded;
-    await request.send();
+    await queue.start();
   } catch (error) {
     showProblem(error);
   }
@@ -227,13 +237,13 @@ $("urls").addEventListener("input", () => {
   showTray();
 });
 $("clear").addEventListener("click", () => {
-  changeTray([]);
+  removePhotos(waiting());
   announce(() => t("All photos removed."));
   $("files").focus();
 });
 $("send").addEventListener("click", send);
 for (const radio of document.querySelectorAll('input[name="mode"]')) {
-  radio.addEventListener("change", showTray);
+  radio.addEventListener("change", sessionChanged);
 }
 
 document.addEventListener("paste", (event) => {
@@ -286,7 +296,19 @@ function addDropped(dropped) {
   }
 }
 
+/** Bring back the session of the last visit, and its results. */
+async function loadSession() {
+  try {
+    const storage = await import("./storage.js");
+    await storage.keepSession();
+    if (analyzed().length) await import("./queue.js");
+  } catch {
+    return; // nothing is kept
+  }
+}
+
 labelDocument();
 navigate();
 const healthLoaded = loadHealth();
 loadModels();
+loadSession();

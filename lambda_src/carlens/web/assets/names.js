@@ -1,6 +1,6 @@
 // The names view: one name that is matched as it is typed, and whole files.
 
-/** @import { NameMatch } from "./types" */
+/** @import { Message, NameMatch } from "./types" */
 import { ApiError, apiFetch, limits, parseAnswer } from "./client.js";
 import { $, bar, download, make } from "./dom.js";
 import { bytes, fullName, onLanguageChange, t } from "./i18n.js";
@@ -82,11 +82,26 @@ function showMatch() {
   }
 }
 
+/** @type {Record<string, Message>} */
+const KINDS = {
+  motorcycle: "A motorcycle that is not in this table.",
+  truck: "A truck that is not in this table.",
+  bus: "A bus that is not in this table.",
+  tractor: "A tractor that is not in this table.",
+  caravan: "A caravan or motorhome that is not in this table.",
+  trailer: "A trailer that is not in this table.",
+  car: "A car that is not in this table.",
+};
+
+/** @type {Record<string, Message>} */
+const REASONS = { same_model: "same model", similar_make: "similar make" };
+
 /** @param {NameMatch} match */
 function describeMatch(match) {
-  const missing = match.make
+  const unlike = match.make
     ? t("No model of this make is similar enough.")
     : t("Nothing in this table is similar enough.");
+  const missing = match.kind ? t(KINDS[match.kind]) : unlike;
   return [
     ...(match.make ? [make("strong", {}, fullName(match))] : []),
     ...(match.model ? [] : [make("p.hint", {}, missing)]),
@@ -96,7 +111,10 @@ function describeMatch(match) {
 /** @param {NameMatch} match */
 function describeScores(match) {
   /** @type {[string, number][]} */
-  const others = match.alternatives.map((other) => [fullName(other), other.score]);
+  const others = match.alternatives.map((other) => {
+    const reason = REASONS[other.reason]; // a similar model needs no explanation
+    return [fullName(other) + (reason ? ` (${t(reason)})` : ""), other.score];
+  });
   return [
     scoreBars([
       [t("Make"), match.score_make],

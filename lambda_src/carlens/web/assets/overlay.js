@@ -1,50 +1,9 @@
 // The boxes over a photo, and the rows of the list next to it.
 
-/** @import { Detection, Item, Level, Message, Naming, Pointing, Spot, TagSize } from "./types" */
+/** @import { Detection, Item, Level, Message, Pointing, Spot, TagSize } from "./types" */
 import { $, bar, make, makeSvg, neighbor, style } from "./dom.js";
-import { className, fullName, language, percent, t } from "./i18n.js";
-
-/**
- * Choose how to name an object. The title is never a guess.
- *
- * @param {Detection} object
- * @param {boolean} named Whether vehicles can have names here.
- * @returns {Naming}
- */
-function nameOf(object, named) {
-  const { class_name, confidence, display = class_name } = object;
-  const kind = className(class_name);
-  const share = percent(confidence);
-  const guess = guessOf(object);
-  if (display === class_name) {
-    const title = kind.charAt(0).toLocaleUpperCase(language) + kind.slice(1);
-    return {
-      how: named ? "kind" : "sure",
-      title,
-      subtitle: t("detected {share}", { share }),
-      guess,
-    };
-  }
-  return {
-    how: "sure",
-    title: display,
-    subtitle: t("{kind}, detected {share}", { kind, share }),
-    guess,
-  };
-}
-
-/**
- * Word the most useful guess for a vehicle whose model is not certain.
- *
- * @param {Detection} object
- */
-function guessOf({ class_name, display = class_name, certain, pred, prob, model }) {
-  if (certain || !pred?.length) return "";
-  const { name, prob: share } = model ?? { name: pred[0], prob: prob?.[0] ?? 0 };
-  // A name of another make than the certain one would only confuse.
-  const fits = display === class_name || (name !== display && name.startsWith(display));
-  return fits ? t("Perhaps {name} ({share})", { name, share: percent(share) }) : "";
-}
+import { fullName, percent, t } from "./i18n.js";
+import { isNamed, nameOf } from "./naming.js";
 
 // From this width on, the list is next to the photo and scrolls on its own.
 const beside = matchMedia("(min-width: 54rem)");
@@ -230,15 +189,17 @@ export class Overlay {
   reveal({ row }) {
     const list = /** @type {HTMLElement} */ (row.closest(".found"));
     const at = row.getBoundingClientRect();
-    const filter = $("filter").offsetHeight;
+    const alone = beside.matches || row.closest("dialog");
+    const filter = alone ? 0 : $("filter").offsetHeight;
     let [top, bottom] = [filter + this.stage.getBoundingClientRect().height, innerHeight];
-    if (beside.matches) {
+    if (alone) {
       const frame = list.getBoundingClientRect();
-      [top, bottom] = [Math.max(frame.top, filter), Math.min(frame.bottom, innerHeight)];
+      const covered = beside.matches ? $("filter").offsetHeight : 0;
+      [top, bottom] = [Math.max(frame.top, covered), Math.min(frame.bottom, innerHeight)];
     }
     const up = Math.min(0, at.top - top);
     const down = Math.max(0, Math.min(at.bottom - bottom, at.top - top));
-    (beside.matches ? list : window).scrollBy(0, up || down);
+    (alone ? list : window).scrollBy(0, up || down);
   }
 
   /** @param {Item | null} item */
@@ -326,7 +287,8 @@ function tagSize({ offsetWidth: full, offsetHeight: height, firstChild }) {
 
 /**
  * Find a place for the tag of each box: above the box, in it or below it, where the tag covers no
- * other. Without room for the name it shows the number only, and without room for that, nothing.
+ * other; certain names come first. Without room for the text it shows the number only, and without
+ * room for that, nothing.
  *
  * @param {{ object: Detection, size: TagSize, spot?: Spot, wide?: Spot }[]} items Get `spot`, and
  *   `wide`, which has room for the name whatever it covers.
@@ -337,16 +299,19 @@ function tagSize({ offsetWidth: full, offsetHeight: height, firstChild }) {
 export function placeTags(items, scale, width, height) {
   /** @type {Spot[]} */
   const taken = [];
-  for (const item of items) {
+  const namedFirst = [...items].sort(
+    (a, b) => Number(isNamed(b.object)) - Number(isNamed(a.object)),
+  );
+  for (const item of namedFirst) {
     const { object, size } = item;
     /** @param {Spot} spot */
     const isFree = (spot) => spot.inside && !taken.some((other) => overlap(other, spot));
     /** @param {number} tagWidth */
     const spots = (tagWidth) =>
       spotsFor(object, { width: tagWidth, height: size.height }, scale, { width, height });
-    // A long name over a small box on a small screen would hide too much.
+    // A kind over a small box on a small screen would hide more than it tells.
     const boxWidth = (object.x2 - object.x1) * scale;
-    const fits = size.full <= Math.max(1.2 * boxWidth, 0.4 * width);
+    const fits = isNamed(object) || size.full <= Math.max(1.2 * boxWidth, 0.4 * width);
     item.spot = (fits && spots(size.full).find(isFree)) || spots(size.short).find(isFree);
     item.wide = spots(size.full).find((spot) => spot.inside) ?? spots(size.full)[0];
     if (item.spot) taken.push(item.spot);

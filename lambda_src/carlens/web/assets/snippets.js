@@ -17,6 +17,7 @@ const EXAMPLE = {
     name,
     file: new File([], name),
     source: "",
+    findings: {},
   })),
   headers: {},
 };

@@ -30,8 +30,7 @@ export function showProblem(error) {
   problem = error;
   $("problem").hidden = !error;
   if (!error) return;
-  const note = $("results").hidden ? "" : t("The results below are from the previous request.");
-  $("problem").replaceChildren(...explain(error, note));
+  $("problem").replaceChildren(...explain(error));
   $("problem").scrollIntoView({ block: "nearest" });
 }
 
@@ -39,21 +38,17 @@ export function showProblem(error) {
  * Explain an error and what to do about it.
  *
  * @param {unknown} error An `ApiError`; anything else is a bug in this page.
- * @param {string} [note]
  * @returns {HTMLElement[]} Paragraphs.
  */
-export function explain(error, note = "") {
-  if (error instanceof ApiError) return explainApiError(error, note);
+export function explain(error) {
+  if (error instanceof ApiError) return explainApiError(error);
   console.error(error);
   const message = "Something went wrong on this page. Reload it and try again.";
-  return explainApiError(new ApiError(message), note);
+  return explainApiError(new ApiError(message));
 }
 
-/**
- * @param {ApiError} error
- * @param {string} note
- */
-function explainApiError({ message, status, code, requestId, values }, note) {
+/** @param {ApiError} error */
+function explainApiError({ message, status, code, requestId, values }) {
   const english = t(/** @type {Message} */ (message), values);
   const french = language === "fr" ? ERROR_MESSAGES[code] : undefined;
   const locked = status === 401 || status === 403;
@@ -69,7 +64,6 @@ function explainApiError({ message, status, code, requestId, values }, note) {
   const rest = [
     ["p", { lang: "en" }, french && english],
     ["p", {}, hint],
-    ["p", {}, note],
     ["p.reference", {}, facts.join(", ")],
   ];
   return [

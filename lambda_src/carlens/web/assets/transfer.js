@@ -1,42 +1,36 @@
-// Sending bodies with their progress; loaded with the first request.
+// POST with progress, which `fetch` cannot report.
 
-import { ApiError, UNREACHABLE } from "./client.js";
-import { $ } from "./dom.js";
-import { bytes, t } from "./i18n.js";
+import { ApiError, retryAfter, UNREACHABLE } from "./client.js";
 
 /**
- * POST a body and report its progress, which `fetch` cannot.
+ * POST a body.
  *
  * @param {string} url
  * @param {FormData | Blob} body
  * @param {AbortSignal} signal
- * @param {Pick<Partial<XMLHttpRequestUpload>, "onprogress" | "onload">} listeners Of the upload.
+ * @param {(share: number) => void} onsent Called with how much of the body is sent, 0 to 1.
  * @param {Record<string, string>} [headers]
- * @returns {Promise<{ status: number, text: string }>}
+ * @returns {Promise<{ status: number, text: string, retryAfter: number | null }>}
  */
-export function post(url, body, signal, listeners, headers = {}) {
+export function post(url, body, signal, onsent, headers = {}) {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const request = new XMLHttpRequest();
+    const stop = () => request.abort();
     request.open("POST", url);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-    Object.assign(request.upload, listeners);
-    request.onload = () => resolve({ status: request.status, text: request.responseText });
+    request.upload.onprogress = ({ loaded, total }) => onsent(loaded / total);
+    request.upload.onload = () => onsent(1);
+    request.onload = () =>
+      resolve({
+        status: request.status,
+        text: request.responseText,
+        retryAfter: retryAfter(request.getResponseHeader("Retry-After"), Date.now()),
+      });
     request.onerror = () => reject(new ApiError(UNREACHABLE));
     request.onabort = () => reject(signal.reason);
-    signal.addEventListener("abort", () => request.abort());
+    request.onloadend = () => signal.removeEventListener("abort", stop);
+    signal.addEventListener("abort", stop);
     request.send(body);
   });
-}
-
-/**
- * Show how much of a request is sent.
- *
- * @param {number} sent In bytes, like `total`.
- * @param {number} total
- */
-export function showProgress(sent, total) {
-  $("progress").max = total;
-  $("progress").value = sent;
-  $("clock").textContent = t("{sent} of {total}", { sent: bytes(sent), total: bytes(total) });
 }

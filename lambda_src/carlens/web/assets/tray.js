@@ -1,23 +1,18 @@
-// The tray: the photos to send, in order.
+// The tray: the photos that wait to be sent, in order.
 
 /** @import { Message, Mode, Photo } from "./types" */
 import { limits, takesUploads } from "./client.js";
-import { $, make, sum } from "./dom.js";
-import { bytes, onLanguageChange, plural, t } from "./i18n.js";
+import { $, make } from "./dom.js";
+import { bytes, count, onLanguageChange, plural, t } from "./i18n.js";
+import * as session from "./session.js";
 import { announce } from "./status.js";
 
-/** @type {Photo[]} */
-export let tray = [];
-let nextId = 1;
+const SHOWN = 24; // each preview decodes a whole photo
+
 let busy = false;
 
-export const mode = () => {
-  const checked = document.querySelector('input[name="mode"]:checked');
-  return /** @type {Mode} */ (/** @type {HTMLInputElement} */ (checked).value);
-};
-
 /**
- * Switch off sending while a request is under way.
+ * Switch off sending while photos are being sent.
  *
  * @param {boolean} value
  */
@@ -28,15 +23,8 @@ export function setBusy(value) {
 
 /** @param {Iterable<File>} files */
 export function addFiles(files) {
-  const added = Array.from(files, (file) => ({
-    id: nextId++,
-    name: file.name || "photo",
-    file,
-    source: URL.createObjectURL(file),
-  }));
-  if (!added.length) return;
-  changeTray([...tray, ...added]);
-  announce(() => plural(added.length, "{n} photo added.", "{n} photos added."));
+  const added = session.addFiles(files);
+  if (added) announce(() => plural(added, "{n} photo added.", "{n} photos added."));
 }
 
 /**
@@ -50,11 +38,8 @@ export function addUrls(text) {
     .split(/\s*\n\s*/)
     .map((line) => line.trim())
     .filter(Boolean);
-  const added = lines.filter(isUrl).map((url) => ({ id: nextId++, name: url, source: url }));
-  if (added.length) {
-    changeTray([...tray, ...added]);
-    announce(() => plural(added.length, "{n} URL added.", "{n} URLs added."));
-  }
+  const added = session.addUrls(lines.filter(isUrl));
+  if (added) announce(() => plural(added, "{n} URL added.", "{n} URLs added."));
   return lines.filter((line) => !isUrl(line));
 }
 
@@ -90,30 +75,21 @@ export const notUrls = (n) =>
     "These lines are not URLs. A URL starts with https:// or http://.",
   );
 
-/** @param {Photo[]} photos */
-export function changeTray(photos) {
-  tray = photos;
-  const items = /** @type {HTMLElement[]} */ ([...$("tray").children]);
-  const known = new Map(items.map((item) => [Number(item.dataset.id), item]));
-  $("tray").replaceChildren(...tray.map((photo) => known.get(photo.id) ?? trayItem(photo)));
-  showTray();
-  releasePhotos();
-}
-
 /** @param {Photo} photo */
 function trayItem(photo) {
   const preview = make("span.thumb");
   const noPreview = () => preview.replaceChildren(t(photo.file ? "No preview" : "Not shown"));
   preview.append(imageOf(photo, "", noPreview));
+  const name = session.shortName(photo);
   return make(
     "li",
     { "data-id": photo.id, title: photo.name },
     preview,
-    make("p.tray-name", {}, shortName(photo)),
+    make("p.tray-name", {}, name),
     make("p.tray-size", {}, photo.file ? bytes(photo.file.size) : "URL"),
     make("button.remove", {
       type: "button",
-      "aria-label": t("Remove {name}", { name: shortName(photo) }),
+      "aria-label": t("Remove {name}", { name }),
       onclick: () => removePhoto(photo),
     }),
   );
@@ -121,32 +97,12 @@ function trayItem(photo) {
 
 /** @param {Photo} photo */
 function removePhoto(photo) {
-  const index = tray.indexOf(photo);
-  changeTray(tray.filter((other) => other !== photo));
-  announce(() => t("Removed {name}.", { name: shortName(photo) }));
+  const index = session.waiting().indexOf(photo);
+  session.removePhotos([photo]);
+  announce(() => t("Removed {name}.", { name: session.shortName(photo) }));
   /** @type {NodeListOf<HTMLElement>} */
   const buttons = $("tray").querySelectorAll(".remove");
   (buttons[Math.min(index, buttons.length - 1)] ?? $("files")).focus();
-}
-
-/**
- * Return the file's name, or the last part of the URL.
- *
- * @param {Photo} photo
- */
-export function shortName(photo) {
-  if (photo.file) return photo.name;
-  const url = new URL(photo.source);
-  return decode(url.pathname.split("/").filter(Boolean).pop() ?? url.hostname);
-}
-
-/** @param {string} text */
-function decode(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /**
@@ -179,60 +135,51 @@ const SEND_LABELS = {
   ],
 };
 
-/** @type {Message} */
-const WILL_SCALE =
-  "{size} in total. Large photos will be scaled down to fit into one request ({max}).";
-/** @type {Message} */
-const WILL_UPLOAD = "{size} in total. The photos will be uploaded first.";
-
 export function showTray() {
-  const size = sum(tray.map((photo) => photo.file?.size ?? 0));
+  const tray = session.waiting();
   const empty = tray.length === 0;
-  const tooManyPhotos = tray.length > limits.pictures;
+  const items = /** @type {HTMLElement[]} */ ([...$("tray").children]);
+  const known = new Map(items.map((item) => [Number(item.dataset.id), item]));
+  const shown = tray.slice(0, SHOWN).map((photo) => known.get(photo.id) ?? trayItem(photo));
+  const more = tray.length - shown.length;
+  const rest = more
+    ? [make("li.more", {}, plural(more, "and {n} more", "and {n} more", { n: count(more) }))]
+    : [];
+  $("tray").replaceChildren(...shown, ...rest);
   $("tray").hidden = empty;
-  $("examples").hidden = !empty;
+  $("examples").hidden = session.photos.length > 0;
   $("clear").hidden = empty || busy;
   const nothing = empty && !$("urls").value.trim();
-  $("send").setAttribute("aria-disabled", String(nothing || tooManyPhotos || busy));
-  const [none, one, many] = SEND_LABELS[mode()];
+  $("send").setAttribute("aria-disabled", String(nothing || busy));
+  const [none, one, many] = SEND_LABELS[session.mode()];
   $("send").textContent = empty ? t(none) : plural(tray.length, one, many);
-  $("size").hidden = !tooManyPhotos && size <= limits.request_bytes;
-  $("size").textContent = tooManyPhotos
-    ? tooMany()
-    : t(takesUploads ? WILL_UPLOAD : WILL_SCALE, {
-        size: bytes(size),
-        max: bytes(limits.request_bytes),
-      });
+  showSize(tray);
 }
-
-export const tooMany = () =>
-  t("A request takes at most {max} photos. Remove {n}.", {
-    max: limits.pictures,
-    n: tray.length - limits.pictures,
-  });
 
 /**
- * Functions that return photos in use that are not in the tray.
+ * Say what happens to files that are larger than a request.
  *
- * @type {(() => Photo[])[]}
+ * @param {Photo[]} tray
  */
-export const photoUsers = [];
-
-/** @type {Set<string>} */
-const objectUrls = new Set();
-
-/** Free the memory of files that are no longer in use. */
-export function releasePhotos() {
-  for (const photo of tray) if (photo.file) objectUrls.add(photo.source);
-  const used = new Set([...tray, ...photoUsers.flatMap((give) => give())].map((p) => p.source));
-  for (const url of objectUrls) {
-    if (used.has(url)) continue;
-    URL.revokeObjectURL(url);
-    objectUrls.delete(url);
-  }
+function showSize(tray) {
+  const large = tray.filter(({ file }) => file && file.size > limits.request_bytes).length;
+  $("size").hidden = large === 0;
+  $("size").textContent = takesUploads
+    ? plural(
+        large,
+        "{n} large photo will be uploaded first.",
+        "{n} large photos will be uploaded first.",
+      )
+    : plural(
+        large,
+        "{n} photo is larger than a request ({max}) and will be scaled down.",
+        "{n} photos are larger than a request ({max}) and will be scaled down.",
+        { max: bytes(limits.request_bytes) },
+      );
 }
 
+session.onSessionChange(showTray);
 onLanguageChange(() => {
   $("tray").replaceChildren();
-  changeTray(tray);
+  showTray();
 });

@@ -20,6 +20,9 @@ interface Elements {
   progress: HTMLProgressElement;
   rows: HTMLInputElement;
   table: HTMLSelectElement;
+  export: HTMLDetailsElement;
+  scope: HTMLSelectElement;
+  sort: HTMLSelectElement;
   threshold: HTMLInputElement;
   urls: HTMLTextAreaElement;
 }
@@ -53,6 +56,16 @@ export interface Health {
   features?: { uploads?: boolean; urls?: boolean };
 }
 
+/** What Carlens found in a photo. */
+export interface Finding {
+  /** With boxes in pixels of the original. */
+  result: Result;
+  scaled: Scaled | null;
+  sentBytes: number;
+  /** Whether vehicles can have names. */
+  named: boolean;
+}
+
 export interface Photo {
   id: number;
   name: string;
@@ -60,6 +73,8 @@ export interface Photo {
   file?: File;
   /** Where an `img` finds it: an object URL for a file, the URL itself otherwise. */
   source: string;
+  /** None while it waits. */
+  findings: Partial<Record<Mode, Finding>>;
 }
 
 /** How a photo was scaled down: width and height in pixels. */
@@ -73,9 +88,8 @@ export interface Part {
   photo: Photo;
   /** None for a URL. */
   blob?: Blob;
+  pixels: number;
   scaled: Scaled | null;
-  /** Whether this browser cannot scale it down. */
-  stuck: boolean;
 }
 
 export interface SentRequest {
@@ -123,13 +137,17 @@ export interface Detection {
 
 export interface ErrorInfo {
   code: string;
+  /** A text of the page with its values, or one from the server. */
   message: string;
+  values?: Record<string, string | number>;
 }
 
 export interface ApiErrorDetails {
   status?: number;
   code?: string;
   requestId?: string;
+  values?: Record<string, string | number>;
+  retryAfter?: number | null;
 }
 
 /** The answer for one photo. */
@@ -163,27 +181,22 @@ export interface Answer {
   timing_ms?: Record<string, number>;
 }
 
-/** An answer, and the request it belongs to. */
-export interface Outcome {
-  mode: Mode;
-  parts: Part[];
-  /** For each part, with boxes in pixels of the original. */
-  results: (Result | undefined)[];
-  /** Milliseconds. */
-  elapsed: number;
-  answer: Answer;
-}
-
 export interface NameMatch {
   make: string;
   model: string;
   score_make: number;
   score_model: number;
   score: number;
-  alternatives: { make: string; model: string; score: number }[];
+  /** What the text names that the table lacks: `motorcycle`, `truck`, …; empty if nothing. */
+  kind: string;
+  alternatives: { make: string; model: string; score: number; reason: string }[];
 }
 
 // Results on the page
+
+export type PhotoState = "all" | "vehicles" | "named" | "uncertain" | "failed";
+
+export type SortOrder = "sent" | "name" | "confidence" | "count";
 
 export interface Naming {
   /** Whether the title is as much as can be known, or the kind of a vehicle that may have a name. */
@@ -240,12 +253,17 @@ export interface Item {
   wide?: Spot;
 }
 
-/** One photo of the results. */
-export interface Card {
-  element: HTMLElement;
+/** What an annotated picture shows. */
+export interface Drawable {
   photo: Photo;
+  result: Result;
+  items: { object: Detection; name: Naming; number: number; shown?: boolean }[];
+}
+
+/** One photo of the results. */
+export interface Card extends Drawable {
+  element: HTMLElement;
   image: HTMLImageElement;
-  result: Result | undefined;
   mode: Mode;
   failed: boolean;
   items: Item[];

@@ -1,0 +1,105 @@
+// Keeps the session in this browser, so that a reload does not lose it.
+
+/** @import { Photo } from "./types" */
+import { $ } from "./dom.js";
+import { t } from "./i18n.js";
+import * as session from "./session.js";
+import { announce } from "./status.js";
+
+const STORE = "photos";
+
+/** @typedef {Omit<Photo, "source"> & { url?: string }} Kept */
+
+/** @type {IDBDatabase | null} */
+let database = null;
+/** @type {Map<Photo, string>} What is kept of each photo. */
+const kept = new Map();
+
+/** Bring back the photos of the last visit, and keep those of this one. */
+export async function keepSession() {
+  try {
+    if (!(await lock())) return;
+    database = await open();
+    session.restore((await all(database)).map(revive));
+  } catch {
+    return; // a private window, for example, keeps nothing
+  }
+  for (const photo of session.photos) kept.set(photo, mark(photo));
+  session.onSessionChange(save);
+  save();
+}
+
+/**
+ * Take the session for this tab; another tab with this page does not keep its photos.
+ *
+ * @returns {Promise<boolean>}
+ */
+function lock() {
+  if (!navigator.locks) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    navigator.locks.request("carlens", { ifAvailable: true }, (taken) => {
+      resolve(taken !== null);
+      return taken && new Promise(() => {}); // until the tab is closed
+    });
+  });
+}
+
+/** @returns {Promise<IDBDatabase>} */
+function open() {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open("carlens", 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "id" });
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+/**
+ * @param {IDBDatabase} from
+ * @returns {Promise<Kept[]>}
+ */
+function all(from) {
+  return new Promise((resolve, reject) => {
+    const request = from.transaction(STORE).objectStore(STORE).getAll();
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+/**
+ * @param {Kept} photo
+ * @returns {Photo}
+ */
+const revive = ({ url, ...photo }) => ({
+  ...photo,
+  source: photo.file ? URL.createObjectURL(photo.file) : (url ?? ""),
+});
+
+/** @param {Photo} photo */
+const mark = ({ findings }) => Object.keys(findings).join();
+
+/** Write what has changed. */
+function save() {
+  if (!database) return;
+  const current = new Set(session.photos);
+  const changed = session.photos.filter((photo) => kept.get(photo) !== mark(photo));
+  const gone = [...kept.keys()].filter((photo) => !current.has(photo));
+  $("kept").hidden = !session.photos.length;
+  if (!changed.length && !gone.length) return;
+  const transaction = database.transaction(STORE, "readwrite");
+  const store = transaction.objectStore(STORE);
+  for (const { source, ...photo } of changed) {
+    store.put(photo.file ? photo : { ...photo, url: source });
+  }
+  for (const photo of gone) store.delete(photo.id);
+  for (const photo of changed) kept.set(photo, mark(photo));
+  for (const photo of gone) kept.delete(photo);
+  transaction.onabort = () =>
+    announce(() => t("This browser has no room to keep these photos. A reload will lose them."));
+}
+
+$("forget").addEventListener("click", () => {
+  session.removePhotos(session.photos);
+  announce(() => t("All photos and results removed."));
+  $("files").focus();
+});

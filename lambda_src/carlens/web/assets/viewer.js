@@ -1,0 +1,164 @@
+// The viewer: one photo on the whole screen, with the list of what was found beside it.
+
+/** @import { Card, Finding, Photo } from "./types" */
+import { makeCard } from "./detail.js";
+import { make } from "./dom.js";
+import { passes } from "./filters.js";
+import { onLanguageChange, percent, t } from "./i18n.js";
+import { findingOf, mode, shortName } from "./session.js";
+import { Zoom } from "./zoom.js";
+
+const SWIPE = 60; // pixels
+
+/** @type {Photo[]} */
+let photos = [];
+let index = 0;
+/** @type {Card | null} */
+let card = null;
+/** @type {Zoom | null} */
+let zoom = null;
+/** @type {(photo: Photo) => void} */
+let whenClosed = () => {};
+
+const title = make("h2.viewer-title", { id: "viewer-title" });
+const place = make("p.hint", { role: "status" });
+const level = make("span.viewer-level");
+const body = make("div.viewer-body");
+const bar = make("div.viewer-bar");
+const dialog = make("dialog.viewer", { "aria-labelledby": "viewer-title" }, bar, body);
+
+/**
+ * @param {"Smaller" | "Larger" | "Whole photo" | "Previous photo" | "Next photo" | "Close"} name
+ * @param {string} sign
+ * @param {string} key
+ * @param {() => void} onclick
+ */
+function button(name, sign, key, onclick) {
+  const label = t(name);
+  return make(
+    "button.button.small.icon",
+    { type: "button", "aria-label": label, title: `${label} (${key})`, onclick },
+    sign,
+  );
+}
+
+function fillBar() {
+  bar.replaceChildren(
+    make("div.viewer-head", {}, title, place),
+    make(
+      "div.viewer-tools",
+      {},
+      button("Smaller", "−", "-", () => zoom?.smaller()),
+      level,
+      button("Larger", "+", "+", () => zoom?.larger()),
+      button("Whole photo", "⤢", "0", () => zoom?.reset()),
+    ),
+    make(
+      "div.viewer-tools",
+      {},
+      button("Previous photo", "‹", "←", () => move(-1)),
+      button("Next photo", "›", "→", () => move(1)),
+      button("Close", "×", t("Esc"), () => dialog.close()),
+    ),
+  );
+}
+
+/**
+ * Open the viewer.
+ *
+ * @param {Photo[]} shown The photos to move between.
+ * @param {Photo} photo The first to show.
+ * @param {(photo: Photo) => void} onclose Called with the last that was shown.
+ */
+export function openViewer(shown, photo, onclose) {
+  photos = shown;
+  whenClosed = onclose;
+  if (!dialog.isConnected) document.body.append(dialog);
+  fillBar();
+  dialog.showModal();
+  document.documentElement.classList.add("viewing");
+  show(photos.indexOf(photo));
+}
+
+/** @param {number} i */
+function show(i) {
+  clear();
+  index = i;
+  const photo = photos[i];
+  const finding = /** @type {Finding} */ (findingOf(photo));
+  card = makeCard(photo, finding, mode());
+  title.textContent = shortName(photo);
+  title.title = photo.name;
+  place.textContent = t("Photo {n} of {total}", { n: i + 1, total: photos.length });
+  body.replaceChildren(...card.element.children);
+  card.filter(passes);
+  level.textContent = "";
+  const view = /** @type {HTMLElement} */ (body.querySelector(".view"));
+  const stage = /** @type {HTMLElement} */ (body.querySelector(".stage"));
+  const { width, height } = finding.result;
+  if (!width || !height) return;
+  zoom = new Zoom(view, stage, width / height, (z) => {
+    level.textContent = percent(z);
+  });
+  listenToSwipes(view, zoom);
+}
+
+function clear() {
+  card?.close();
+  zoom?.close();
+  card = zoom = null;
+}
+
+/** @param {number} step */
+function move(step) {
+  const next = index + step;
+  if (next >= 0 && next < photos.length) show(next);
+}
+
+/**
+ * @param {HTMLElement} view
+ * @param {Zoom} zoomed
+ */
+function listenToSwipes(view, zoomed) {
+  /** @type {PointerEvent | null} */
+  let start = null;
+  view.addEventListener("pointerdown", (event) => {
+    start = event.pointerType === "touch" && event.isPrimary ? event : null;
+  });
+  view.addEventListener("pointerup", (event) => {
+    if (!start || zoomed.level > 1 || zoomed.pointers.size > 1) return;
+    const [x, y] = [event.clientX - start.clientX, event.clientY - start.clientY];
+    if (Math.abs(x) > SWIPE && Math.abs(x) > 2 * Math.abs(y)) move(x < 0 ? 1 : -1);
+  });
+}
+
+/** @type {Record<string, () => void>} */
+const KEYS = {
+  "+": () => zoom?.larger(),
+  "=": () => zoom?.larger(),
+  "-": () => zoom?.smaller(),
+  0: () => zoom?.reset(),
+  ArrowRight: () => move(1),
+  ArrowLeft: () => move(-1),
+  PageDown: () => move(1),
+  PageUp: () => move(-1),
+};
+
+dialog.addEventListener("keydown", (event) => {
+  const { key, defaultPrevented, ctrlKey, metaKey, altKey } = event;
+  const act = KEYS[key];
+  if (!act || defaultPrevented || ctrlKey || metaKey || altKey) return;
+  event.preventDefault();
+  act();
+});
+dialog.addEventListener("close", () => {
+  document.documentElement.classList.remove("viewing");
+  clear();
+  body.replaceChildren();
+  whenClosed(photos[index]);
+});
+onLanguageChange(() => {
+  if (!dialog.open) return;
+  fillBar();
+  show(index);
+});

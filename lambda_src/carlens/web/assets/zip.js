@@ -1,0 +1,111 @@
+// ZIP archives without compression, for photos that are compressed already.
+// The format is described in section 4.3 of PKWARE's APPNOTE.
+
+const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let value = byte;
+  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
+  return value;
+});
+
+/** @param {Uint8Array} content */
+function crc32(content) {
+  let crc = 0xffffffff;
+  for (const byte of content) crc = TABLE[(crc ^ byte) & 0xff] ^ (crc >>> 8);
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
+const UTF8_NAME = 0x0800;
+const VERSION = 20;
+const JANUARY_1980 = 0x21;
+
+/**
+ * Write numbers in little-endian order.
+ *
+ * @param {[number, 2 | 4][]} fields Values and their sizes in bytes.
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+function record(fields) {
+  const bytes = new DataView(new ArrayBuffer(fields.reduce((total, [, size]) => total + size, 0)));
+  let at = 0;
+  for (const [value, size] of fields) {
+    if (size === 2) bytes.setUint16(at, value, true);
+    else bytes.setUint32(at, value, true);
+    at += size;
+  }
+  return new Uint8Array(bytes.buffer);
+}
+
+/** Collects files into an archive. */
+export class Zip {
+  /** @type {BlobPart[]} */
+  files = [];
+  /** @type {BlobPart[]} */
+  directory = [];
+  size = 0;
+  directorySize = 0;
+  /** @type {Set<string>} */
+  names = new Set();
+
+  /**
+   * Add a file; a name that is taken gets a number.
+   *
+   * @param {string} name
+   * @param {Blob} content
+   */
+  async add(name, content) {
+    const encoded = new TextEncoder().encode(this.freeName(name));
+    const crc = crc32(new Uint8Array(await content.arrayBuffer()));
+    /** @type {[number, 2 | 4][]} */
+    const common = [
+      [VERSION, 2],
+      [UTF8_NAME, 2],
+      [0, 2], // stored
+      [0, 2],
+      [JANUARY_1980, 2],
+      [crc, 4],
+      [content.size, 4],
+      [content.size, 4],
+      [encoded.length, 2],
+      [0, 2],
+    ];
+    const header = record([[0x04034b50, 4], ...common]);
+    const entry = record([
+      [0x02014b50, 4],
+      [VERSION, 2],
+      ...common,
+      [0, 2],
+      [0, 2],
+      [0, 2],
+      [0, 4],
+      [this.size, 4],
+    ]);
+    this.files.push(header, encoded, content);
+    this.directory.push(entry, encoded);
+    this.size += header.length + encoded.length + content.size;
+    this.directorySize += entry.length + encoded.length;
+  }
+
+  /** @param {string} name */
+  freeName(name) {
+    const [, stem, extension] = /^(.*?)(\.\w+)?$/s.exec(name.replace(/[\\/:*?"<>|]/g, "_")) ?? [];
+    let free = `${stem}${extension ?? ""}`;
+    for (let n = 2; this.names.has(free); n++) free = `${stem} (${n})${extension ?? ""}`;
+    this.names.add(free);
+    return free;
+  }
+
+  finish() {
+    const count = this.names.size;
+    const end = record([
+      [0x06054b50, 4],
+      [0, 2],
+      [0, 2],
+      [count, 2],
+      [count, 2],
+      [this.directorySize, 4],
+      [this.size, 4],
+      [0, 2],
+    ]);
+    return new Blob([...this.files, ...this.directory, end], { type: "application/zip" });
+  }
+}

@@ -1,0 +1,89 @@
+"""Runs of `carlens anonymize`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from carlens.cli.anonymize import Safe, anonymize_folder, anonymize_here
+from carlens.cli.errors import Problem, WrongUsage
+from carlens.cli.pictures import Picture
+from carlens.images.decoder import read_pixels
+from carlens.images.types import Limits
+from tests.support import SKODA
+
+
+class Redactor:
+    """Redacts to PNG, and fails pictures whose names have `bad`."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, pictures: Iterable[Picture]) -> Iterator[tuple[Picture, Safe | Problem]]:
+        for picture in pictures:
+            self.asked.append(picture.name)
+            if "bad" in picture.name:
+                yield picture, Problem("not_an_image", "Not an image.")
+            else:
+                yield picture, Safe("image/png", b"safe", 2)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("a.jpg", "bad.jpg", "sub/b.png"):
+        (folder / name).write_bytes(b"original")
+    return folder
+
+
+def test_redacted_pictures_are_written_and_failed_ones_are_not(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, redactor = tmp_path / "safe", Redactor()
+
+    status = anonymize_folder([str(photos)], out, redactor, quiet=False)
+
+    assert status == 1
+    written = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert written == {"a.jpg.png", "sub/b.png"}
+    assert {path.read_bytes() for path in out.rglob("*.png")} == {b"safe"}
+    said = capsys.readouterr().err
+    assert "bad.jpg: Not an image." in said
+    assert "1 failed; 4 regions" in said
+
+
+def test_the_same_command_continues(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "safe"
+    anonymize_folder([str(photos)], out, Redactor(), quiet=True)
+    again = Redactor()
+
+    anonymize_folder([str(photos)], out, again, quiet=True)
+
+    assert again.asked == ["bad.jpg"]
+
+
+def test_the_folder_of_the_pictures_is_refused(photos: Path) -> None:
+    redactor = Redactor()
+
+    with pytest.raises(WrongUsage, match="would replace"):
+        anonymize_folder([str(photos)], photos, redactor, quiet=True)
+    assert redactor.asked == []
+
+
+def test_a_photo_is_redacted_on_this_computer() -> None:
+    redact = anonymize_here({"redact": "faces", "output": "same"})
+
+    [(_, safe)] = redact([Picture("skoda.png", str(SKODA))])
+
+    assert isinstance(safe, Safe)
+    assert safe.media_type == "image/png"
+    limits = Limits(10**8, 10**8, 10**5)
+    assert read_pixels(safe.file, limits).shape == read_pixels(SKODA.read_bytes(), limits).shape
+
+
+def test_a_wrong_option_is_refused() -> None:
+    with pytest.raises(WrongUsage, match="style"):
+        anonymize_here({"style": "swirl"})
