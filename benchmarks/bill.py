@@ -27,8 +27,8 @@ PAGE = ROOT / "docs" / "costs.md"
 
 STAGES = ("dev", "prod")
 PER_REQUEST = 4
-# The most tiles that the default, "auto", runs: how many it runs depends on the photos.
-SLICES: Slices = 2
+# The default; how many tiles it runs depends on the photos.
+SLICES: Slices = "auto"
 # Bytes, rounded up: the answer for a photo, the variable of an access log, Lambda's own lines on an
 # invocation, and what CloudWatch adds to each line.
 ANSWER_BYTES, VARIABLE_BYTES, PLATFORM_BYTES, LINE_BYTES = 1000, 25, 700, 26
@@ -294,11 +294,11 @@ For your own figures:
 _ASSUMPTIONS = f"""\
 ## Assumptions
 
-- A request carries {PER_REQUEST} photos of about one megapixel in five passes (`slices={SLICES}`).
-  This is an upper limit: the default, `auto`, takes five only for photos full of small objects. The
-  milliseconds are those of [benchmarks.json](benchmarks.json) ("Memory and cost" in the
+- A request carries {PER_REQUEST} photos of about one megapixel, with the default `slices={SLICES}`.
+  The milliseconds are those of [benchmarks.json](benchmarks.json) ("Memory and cost" in the
   [README](../README.md#speed)), between two sizes by interpolation. They were measured under the
   CPU share that Lambda gives each size; Lambda's own vCPUs differ, so measure yours and use `--ms`.
+  A photo full of small objects takes up to five passes instead of one, as with `slices=2`.
 - One version of each function is kept. Each further version adds its snapshots again, until
   it is deleted (`--versions`).
 - With 10,000 photos, each request comes alone and restores a snapshot; with a million, one in a

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from carlens.config import Config
 from carlens.images.decoder import read_pixels
@@ -29,6 +28,7 @@ from carlens.images.process import configure_process
 from carlens.services.anonymize import RedactOptions, Redactor, make_redactor
 from carlens.services.recognition_app import RecognitionApp
 from carlens.teach.progress import with_progress
+from carlens.vision.boxes import Boxes, share_inside
 from carlens.vision.regions import Region
 
 COVERED = 0.9
@@ -36,8 +36,6 @@ SMALLEST = 16
 """Plates from this width on, in pixels, count in the total."""
 
 WIDTHS = (0, 8, 12, 16, 20, 24, 32, 48, 64, 96, 128, 10_000)
-
-Boxes = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -81,21 +79,14 @@ class Measured:
 def read_plates(file: Path) -> Boxes:
     """Read the plates of a picture, (x1, y1, x2, y2); none if the file does not exist."""
     lines = file.read_text("utf-8").splitlines() if file.exists() else []
-    return np.array([line.split()[:4] for line in lines if line.strip()], float).reshape(-1, 4)
-
-
-def coverage(regions: Boxes, plates: Boxes) -> Boxes:
-    """Return the share of each plate (column) that each region (row) covers."""
-    low = np.maximum(regions[:, None, :2], plates[None, :, :2])
-    high = np.minimum(regions[:, None, 2:], plates[None, :, 2:])
-    common = np.maximum(high - low, 0).prod(2)
-    return np.asarray(common / (plates[:, 2:] - plates[:, :2]).prod(1))
+    return np.array([line.split()[:4] for line in lines if line.strip()], np.float32).reshape(-1, 4)
 
 
 def match(file: Path, regions: Sequence[Region], plates: Boxes) -> tuple[list[Plate], int]:
     """Return the plates of a picture, and the number of its false regions."""
-    boxes = np.array([(r.x1, r.y1, r.x2, r.y2) for r in regions], float).reshape(-1, 4)
-    share = coverage(boxes, plates)
+    boxes = np.array([(r.x1, r.y1, r.x2, r.y2) for r in regions], np.float32).reshape(-1, 4)
+    # A row for each region, a column for each plate.
+    share = np.array([share_inside(plates, box) for box in boxes]).reshape(len(boxes), len(plates))
     found = [
         Plate(file, float(x2 - x1), bool((column >= COVERED).any()))
         for (x1, _, x2, _), column in zip(plates, share.T, strict=True)

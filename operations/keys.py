@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from infra.settings import Settings
 from operations.stage import (
@@ -29,6 +29,8 @@ from operations.stage import (
     settings_of,
     stack_name,
 )
+
+T = TypeVar("T", int, float)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 
@@ -229,10 +231,22 @@ def table(used: Mapping[Key, int]) -> str:
 
 def _limits(arguments: argparse.Namespace, settings: Settings) -> Limits:
     return Limits(
-        arguments.rate or settings.throttle_rate,
-        arguments.burst or settings.throttle_burst,
-        arguments.quota or settings.monthly_quota,
+        settings.throttle_rate if arguments.rate is None else arguments.rate,
+        settings.throttle_burst if arguments.burst is None else arguments.burst,
+        settings.monthly_quota if arguments.quota is None else arguments.quota,
     )
+
+
+def _positive(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """Return a parser of numbers above 0, for an option."""
+
+    def positive(text: str) -> T:
+        number = parse(text)
+        if number <= 0:
+            raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
+        return number
+
+    return positive
 
 
 def main() -> None:
@@ -242,9 +256,9 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     add = commands.add_parser("add", help="create a key")
     add.add_argument("name", help="name of the caller")
-    add.add_argument("--rate", type=float, help="requests per second [as the stage]")
-    add.add_argument("--burst", type=int, help="size of a burst [as the stage]")
-    add.add_argument("--quota", type=int, help="requests per month [as the stage]")
+    add.add_argument("--rate", type=_positive(float), help="requests per second [as the stage]")
+    add.add_argument("--burst", type=_positive(int), help="size of a burst [as the stage]")
+    add.add_argument("--quota", type=_positive(int), help="requests per month [as the stage]")
     commands.add_parser("list", help="show all keys and their usage in this month")
     commands.add_parser("remove", help="delete a key").add_argument("name")
     arguments = parser.parse_args()

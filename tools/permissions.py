@@ -21,6 +21,7 @@ STAGE = "prod"
 EVERYTHING = {
     "tables": "true",
     "uploads": "true",
+    "anonymize": "true",
     "batch": "true",
     "photo_buckets": "your-photos",
     "api_key": "true",
@@ -346,10 +347,10 @@ _INTRODUCTION = """\
 # What each role may do
 
 The roles of all stacks and their permissions, read from the CloudFormation templates of a stage
-that has every part: tables, uploads, batch jobs, keys, the canary, a VPC, a KMS key for assets, and
-buckets that are deleted with the stack. STAGE, ACCOUNT and REGION are those of the stage. The last
-column tells which stages of [`cdk.json`](../cdk.json) have the permission; the others get it by a
-setting. A test fails if the page does not match the templates.
+that has every part: tables, uploads, redaction, batch jobs, keys, the canary, a VPC, a KMS key for
+assets, and buckets that are deleted with the stack. STAGE, ACCOUNT and REGION are those of the
+stage. The last column tells which stages of [`cdk.json`](../cdk.json) have the permission; the
+others get it by a setting. A test fails if the page does not match the templates.
 
 The roles that deploy Carlens are those of `cdk bootstrap`; `.github/workflows/deploy.yml` lists
 what the deploy workflow needs besides."""

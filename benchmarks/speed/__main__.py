@@ -148,14 +148,11 @@ def main() -> None:
     }
     wanted: Sequence[str] = [options.only] if options.only else tuple(parts)
     results = report.read()
-    results["machine"] = {
-        "cpu": _cpu(),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-    }
+    machine = {"cpu": _cpu(), "cpus": os.cpu_count(), "python": platform.python_version()}
     for number, name in enumerate(wanted, 1):
         print(f"[{number}/{len(wanted)}] {name}", file=sys.stderr, flush=True)
         results[name] = parts[name]()
+        results.setdefault("machines", {})[name] = machine
         report.write(results)
 
 

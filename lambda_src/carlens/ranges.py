@@ -74,9 +74,8 @@ def check_slices(value: object) -> Slices:
 
 def read_slices(text: str) -> Slices:
     """Read a number of slices from text; see `check_slices`."""
-    if text == "auto":
-        return "auto"
     try:
-        return read_number(text, int, 1, 3)
+        value: object = read_number(text, int, 1, 3)
     except ValueError:
-        return check_slices(text)
+        value = text
+    return check_slices(value)

@@ -13,6 +13,9 @@ MEAN, STD = 127.0, 128.0
 LONGEST = 6.5
 """The largest log of a width or height in pixels that the network may answer."""
 
+GROWTH = 1.08
+"""The exported boxes are larger than the predicted ones: a plate must not stick out."""
+
 
 def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
@@ -105,4 +108,6 @@ class Exported(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map a batch [n, 3, 4 h, 4 w] to the answers of its h w points."""
         output = self.network(x)
-        return torch.cat((boxes(output), output[:, :1].sigmoid()), 1).flatten(2)
+        found = boxes(output)
+        parts = (found[:, :2], found[:, 2:] * GROWTH, output[:, :1].sigmoid())
+        return torch.cat(parts, 1).flatten(2)

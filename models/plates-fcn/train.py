@@ -42,9 +42,9 @@ LENIENT = 1500
 STAGES = (
     pictures.Stage(9000, 128, 89.6, 0.12, 0.15),
     pictures.Stage(15500, 160, 144.0, 0.2, 0.15),
-    pictures.Stage(18000, 224, 215.0, 0.22, 0.5),
+    pictures.Stage(19500, 224, 215.0, 0.22, 0.5),
 )
-DECAY = 2500
+DECAY = 4000
 """The last steps, in which the learning rate falls."""
 
 

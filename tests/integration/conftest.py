@@ -100,9 +100,9 @@ def cloud(tools: Tools) -> Iterator[LocalStack]:
 def project(
     cloud: LocalStack, photo_host: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
-    """A copy of the project, deployed with uploads and batch jobs."""
+    """A copy of the project, deployed with uploads, redaction and batch jobs."""
     bootstrap(tmp_path_factory.mktemp("empty"), cloud)
-    settings = (f"stage={STAGE}", f"allowed_hosts={photo_host}", "uploads=true", *BATCH_SETTINGS)
-    copy = copy_project(tmp_path_factory.mktemp("project"), cloud, settings)
+    stage = (f"stage={STAGE}", f"allowed_hosts={photo_host}", "uploads=true", "anonymize=true")
+    copy = copy_project(tmp_path_factory.mktemp("project"), cloud, (*stage, *BATCH_SETTINGS))
     copy.deploy_fast("--all")
     return copy

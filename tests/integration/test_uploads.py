@@ -26,7 +26,7 @@ from carlens.local.server import Server
 from carlens.local.upload_store import STORE_PATH, UploadStore
 from carlens.services.offer_uploads import OfferedUpload, offer_uploads
 from tests.integration.serving import start_server
-from tests.support import PASSAT, encode
+from tests.support import PASSAT, SKODA, encode
 
 SECRET = "a secret"  # noqa: S105 - of the test
 Send = Callable[..., Awaitable[httpx.Response]]
@@ -210,9 +210,9 @@ def test_pages_of_other_origins_may_ask_first(tmp_path: Path) -> None:
             asked = await client.options(store.url, headers={"Origin": "https://a.example"})
             assert (asked.status_code, asked.headers["Access-Control-Allow-Methods"]) == (
                 204,
-                "OPTIONS,POST",
+                "GET,OPTIONS,POST",
             )
-            got = await client.get(store.url)
+            got = await client.delete(store.url)
             assert code_of(got) == (405, "MethodNotAllowed")
 
     asyncio.run(session())
@@ -316,6 +316,26 @@ def test_a_photo_is_redacted_and_fetched(staged: tuple[str, Path]) -> None:
         )
     assert answer.headers["Content-Type"] == "image/webp"
     assert Image.open(io.BytesIO(answer.content)).format == "WEBP"
+
+
+def test_the_plate_of_a_car_is_covered(staged: tuple[str, Path]) -> None:
+    # When a photo of a car is redacted
+    url, _ = staged
+    answer = httpx.post(
+        f"{url}/anonymize",
+        params={"format": "detailed", "output": "png", "redact": "plates"},
+        files={"image": SKODA.read_bytes()},
+        timeout=60,
+    )
+    [entry] = answer.json()["images"]
+    redacted = np.asarray(Image.open(io.BytesIO(base64.b64decode(entry["picture"]))))
+
+    # Then its plate is black, and the windshield as it was, but for the photo's color profile
+    with Image.open(SKODA) as original:
+        before = np.asarray(original.convert("RGB"), np.int16)
+    assert before[187:211, 300:397].mean() > 50
+    assert not redacted[187:211, 300:397].any()
+    assert np.abs(redacted[60:110, 150:350] - before[60:110, 150:350]).mean() < 5
 
 
 def test_the_local_server_refuses_a_forged_form(staged: tuple[str, Path]) -> None:

@@ -94,7 +94,7 @@ def test_it_contains_the_package_the_default_models_and_the_contract(wheel: Path
 
     assert {name for name in names if not name.parts[0].endswith(".dist-info")} == expected
     assert {Path("carlens/py.typed"), Path("carlens/local/__main__.py")} <= expected
-    assert sum(name.name == "model.onnx" for name in names) == 2
+    assert sum(name.name == "model.onnx" for name in names) == 4
 
 
 def test_its_metadata_has_the_version_the_license_and_the_extras(wheel: Path) -> None:

@@ -258,6 +258,7 @@ def test_results_are_filtered_sorted_viewed_exported_and_kept(api: str, browser:
         page.locator("#states").get_by_text("All").click()
         page.locator("#makes label", has_text="Renault").click()
         assert titles(page) == [f"photo-{i:03}.png" for i in (0, 3, 6, 9)]
+        expect(page.locator("#states label").first).to_have_text("All 4")
         page.locator("#makes label", has_text="Renault").click()
         page.locator("#sort").select_option("count")
         expect(page.locator(".tile").first).to_have_attribute("aria-setsize", "12")
@@ -297,6 +298,30 @@ def test_results_are_filtered_sorted_viewed_exported_and_kept(api: str, browser:
         page.reload()
         expect(page.locator("#examples")).to_be_visible()
         expect(page.locator("#results")).to_be_hidden()
+
+
+def test_photos_that_wait_are_kept_and_stay_what_they_are(api: str, browser: Browser) -> None:
+    first, second = tiny(2)
+    with visit(browser, api) as page:
+        # Given a photo of an earlier visit, and one that is chosen before that one is back
+        page.set_input_files("#files", [first])
+        expect(page.locator("#kept")).to_be_visible()
+        late: list[Route] = []
+        page.route("**/assets/*/storage.js", lambda route: late.append(route))
+        page.reload(wait_until="domcontentloaded")
+        page.set_input_files("#files", [second])
+        expect(page.locator(".tray-name")).to_have_text([second["name"]])
+        late[0].continue_()
+        expect(page.locator(".tray-name")).to_have_text([first["name"], second["name"]])
+
+        # When the first is removed, and the page is loaded again
+        page.locator("#tray .remove").first.click()
+        expect(page.locator(".tray-name")).to_have_text([second["name"]])
+        page.unroute("**/assets/*/storage.js")
+        page.reload()
+
+        # Then the other one waits
+        expect(page.locator(".tray-name")).to_have_text([second["name"]])
 
 
 def test_the_viewer_zooms_and_moves_between_photos(api: str, browser: Browser) -> None:

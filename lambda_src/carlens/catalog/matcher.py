@@ -252,7 +252,10 @@ def _lower_score(
     words = found.make.rest + tokens
     if found.make.score == 1.0 and not text.is_exact:
         words += text.tokens  # the make is in the model's text
-    is_part = _is_preceded_by_letter(model, tokens) or _is_followed_by_code(index, model, tokens)
+    own = index.tokens[model.id]
+    is_part = _is_preceded_by_letter(model, tokens, own) or _is_followed_by_code(
+        index, model, tokens
+    )
     if not is_part and _is_understood(index, words, found.make.id, model):
         return found
     return replace(found, model=replace(model, score=_UNSURE))
@@ -269,10 +272,10 @@ def _is_understood(
     )
 
 
-def _is_preceded_by_letter(model: ModelCandidate, tokens: Tokens) -> bool:
-    """Return whether a letter before a name may belong to it: `T-Polo`."""
-    before = tokens[model.start - 1 : model.start] if model.start else ()
-    is_letter = len("".join(before)) == 1 and before[0].isalpha()
+def _is_preceded_by_letter(model: ModelCandidate, tokens: Tokens, own: Tokens) -> bool:
+    """Return whether a letter before a name may belong to it: `T-Polo`, but not `MODEL S`."""
+    before = "".join(tokens[max(model.start - 1, 0) : model.start])  # of another text if too short
+    is_letter = len(before) == 1 and before.isalpha() and before not in own
     return is_letter and "".join(tokens[model.start : model.end]) == model.name
 
 
@@ -281,8 +284,6 @@ def _is_followed_by_code(index: CatalogIndex, model: ModelCandidate, tokens: Tok
     written = tokens[model.start : model.end]
     if model.end >= len(tokens) or "".join(written) != model.name:
         return False
-    if model.name.isalpha() and len(written) == 2 and len(model.name) == 3:
-        return index.tokens[model.id] == (model.name,)  # `CL. E 220` is not a CLE
     after = tokens[model.end]
     if not index.vocabulary.significance(tokens)[model.end]:
         return False

@@ -158,14 +158,14 @@ def parse_table(name: str, data: bytes) -> list[Entry]:
         raise TableUnavailable(f"Table {name} has more than {_MAX_ROWS:,} rows; split it.")
     make, model = _columns(name, file.header)
     headings = [heading.strip().casefold() for heading in file.first_row]
-    preferred = headings.index("preferred") if "preferred" in headings else len(headings)
+    preferred = headings.index("preferred") if "preferred" in headings else None
     entries = [
         _entry(
             name,
             line,
             make=_cell(cells, make),
             model=_cell(cells, model),
-            is_preferred=preferred < len(cells) and _cell(cells, preferred).casefold() == "yes",
+            is_preferred=preferred is not None and _cell(cells, preferred).casefold() == "yes",
         )
         for line, cells in file.rows
         if any(map(str.strip, cells))

@@ -17,6 +17,7 @@ from carlens.cli.pictures import Found, Picture, find_pictures
 from carlens.cli.progress import Count, showing
 from carlens.cli.reading import read_picture
 from carlens.cli.remote_service import connected
+from carlens.cli.results_file import check_settings, kept_settings, settings_path
 from carlens.config import Config
 from carlens.errors import InvalidParameter, ModelsUnavailable, PictureError
 from carlens.files import replace_file
@@ -39,7 +40,7 @@ _MAX_BYTES = 100_000_000
 
 
 @dataclass(frozen=True)
-class Safe:
+class RedactedFile:
     """A redacted picture.
 
     Attributes
@@ -55,12 +56,17 @@ class Safe:
     regions: int
 
 
-# Yields what becomes of each picture, in order.
-Anonymize = Callable[[Iterable[Picture]], Iterator[tuple[Picture, Safe | Problem]]]
+# Yields the result for each picture, in order.
+Anonymize = Callable[[Iterable[Picture]], Iterator[tuple[Picture, RedactedFile | Problem]]]
 
 
 def anonymize_folder(
-    inputs: Iterable[str], out: Path, anonymize_all: Anonymize, *, quiet: bool
+    inputs: Iterable[str],
+    out: Path,
+    anonymize_all: Anonymize,
+    options: Mapping[str, str],
+    *,
+    quiet: bool,
 ) -> int:
     """Write redacted pictures to a folder, and return the exit status.
 
@@ -75,7 +81,7 @@ def anonymize_folder(
     Raises
     ------
     WrongUsage
-        The folder cannot be used.
+        The folder cannot be used, or was redacted with other options.
     Stopped
         The run cannot go on.
     """
@@ -84,6 +90,7 @@ def anonymize_folder(
     todo = [one for one in found.pictures if not _is_done(out, one.name)]
     count = Count(len(found.pictures), before=len(found.pictures) - len(todo))
     regions = 0
+    _check_options(out, options, started=count.before > 0)
     with showing(count.total, quiet=quiet) as progress:
         count.start()
         for picture, result in anonymize_all(todo):
@@ -107,7 +114,7 @@ def anonymize_folder(
 
 
 def anonymize_here(options: Mapping[str, str]) -> Anonymize:
-    """Return what redacts pictures on this computer.
+    """Return a function that redacts pictures on this computer.
 
     Raises
     ------
@@ -124,10 +131,12 @@ def anonymize_here(options: Mapping[str, str]) -> Anonymize:
     try:
         redactor = make_redactor(app, asked)
         app.models()
+    except InvalidParameter as error:
+        raise WrongUsage(str(error)) from error
     except ModelsUnavailable as error:
         raise WrongUsage("The models cannot be loaded; see above.") from error
 
-    def one(picture: Picture) -> Safe | Problem:
+    def one(picture: Picture) -> RedactedFile | Problem:
         content = read_picture(picture.path, config.max_bytes)
         if isinstance(content, Problem):
             return content
@@ -135,18 +144,18 @@ def anonymize_here(options: Mapping[str, str]) -> Anonymize:
         [result] = anonymize([source], redactor, Deadline(math.inf), Stopwatch(), files=True)
         if isinstance(result, PictureError):
             return Problem(result.code, result.message)
-        return Safe(f"image/{result.format}", result.file, len(result.regions))
+        return RedactedFile(f"image/{result.format}", result.file, len(result.regions))
 
     return lambda pictures: ((picture, one(picture)) for picture in pictures)
 
 
 def anonymize_there(url: str, options: Mapping[str, str], requests: int) -> Anonymize:
-    """Return what redacts pictures with an API."""
+    """Return a function that redacts pictures with an API."""
     asked: dict[str, object] = dict(options)
     if "redact" in options:
         asked["redact"] = options["redact"].split(",")
 
-    def run(pictures: Iterable[Picture]) -> Iterator[tuple[Picture, Safe | Problem]]:
+    def run(pictures: Iterable[Picture]) -> Iterator[tuple[Picture, RedactedFile | Problem]]:
         with connected(url, retries=8, concurrency=requests) as client:
             if not client.health().features.anonymize:
                 raise WrongUsage(f"{url} does not anonymize pictures.")
@@ -157,7 +166,7 @@ def anonymize_there(url: str, options: Mapping[str, str], requests: int) -> Anon
 
 def _run(
     client: Client, pictures: Iterable[Picture], options: Mapping[str, object]
-) -> Iterator[tuple[Picture, Safe | Problem]]:
+) -> Iterator[tuple[Picture, RedactedFile | Problem]]:
     sent: list[Picture] = []
     unreadable: list[tuple[Picture, Problem]] = []
 
@@ -175,7 +184,7 @@ def _run(
     yield from unreadable
 
 
-def _safe(entry: Redaction) -> Safe | Problem:
+def _safe(entry: Redaction) -> RedactedFile | Problem:
     if entry.error is not None:
         return Problem(entry.error.code, entry.error.message)
     file = entry.file
@@ -184,7 +193,7 @@ def _safe(entry: Redaction) -> Safe | Problem:
             file = httpx.get(str(entry.picture_url), timeout=60).raise_for_status().content
         except httpx.HTTPError as error:
             return Problem("url_failed", f"The redacted picture cannot be fetched: {error}.")
-    return Safe(str(entry.media_type), file, len(entry.regions or ()))
+    return RedactedFile(str(entry.media_type), file, len(entry.regions or ()))
 
 
 def _place(out: Path, name: str, media_type: str) -> Path:
@@ -205,6 +214,20 @@ def _check(out: Path, found: Found) -> None:
         raise WrongUsage(f"--out {out} would replace the pictures; name another folder.")
     if out.exists() and not out.is_dir():
         raise WrongUsage(f"--out {out} is not a folder.")
+
+
+def _check_options(out: Path, options: Mapping[str, str], *, started: bool) -> None:
+    """Refuse to continue with other options: what is there may be redacted less."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Stopped(f"{out} cannot be written: {error.strerror}.") from error
+    if started and not kept_settings(out):
+        raise WrongUsage(
+            f"{out} has pictures of these names, but {settings_path(out)}, which says how they "
+            "were redacted, is missing. Use another --out."
+        )
+    check_settings(out, dict(options), started=started)
 
 
 def _write(path: Path, file: bytes) -> None:

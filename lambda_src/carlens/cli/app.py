@@ -32,6 +32,13 @@ _Workers = Annotated[
     int | None,
     typer.Option(min=1, max=64, help="Worker processes; the default is one for each core."),
 ]
+_Photos = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FOLDER|FILE|GLOB|s3://BUCKET/PREFIX...",
+        help="Photos. A folder includes its subfolders; a prefix is how keys start.",
+    ),
+]
 _Api = Annotated[
     str | None,
     typer.Option(
@@ -56,13 +63,7 @@ def carlens(
 
 @app.command()
 def predict(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FOLDER|FILE|GLOB|s3://BUCKET/PREFIX...",
-            help="Photos. A folder includes its subfolders; a prefix is how keys start.",
-        ),
-    ],
+    inputs: _Photos,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -127,13 +128,7 @@ def predict(
 
 @app.command()
 def anonymize(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FOLDER|FILE|GLOB|s3://BUCKET/PREFIX...",
-            help="Photos. A folder includes its subfolders; a prefix is how keys start.",
-        ),
-    ],
+    inputs: _Photos,
     out: Annotated[
         Path,
         typer.Option(
@@ -176,7 +171,7 @@ def anonymize(
             raise WrongUsage(_NO_SERVICE)
         else:
             run = anonymize_there(api, given, _REQUESTS)
-        status = anonymize_folder(inputs, out, run, quiet=quiet)
+        status = anonymize_folder(inputs, out, run, given, quiet=quiet)
     raise typer.Exit(status)
 
 

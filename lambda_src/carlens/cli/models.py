@@ -51,8 +51,8 @@ def models_here() -> Listing:
         config = Config.from_env()
     except ValueError as error:
         raise WrongUsage(str(error)) from error
-    used = {config.detector, config.classifier} - {NO_CLASSIFIER}
-    names = set(used)
+    required = {config.detector, config.classifier} - {NO_CLASSIFIER}
+    names = set(required)
     if not is_s3(config.models):
         names |= {path.parent.name for path in Path(config.models).glob("*/model.json")}
     repository = ModelRepository(open_storage(config.models, read_timeout=10))
@@ -61,10 +61,11 @@ def models_here() -> Listing:
         try:
             found[name] = repository.manifest(name)
         except ModelError as error:
-            if name in used:
+            if name in required:
                 raise WrongUsage(f"{error}.") from error
     applies_to = config.applies_to or found.get(config.classifier, Manifest).applies_to
     classes = vehicle_classes(found[config.detector].labels, applies_to)
+    used = required | {config.plates, config.faces}
     return Listing(list(map(model_json, found.values())), used, classes)
 
 

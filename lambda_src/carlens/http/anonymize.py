@@ -37,6 +37,7 @@ from carlens.timing import Stopwatch
 _FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
 # Base64 of pictures in a response, in characters; the quota of Lambda leaves room for the rest.
 _MAX_CHARACTERS = 5_400_000
+_REGION_CHARACTERS = 120  # of the JSON of a region, at most
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,9 @@ def _pack(
             continue
         # Only one of them is kept: the pictures of a request may be too large together.
         picture, bare = _base64(result.file), replace(result, file=b"")
-        if len(picture) <= room:
-            room -= len(picture)
+        needed = len(picture) + _REGION_CHARACTERS * len(result.regions)
+        if needed <= room:
+            room -= needed
             packed.append(_Packed(bare, picture=picture))
         elif app.config.uploads:
             base = absolute_url(request, app.config.uploads_url)
@@ -160,7 +162,7 @@ def _fetchable(result: Redacted, bare: Redacted, base: str, app: RecognitionApp)
 
 def _too_large(result: Redacted, other: str) -> AnswerTooLarge:
     return AnswerTooLarge(
-        f"The redacted picture has {len(result.file):,} bytes, for which the response has no room. "
+        f"The redacted picture has {len(result.file):,} bytes and does not fit into the response. "
         f"Send fewer or smaller pictures, or use output=jpeg or {other}."
     )
 

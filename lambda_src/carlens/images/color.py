@@ -46,7 +46,9 @@ def to_srgb(pixels: Pixels, data: bytes, kind: ImageFormat) -> Pixels:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if (source.profile.profile_description or "").startswith("sRGB"):
             return pixels
-        mode = _MODES[source.profile.xcolor_space.strip()]
+        mode = _MODES.get(source.profile.xcolor_space.strip())
+        if mode is None:
+            return pixels  # no file format has pixels of this color space
         stored = _stored(pixels, data, kind, mode)
         transform = ImageCms.buildTransform(source, _SRGB, mode, "RGB")
         converted = np.empty_like(pixels)

@@ -7,7 +7,7 @@ and OpenCV decodes WebP, two and ten times as fast as Pillow; Pillow decodes mos
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from carlens.errors import NotAnImage, PictureError, PictureTooLarge, UnsupportedImage
@@ -77,8 +77,8 @@ def read_srgb(data: bytes, limits: Limits) -> tuple[Pixels, ImageFormat]:
     from carlens.images import color  # only redaction pays for the import
 
     opened = _open(data, limits)
-    pixels = color.to_srgb(_decode(opened), data, opened.kind)
-    return opencv_decoder.make_upright(pixels, opened.header.orientation), opened.kind
+    in_srgb = replace(opened, decode=lambda: color.to_srgb(opened.decode(), data, opened.kind))
+    return opencv_decoder.make_upright(_decode(in_srgb), opened.header.orientation), opened.kind
 
 
 def _decode(opened: _Opened) -> Pixels:

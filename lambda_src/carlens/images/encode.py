@@ -16,7 +16,8 @@ OutputFormat = Literal["jpeg", "png", "webp"]
 _QUALITY = 90
 # PNG: twice as fast as the default, and a tenth larger.
 _COMPRESSION = 2
-_MAX_WEBP_SIDE = 16_383
+# Pixels per side that the formats, or their encoders, allow.
+_MAX_SIDES: dict[OutputFormat, int] = {"jpeg": 65_500, "webp": 16_383}
 
 _SAME: dict[ImageFormat, OutputFormat] = {
     ImageFormat.JPEG: "jpeg",
@@ -45,12 +46,13 @@ def encode(pixels: Pixels, output: OutputFormat) -> bytes:
     PictureTooLarge
         The format has no pictures of this size.
     """
+    most = _MAX_SIDES.get(output)
+    if most is not None and max(pixels.shape) > most:
+        raise PictureTooLarge(
+            f"A {output} picture may have at most {most:,} pixels per side; choose another output."
+        )
     if output == "jpeg":
         return bytes(simplejpeg.encode_jpeg(pixels, _QUALITY, "RGB", "420"))
-    if output == "webp" and max(pixels.shape) > _MAX_WEBP_SIDE:
-        raise PictureTooLarge(
-            f"WebP pictures may have {_MAX_WEBP_SIDE:,} pixels a side; choose another output."
-        )
     options = (
         [cv2.IMWRITE_WEBP_QUALITY, _QUALITY]
         if output == "webp"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from carlens.errors import DeadlineExceeded, PictureError
+from carlens.errors import InvalidParameter, PictureError
 from carlens.images.decoder import read_srgb
 from carlens.images.encode import OutputFormat, encode, same_format
 from carlens.images.probe import ImageFormat
@@ -21,15 +21,16 @@ from carlens.services.reading import open_within
 from carlens.services.recognition_app import RecognitionApp
 from carlens.timing import Deadline, Stopwatch
 from carlens.vision.detector import Detection, DetectOptions
+from carlens.vision.pipeline import too_late
 from carlens.vision.regions import PERSON, Region, RegionDetector, to_regions
 
 Target = Literal["plates", "faces", "people"]
 
 STAGES = ("read", "decode", "detect", "redact")
 
-# A person that is missed is worse here than one too many.
+# Missing a person is worse than redacting too much.
 PEOPLE_CONFIDENCE = 0.25
-# The models decide what there is to see in an object.
+# Low, because the models of plates and faces look at each object.
 _LOOK_CONFIDENCE = 0.2
 _MAX_OBJECTS = 300
 
@@ -91,7 +92,7 @@ class Redactor:
     app : RecognitionApp
     options : RedactOptions
     models : tuple of RegionDetector
-        Those of plates and faces, as far as they are targets.
+        Those of plates and faces, for the targets that need one.
     """
 
     app: RecognitionApp
@@ -120,7 +121,7 @@ class Redactor:
 
     @property
     def _least_confidence(self) -> float:
-        """That of people."""
+        """The confidence threshold for people."""
         asked = self.options.confidence
         return PEOPLE_CONFIDENCE if asked is None else asked
 
@@ -130,7 +131,7 @@ class Redactor:
         detector = self.app.models().detector
         defaults = detector.manifest.thresholds
         slices = self.app.config.slices
-        return detector.detect(
+        found = detector.detect(
             pixels,
             DetectOptions(
                 confidence=min(_LOOK_CONFIDENCE, self._least_confidence),
@@ -141,7 +142,8 @@ class Redactor:
                 max_objects=_MAX_OBJECTS,
                 classes=self.classes,
             ),
-        ).objects
+        )
+        return found.objects
 
 
 def make_redactor(app: RecognitionApp, options: RedactOptions) -> Redactor:
@@ -149,9 +151,13 @@ def make_redactor(app: RecognitionApp, options: RedactOptions) -> Redactor:
 
     Raises
     ------
+    InvalidParameter
+        The detector cannot find people.
     ModelsUnavailable
         A model cannot be loaded; the log says why.
     """
+    if "people" in options.targets and PERSON not in app.models().detector.manifest.labels:
+        raise InvalidParameter("redact: the detector here does not find people; leave them out.")
     wanted = [target for target in ("plates", "faces") if target in options.targets]
     return Redactor(app, options, tuple(app.region_detector(target) for target in wanted))
 
@@ -222,6 +228,4 @@ def _output(options: RedactOptions, kind: ImageFormat) -> OutputFormat:
 
 def _check_time(out_of_time: Callable[[], bool]) -> None:
     if out_of_time():
-        raise DeadlineExceeded(
-            "The request ran out of time before this picture; send fewer or smaller pictures."
-        )
+        raise too_late()

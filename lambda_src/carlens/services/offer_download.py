@@ -55,6 +55,7 @@ def offer_download(
     CredentialsError
         There are no credentials.
     """
+    _, region, credentials = signer(config, env)
     key = new_redacted_key(output)
     try:
         _store(file, key, f"image/{output}", config)
@@ -64,7 +65,6 @@ def offer_download(
             "The redacted picture does not fit into the response, and cannot be stored now. Try "
             "again, or send fewer or smaller pictures."
         ) from error
-    _, region, credentials = signer(config, env)
     return presigned_url(f"{base.rstrip('/')}/{key}", region, credentials, now, _LIFETIME)
 
 
@@ -74,4 +74,7 @@ def _store(file: bytes, key: str, content_type: str, config: Config) -> None:
 
         S3Storage(config.uploads, read_timeout=_SECONDS).write(key, file, content_type)
     else:
-        replace_file(Path(config.uploads) / key, file)
+        try:
+            replace_file(Path(config.uploads) / key, file)
+        except OSError as error:
+            raise StorageError(f"{key}: {error.strerror}") from error

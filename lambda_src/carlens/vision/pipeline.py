@@ -102,7 +102,7 @@ def process_images(
         try:
             pixels = decode()
             if out_of_time():  # it was decoded ahead, while the picture before was processed
-                raise _too_late()
+                raise too_late()
             with watch("detect"):
                 found = pipeline.detector.detect(pixels, pipeline.options)
         except PictureError as error:
@@ -166,7 +166,7 @@ class _CropQueue:
 def _in_time(decode: Decode, out_of_time: Callable[[], bool]) -> Decode:
     def decode_in_time() -> Pixels:
         if out_of_time():
-            raise _too_late()
+            raise too_late()
         return decode()
 
     return decode_in_time
@@ -207,11 +207,12 @@ def _with_classifications(
         if len(assigned) == len(names):
             complete.append(replace(result, classifications=assigned))
         else:
-            complete.append(_too_late())
+            complete.append(too_late())
     return complete
 
 
-def _too_late() -> DeadlineExceeded:
+def too_late() -> DeadlineExceeded:
+    """Return the error of a picture that was not processed in time."""
     return DeadlineExceeded(
         "The request ran out of time before this picture; send fewer or smaller pictures."
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from carlens.images.types import Pixels
+from carlens.models.manifest import ModelError
 from carlens.models.session import OnnxModel, Tensor
 from carlens.vision.boxes import Boxes, Scores, clip, grow, nms
 from carlens.vision.decoders import DECODERS
@@ -84,6 +85,11 @@ class RegionDetector:
         -------
         list of Detection
             The most confident first.
+
+        Raises
+        ------
+        ModelError
+            The model gives boxes or scores that are invalid.
         """
         height, width = pixels.shape[:2]
         threshold = self.manifest.thresholds.confidence if confidence is None else confidence
@@ -140,15 +146,24 @@ class RegionDetector:
         threshold: float,
         size: tuple[int, int],
     ) -> tuple[Boxes, Scores]:
-        """Return the boxes of a view, in pixels of the picture, and their scores."""
+        """Return the boxes of a view, in pixels of the picture, and their scores.
+
+        Raises
+        ------
+        ModelError
+            A box or a score is invalid, so that something might stay unredacted.
+        """
         boxes, scores = self._decode(raw, self.manifest.output, self.manifest.input)
         best = scores.max(axis=1)
-        # Scores beyond 1 by more than rounding were not computed from 0..1.
-        found = np.flatnonzero((best >= threshold) & (best <= 1.001))
+        found = np.flatnonzero(best >= threshold)
         placed = placement.to_picture(boxes[found])
         placed += np.array([view.x1, view.y1, view.x1, view.y1], np.float32)
-        valid = np.isfinite(placed).all(axis=1)
-        return clip(placed[valid], *size), np.minimum(best[found][valid], 1)
+        # Scores beyond 1 by more than rounding were not computed from 0..1; NaN is not <= 1 either.
+        if not ((best <= 1.001).all() and np.isfinite(placed).all()):
+            raise ModelError(
+                f"{self.manifest.name}: the model gives boxes or scores that are invalid"
+            )
+        return clip(placed, *size), np.minimum(best[found], 1)
 
 
 def to_regions(found: Iterable[Detection], margin: float, width: int, height: int) -> list[Region]:

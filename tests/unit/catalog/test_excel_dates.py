@@ -10,10 +10,15 @@ from carlens.catalog.tables import Entry
 from carlens.catalog.vocabulary import read_vocabulary
 
 MATCHER = Matcher(
-    [Entry(make, model) for make, model in map(str.split, ("Saab 9-3", "Saab 9-5", "Mazda 3", "Proton Gen-2",
-                                             "Peugeot 2008"))],
+    [
+        Entry("Saab", "9-3"),
+        Entry("Saab", "9-5"),
+        Entry("Mazda", "3"),
+        Entry("Proton", "Gen-2"),
+        Entry("Peugeot", "2008"),
+    ],
     read_vocabulary(),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(

@@ -333,6 +333,9 @@ def test_vehicles_that_the_table_lacks_are_told_apart(
         ("Renault", "Clio Zebra", 97),
         ("BMW", "XM2", 97),
         ("Volkswagen", "T-Polo", 97),
+        ("Tesla", "Model S P85", 100),  # the letter is the model's own
+        ("Jaguar", "XJ-S V12", 100),
+        ("mini cooper", "", 100),
         ("Fiat", "Grande Uno", 97),  # a word of another model of the make
         ("DAIMLERCHRYSLER", "PT Cruiser", 98),
         ("Škody", "Octavii", 83),

@@ -147,6 +147,12 @@ def test_a_table_may_prefer_a_make_and_have_other_columns() -> None:
     assert [entry.is_preferred for entry in entries] == [True, False]
 
 
+def test_a_cell_without_a_heading_makes_no_model_preferred() -> None:
+    [entry] = parse_table("mine", b"make,model\nOpel,Corsa,yes\n")
+
+    assert not entry.is_preferred
+
+
 def test_each_preferred_model_has_other_makes_and_is_preferred_once() -> None:
     entries = built_in("europe")
     makes = Counter(key(entry.model) for entry in entries)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from carlens.cli.anonymize import Safe, anonymize_folder, anonymize_here
+from carlens.cli.anonymize import RedactedFile, anonymize_folder, anonymize_here
 from carlens.cli.errors import Problem, WrongUsage
 from carlens.cli.pictures import Picture
 from carlens.images.decoder import read_pixels
@@ -21,13 +21,18 @@ class Redactor:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def __call__(self, pictures: Iterable[Picture]) -> Iterator[tuple[Picture, Safe | Problem]]:
+    def __call__(
+        self, pictures: Iterable[Picture]
+    ) -> Iterator[tuple[Picture, RedactedFile | Problem]]:
         for picture in pictures:
             self.asked.append(picture.name)
             if "bad" in picture.name:
                 yield picture, Problem("not_an_image", "Not an image.")
             else:
-                yield picture, Safe("image/png", b"safe", 2)
+                yield picture, RedactedFile("image/png", b"safe", 2)
+
+
+FACES = {"redact": "faces"}
 
 
 @pytest.fixture
@@ -44,7 +49,7 @@ def test_redacted_pictures_are_written_and_failed_ones_are_not(
 ) -> None:
     out, redactor = tmp_path / "safe", Redactor()
 
-    status = anonymize_folder([str(photos)], out, redactor, quiet=False)
+    status = anonymize_folder([str(photos)], out, redactor, {}, quiet=False)
 
     assert status == 1
     written = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
@@ -57,19 +62,36 @@ def test_redacted_pictures_are_written_and_failed_ones_are_not(
 
 def test_the_same_command_continues(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "safe"
-    anonymize_folder([str(photos)], out, Redactor(), quiet=True)
+    anonymize_folder([str(photos)], out, Redactor(), FACES, quiet=True)
     again = Redactor()
 
-    anonymize_folder([str(photos)], out, again, quiet=True)
+    anonymize_folder([str(photos)], out, again, FACES, quiet=True)
 
     assert again.asked == ["bad.jpg"]
+
+
+def test_pictures_that_were_redacted_less_are_not_taken_for_done(
+    photos: Path, tmp_path: Path
+) -> None:
+    # Given a folder in which only faces were redacted
+    out, again = tmp_path / "safe", Redactor()
+    anonymize_folder([str(photos)], out, Redactor(), FACES, quiet=True)
+
+    # When more is asked for, or how it was redacted is not known
+    with pytest.raises(WrongUsage, match='redact was "faces" and is now "plates"'):
+        anonymize_folder([str(photos)], out, again, {"redact": "plates"}, quiet=True)
+    (tmp_path / "safe.settings.json").unlink()
+    with pytest.raises(WrongUsage, match="which says how they were redacted, is missing"):
+        anonymize_folder([str(photos)], out, again, FACES, quiet=True)
+
+    assert again.asked == []
 
 
 def test_the_folder_of_the_pictures_is_refused(photos: Path) -> None:
     redactor = Redactor()
 
     with pytest.raises(WrongUsage, match="would replace"):
-        anonymize_folder([str(photos)], photos, redactor, quiet=True)
+        anonymize_folder([str(photos)], photos, redactor, {}, quiet=True)
     assert redactor.asked == []
 
 
@@ -78,7 +100,7 @@ def test_a_photo_is_redacted_on_this_computer() -> None:
 
     [(_, safe)] = redact([Picture("skoda.png", str(SKODA))])
 
-    assert isinstance(safe, Safe)
+    assert isinstance(safe, RedactedFile)
     assert safe.media_type == "image/png"
     limits = Limits(10**8, 10**8, 10**5)
     assert read_pixels(safe.file, limits).shape == read_pixels(SKODA.read_bytes(), limits).shape

@@ -37,8 +37,10 @@ def test_models_lists_the_models_and_those_in_use(
 
     lines = run("models").stdout.splitlines()
 
-    assert [line.split()[:2] for line in lines[1:3]] == [
+    assert [line.split()[:2] for line in lines[1:5]] == [
+        ["*", Config.faces],
         ["*", Config.classifier],
+        ["*", Config.plates],
         ["*", Config.detector],
     ]
     assert lines[-1] == "Classes of carlens predict: bicycle, bus, car, motorcycle, truck"

@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import struct
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from carlens.config import UPLOADS_SECRET
 from carlens.http import anonymize as route
 from carlens.http.image_routes import respond
 from carlens.images.types import Pixels
+from carlens.services import anonymize as service
 from tests.fakes import FakeApp
 from tests.hostile import png_chunk
 from tests.support import encode, event, multipart_event
@@ -106,6 +109,16 @@ def test_the_detailed_form_has_the_picture_in_its_upright_size() -> None:
     assert document["timing_ms"].keys() == {"read", "decode", "detect", "redact", "total"}
 
 
+def test_people_are_refused_where_the_detector_cannot_find_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service, "PERSON", "somebody")
+
+    answer, document = send(FakeApp(**ON), encode(scene(), "PNG"), redact="people")
+
+    assert (answer["statusCode"], document["error"]["code"]) == (400, "invalid_parameter")
+
+
 def test_a_picture_that_fails_is_an_error_without_a_picture() -> None:
     data = encode(scene(), "JPEG")
     broken = data[: len(data) // 3]
@@ -191,6 +204,21 @@ def test_models_that_are_not_needed_are_not_loaded() -> None:
     assert fake.regions.keys() == {"faces"}
     assert fake.regions["faces"].asked == [0.7]
     assert fake.detector.asked == []
+
+
+def test_a_start_without_redaction_loads_nothing_of_it() -> None:
+    # Given a process of its own that imports what the function imports
+    program = "import sys; from carlens.http import image_routes; print(*sys.modules)"
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    ).stdout.split()
+
+    assert "carlens.images.decoder" in loaded
+    assert not {
+        "carlens.http.anonymize", "carlens.images.color", "carlens.images.encode",
+        "carlens.vision.regions", "PIL",
+    } & set(loaded)  # fmt: skip
 
 
 # --- safety -----------------------------------------------------------------------------------
@@ -410,8 +438,11 @@ def test_colors_are_converted_to_srgb(kind: str) -> None:
     assert np.abs(pixels.reshape(-1, 3).mean(axis=0) - (200, 20, 20)).max() < 5
 
 
-@pytest.mark.parametrize("profile", [b"junk", swapped_profile()[:200]])
-def test_a_damaged_profile_is_ignored(profile: bytes) -> None:
+LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+
+
+@pytest.mark.parametrize("profile", [b"junk", swapped_profile()[:200], LAB])
+def test_a_profile_that_does_not_fit_is_ignored(profile: bytes) -> None:
     data = encode(Image.fromarray(scene()), "PNG", icc_profile=profile)
 
     pixels = opened(redacted(data, output="png", margin="0"))
@@ -426,7 +457,7 @@ def test_a_picture_without_room_is_an_error_that_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = encode(scene(), "PNG")
-    room = len(base64.b64encode(redacted(data)))
+    room = len(base64.b64encode(redacted(data))) + 1000  # for its regions
     monkeypatch.setattr(route, "_MAX_CHARACTERS", room)
     form = [("image", (f"{n}.png", data, "image/png")) for n in range(2)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from carlens.images.redact import Style, redact
 from carlens.images.types import Pixels
 
-LETTERS = "0123456789BCDFGHJKLMNPRSTVWXYZ"
+LETTERS = string.digits + "BCDFGHJKLMNPRSTVWXYZ"
 
 
 def plate(text: str) -> Pixels:
@@ -52,5 +54,9 @@ def test_rectangles_of_any_shape_are_redacted_and_nothing_else(
     same[y1:y2, x1:x2] = True
     assert same.all()
     assert np.array_equal(pixels, before)
-    colors = np.unique(done[y1:y2, x1:x2].reshape(-1, 3), axis=0)
-    assert len(colors) <= {"fill": 1, "pixelate": 9, "blur": 2000}[style]
+    inside = done[y1:y2, x1:x2]
+    if style == "blur":  # the noise has steps of 250
+        assert np.abs(np.diff(inside.astype(int), axis=1)).max(initial=0) < 100
+    else:
+        colors = np.unique(inside.reshape(-1, 3), axis=0)
+        assert len(colors) <= {"fill": 1, "pixelate": 9}[style]

@@ -57,6 +57,7 @@ EVERYTHING = {
     "max_pictures": "8",
     "urls": "false",
     "uploads": "true",
+    "anonymize": "true",
     "uploads_rate": "3",
     "uploads_burst": "4",
     "allowed_hosts": "photos.internal:8080",
@@ -379,7 +380,7 @@ def test_only_pages_of_the_allowed_origins_may_upload(everything: Stage) -> None
     _, bucket = only(everything.api, "AWS::S3::Bucket")
 
     (rule,) = bucket["CorsConfiguration"]["CorsRules"]
-    assert rule["AllowedMethods"] == ["POST"]
+    assert rule["AllowedMethods"] == ["POST", "GET"]  # redacted pictures are fetched
     assert rule["AllowedOrigins"] == ["https://a.example", "https://b.example"]
 
 
@@ -649,6 +650,7 @@ JOIN_VPC = {
     ("Deny", _INTERFACES, "*", '{"Null": {"lambda:SourceFunctionArn": "false"}}'),
 }
 UPLOADS = ("Allow", "s3:GetObject s3:PutObject", "${UploadsBucketC4B27CC7.Arn}/uploads/*")
+REDACTED = ("Allow", "s3:GetObject s3:PutObject", "${UploadsBucketC4B27CC7.Arn}/redacted/*")
 LIST_TABLES = ("Allow", "s3:ListBucket", BUCKET, '{"StringLike": {"s3:prefix": "tables/*"}}')
 
 
@@ -656,7 +658,7 @@ LIST_TABLES = ("Allow", "s3:ListBucket", BUCKET, '{"StringLike": {"s3:prefix": "
     ("name", "overrides", "reads"),
     [
         ("Recognition", {}, {READ_MODELS}),
-        ("Recognition", EVERYTHING, {READ_MODELS, UPLOADS, *JOIN_VPC}),
+        ("Recognition", EVERYTHING, {READ_MODELS, UPLOADS, REDACTED, *JOIN_VPC}),
         ("Catalog", {}, set()),
         ("Catalog", EVERYTHING, {READ_TABLES, LIST_TABLES, *JOIN_VPC}),
     ],

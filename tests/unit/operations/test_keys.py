@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from operations.keys import Keys, Limits, describe, table
+from operations.keys import Keys, Limits, describe, main, table
 from operations.stage import OperationError
 from tests.unit.operations.cloud import Formation, Pages, refusal
 
@@ -166,3 +166,15 @@ def test_a_second_key_of_the_same_name_is_refused() -> None:
 def test_a_stage_without_keys_is_reported() -> None:
     with pytest.raises(OperationError, match="No route of stage prod needs a key"):
         keys_of(Gateway())
+
+
+@pytest.mark.parametrize("option", ["--rate=0", "--burst=-1", "--quota=0"])
+def test_a_limit_of_nothing_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["keys", "add", "partner", option])
+
+    with pytest.raises(SystemExit):
+        main()
+
+    assert "must be above 0" in capsys.readouterr().err

@@ -64,6 +64,10 @@ async function annotate({ result, items }, image, type) {
   const height = Math.round(fullHeight * reduction);
   const canvas = make("canvas", { width, height });
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  if (type === "image/jpeg") {
+    context.fillStyle = "#ffffff"; // transparent parts would become black
+    context.fillRect(0, 0, width, height);
+  }
   if (image) context.drawImage(image, 0, 0, width, height);
 
   const scale = width / resultWidth;

@@ -3,7 +3,7 @@
 /** @import { Detection, Drawable, Photo, Result } from "./types" */
 import { annotated } from "./annotate.js";
 import { download } from "./dom.js";
-import { t } from "./i18n.js";
+import { plural, t } from "./i18n.js";
 import { nameOf } from "./naming.js";
 import { findingOf, shortName } from "./session.js";
 import { announce } from "./status.js";
@@ -119,13 +119,25 @@ function annotation(i, index, object, classes) {
 export async function saveZip(rows) {
   const zip = new Zip();
   const pictures = rows.filter(({ result }) => !result.error);
+  let missing = 0;
   for (const [i, { photo, result }] of pictures.entries()) {
     announce(() => t("Drawing photo {i} of {n}…", { i: i + 1, n: pictures.length }));
-    const blob = (await annotated(drawable(photo, result), "image/jpeg")).blob;
-    if (blob) await zip.add(`${shortName(photo).replace(/\.\w+$/, "")}.jpg`, blob);
+    const { blob, complete } = await annotated(drawable(photo, result), "image/jpeg");
+    if (blob && complete) await zip.add(`${shortName(photo).replace(/\.\w+$/, "")}.jpg`, blob);
+    else missing++;
   }
-  download(zip.finish(), "carlens.zip");
-  announce(() => t("{name} saved.", { name: "carlens.zip" }));
+  const name = "carlens.zip";
+  download(zip.finish(), name);
+  announce(() =>
+    missing
+      ? plural(
+          missing,
+          "{name} saved, without {n} photo that this browser cannot draw.",
+          "{name} saved, without {n} photos that this browser cannot draw.",
+          { name },
+        )
+      : t("{name} saved.", { name }),
+  );
 }
 
 /**

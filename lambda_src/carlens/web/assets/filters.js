@@ -55,11 +55,19 @@ const STATES = {
   failed: hasFailed,
 };
 
+/** The photos that are not hidden because they show none of the chosen kinds and makes. */
+function listed() {
+  if (!filters.kinds.size && !filters.makes.size) return analyzed();
+  return analyzed().filter((photo) => hasFailed(photo) || shownObjects(photo).length > 0);
+}
+
 /** Count the photos in each state. */
-export const countStates = () =>
-  Object.entries(STATES).map(
-    ([state, has]) => /** @type {[PhotoState, number]} */ ([state, analyzed().filter(has).length]),
+export function countStates() {
+  const photos = listed();
+  return Object.entries(STATES).map(
+    ([state, has]) => /** @type {[PhotoState, number]} */ ([state, photos.filter(has).length]),
   );
+}
 
 /** @param {Photo} photo */
 const highest = (photo) => Math.max(0, ...shownObjects(photo).map((o) => o.confidence));
@@ -72,14 +80,8 @@ const ORDERS = {
   count: (a, b) => shownObjects(b).length - shownObjects(a).length,
 };
 
-/** The photos that the filters let through, sorted. Kinds and makes hide photos without them. */
-export function shownPhotos() {
-  const chosen = filters.kinds.size > 0 || filters.makes.size > 0;
-  return analyzed()
-    .filter(STATES[filters.state])
-    .filter((photo) => !chosen || hasFailed(photo) || shownObjects(photo).length > 0)
-    .sort(ORDERS[filters.order]);
-}
+/** The photos that the filters let through, sorted. */
+export const shownPhotos = () => listed().filter(STATES[filters.state]).sort(ORDERS[filters.order]);
 
 /**
  * Count values, the most frequent first.

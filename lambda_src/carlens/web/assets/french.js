@@ -91,6 +91,7 @@ export const MESSAGES = {
   "Photo {n} of {total}": "Photo {n} sur {total}",
   Failed: "Échec",
   "Nothing found": "Rien trouvé",
+  "Hidden by the filters": "Masqué par les filtres",
   "+{n}": "+{n}",
   "Drawing photo {i} of {n}…": "Dessin de la photo {i} sur {n}…",
   "Download annotated PNG": "Télécharger le PNG annoté",
@@ -185,10 +186,10 @@ export const MESSAGES = {
   "about {n} seconds left": "encore {n} secondes environ",
   "about {n} minute left": "encore {n} minute environ",
   "about {n} minutes left": "encore {n} minutes environ",
-  "The server did not answer. Trying again in {n} second…":
-    "Le serveur n’a pas répondu. Nouvel essai dans {n} seconde…",
-  "The server did not answer. Trying again in {n} seconds…":
-    "Le serveur n’a pas répondu. Nouvel essai dans {n} secondes…",
+  "The server is busy or cannot be reached. Trying again in {n} second…":
+    "Le serveur est occupé ou injoignable. Nouvel essai dans {n} seconde…",
+  "The server is busy or cannot be reached. Trying again in {n} seconds…":
+    "Le serveur est occupé ou injoignable. Nouvel essai dans {n} secondes…",
   "Paused.": "En pause.",
   "Canceled.": "Annulé.",
   "Done.": "Terminé.",
@@ -282,6 +283,12 @@ export const MESSAGES = {
   Copied: "Copié",
   "Copying is not allowed here": "La copie n’est pas autorisée ici",
   "{name} saved.": "{name} enregistré.",
+  "{name} saved, without {n} photo that this browser cannot draw.":
+    "{name} enregistré, sans {n} photo que ce navigateur ne peut pas dessiner.",
+  "{name} saved, without {n} photos that this browser cannot draw.":
+    "{name} enregistré, sans {n} photos que ce navigateur ne peut pas dessiner.",
+  "A ZIP archive cannot be that large. Filter the photos and save in parts.":
+    "Une archive ZIP ne peut pas être aussi grande. Filtrez les photos et enregistrez-les en plusieurs parties.",
   "{name} saved with the boxes only: that site does not allow this page to copy its photo. To get both, save the photo and send the file.":
     "{name} enregistré avec les cadres seuls : ce site n’autorise pas cette page à copier sa photo. Pour avoir les deux, enregistrez la photo et envoyez le fichier.",
   "{name} saved with the boxes only: this browser cannot display this file.":
@@ -348,6 +355,8 @@ export const ERROR_MESSAGES = {
   key_refused: "Cette API n’a pas donné cette clé. Renvoyez la photo.",
   key_not_found: "La photo envoyée a expiré ou n’est pas arrivée. Renvoyez-la.",
   deadline_exceeded: "Renvoyez cette photo avec moins d’autres.",
+  answer_too_large:
+    "La réponse n’a pas de place pour la photo masquée : envoyez moins de photos, ou de plus petites.",
   bad_request: "La requête est incompréhensible.",
   malformed_body: "Le corps de la requête ne correspond pas à son type.",
   invalid_parameter: "Un paramètre est hors de ses limites.",

@@ -2,7 +2,7 @@
 
 /** @import { Photo } from "./types" */
 import { make, makeSvg, style } from "./dom.js";
-import { hasFailed, shownObjects } from "./filters.js";
+import { hasFailed, objectsOf, shownObjects } from "./filters.js";
 import { onLanguageChange, t } from "./i18n.js";
 import { isNamed, nameOf } from "./naming.js";
 import { findingOf, shortName } from "./session.js";
@@ -82,19 +82,22 @@ export class Grid {
   }
 
   /**
-   * Keep the tiles of some photos in the document, and no others but the focused one.
+   * Keep the tiles of some photos in the document, and the one that the Tab key goes to.
    *
    * @param {number} from
    * @param {number} to Exclusive.
    */
   place(from, to) {
-    const wanted = new Set(this.photos.slice(from, to));
+    const wanted = new Set([...this.photos.slice(from, to), this.photos[this.current]]);
     for (const [photo, tile] of this.tiles) {
       if (wanted.has(photo) || tile.contains(document.activeElement)) continue;
       tile.remove();
       this.tiles.delete(photo);
     }
     for (let i = from; i < to; i++) this.placeTile(i);
+    if (this.photos.length && (this.current < from || this.current >= to)) {
+      this.placeTile(this.current);
+    }
   }
 
   /** @param {number} i */
@@ -242,11 +245,11 @@ function boxes(photo, width, height) {
 function summarize(photo) {
   if (hasFailed(photo)) return [t("Failed"), "broken"];
   const objects = shownObjects(photo);
-  if (!objects.length) return [t("Nothing found"), "empty"];
-  const named = findingOf(photo)?.named ?? false;
-  const ordered = [...objects].sort((a, b) => Number(isNamed(b)) - Number(isNamed(a)));
-  const titles = [...new Set(ordered.map((object) => nameOf(object, named).title))];
+  if (!objects.length) {
+    return [t(objectsOf(photo).length ? "Hidden by the filters" : "Nothing found"), "empty"];
+  }
+  const first = objects.find(isNamed) ?? objects[0];
+  const { title } = nameOf(first, findingOf(photo)?.named ?? false);
   const more = objects.length - 1;
-  const text = more ? `${titles[0]} ${t("+{n}", { n: more })}` : titles[0];
-  return [text, isNamed(ordered[0]) ? "sure" : "plain"];
+  return [more ? `${title} ${t("+{n}", { n: more })}` : title, isNamed(first) ? "sure" : "plain"];
 }

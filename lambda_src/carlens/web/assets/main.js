@@ -5,7 +5,7 @@ import { keyHeaders, takesUrls, useClasses, useHealth } from "./client.js";
 import { $ } from "./dom.js";
 import { MODEL_LIMITS } from "./french.js";
 import { labelDocument, language, onLanguageChange, plural, setLanguage, t } from "./i18n.js";
-import { analyzed, removePhotos, sessionChanged, waiting } from "./session.js";
+import { photos, removePhotos, sessionChanged, waiting } from "./session.js";
 import { refreshSnippets } from "./snippets.js";
 import { announce, explain, showModels, showProblem } from "./status.js";
 import { addFiles, addUrls, notUrls, showTray, takeUrls } from "./tray.js";
@@ -206,10 +206,12 @@ async function send() {
 }
 
 for (const input of [$("files"), $("camera")]) {
-  input.addEventListener("change", () => {
+  const take = () => {
     addFiles(input.files ?? []);
     input.value = "";
-  });
+  };
+  input.addEventListener("change", take);
+  take(); // photos may have been chosen while this script was loading
 }
 $("drop").addEventListener("click", ({ target }) => {
   if (target instanceof Element && !target.closest("label, input, button")) $("files").click();
@@ -301,7 +303,7 @@ async function loadSession() {
   try {
     const storage = await import("./storage.js");
     await storage.keepSession();
-    if (analyzed().length) await import("./queue.js");
+    if (photos.length) await import("./queue.js");
   } catch {
     return; // nothing is kept
   }

@@ -179,6 +179,12 @@ async function matchFile(file) {
   if (current === fileMatch) showFile();
 }
 
+function matchChosenFile() {
+  const file = $("rows").files?.[0];
+  if (file) matchFile(file);
+  $("rows").value = "";
+}
+
 function showFile() {
   $("file-status").classList.toggle("problem", Boolean(fileMatch?.error));
   $("save-rows").hidden = $("file-start").hidden = !fileMatch?.blob;
@@ -207,11 +213,8 @@ $("table").addEventListener("change", () => {
   matchName();
   if (fileMatch) matchFile(fileMatch.file);
 });
-$("rows").addEventListener("change", () => {
-  const file = $("rows").files?.[0];
-  if (file) matchFile(file);
-  $("rows").value = "";
-});
+$("rows").addEventListener("change", matchChosenFile);
+matchChosenFile(); // a file may have been chosen while this module was loading
 $("save-rows").addEventListener("click", saveFile);
 onLanguageChange(() => {
   showMatch();

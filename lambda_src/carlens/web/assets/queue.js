@@ -121,11 +121,11 @@ class Run {
 
   async work() {
     for (;;) {
-      if (this.paused) await this.resumed();
       const parts = await this.splitter.next(this.signal);
       if (!parts.length) return;
       if (this.paused) await this.resumed();
-      await this.send(parts);
+      const wanted = parts.filter(({ photo }) => this.isWanted(photo));
+      if (wanted.length) await this.send(wanted);
     }
   }
 
@@ -138,6 +138,7 @@ class Run {
       await this.ask(parts);
     } catch (error) {
       this.signal.throwIfAborted();
+      progress.showDone(parts, 0);
       if (!(error instanceof ApiError) || !OF_A_PHOTO.includes(error.status)) throw error;
       if (parts.length > 1) {
         // One photo may have failed the others.
@@ -224,8 +225,8 @@ function announceRetry(ms) {
   announce(() =>
     plural(
       seconds,
-      "The server did not answer. Trying again in {n} second…",
-      "The server did not answer. Trying again in {n} seconds…",
+      "The server is busy or cannot be reached. Trying again in {n} second…",
+      "The server is busy or cannot be reached. Trying again in {n} seconds…",
     ),
   );
 }

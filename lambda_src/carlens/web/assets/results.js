@@ -7,7 +7,7 @@ import * as filtering from "./filters.js";
 import { Grid } from "./grid.js";
 import { className, count, duration, onLanguageChange, percent, plural, t } from "./i18n.js";
 import { analyzed, findingOf, mode, onSessionChange, photos } from "./session.js";
-import { announce, copy, explain } from "./status.js";
+import { announce, copy, explain, showProblem } from "./status.js";
 
 // The results are drawn when their styles have arrived.
 await new Promise((resolve) => {
@@ -27,14 +27,22 @@ const grid = new Grid($("grid"), openViewer);
 
 /** @param {Photo} photo */
 async function openViewer(photo) {
-  const viewer = await import("./viewer.js");
-  viewer.openViewer(filtering.shownPhotos(), photo, (last) => grid.focus(last));
+  try {
+    const viewer = await import("./viewer.js");
+    viewer.openViewer(filtering.shownPhotos(), photo, (last) => grid.focus(last));
+  } catch (error) {
+    showProblem(error);
+  }
 }
 
 /** Show what was found in the photos so far. */
 function showResults() {
   $("results").hidden = !analyzed().length;
-  if ($("results").hidden) return;
+  if ($("results").hidden) {
+    showCards([]);
+    grid.show([]);
+    return;
+  }
   const few = analyzed().length <= CARDS;
   $("cards").hidden = !few;
   $("grid").hidden = few;
@@ -248,6 +256,7 @@ const save = (text, type, name) => download(new Blob([text], { type }), name);
 
 for (const [id, run] of EXPORTS) {
   $(id).addEventListener("click", async () => {
+    $("export-problem").replaceChildren();
     try {
       await run(await import("./export.js"));
     } catch (error) {
@@ -294,5 +303,10 @@ onLanguageChange(() => {
     for (const [j, item] of card.items.entries()) item.row.open = open[i][j];
   }
 });
+// A browser may keep what was chosen before a reload.
 filters.threshold = Number($("threshold").value) / 100;
+filters.order = /** @type {SortOrder} */ ($("sort").value);
+/** @type {HTMLInputElement | null} */
+const chosen = $("states").querySelector(":checked");
+if (chosen) filters.state = /** @type {PhotoState} */ (chosen.value);
 showResults();

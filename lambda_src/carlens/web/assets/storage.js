@@ -20,11 +20,12 @@ export async function keepSession() {
   try {
     if (!(await lock())) return;
     database = await open();
-    session.restore((await all(database)).map(revive));
+    const restored = (await all(database)).map(revive);
+    for (const photo of restored) kept.set(photo, mark(photo));
+    session.restore(restored);
   } catch {
     return; // a private window, for example, keeps nothing
   }
-  for (const photo of session.photos) kept.set(photo, mark(photo));
   session.onSessionChange(save);
   save();
 }
@@ -36,11 +37,12 @@ export async function keepSession() {
  */
 function lock() {
   if (!navigator.locks) return Promise.resolve(true);
-  return new Promise((resolve) => {
-    navigator.locks.request("carlens", { ifAvailable: true }, (taken) => {
+  return new Promise((resolve, reject) => {
+    const hold = (/** @type {Lock | null} */ taken) => {
       resolve(taken !== null);
       return taken && new Promise(() => {}); // until the tab is closed
-    });
+    };
+    navigator.locks.request("carlens", { ifAvailable: true }, hold).catch(reject);
   });
 }
 
@@ -86,7 +88,8 @@ function save() {
   const gone = [...kept.keys()].filter((photo) => !current.has(photo));
   $("kept").hidden = !session.photos.length;
   if (!changed.length && !gone.length) return;
-  const transaction = database.transaction(STORE, "readwrite");
+  const transaction = begin(database);
+  if (!transaction) return;
   const store = transaction.objectStore(STORE);
   for (const { source, ...photo } of changed) {
     store.put(photo.file ? photo : { ...photo, url: source });
@@ -94,8 +97,22 @@ function save() {
   for (const photo of gone) store.delete(photo.id);
   for (const photo of changed) kept.set(photo, mark(photo));
   for (const photo of gone) kept.delete(photo);
-  transaction.onabort = () =>
+  transaction.onabort = () => {
+    for (const photo of changed) kept.delete(photo);
+    for (const photo of gone) kept.set(photo, "");
     announce(() => t("This browser has no room to keep these photos. A reload will lose them."));
+  };
+}
+
+/** @param {IDBDatabase} from */
+function begin(from) {
+  try {
+    return from.transaction(STORE, "readwrite");
+  } catch {
+    database = null; // the user has deleted this site's data, for example
+    $("kept").hidden = true;
+    return null;
+  }
 }
 
 $("forget").addEventListener("click", () => {

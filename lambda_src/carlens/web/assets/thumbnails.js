@@ -1,12 +1,13 @@
 // Small copies of the photos. Each is made once, when its photo is first shown, a few at a time.
 
 /** @import { Photo } from "./types" */
+import { onSessionChange, photos } from "./session.js";
 
 const WIDTH = 400;
 const AT_ONCE = 2;
 
-/** @type {WeakMap<Photo, Promise<string>>} */
-const made = new WeakMap();
+/** @type {Map<Photo, Promise<string>>} */
+const made = new Map();
 /** @type {(() => Promise<void>)[]} Photos to do, the most recently asked for last. */
 const asked = [];
 let working = 0;
@@ -49,3 +50,12 @@ async function shrink(file) {
   if (!blob) throw new Error("toBlob");
   return URL.createObjectURL(blob);
 }
+
+onSessionChange(() => {
+  const current = new Set(photos);
+  for (const [photo, address] of made) {
+    if (current.has(photo)) continue;
+    made.delete(photo);
+    address.then(URL.revokeObjectURL, () => {});
+  }
+});

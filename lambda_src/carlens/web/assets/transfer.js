@@ -25,7 +25,7 @@ export function post(url, body, signal, onsent, headers = {}) {
       resolve({
         status: request.status,
         text: request.responseText,
-        retryAfter: retryAfter(request.getResponseHeader("Retry-After"), Date.now()),
+        retryAfter: retryAfter(headerOf(request, "retry-after"), Date.now()),
       });
     request.onerror = () => reject(new ApiError(UNREACHABLE));
     request.onabort = () => reject(signal.reason);
@@ -33,4 +33,16 @@ export function post(url, body, signal, onsent, headers = {}) {
     signal.addEventListener("abort", stop);
     request.send(body);
   });
+}
+
+/**
+ * Return a header of a response. Unlike `getResponseHeader`, this writes no error to the console if
+ * the server does not expose it to pages of other origins, as a bucket does not.
+ *
+ * @param {XMLHttpRequest} request
+ * @param {string} name In lower case.
+ */
+function headerOf(request, name) {
+  const lines = request.getAllResponseHeaders().split("\r\n");
+  return lines.find((line) => line.startsWith(`${name}:`))?.slice(name.length + 1) ?? null;
 }

@@ -10,6 +10,8 @@ import { announce } from "./status.js";
 const SHOWN = 24; // each preview decodes a whole photo
 
 let busy = false;
+/** @type {WeakMap<Photo, HTMLElement>} */
+let items = new WeakMap();
 
 /**
  * Switch off sending while photos are being sent.
@@ -83,7 +85,7 @@ function trayItem(photo) {
   const name = session.shortName(photo);
   return make(
     "li",
-    { "data-id": photo.id, title: photo.name },
+    { title: photo.name },
     preview,
     make("p.tray-name", {}, name),
     make("p.tray-size", {}, photo.file ? bytes(photo.file.size) : "URL"),
@@ -93,6 +95,13 @@ function trayItem(photo) {
       onclick: () => removePhoto(photo),
     }),
   );
+}
+
+/** @param {Photo} photo */
+function itemOf(photo) {
+  const item = items.get(photo) ?? trayItem(photo);
+  items.set(photo, item);
+  return item;
 }
 
 /** @param {Photo} photo */
@@ -138,9 +147,7 @@ const SEND_LABELS = {
 export function showTray() {
   const tray = session.waiting();
   const empty = tray.length === 0;
-  const items = /** @type {HTMLElement[]} */ ([...$("tray").children]);
-  const known = new Map(items.map((item) => [Number(item.dataset.id), item]));
-  const shown = tray.slice(0, SHOWN).map((photo) => known.get(photo.id) ?? trayItem(photo));
+  const shown = tray.slice(0, SHOWN).map(itemOf);
   const more = tray.length - shown.length;
   const rest = more
     ? [make("li.more", {}, plural(more, "and {n} more", "and {n} more", { n: count(more) }))]
@@ -180,6 +187,6 @@ function showSize(tray) {
 
 session.onSessionChange(showTray);
 onLanguageChange(() => {
-  $("tray").replaceChildren();
+  items = new WeakMap();
   showTray();
 });

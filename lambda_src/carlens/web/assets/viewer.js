@@ -25,7 +25,12 @@ const place = make("p.hint", { role: "status" });
 const level = make("span.viewer-level");
 const body = make("div.viewer-body");
 const bar = make("div.viewer-bar");
-const dialog = make("dialog.viewer", { "aria-labelledby": "viewer-title" }, bar, body);
+const dialog = make(
+  "dialog.viewer",
+  { "aria-labelledby": "viewer-title", tabindex: "-1" },
+  bar,
+  body,
+);
 
 /**
  * @param {"Smaller" | "Larger" | "Whole photo" | "Previous photo" | "Next photo" | "Close"} name
@@ -90,7 +95,9 @@ function show(i) {
   title.textContent = shortName(photo);
   title.title = photo.name;
   place.textContent = t("Photo {n} of {total}", { n: i + 1, total: photos.length });
+  const hadFocus = body.contains(document.activeElement);
   body.replaceChildren(...card.element.children);
+  if (hadFocus) dialog.focus(); // or the keys would go nowhere
   card.filter(passes);
   level.textContent = "";
   const view = /** @type {HTMLElement} */ (body.querySelector(".view"));

@@ -1,6 +1,8 @@
 // ZIP archives without compression, for photos that are compressed already.
 // The format is described in section 4.3 of PKWARE's APPNOTE.
 
+import { ApiError } from "./client.js";
+
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let value = byte;
   for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
@@ -17,6 +19,9 @@ function crc32(content) {
 const UTF8_NAME = 0x0800;
 const VERSION = 20;
 const JANUARY_1980 = 0x21;
+// The fields of this format hold no more. 100 MB are left for the directory.
+const MOST_BYTES = 0xffffffff - 100e6;
+const MOST_FILES = 0xffff;
 
 /**
  * Write numbers in little-endian order.
@@ -53,6 +58,11 @@ export class Zip {
    * @param {Blob} content
    */
   async add(name, content) {
+    if (this.size + content.size > MOST_BYTES || this.names.size === MOST_FILES) {
+      throw new ApiError(
+        "A ZIP archive cannot be that large. Filter the photos and save in parts.",
+      );
+    }
     const encoded = new TextEncoder().encode(this.freeName(name));
     const crc = crc32(new Uint8Array(await content.arrayBuffer()));
     /** @type {[number, 2 | 4][]} */
@@ -89,8 +99,10 @@ export class Zip {
   freeName(name) {
     const [, stem, extension] = /^(.*?)(\.\w+)?$/s.exec(name.replace(/[\\/:*?"<>|]/g, "_")) ?? [];
     let free = `${stem}${extension ?? ""}`;
-    for (let n = 2; this.names.has(free); n++) free = `${stem} (${n})${extension ?? ""}`;
-    this.names.add(free);
+    // Windows and macOS take names that differ in case only for the same.
+    const isTaken = () => this.names.has(free.toLowerCase());
+    for (let n = 2; isTaken(); n++) free = `${stem} (${n})${extension ?? ""}`;
+    this.names.add(free.toLowerCase());
     return free;
   }
 

@@ -33,7 +33,7 @@ export class Zoom {
       view.addEventListener(end, ({ pointerId }) => this.pointers.delete(pointerId));
     }
     // What ends a drag is not a click on a box.
-    view.addEventListener("click", (event) => this.moved > SLACK && event.stopPropagation(), true);
+    view.addEventListener("click", (event) => this.onClick(event), true);
     view.addEventListener("dblclick", (event) => this.onDoubleClick(event));
     this.observer = new ResizeObserver(() => this.apply());
     this.observer.observe(view);
@@ -108,6 +108,15 @@ export class Zoom {
     this.to(this.level > 1 ? 1 : 3, this.pointOf(event));
   }
 
+  /**
+   * Only clicks of a pointer end a drag; those of the keyboard and of the list have no detail.
+   *
+   * @param {MouseEvent} event
+   */
+  onClick(event) {
+    if (event.detail && this.moved > SLACK) event.stopPropagation();
+  }
+
   /** @param {PointerEvent} event */
   onDown(event) {
     if (!this.pointers.size) this.moved = 0;
@@ -116,6 +125,7 @@ export class Zoom {
 
   /** @param {PointerEvent} event */
   onMove(event) {
+    if (!event.buttons) this.pointers.delete(event.pointerId); // released outside of the view
     const before = this.pointers.get(event.pointerId);
     if (!before) return;
     const now = this.pointOf(event);
