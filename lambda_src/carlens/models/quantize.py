@@ -117,7 +117,26 @@ def _quantize(floats: onnx.ModelProto, kept: Sequence[str], folder: Path) -> onn
         nodes_to_exclude=list(kept),
         extra_options={"OpTypesToExcludeOutputQuantization": _LAYERS},
     )
-    return onnx.load(target)
+    quantized = onnx.load(target)
+    _read_integers(quantized.graph)
+    return quantized
+
+
+def _read_integers(graph: onnx.GraphProto) -> None:
+    """Let the float layers read the integers of layers that have them.
+
+    ONNX Runtime merges a convolution with the rounding behind it only if nothing else reads the
+    value between them.
+    """
+    sources = {n.output[0]: n.input[0] for n in graph.node if n.op_type == "QuantizeLinear"}
+    rounded = {
+        sources[n.input[0]]: n.output[0]
+        for n in graph.node
+        if n.op_type == "DequantizeLinear" and n.input[0] in sources
+    }
+    for node in graph.node:
+        if node.op_type != "QuantizeLinear":
+            node.input[:] = [rounded.get(name, name) for name in node.input]
 
 
 def _behind(graph: onnx.GraphProto, parts: Sequence[str]) -> list[str]:
@@ -135,7 +154,8 @@ def _measure(
 ) -> tuple[dict[str, tuple[Array, Array]], dict[str, Array]]:
     """Run a model and watch the values between its layers.
 
-    ONNX Runtime's own calibration takes five times as long, and does not give the means.
+    The graph itself reduces them to a few numbers, which takes a fifth of the time of ONNX
+    Runtime's own calibration, and little memory.
 
     Returns
     -------
@@ -147,26 +167,37 @@ def _measure(
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     graph = watched.graph
-    start, outputs = graph.input[0].name, {output.name for output in graph.output}
     stored = {tensor.name for tensor in graph.initializer}
-    taken = {node.input[0] for node in _convolutions(graph)}
+    taken = sorted({node.input[0] for node in _convolutions(graph)})
     layers = [n for n in graph.node if n.op_type in _LAYERS and n.name not in kept]
-    around = {name for node in layers for name in (*node.input, *node.output)}
-    names = sorted((taken | around) - stored - {start})
-    for name in names:
-        if name not in outputs:
-            graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
-    session = ort.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
-    ranges, means = [], []
-    for batch in batches:
-        found = session.run(names, {start: batch})
-        values = {start: batch, **dict(zip(names, found, strict=True))}
-        ranges.append({name: (value.min(), value.max()) for name, value in values.items()})
-        means.append({name: values[name].mean(axis=(0, 2, 3)) for name in taken})
-    return (
-        {name: tuple(np.mean([each[name] for each in ranges], axis=0)) for name in ranges[0]},
-        {name: np.mean([each[name] for each in means], axis=0) for name in taken},
+    around = sorted({name for node in layers for name in (*node.input, *node.output)} - stored)
+    del graph.output[:]
+    for operator, names in (
+        ("ReduceMin", around),
+        ("ReduceMax", around),
+        ("GlobalAveragePool", taken),
+    ):
+        for name in names:
+            reduced = f"{operator} of {name}"
+            scalar = {} if operator == "GlobalAveragePool" else {"keepdims": 0}
+            graph.node.append(helper.make_node(operator, [name], [reduced], **scalar))
+            graph.output.append(helper.make_tensor_value_info(reduced, TensorProto.FLOAT, None))
+    options = ort.SessionOptions()
+    # So that the file does not depend on the number of CPUs.
+    options.intra_op_num_threads = 1
+    # An arena keeps several times the memory that one batch takes.
+    options.enable_cpu_mem_arena = False
+    session = ort.InferenceSession(
+        watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
+    start, rows = graph.input[0].name, []
+    for batch in batches:
+        found = session.run(None, {start: batch})
+        rows.append([value.mean(axis=(0, 2, 3)) if value.ndim else value for value in found])
+    means = [np.mean(each, axis=0) for each in zip(*rows, strict=True)]
+    count = len(around)
+    ranges = zip(means[:count], means[count : 2 * count], strict=True)
+    return dict(zip(around, ranges, strict=True)), dict(zip(taken, means[2 * count :], strict=True))
 
 
 def _correct_biases(

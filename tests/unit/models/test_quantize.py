@@ -85,6 +85,33 @@ def test_what_is_kept_and_what_follows_it_stays_in_floats() -> None:
     assert made[second.input[0]].op_type != "DequantizeLinear"
 
 
+def test_a_kept_layer_reads_the_integers_of_layers_beside_it() -> None:
+    # Given a value that goes to a convolution with integers, and to one that is to be kept
+    weights = np.random.default_rng(0).normal(0, 0.3, (3, 3, 1, 1)).astype(np.float32)
+    nodes = [
+        helper.make_node("Conv", ["image", "w", "b"], ["shared"], name="first"),
+        helper.make_node("Conv", ["shared", "w", "b"], ["out"], name="second"),
+        helper.make_node("Conv", ["shared", "own", "b"], ["boxes"], name="head"),
+    ]
+    stored = {"w": weights, "own": weights, "b": np.zeros(3, np.float32)}
+    model = network(nodes, stored, ["out", "boxes"])
+
+    found = quantize(model, [pictures(0)], keep=["head"])
+
+    # Then both read the same integers, so that the first one can be merged with its rounding
+    made = {name: node for node in found.graph.node for name in node.output}
+    readers = {n.name: made[n.input[0]].op_type for n in found.graph.node if n.op_type == "Conv"}
+    assert readers == dict.fromkeys(("first", "second", "head"), "DequantizeLinear")
+    # And only the weights of the kept one are floats
+    kinds_of_weights = {
+        tensor.name: tensor.data_type
+        for tensor in found.graph.initializer
+        if tensor.dims[:1] == [3]
+    }
+    assert kinds_of_weights["own"] == TensorProto.FLOAT
+    assert "w" not in kinds_of_weights
+
+
 def test_biases_make_up_for_rounded_weights() -> None:
     # Given a convolution of which 8 bits lose two of three weights, and pictures above zero
     small = 0.4 / 127
@@ -134,11 +161,22 @@ def test_a_cpu_without_vnni_computes_in_floats(
 
 def convolution(weights: NDArray[np.float32]) -> onnx.ModelProto:
     stored: dict[str, NDArray[Any]] = {"w": weights, "b": np.zeros(len(weights), np.float32)}
+    return network([helper.make_node("Conv", ["image", "w", "b"], ["out"])], stored, ["out"])
+
+
+def network(
+    nodes: list[onnx.NodeProto], stored: dict[str, NDArray[Any]], outputs: list[str]
+) -> onnx.ModelProto:
+    channels = len(stored["w"])
+
+    def value(name: str, count: int) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", count, SIDE, SIDE])
+
     graph = helper.make_graph(
-        [helper.make_node("Conv", ["image", "w", "b"], ["out"])],
-        "convolution",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["n", 4, SIDE, SIDE])],
+        nodes,
+        "network",
+        [value("image", 3)],
+        [value(name, channels) for name in outputs],
         [numpy_helper.from_array(array, name) for name, array in stored.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
