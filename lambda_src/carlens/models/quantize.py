@@ -179,8 +179,10 @@ def _measure(
     ):
         for name in names:
             reduced = f"{operator} of {name}"
-            scalar = {} if operator == "GlobalAveragePool" else {"keepdims": 0}
-            graph.node.append(helper.make_node(operator, [name], [reduced], **scalar))
+            node = helper.make_node(operator, [name], [reduced])
+            if operator != "GlobalAveragePool":
+                node.attribute.append(helper.make_attribute("keepdims", 0))
+            graph.node.append(node)
             graph.output.append(helper.make_tensor_value_info(reduced, TensorProto.FLOAT, None))
     options = ort.SessionOptions()
     # So that the file does not depend on the number of CPUs.

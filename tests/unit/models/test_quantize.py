@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -139,7 +140,7 @@ def test_a_cpu_without_vnni_computes_in_floats(
     floats = run(dequantize(quantized), batch)
     cpu = tmp_path / "cpuinfo"
     monkeypatch.setattr(session, "_CPU", cpu)
-    monkeypatch.setattr(session.os, "uname", lambda: SimpleNamespace(machine="x86_64"))
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="x86_64"))
 
     def features() -> NDArray[np.float32]:
         [found] = OnnxModel(manifest, quantized.SerializeToString(), threads=1).run(batch)
