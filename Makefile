@@ -107,8 +107,10 @@ costs: $(VENV)/.ready ## Write docs/costs.md; for your own figures, OPTIONS="--p
 permissions: $(VENV)/.ready ## Write docs/permissions.md: what each role may do
 	@$(PY) -m tools.permissions
 
-bench: build/bench/.ready ## Measure speed, memory and cost against a lower bound and other servers (15 minutes)
-	@build/bench/bin/python -m benchmarks.speed
+bench: build/bench/.ready ## Measure speed, memory and cost against a lower bound and other servers (24 minutes) [SHORT=yes takes 9] [ANNOTATIONS=instances.json IMAGES=folder] [CLASSES=folder] [OPTIONS="--models float=folder --detectors file.onnx"]
+	@build/bench/bin/python -m benchmarks.speed $(if $(SHORT),--short) $(OPTIONS) \
+		$(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)") $(if $(IMAGES),--images "$(IMAGES)") \
+		$(if $(CLASSES),--classes "$(CLASSES)")
 
 docs: $(VENV)/.docs ## Build the documentation site into build/site
 	@$(PY) -m tools.site build/site-pages
@@ -126,7 +128,7 @@ lock: $(VENV)/.ready ## Lock all dependencies with hashes [UPGRADE=yes takes new
 	@$(LOCK) --universal --python-version 3.11 -c lambda_src/requirements.txt \
 		--extra dev -o requirements.txt pyproject.toml
 	@$(LOCK) --universal --python-version 3.11 -c lambda_src/requirements.txt \
-		--group bench -o benchmarks/requirements.txt pyproject.toml
+		--extra cli --group bench -o benchmarks/requirements.txt pyproject.toml
 	@$(LOCK) --universal --python-version 3.11 -c requirements.txt \
 		--group docs -o docs/requirements.txt
 	@$(LOCK) --universal --python-version 3.13 --no-deps \

@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from benchmarks import redaction
 from carlens.aws.metrics import RequestStats, metric_lines
 from carlens.ranges import Slices, read_slices
 from operations import prices
@@ -271,10 +272,29 @@ def page(stages: Mapping[str, Deployed]) -> str:
     for name, stage in stages.items():
         ms = f"{measured_ms(stage.memory, SLICES):.1f}"
         parts.append(f"## {name}: {stage.memory:,} MB, {ms} ms per photo\n\n{table(stage, USAGES)}")
+    parts.append(_redaction(stages["dev"]))
     services = sorted({p.service for p in vars(prices).values() if isinstance(p, Price)})
     links = ", ".join(f"[{name}](https://aws.amazon.com/{name}/pricing/)" for name in services)
     return "\n\n".join([*parts, f"{_ASSUMPTIONS}\n\nPrice lists: {links}."]) + "\n"
 
+
+def _redaction(stage: Deployed) -> str:
+    """Write what redaction costs; it was measured in comparison with `/predict`."""
+    found = json.loads((ROOT / "docs" / "benchmarks.json").read_text("utf-8"))["redaction"]
+    rows = [redaction.Row(**row) for row in found]
+    ms = measured_ms(stage.memory, SLICES)
+    return f"{_REDACTION}\n\n{redaction.table(rows, stage.memory, ms)}"
+
+
+_STORED = prices.PUT_OR_LIST.each + prices.GET.each
+_REDACTION = f"""\
+## Redaction: 1,000 photos through `/anonymize`
+
+The times are those of `/predict` in the table for dev, multiplied by what `python -m
+benchmarks.redaction` measured: the CPU time of both routes by turns, in one thread, with a photo of
+one megapixel that shows three vehicles. Each request has one photo, and its answer the redacted
+photo as a JPEG in base64; most of the cost is sending it. A redacted photo that does not fit into
+an answer is stored and fetched, which costs another ${_STORED:.7f}."""
 
 _INTRODUCTION = f"""\
 <!-- `make costs` writes this page. -->

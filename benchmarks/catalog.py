@@ -3,6 +3,7 @@
     python -m benchmarks.catalog
     python -m benchmarks.catalog --wrong     list the wrong rows of the tuned halves
     python -m benchmarks.catalog --kinds     list the accuracy on each kind of hard rows
+    python -m benchmarks.catalog --alone     list the matches of a make or a model alone by score
 
 `catalog_rows.csv` has ordinary rows and `catalog_hard_rows.csv` hard ones: near misses, sentences,
 registration certificates, other vehicles and other scripts. Each row belongs to one half: the
@@ -21,6 +22,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -224,6 +226,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--wrong", action="store_true", help="list wrong rows of the tuned halves")
     parser.add_argument("--kinds", action="store_true", help="list the accuracy on each kind")
+    parser.add_argument(
+        "--alone", action="store_true", help="list what makes and models alone give"
+    )
     arguments = parser.parse_args()
     entries = parse_table("europe", shipped_tables().read("europe") or b"")
     files = {"ordinary": read_rows(), "hard": read_rows(HARD_ROWS)}
@@ -233,7 +238,9 @@ def main() -> None:
         "original, 85 / 70": original_method(entries, 85, 70),
         "WRatio": wratio_method(entries),
     }
-    if arguments.kinds:
+    if arguments.alone:
+        _print_alone(Matcher(entries, read_vocabulary()), files["ordinary"] + files["hard"])
+    elif arguments.kinds:
         _print_kinds(methods["Carlens"], files["hard"])
     elif not arguments.wrong:
         _print_accuracy(methods, files)
@@ -267,6 +274,47 @@ def _print_kinds(method: Method, rows: list[Row]) -> None:
                 f"| {kind} | {half} | {f.rows} | {f.exact:.1f} | {f.make_precision:.1f} "
                 f"| {f.model_precision:.1f} | {f.junk_matched:.1f} | {f.wrong_at_100} |"
             )
+
+
+def _print_alone(matcher: Matcher, rows: list[Row]) -> None:
+    """Print how many matches with a score in a range are right, by what was written.
+
+    A written model needs a matched one. The score is that of the make if no model was matched. Half
+    of a row with both is expected to name what the row does, although it may name another car too.
+    """
+    both = [row for row in rows if row.written.make.strip() and row.written.model.strip()]
+    whole = [row for row in both if row.expected.model]
+    cases = {
+        "both": [(row.written, row.expected) for row in both],
+        "make alone": [
+            (row.written, row.expected) for row in rows if not row.written.model.strip()
+        ],
+        "model alone": [
+            (row.written, row.expected) for row in rows if not row.written.make.strip()
+        ],
+        "make of both": list(
+            {row.written.make: (Name(row.written.make, ""), row.expected) for row in whole}.values()
+        ),
+        "model of both": list(
+            {
+                row.written.model: (Name("", row.written.model), row.expected) for row in whole
+            }.values()
+        ),
+    }
+    print("| written | count | score | shown | right |")
+    print("|---|---|---|---|---|")
+    for name, pairs in cases.items():
+        scored = []
+        for written, expected in pairs:
+            match = matcher.match(*written)
+            found = Name(match.make, match.model if written.model.strip() else "")
+            is_right = found == (expected if written.model.strip() else Name(expected.make, ""))
+            if match.make and (match.model or not written.model.strip()):
+                scored.append((match.score if match.model else match.score_make, is_right))
+        for least, most in pairwise((0, 65, 85, 95, 100, 101)):
+            shown = [is_right for score, is_right in scored if least <= score < most]
+            right = _percent(sum(shown), len(shown))
+            print(f"| {name} | {len(pairs)} | {least} to {most - 1} | {len(shown)} | {right:.1f} |")
 
 
 def _measure(method: Method, rows: list[Row]) -> str:

@@ -48,9 +48,9 @@ class Row:
     dollars_per_thousand: float
 
 
-def price(memory: int, ms_per_picture: float) -> float:
-    """Return the cost of 1,000 pictures in US dollars, with four pictures per request."""
-    requests = 1000 / PICTURES
+def price(memory: int, ms_per_picture: float, pictures: int = PICTURES) -> float:
+    """Return the cost of 1,000 pictures in US dollars, with `pictures` per request."""
+    requests = 1000 / pictures
     # 1,000 pictures take as many seconds as one takes milliseconds.
     compute = ms_per_picture * memory / 1024 * prices.GB_SECOND.each
     return compute + requests * (prices.INVOCATION.each + prices.API_REQUEST.each)

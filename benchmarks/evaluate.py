@@ -73,8 +73,8 @@ def evaluate_detector(
         found_vehicles, vehicle_passes = _detect_all(detector, truth, images, only_vehicles)
     vehicles = [categories[name] for name in sorted(VEHICLES) if name in categories]
     return {
-        "all": _mean_average_precision(truth, found, None),
-        "vehicles": _mean_average_precision(truth, found_vehicles, vehicles),
+        "all": mean_average_precision(truth, found, None),
+        "vehicles": mean_average_precision(truth, found_vehicles, vehicles),
         "passes": passes,
         "vehicle_passes": vehicle_passes,
     }
@@ -141,7 +141,8 @@ def _as_coco(found: Detection, image_id: int, categories: dict[str, int]) -> dic
     }
 
 
-def _mean_average_precision(truth: COCO, found: Any, categories: list[int] | None) -> float:
+def mean_average_precision(truth: COCO, found: Any, categories: list[int] | None) -> float:
+    """Return COCO mAP 0.5:0.95, in percent, over the categories; None for all."""
     evaluation = COCOeval(truth, found, "bbox")
     if categories is not None:
         evaluation.params.catIds = categories

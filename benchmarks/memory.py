@@ -3,8 +3,8 @@
     python -m benchmarks.memory
 
 The pictures have the largest allowed number of pixels and compress well, so that each fits into a
-request or into the limit for URLs. Needs Linux; the uploads are in SeaweedFS, which
-`python -m tests.integration.tools` installs.
+request or into the limit for URLs; those of /anonymize are like photos of cameras. Needs Linux; the
+uploads are in SeaweedFS, which `python -m tests.integration.tools` installs.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from benchmarks.speed.pictures import Case
+from carlens.config import UPLOADS_SECRET
 from carlens.inputs.upload_keys import new_key
 from tests import heif_files, hostile
 from tests.support import event, real_app, serving_folder
@@ -83,12 +86,22 @@ CASES: dict[str, Callable[[], bytes]] = {
 }  # fmt: skip
 URLS = "32 pictures of 20 MB behind URLs"
 UPLOADS = "32 uploads of 20 MB"
+# By name, pictures in a request to /anonymize, whose answer has the redacted pictures.
+REDACTED = {
+    "/anonymize, 1 MP": Case(1, 1),
+    "/anonymize, 12 MP": Case(1, 12),
+    "/anonymize, 32 pictures of 1 MP": Case(32, 1),
+}
+ALL = (*CASES, URLS, UPLOADS, *REDACTED)
 
 
 def measure(name: str) -> tuple[int, float, str]:
     """Return the peak memory of a case in MB, its time in seconds, and its outcome."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "picture")
+        if name in REDACTED:
+            path.write_text(json.dumps(_redaction(REDACTED[name])))
+            return _run_in_process(path, "--redact")
         if name in CASES:
             path.write_bytes(CASES[name]())
             return _run_in_process(path)
@@ -138,13 +151,26 @@ def _run_in_process(
     return peak, seconds, what
 
 
-def _run_request(path: Path, url: str, key: str) -> None:
+def _redaction(case: Case) -> dict[str, Any]:
+    """Return the event of a request to /anonymize."""
+    body, kind = case.form()
+    query = {"format": "detailed"}
+    return event("POST", "/anonymize", body=body, content_type=kind, query=query)
+
+
+def _run_request(path: Path, url: str, key: str, *, redact: bool) -> None:
     from types import SimpleNamespace
 
     from carlens.http.image_routes import respond
 
     query = {**_QUERY, "format": "detailed"}
-    if url or key:
+    if redact:
+        # Redacted pictures that do not fit into the answer are stored here.
+        os.environ[UPLOADS_SECRET] = "secret"
+        app = real_app(anonymize=True, uploads=str(path.parent), uploads_url="/files")
+        path.with_name("redacted").mkdir()
+        given = json.loads(path.read_text())
+    elif url or key:
         query.update(max_objects="5", top_k="5")
         hosts = frozenset({url.split("/")[2]} if url else ())
         app = real_app(allowed_hosts=hosts, uploads=os.environ.get("CARLENS_UPLOADS", ""))
@@ -170,7 +196,7 @@ def _run_request(path: Path, url: str, key: str) -> None:
     print(json.dumps((peak, round(seconds, 2), what)))
 
 
-def table(names: Sequence[str] = (*CASES, URLS, UPLOADS)) -> list[dict[str, object]]:
+def table(names: Sequence[str] = ALL) -> list[dict[str, object]]:
     """Measure the named cases and print a row for each."""
     print("| 50 megapixels as | peak MB | seconds | outcome |\n|---|---|---|---|")
     rows: list[dict[str, object]] = []
@@ -191,11 +217,12 @@ def main() -> None:
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--url", default="", help=argparse.SUPPRESS)
     parser.add_argument("--key", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--redact", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        _run_request(options.one, options.url, options.key)
+        _run_request(options.one, options.url, options.key, redact=options.redact)
         return
-    table(options.only or (*CASES, URLS, UPLOADS))
+    table(options.only or ALL)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from carlens.config import Config
-from carlens.images.decoder import read_pixels
+from carlens.images.decoder import read_srgb
 from carlens.images.process import configure_process
 from carlens.services.anonymize import RedactOptions, Redactor, make_redactor
 from carlens.services.recognition_app import RecognitionApp
@@ -101,7 +101,8 @@ def measure(redactor: Redactor, files: Iterable[Path]) -> Measured:
     false = 0
     files = list(files)
     for file in with_progress(files, sys.stderr):
-        regions = redactor.find(read_pixels(file.read_bytes(), limits))
+        pixels, _ = read_srgb(file.read_bytes(), limits)
+        regions = redactor.find(pixels)
         some, wrong = match(file, regions, read_plates(file.with_suffix(".txt")))
         plates += some
         false += wrong
@@ -171,7 +172,7 @@ def main() -> None:
         RecognitionApp(Config.from_env()),
         RedactOptions(targets=frozenset({"plates"}), confidence=arguments.threshold),
     )
-    manifest = redactor.models[0].manifest
+    manifest = redactor.models["plates"].manifest
     default = manifest.thresholds.confidence
     threshold = default if arguments.threshold is None else arguments.threshold
     files = sorted(p for p in arguments.folder.iterdir() if p.suffix in (".jpg", ".jpeg", ".png"))

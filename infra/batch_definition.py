@@ -11,6 +11,7 @@ from typing import Any
 # The folders of the results bucket.
 PLANS = "plans"
 RESULTS = "results"
+REDACTED = "redacted"
 RUNS = "runs"
 
 # Part of the ARN of map runs.
@@ -125,7 +126,7 @@ def batch_definition(arns: BatchArns, *, concurrency: int) -> dict[str, Any]:
         "End": True,
     }
     return {
-        "Comment": "Recognize the vehicles in all photos under a prefix.",
+        "Comment": "Recognize the vehicles in all photos under a prefix, or redact the photos.",
         "StartAt": "Start",
         "States": {
             "Start": start,

@@ -12,7 +12,15 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from infra.batch_definition import LABEL, PLANS, RESULTS, RUNS, BatchArns, batch_definition
+from infra.batch_definition import (
+    LABEL,
+    PLANS,
+    REDACTED,
+    RESULTS,
+    RUNS,
+    BatchArns,
+    batch_definition,
+)
 from infra.buckets import access_log_bucket, private_bucket
 from infra.function import Function, FunctionProps, SharedProps
 from infra.layer_versions import LayerVersions
@@ -40,7 +48,7 @@ class BatchStackProps:
     layers : Mapping
         The built layers of each function of the API.
     models : tuple of ModelFiles
-        The detector and, unless the stage only detects, the classifier.
+        Those of the stage.
     bucket_name : str
         Name of the model bucket.
     """
@@ -127,6 +135,9 @@ class BatchStack(Stack):
         )
 
     def _worker(self, environ: Mapping[str, str]) -> Function:
+        folders = {"WriteResults": RESULTS}
+        if self._settings.anonymize:
+            folders["WriteRedacted"] = REDACTED
         return Function(
             self,
             "Worker",
@@ -147,11 +158,11 @@ class BatchStack(Stack):
                     ),
                     # Without it S3 answers a request for a missing photo with 403 in place of 404.
                     "ListPhotos": self._list_photos(),
-                    "WriteResults": self._write(RESULTS),
+                    **{name: self._write(folder) for name, folder in folders.items()},
                 },
                 nag_reasons={
                     **self._models_reason(),
-                    **self._write_reason(RESULTS),
+                    **self._write_reason(*folders.values()),
                     **{
                         f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::{name}/*]": (
                             "All photos in a bucket that the settings name; a job chooses a prefix."
@@ -202,12 +213,13 @@ class BatchStack(Stack):
             actions=["s3:PutObject"], resources=[self._results.arn_for_objects(f"{folder}/*")]
         )
 
-    def _write_reason(self, folder: str) -> dict[str, str]:
+    def _write_reason(self, *folders: str) -> dict[str, str]:
         bucket = self.get_logical_id(cast(s3.CfnBucket, self._results.node.default_child))
         return {
             f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/{folder}/*]": (
                 "The keys contain the name of the job, which the caller chooses."
             )
+            for folder in folders
         }
 
     def _machine(self, plan: Function, worker: Function, finish: Function) -> sfn.StateMachine:

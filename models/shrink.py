@@ -18,7 +18,8 @@ except ImportError:
     sys.exit("models.shrink needs the package onnx; run `pip install onnx`, or `make check` once.")
 
 SMALLEST = 1024
-"""Smaller tensors stay float32: biases and scales need precision, and save few bytes."""
+"""Smaller tensors, and all vectors, stay float32: biases and scales need precision, and save few
+bytes."""
 
 
 def fold(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -77,7 +78,8 @@ def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     casts = []
     for tensor in model.graph.initializer:
-        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < SMALLEST:
+        is_matrix = len(tensor.dims) > 1 and np.prod(tensor.dims) >= SMALLEST
+        if tensor.data_type != onnx.TensorProto.FLOAT or not is_matrix:
             continue
         weights = numpy_helper.to_array(tensor)
         if np.abs(weights).max() > np.finfo(np.float16).max:

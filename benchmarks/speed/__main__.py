@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import cost, memory
-from benchmarks.speed import cold, report, rivals
+from benchmarks.speed import cold, fair, folder, report, rivals
 from benchmarks.speed.duel import Ratio, Times, take_turns
 from benchmarks.speed.pictures import Case
 from carlens.ranges import Slices
@@ -31,6 +31,11 @@ SLICES: tuple[Slices, ...] = (1, "auto", 2)
 MEGAPIXELS = (0.1, 0.3, 1, 3, 12, 25, 50)
 _CLIENTS = 4
 _MODULES = 20
+# Estimates for two idle CPUs, from the number of requests: by default, and with --short.
+_MINUTES = {
+    "floor": (4, 1.5), "rivals": (3, 1.5), "cold": (2, 0.5), "profile": (0.2, 0.2),
+    "scaling": (1.8, 0.8), "cost": (1, 0.3), "memory": (1, 0), "fair": (6, 3), "folder": (5, 0.5),
+}  # fmt: skip
 
 
 def against_floor(rounds: int) -> list[dict[str, Any]]:
@@ -61,7 +66,7 @@ def against_rivals(rounds: int, seconds: float) -> list[dict[str, Any]]:
     rows = []
     names = tuple(rivals.SERVERS)
     for case in CASES:
-        with rivals.running(names, case) as servers:
+        with rivals.running(rivals.SERVERS, case) as servers:
             measured = {
                 "one at a time": rivals.one_by_one(servers, rounds),
                 f"{_CLIENTS} clients": rivals.under_load(servers, _CLIENTS, seconds, 3),
@@ -128,25 +133,47 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--rounds", type=int, help="rounds of each comparison (default: 9)")
     parser.add_argument(
-        "--rounds", type=int, default=11, help="rounds of each comparison (default: 11)"
+        "--short", action="store_true", help="few rounds and no measurement of memory: 9 minutes"
     )
-    parser.add_argument(
-        "--only",
-        choices=("floor", "rivals", "cold", "profile", "scaling", "cost", "memory"),
-        help="measure one part and keep the other results",
+    parser.add_argument("--only", choices=tuple(_MINUTES), help="measure one part, keep the others")
+    quality = parser.add_argument_group("the comparison of quality and speed")
+    quality.add_argument("--annotations", type=Path, help="a COCO instances file")
+    quality.add_argument("--images", type=Path, help="the folder of its pictures")
+    quality.add_argument("--classes", type=Path, help="a folder with photos for each name")
+    quality.add_argument(
+        "--models", action="append", default=[], metavar="NAME=FOLDER",
+        help="models that the rivals run, such as float=FOLDER and 8-bit=models; repeatable",
+    )  # fmt: skip
+    quality.add_argument(
+        "--detectors", type=Path, nargs="*", default=[], help="files of NanoDet-Plus and YOLOX"
     )
     options = parser.parse_args()
+    short = options.short
+    rounds = options.rounds or (3 if short else 9)
+    compared = fair.Options(
+        dict(_model_folder(each) for each in options.models) or fair.Options().models,
+        [file for file in options.detectors if _exists(file)],
+        options.annotations,
+        options.images,
+        options.classes,
+    )
     parts: Mapping[str, Any] = {
-        "floor": lambda: against_floor(options.rounds),
-        "rivals": lambda: against_rivals(options.rounds, 3.0),
-        "cold": lambda: _as_on_lambda(lambda: cold_starts(options.rounds)),
+        "floor": lambda: against_floor(rounds),
+        "rivals": lambda: against_rivals(rounds, 1.0 if short else 3.0),
+        "cold": lambda: _as_on_lambda(lambda: cold_starts(rounds)),
         "profile": lambda: _as_on_lambda(init_profile),
-        "scaling": lambda: scaling(max(3, options.rounds // 3)),
-        "cost": cost.table,
+        "scaling": lambda: scaling(max(2, rounds // 3)),
+        "cost": lambda: cost.table(runs=3 if short else cost.RUNS),
         "memory": memory.table,
+        "fair": lambda: fair.compare(compared, min(rounds, 5), 1.0 if short else 2.0),
+        "folder": lambda: folder.compare(100 if short else 1000, 2, options.images),
     }
-    wanted: Sequence[str] = [options.only] if options.only else tuple(parts)
+    every = [name for name in parts if not (short and name == "memory")]
+    wanted: Sequence[str] = [options.only] if options.only else every
+    minutes = sum(_MINUTES[name][short] for name in wanted)
+    print(f"This takes about {minutes:g} minutes on two idle CPUs.", file=sys.stderr)
     results = report.read()
     machine = {"cpu": _cpu(), "cpus": os.cpu_count(), "python": platform.python_version()}
     for number, name in enumerate(wanted, 1):
@@ -161,6 +188,19 @@ def _as_on_lambda(measure: Callable[[], list[dict[str, Any]]]) -> list[dict[str,
         return measure()
     except UnavailableError as error:
         return f"not measured: {error}"
+
+
+def _model_folder(given: str) -> tuple[str, Path]:
+    name, _, models = given.partition("=")
+    if not models or not Path(models).is_dir():
+        raise SystemExit(f"--models: {given!r} is not NAME=FOLDER")
+    return name, Path(models)
+
+
+def _exists(file: Path) -> bool:
+    if not file.is_file():
+        print(f"Skipped: there is no {file}.", file=sys.stderr)
+    return file.is_file()
 
 
 def _cpu() -> str:

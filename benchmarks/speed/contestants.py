@@ -6,7 +6,7 @@ import base64
 import io
 import json
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.speed.pictures import Case
+from benchmarks.speed.pictures import Case, form
 from carlens.ranges import Slices
 
 # The classes of the vehicles in each picture.
@@ -23,13 +23,19 @@ Run = Callable[[], Seen]
 
 
 def event(case: Case, slices: Slices, **query: str) -> dict[str, Any]:
-    """Build the event in which API Gateway sends the pictures to a function."""
-    body, content_type = case.form()
+    """Build the event in which API Gateway sends the pictures of a case to a function."""
+    return event_of(case.files(), slices, **query)
+
+
+def event_of(files: Sequence[bytes], slices: Slices | None = None, **query: str) -> dict[str, Any]:
+    """Build the event for picture files; without `slices`, the default of the model applies."""
+    body, content_type = form(files)
+    given = {"slices": str(slices)} if slices else {}
     return {
         "httpMethod": "POST",
         "path": "/predict",
         "headers": {"Content-Type": content_type},
-        "queryStringParameters": {"slices": str(slices), **query},
+        "queryStringParameters": {**given, **query},
         "body": base64.b64encode(body).decode(),
         "isBase64Encoded": True,
     }

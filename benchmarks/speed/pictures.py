@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +49,14 @@ class Case:
 
     def form(self) -> tuple[bytes, str]:
         """Return the pictures as a multipart/form-data body, and its Content-Type."""
-        files = enumerate(self.files())
-        fields = [("image", (f"{i}.jpg", file, "image/jpeg")) for i, file in files]
-        encoder = MultipartEncoder(fields)
-        return encoder.to_string(), encoder.content_type
+        return form(self.files())
+
+
+def form(files: Sequence[bytes]) -> tuple[bytes, str]:
+    """Return picture files as a multipart/form-data body, and its Content-Type."""
+    fields = [("image", (f"{i}.jpg", file, "image/jpeg")) for i, file in enumerate(files)]
+    encoder = MultipartEncoder(fields)
+    return encoder.to_string(), encoder.content_type
 
 
 @functools.cache

@@ -11,8 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.speed.duel import rest
@@ -22,34 +23,70 @@ _ROOT = Path(__file__).resolve().parents[2]
 _HERE = "benchmarks.speed.services"
 _START_SECONDS = 60
 _STOP_SECONDS = 10
-# Started as users start them, with all CPUs. Carlens uses one pass because the others do.
-SERVERS: Mapping[str, Sequence[str]] = {
-    "Carlens": ("-m", "carlens.local", "--port"),
+
+
+@dataclass(frozen=True)
+class System:
+    """A server to start, as its users start it.
+
+    Attributes
+    ----------
+    command : tuple of str
+        Arguments of Python; the port follows.
+    query : str
+        Of the request.
+    env : Mapping of str to str
+        Additional environment variables.
+    cpus : int or None
+        CPUs that it may use; None for all.
+    """
+
+    command: tuple[str, ...]
+    query: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    cpus: int | None = None
+
+
+CARLENS = ("-m", "carlens.local", "--port")
+RIVALS: Mapping[str, tuple[str, ...]] = {
     "FastAPI": ("-m", f"{_HERE}.fastapi_service"),
     "LitServe": ("-m", f"{_HERE}.litserve_service"),
     "BentoML": ("-m", "bentoml", "serve", f"{_HERE}.bentoml_service:Vehicles", "--port"),
 }
-_QUERY = "?slices=1"
+# Carlens uses one pass because the others do.
+SERVERS: Mapping[str, System] = {
+    "Carlens": System(CARLENS, "?slices=1"),
+    **{name: System(command) for name, command in RIVALS.items()},
+}
 
 
 class Server:
     """A running server and the request that it gets repeatedly."""
 
-    def __init__(self, name: str, case: Case) -> None:
+    def __init__(self, system: System, case: Case) -> None:
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             self._port = free.getsockname()[1]
-        self._path = "/predict" + (_QUERY if name == "Carlens" else "")
-        self._body, content_type = case.form()
-        self._headers = {"Content-Type": content_type}
-        self._case = case
+        self._path = "/predict" + system.query
+        self.use(case)
+
+        def limit_cpus() -> None:
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: system.cpus])
+
         self._process = subprocess.Popen(
-            [sys.executable, *SERVERS[name], str(self._port)],
+            [sys.executable, *system.command, str(self._port)],
             cwd=_ROOT,
-            env={**os.environ, "PYTHONPATH": f"{_ROOT / 'lambda_src'}:{_ROOT}"},
+            env={**os.environ, "PYTHONPATH": f"{_ROOT / 'lambda_src'}:{_ROOT}", **system.env},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            preexec_fn=limit_cpus,
         )
+
+    def use(self, case: Case) -> None:
+        """Send another request from now on."""
+        self._body, content_type = case.form()
+        self._headers = {"Content-Type": content_type}
+        self._case = case
 
     def wait(self) -> list[int]:
         """Wait until it responds; return the number of vehicles in each picture."""
@@ -87,6 +124,18 @@ class Server:
             thread.join()
         return len(done) * self._case.pictures / (max(done) - start)
 
+    def megabytes(self) -> float:
+        """Return the memory of its processes; what they share counts once."""
+        kilobytes, left = 0, [self._process.pid]
+        while left:
+            process = Path("/proc", str(left.pop()))
+            with suppress(OSError):
+                for children in process.glob("task/*/children"):
+                    left += map(int, children.read_text().split())
+                rollup = (process / "smaps_rollup").read_text()
+                kilobytes += int(rollup.partition("\nPss:")[2].split()[0])
+        return kilobytes / 1024
+
     def stop(self) -> None:
         """Stop it and its child processes."""
         for how in (signal.SIGINT, signal.SIGKILL):
@@ -97,14 +146,22 @@ class Server:
 
 
 @contextmanager
-def running(names: Sequence[str], case: Case) -> Iterator[dict[str, Server]]:
-    """Start servers, check that all find the same vehicles, and stop them afterwards."""
+def running(
+    systems: Mapping[str, System], case: Case, *, alike: bool = True
+) -> Iterator[dict[str, Server]]:
+    """Start servers, and stop them afterwards.
+
+    Parameters
+    ----------
+    alike : bool
+        Whether to check that all find the same vehicles.
+    """
     servers: dict[str, Server] = {}
     try:
-        for name in names:
-            servers[name] = Server(name, case)
+        for name, system in systems.items():
+            servers[name] = Server(system, case)
         seen = {name: server.wait() for name, server in servers.items()}
-        if len({str(found) for found in seen.values()}) > 1:
+        if alike and len({str(found) for found in seen.values()}) > 1:
             raise AssertionError(f"{case}: the servers found different numbers of vehicles: {seen}")
         yield servers
     finally:

@@ -305,6 +305,9 @@ export interface Models {
   classifier: Model | null;
   /** Null if `/predict` is not available; absent if the server does not tell. */
   predict?: PredictClasses | null;
+  /** What `/anonymize` uses; null if the server does not redact, absent if it does not tell. */
+  plates?: Model | null;
+  faces?: Model | null;
 }
 
 // Requests
@@ -359,6 +362,14 @@ export interface NormOptions {
   table?: string;
   /** How many entries of the table to return, 1..20: the match and its alternatives. */
   top_k?: number;
+}
+
+export interface NormCsvOptions extends NormOptions {
+  /**
+   * Whether to add columns for what each row was matched by, the scores of make and model, and the
+   * kind.
+   */
+  detailed?: boolean;
 }
 
 export interface Settings {
@@ -451,7 +462,7 @@ export class Carlens {
   /** Match a CSV file of up to 10,000 rows, and return it with columns added. */
   normCsv(
     file: string | Blob | ArrayBuffer | ArrayBufferView<ArrayBuffer>,
-    options?: NormOptions,
+    options?: NormCsvOptions,
   ): Promise<string>;
 
   /** Clean a written make and model without matching them; one of the two may be empty. */

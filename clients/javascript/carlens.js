@@ -3,6 +3,7 @@
 
 /** @import { CallOptions, Entry, Features, Health, ItemError, Limits, Match } from "./carlens.js" */
 /** @import { Models, Name, NormOptions, ObjectDetection, Picture, Pictures } from "./carlens.js" */
+/** @import { NormCsvOptions } from "./carlens.js" */
 /** @import { DetectionOptions, Measurement, Prediction, PredictionOptions } from "./carlens.js" */
 /** @import { Redaction, RedactionOptions, Rows, Settings } from "./carlens.js" */
 
@@ -245,12 +246,13 @@ export class Carlens {
 
   /**
    * @param {string | Blob | ArrayBuffer | ArrayBufferView<ArrayBuffer>} file
-   * @param {NormOptions} [options]
+   * @param {NormCsvOptions} [options]
    * @returns {Promise<string>}
    */
-  async normCsv(file, { table = "europe", top_k } = {}) {
+  async normCsv(file, { table = "europe", top_k, detailed = false } = {}) {
     const headers = { "Content-Type": "text/csv" };
-    const options = { query: { top_k }, headers, body: file };
+    const query = { top_k, format: detailed ? "detailed" : undefined };
+    const options = { query, headers, body: file };
     const response = await this.#send("POST", tablePath(table), options);
     if (!response.ok) throw await failure(response);
     return response.text();

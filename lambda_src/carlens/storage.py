@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from carlens.files import replace_file
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
@@ -98,6 +100,19 @@ class Storage(Protocol):
         """
 
 
+class WritableStorage(Storage, Protocol):
+    """Files below one root that can also be written."""
+
+    def write(self, key: str, content: bytes, content_type: str) -> None:
+        """Write a file: all of it, or nothing.
+
+        Raises
+        ------
+        StorageError
+            It cannot be written.
+        """
+
+
 class FolderStorage:
     """Files in a folder.
 
@@ -123,6 +138,14 @@ class FolderStorage:
             return path.read_bytes()
         except OSError as error:
             raise StorageError(f"cannot read {path}: {error.strerror}") from error
+
+    def write(self, key: str, content: bytes, content_type: str) -> None:
+        """Write a file, whose folder exists; see `WritableStorage.write`."""
+        path = self._root / key
+        try:
+            replace_file(path, content)
+        except OSError as error:
+            raise StorageError(f"cannot write {path}: {error.strerror}") from error
 
 
 class PatientStorage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from typing import Any
 
 import boto3
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from carlens.cli import batch_app
@@ -41,6 +43,7 @@ JOB = {
 }
 PARTS = [f"part-{number:06}.jsonl" for number in range(COUNT // SIZE)]
 _WAIT_SECONDS = 120
+SIDES = ("x1", "y1", "x2", "y2")
 
 Command = Callable[..., tuple[int, str]]
 
@@ -174,6 +177,23 @@ def test_a_bad_photo_is_a_line_with_its_error(stage: BatchStage) -> None:
     assert good["objects"][0]["class_name"] == "car"
     assert (bad["name"], bad["objects"]) == ("bad/b.jpg", [])
     assert bad["error"]["code"] == "not_an_image"
+
+    # When the same photos are redacted
+    options = {"redact": "plates", "output": "same"}
+    done = stage.run("safe", bucket=PHOTOS, prefix="bad/", operation="anonymize", options=options)
+
+    # Then the good one has a redacted picture of its own kind, and the bad one has none
+    assert (done.status, done.error) == ("SUCCEEDED", "")
+    good, bad = stage.lines("safe")
+    assert {region["kind"] for region in good["regions"]} == {"plate"}
+    assert (good["picture_key"], bad["picture_key"]) == ("redacted/job=safe/bad/a.png", None)
+    listed = s3.list_objects_v2(Bucket=stage.bucket, Prefix="redacted/")["Contents"]
+    assert [found["Key"] for found in listed] == [good["picture_key"]]
+    picture = s3.get_object(Bucket=stage.bucket, Key=good["picture_key"])
+    assert picture["ContentType"] == "image/png"
+    with Image.open(io.BytesIO(picture["Body"].read())) as pixels:
+        for region in good["regions"]:
+            assert not any(pixels.crop(tuple(region[side] for side in SIDES)).tobytes())
 
 
 @pytest.mark.parametrize(

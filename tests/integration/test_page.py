@@ -743,6 +743,44 @@ def awkward(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_the_api_view_opens_on_the_integration_guide(
+    api: str, browser: Browser, tmp_path: Path
+) -> None:
+    phone: Any = {"viewport": {"width": 390, "height": 844}}
+    texts = {}
+    with visit(browser, f"{api}/#api", **phone) as page:
+        # Then a phone shows the guide first, with the address, the limits and code to copy
+        expect(page.locator(".contents nav")).to_be_hidden()
+        expect(page.locator("#integrate")).to_be_in_viewport()
+        guide = page.locator(".integration")
+        expect(guide.locator("dd").first).to_have_text(f"{api}/")
+        expect(guide).to_contain_text("32 photos in a request, 4.5 MB together, 50 megapixels")
+        expect(guide.get_by_role("img")).to_have_accessible_name(re.compile("top left corner"))
+        for language in ("curl", "Python", "JavaScript"):
+            guide.get_by_role("tab", name=language).click()
+            texts[language] = guide.locator("pre").inner_text()
+        # And in the language of the page
+        page.locator("#language").select_option("fr")
+        expect(page.locator("#integrate")).to_have_text("Intégrer Carlens")
+
+    # When the examples are run unchanged, in a folder with their photos
+    for name in ("street.jpg", "parking.jpg"):
+        (tmp_path / name).write_bytes(SKODA.read_bytes())
+
+    def run(*command: str) -> str:
+        return subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+        ).stdout
+
+    # Then curl gets both photos, and Python prints what to show for each object
+    images = json.loads(run("sh", "-c", texts["curl"]))["images"]
+    assert [image["name"] for image in images] == ["street.jpg", "parking.jpg"]
+    shown = [f"{i['name']} {found['display']}" for i in images for found in i["objects"]]
+    assert len(shown) >= 2
+    assert run(sys.executable, "-c", texts["Python"]).splitlines() == shown
+    assert f'fetch("{api}/predict' in texts["JavaScript"]
+
+
 @pytest.mark.parametrize("key", ["", KEY])
 def test_snippets_make_the_same_request(
     api: str, photo_host: str, browser: Browser, awkward: Path, key: str
@@ -1051,8 +1089,9 @@ def test_axe_finds_no_serious_issue(api: str, browser: Browser, scheme: str, vie
             page.get_by_role("link", name="Names", exact=True).click()
             write_name(page, "lamborgini", "galardo")
             page.set_input_files("#rows", rows_file("vw,golf\n"))
-            expect(page.locator("#others li").first).to_be_visible()
-            expect(page.locator("#file-start")).to_be_visible()
+            expect(page.locator("#others button").first).to_be_visible()
+            page.get_by_role("button", name="Edit row 1").click()
+            expect(page.locator(".editor .meant button").first).to_be_visible()
         else:
             page.get_by_role("link", name="API", exact=True).click()
             expect(page.locator(".operation")).to_have_count(15)
@@ -1079,8 +1118,9 @@ def test_nothing_is_cut_off_at_any_width(
         page.locator("#make").fill("lamborgini")
         page.locator("#model").fill("galardo")
         page.set_input_files("#rows", rows_file("n" * 300 + ",golf\nvw,golf\n"))
-        page.wait_for_selector("#others li")
-        page.wait_for_selector("#file-start:visible")
+        page.wait_for_selector("#others button")
+        page.locator(".edit").first.click()
+        page.wait_for_selector(".editor")
         assert _overflow(page) <= 0
         page.locator('[data-view="api"]').click()
         page.wait_for_selector(".operation")
@@ -1099,7 +1139,7 @@ def test_a_file_that_is_chosen_while_the_code_loads_is_matched(api: str, browser
         page.set_input_files("#rows", rows_file("vw,golf\n"))
         late[0].continue_()
 
-        expect(page.locator("#file-start")).to_be_visible()
+        expect(page.locator("#answer-rows tr")).to_have_count(1)
 
 
 @pytest.mark.parametrize("width", [320, 481, 864, 1280, 2560])
@@ -1149,8 +1189,9 @@ def test_a_phone_offers_its_camera(api: str, browser: Browser) -> None:
 def test_french_for_users_who_prefer_french(api: str, browser: Browser) -> None:
     with visit(browser, api, locale="fr-FR") as page:
         expect(page.locator("html")).to_have_attribute("lang", "fr")
-        expect(page.locator("h1:visible")).to_have_text("Voyez les véhicules de vos photos")
-        assert page.title() == "Carlens : voyez les véhicules de vos photos"
+        heading = page.locator("h1:visible")
+        expect(heading).to_have_text("Voyez les véhicules de vos photos", use_inner_text=True)
+        expect(page).to_have_title("Carlens : voyez les véhicules de vos photos")
         answer = choose_and_send(page, SKODA, junk())
         shown = len(objects_above(answer, 0.4))
         expect(page.locator("#results-title")).to_have_text(
@@ -1162,7 +1203,7 @@ def test_french_for_users_who_prefer_french(api: str, browser: Browser) -> None:
         expect(page.locator("#knows [lang=fr]")).to_contain_text("connaît 196 voitures")
 
         # When English is selected, everything is in English, and the results stay
-        page.get_by_role("button", name="English").click()
+        page.locator("#language").select_option("en")
         expect(page.locator("#results-title")).to_have_text(
             f"{shown} vehicles in 1 photo, 1 failed"
         )
@@ -1171,9 +1212,9 @@ def test_french_for_users_who_prefer_french(api: str, browser: Browser) -> None:
         # And open sections are still open
         opened = page.locator("details.row-of").first
         opened.locator("summary").click()
-        page.get_by_role("button", name="Français").click()
+        page.locator("#language").select_option("fr")
         expect(opened).to_have_attribute("open", "")
-        page.get_by_role("button", name="English").click()
+        page.locator("#language").select_option("en")
         # And the choice is stored in the address only
         assert page.url.endswith("#en")
         page.reload()
@@ -1184,7 +1225,7 @@ def test_french_for_users_who_prefer_french(api: str, browser: Browser) -> None:
 
 def test_french_is_kept_across_the_views(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
-        page.get_by_role("button", name="Français").click()
+        page.locator("#language").select_option("fr")
         page.get_by_role("link", name="API", exact=True).click()
         expect(page.locator("#api-title")).to_have_text("L’API")
         assert page.url.endswith("#fr/api")
@@ -1206,7 +1247,7 @@ def test_a_change_of_language_keeps_user_input(api: str, browser: Browser) -> No
         expect(health.locator("pre")).to_contain_text('"status": "ok"')
         page.locator(".errors summary").first.click()
 
-        page.get_by_role("button", name="Français").click()
+        page.locator("#language").select_option("fr")
 
         # Then the words are French, and everything else is unchanged
         form = page.get_by_role("form", name="Essayer: POST /predict", exact=True)
@@ -1339,12 +1380,12 @@ def test_a_contract_behind_a_key_asks_for_the_key(api: str, browser: Browser) ->
         expect(problem).to_contain_text("Send a key.")
         expect(problem).to_contain_text("enter it under “API key”")
         # When French is selected, then the message is in French
-        page.get_by_role("button", name="Français").click()
+        page.locator("#language").select_option("fr")
         expect(problem).to_contain_text("Si cette API exige une clé")
         # And without a connection the page says so in its own words
         page.unroute_all()
         page.route("**/openapi.json", lambda route: route.abort())
-        page.get_by_role("button", name="English").click()
+        page.locator("#language").select_option("en")
         expect(problem).to_contain_text("The server could not be reached.")
         # And a key opens it
         page.unroute_all()
@@ -1490,7 +1531,7 @@ def test_a_name_is_matched_while_typing(api: str, browser: Browser) -> None:
         )
         others = [f"{other['make']} {other['model']}" for other in answer["alternatives"]]
         assert 1 <= len(others) <= 5
-        expect(page.locator("#others li span:first-child")).to_have_text(others)
+        expect(page.locator("#others button")).to_have_text(others)
         assert len(asked) <= 3
 
         # And a name without a similar one is reported
@@ -1539,25 +1580,25 @@ def test_a_file_of_names_gives_a_file_to_download(api: str, browser: Browser) ->
         expect(page.locator("#file-status")).to_contain_text("cars.csv")
 
         with page.expect_download() as download:
-            page.get_by_role("button", name="Download the answer").click()
+            page.get_by_role("button", name="Download the answers").click()
 
         assert download.value.suggested_filename == "cars-europe-carlens.csv"
         assert [(r["matched_make"], r["matched_model"]) for r in rows_of(download.value)] == [
             ("Renault", "Clio"),
             ("Volkswagen", "Golf"),
         ]
-        expect(page.locator("#file-start")).to_contain_text("Volkswagen,Golf,100")
+        expect(page.locator("#answer-rows")).to_contain_text("Volkswagen Golf")
         expect(page.locator("#file-status")).to_contain_text("with the table europe")
 
         # And another table gives a new file
         page.get_by_label("Table").select_option("stanford_cars")
         expect(page.locator("#file-status")).to_contain_text("with the table stanford_cars")
-        expect(page.locator("#file-start")).not_to_contain_text("Renault,Clio")
+        expect(page.locator("#answer-rows")).not_to_contain_text("Renault Clio")
 
         # And a file without names is reported, and nothing is offered for download
         page.set_input_files("#rows", rows_file("make,model\n"))
         expect(page.locator("#file-status")).to_contain_text("HTTP 400")
-        expect(page.get_by_role("button", name="Download the answer")).to_be_hidden()
+        expect(page.get_by_role("button", name="Download the answers")).to_be_hidden()
 
 
 def test_errors_in_the_view_of_names_are_reported_and_a_key_opens_it(
@@ -1592,11 +1633,11 @@ def test_errors_in_the_view_of_names_are_reported_and_a_key_opens_it(
 
 def test_the_view_of_names_is_available_in_french(api: str, browser: Browser) -> None:
     with visit(browser, f"{api}/#fr/names") as page:
-        assert page.title() == "Carlens : les noms"
+        expect(page).to_have_title("Carlens : les noms")
         page.get_by_label("Marque", exact=True).fill("zzzz")
         page.get_by_label("Modèle", exact=True).fill("qqqqq")
         expect(page.locator("#match")).to_contain_text("Aucun nom de cette table")
-        page.get_by_role("button", name="English").click()
+        page.locator("#language").select_option("en")
         assert page.url.endswith("#en/names")
         expect(page.locator("#match")).to_contain_text("Nothing in this table")
         expect(page.get_by_label("Make", exact=True)).to_have_value("zzzz")
@@ -1756,7 +1797,7 @@ def test_the_cars_that_it_was_taught_can_be_searched(api: str, browser: Browser)
         # And one without a result says what that means, in both languages
         page.get_by_label("Search these cars").fill("Lada Niva")
         expect(page.locator("#known-count")).to_contain_text("Carlens was not taught this car.")
-        page.get_by_role("button", name="Français").click()
+        page.locator("#language").select_option("fr")
         expect(page.locator("#known-count")).to_contain_text(
             "Carlens n’a pas appris cette voiture."
         )
@@ -1908,7 +1949,7 @@ def test_it_is_ready_soon_on_a_slow_phone(api: str, browser: Browser) -> None:
     assert loaded["bytes"] < 130_000
     assert sorted(loaded["names"]) == sorted(
         ["health", "models", "page.css"]
-        + [f"{name}.js" for name in ("main", "client", "dom", "french", "i18n")]
+        + [f"{name}.js" for name in ("main", "client", "dom", "i18n")]
         + [f"{name}.js" for name in ("session", "snippets", "status", "storage", "tray")]
     )
 

@@ -148,3 +148,15 @@ def test_a_failure_that_is_not_temporary_is_raised_at_once(kind: type[StorageErr
         unsteady.patiently().read("file", max_bytes=4)
 
     assert unsteady.pauses == []
+
+
+def test_a_file_is_written_at_once_or_not_at_all(tmp_path: Path) -> None:
+    storage = FolderStorage(tmp_path)
+    (tmp_path / "redacted").mkdir()
+
+    storage.write("redacted/a.jpeg", b"safe", "image/jpeg")
+
+    assert storage.read("redacted/a.jpeg", max_bytes=4) == b"safe"
+    with pytest.raises(StorageError, match=r"cannot write .*gone/a.jpeg: No such file"):
+        storage.write("gone/a.jpeg", b"safe", "image/jpeg")
+    assert [path.name for path in (tmp_path / "redacted").iterdir()] == ["a.jpeg"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import bentoml
 
-from benchmarks.speed.baseline import Baseline
+from benchmarks.speed.baseline import load_served
 
 
 @bentoml.service
@@ -13,7 +13,7 @@ class Vehicles:
     """Processes the pictures of a form."""
 
     def __init__(self) -> None:
-        self.baseline = Baseline()
+        self.baseline = load_served()
 
     @bentoml.api
     def predict(self, image: list[Path]) -> list[list[dict[str, Any]]]:

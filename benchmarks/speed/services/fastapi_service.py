@@ -6,9 +6,9 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, UploadFile
 
-from benchmarks.speed.baseline import Baseline
+from benchmarks.speed.baseline import load_served
 
-app, baseline = FastAPI(), Baseline()
+app, baseline = FastAPI(), load_served()
 
 
 # Not `async`, as the FastAPI documentation recommends for CPU-bound work.

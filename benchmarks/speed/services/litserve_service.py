@@ -6,7 +6,7 @@ from typing import Any
 import litserve as ls
 from fastapi import Request
 
-from benchmarks.speed.baseline import Baseline
+from benchmarks.speed.baseline import load_served
 
 
 class Vehicles(ls.LitAPI):
@@ -14,7 +14,7 @@ class Vehicles(ls.LitAPI):
 
     def setup(self, device: str) -> None:
         """Load the models."""
-        self.baseline = Baseline()
+        self.baseline = load_served()
 
     def decode_request(self, request: Request) -> list[bytes]:
         """Read the pictures."""

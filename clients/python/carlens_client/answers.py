@@ -327,7 +327,7 @@ class Health:
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """The settings of a model; a classifier has only `confidence`, `make` and `model`."""
+    """The settings of a model; those that its task has are given."""
 
     confidence: float
     make: float | None = None
@@ -361,7 +361,7 @@ class Model:
     Attributes
     ----------
     name, version, task : str
-        The task is `detect` or `classify`.
+        The task is `detect`, `classify` or `redact`.
     license, source, trained_on, limits : str
         For people to read; `limits` says what the model cannot recognize.
     classes : tuple of str
@@ -406,11 +406,15 @@ class Models:
         None in a deployment that only detects.
     predict : PredictClasses or None
         None if `/predict` is not available, or the server does not tell.
+    plates, faces : Model or None
+        What `/anonymize` uses; None if the server does not redact, or does not tell.
     """
 
     detector: Model
     classifier: Model | None
     predict: PredictClasses | None = None
+    plates: Model | None = None
+    faces: Model | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -242,6 +242,7 @@ class Client:
         *,
         table: str = "europe",
         top_k: int = 1,
+        detailed: bool = False,
     ) -> bytes:
         """Match the makes and models of a CSV file of up to 10,000 rows.
 
@@ -251,13 +252,16 @@ class Client:
             A path, the bytes, or a file open in binary mode.
         table, top_k
             See `norm`.
+        detailed : bool
+            Whether to add columns for what each row was matched by, the scores of make and model,
+            and the kind.
 
         Returns
         -------
         bytes
             The file as UTF-8, with columns added.
         """
-        return self._run(self._api.norm_csv(file, table, top_k))
+        return self._run(self._api.norm_csv(file, table, top_k, detailed))
 
     def clean(self, make: str = "", model: str = "") -> Name:
         """Clean a written make and model without matching them; one of the two is enough."""
@@ -437,9 +441,10 @@ class AsyncClient:
         *,
         table: str = "europe",
         top_k: int = 1,
+        detailed: bool = False,
     ) -> bytes:
         """See `Client.norm_csv`."""
-        return await self._run(self._api.norm_csv(file, table, top_k))
+        return await self._run(self._api.norm_csv(file, table, top_k, detailed))
 
     async def clean(self, make: str = "", model: str = "") -> Name:
         """See `Client.clean`."""

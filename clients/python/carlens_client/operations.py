@@ -203,11 +203,15 @@ class Api:
         return matches
 
     def norm_csv(
-        self, file: str | os.PathLike[str] | bytes | BinaryIO, table: str, top_k: int
+        self,
+        file: str | os.PathLike[str] | bytes | BinaryIO,
+        table: str,
+        top_k: int,
+        detailed: bool,
     ) -> Steps[bytes]:
         """Match a CSV file, and return it with columns added."""
         options = {
-            "params": {"top_k": top_k},
+            "params": {"top_k": top_k, **({"format": "detailed"} if detailed else {})},
             "content": (yield Call(lambda: _content(file))),
             "headers": {"Content-Type": "text/csv"},
         }

@@ -52,8 +52,7 @@ def signed_fields(upload: Upload, credentials: Credentials, now: datetime) -> di
     now : datetime
         In UTC.
     """
-    day = now.strftime("%Y%m%d")
-    scope = f"{day}/{upload.region}/s3/aws4_request"
+    scope = credential_scope(now, upload.region)
     exact = {
         "key": upload.key,
         **({"Content-Type": upload.content_type} if upload.content_type else {}),
@@ -74,6 +73,11 @@ def signed_fields(upload: Upload, credentials: Credentials, now: datetime) -> di
     encoded = b64encode(json.dumps(policy, separators=(",", ":")).encode()).decode()
     signature = sign(encoded, credentials.secret_key, scope)
     return {**exact, "policy": encoded, "x-amz-signature": signature}
+
+
+def credential_scope(now: datetime, region: str) -> str:
+    """Return what a signature is limited to: a day in UTC, a region and S3."""
+    return f"{now.strftime('%Y%m%d')}/{region}/s3/aws4_request"
 
 
 def sign(policy: str, secret_key: str, scope: str) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode, urlsplit
 
 from carlens.aws.credentials import Credentials
-from carlens.aws.post_forms import sign
+from carlens.aws.post_forms import credential_scope, sign
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
@@ -36,7 +36,7 @@ def presigned_url(
     """
     parts = urlsplit(url)
     time = now.strftime("%Y%m%dT%H%M%SZ")
-    scope = f"{time[:8]}/{region}/s3/aws4_request"
+    scope = credential_scope(now, region)
     parameters = {
         "X-Amz-Algorithm": _ALGORITHM,
         "X-Amz-Credential": f"{credentials.access_key}/{scope}",

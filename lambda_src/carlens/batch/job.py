@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from carlens.batch.errors import InvalidInput
 from carlens.errors import InvalidParameter
@@ -14,10 +15,18 @@ from carlens.ranges import check_range
 from carlens.services.parameters import Parameters
 from carlens.services.recognition_app import RecognitionApp
 
-Operation = Literal["predict", "object_detection"]
+if TYPE_CHECKING:
+    from carlens.services.anonymize import Redactor
+
+Operation = Literal["predict", "object_detection", "anonymize"]
 
 MAX_SIZE = 1000
-_OPTIONS = ("classes", "confidence", "max_objects", "slices", "top_k")
+_ANALYZE = ("classes", "confidence", "max_objects", "slices", "top_k")
+_OPTIONS: Mapping[Operation, tuple[str, ...]] = {
+    "predict": _ANALYZE,
+    "object_detection": _ANALYZE,
+    "anonymize": ("confidence", "margin", "output", "redact", "style"),
+}
 # It becomes a part of S3 keys, and a partition of the Athena table.
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -33,7 +42,7 @@ class Job:
         Name of the execution.
     bucket, prefix : str
         Where the photos are.
-    operation : {"predict", "object_detection"}
+    operation : {"predict", "object_detection", "anonymize"}
     size : int
         1..1000, photos in a part.
     options : Mapping
@@ -80,21 +89,52 @@ def read_job(name: str, given: object) -> Job:
     for member in given:
         if member not in known:
             raise InvalidInput(f"{member!r} is not a member of the input; use {', '.join(known)}.")
+    operation = _operation(_text(given, "operation"))
     job = Job(
         name=name,
         bucket=_text(given, "bucket"),
         prefix=_text(given, "prefix", ""),
-        operation=_operation(_text(given, "operation")),
+        operation=operation,
         size=_size(given.get("size", Job.size)),
-        options=_options(given.get("options", {})),
+        options=_options(given.get("options", {}), _OPTIONS[operation]),
     )
     if not _BUCKET.fullmatch(job.bucket):
         raise InvalidInput(f"bucket is {job.bucket!r}; it must be the name of an S3 bucket.")
     return job
 
 
+def check_options(job: Job, app: RecognitionApp) -> None:
+    """Validate the options of a job, and load the models that it needs.
+
+    Raises
+    ------
+    InvalidInput
+        An option has a value that is not allowed, or the operation is off.
+    ModelsUnavailable
+        The models cannot be loaded.
+    """
+    if job.operation == "anonymize":
+        job_redactor(job, app)
+    else:
+        job_parameters(job, app)
+
+
+def job_redactor(job: Job, app: RecognitionApp) -> Redactor:
+    """Validate the options of a job that redacts, and load its models; see `check_options`."""
+    # only redaction pays for the imports
+    from carlens.http.anonymize import read_options
+    from carlens.services.anonymize import make_redactor
+
+    if not app.config.anonymize:
+        raise InvalidInput("operation is 'anonymize'; this deployment does not anonymize pictures.")
+    if job.bucket == app.config.results:
+        raise InvalidInput("bucket is the one of the results, where redacted pictures are written.")
+    with _options_named():
+        return make_redactor(app, read_options(_query(job.options)))
+
+
 def job_parameters(job: Job, app: RecognitionApp) -> Parameters:
-    """Validate the options of a job like the query parameters of its operation.
+    """Validate the options of a job that recognizes, like query parameters.
 
     Raises
     ------
@@ -109,8 +149,14 @@ def job_parameters(job: Job, app: RecognitionApp) -> Parameters:
         classes, default = bundle.vehicles, bundle.applies_to
     else:
         classes = app.models().detector.manifest.labels
-    try:
+    with _options_named():
         return read_parameters(_query(job.options), classes, default)
+
+
+@contextmanager
+def _options_named() -> Iterator[None]:
+    try:
+        yield
     except InvalidParameter as error:
         raise InvalidInput(f"options: {error.message}") from error
 
@@ -128,8 +174,8 @@ def _operation(text: str) -> Operation:
         if text == operation:
             found: Operation = operation
             return found
-    allowed = " or ".join(map(repr, get_args(Operation)))
-    raise InvalidInput(f"operation is {text!r}; it must be {allowed}.")
+    allowed = ", ".join(get_args(Operation))
+    raise InvalidInput(f"operation is {text!r}; it must be one of {allowed}.")
 
 
 def _size(value: object) -> int:
@@ -139,12 +185,12 @@ def _size(value: object) -> int:
         raise InvalidInput(f"size is {value!r}; {error}.") from error
 
 
-def _options(value: object) -> Mapping[str, Any]:
+def _options(value: object, known: tuple[str, ...]) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise InvalidInput("options must be a JSON object.")
     for name in value:
-        if name not in _OPTIONS:
-            raise InvalidInput(f"options: {name!r} is unknown; use {', '.join(_OPTIONS)}.")
+        if name not in known:
+            raise InvalidInput(f"options: {name!r} is unknown; use {', '.join(known)}.")
     return value
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from carlens.photo_names import redacted_name
+
 _PART = re.compile(r"part-(\d{6,})\.jsonl")
 
 
@@ -20,6 +22,11 @@ def results_prefix(job: str) -> str:
 def part_key(job: str, part: int) -> str:
     """Return the key of the results of a part. It is fixed, so that a repetition overwrites it."""
     return f"{results_prefix(job)}part-{part:06}.jsonl"
+
+
+def redacted_key(job: str, photo: str, output: str) -> str:
+    """Return the key of the redacted picture of a photo, which mirrors the key of the photo."""
+    return f"redacted/job={job}/{redacted_name(photo, output)}"
 
 
 def part_number(key: str) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from carlens.batch.buckets import Listing, Writable
 from carlens.batch.errors import NoPhotos
-from carlens.batch.job import job_parameters, read_job
+from carlens.batch.job import check_options, read_job
 from carlens.batch.keys import plan_key
 from carlens.photo_names import PHOTO_ENDINGS, is_photo
 from carlens.services.recognition_app import RecognitionApp
@@ -77,7 +77,7 @@ def plan_job(
         The bucket cannot be listed, or the plan cannot be written.
     """
     job = read_job(state["name"], state["input"])
-    job_parameters(job, app)  # a wrong option fails the job here, not each of its parts
+    check_options(job, app)  # a wrong option fails the job here, not each of its parts
     before = Progress(**state["progress"])
     files = open_photos(job.bucket).files(job.prefix, before.after)
     plan, progress = plan_round(

@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from carlens.aws.metrics import RequestStats
 from carlens.batch.buckets import Writable
-from carlens.batch.errors import PartOutOfTime
 from carlens.batch.job import Job, job_parameters, read_job
 from carlens.batch.keys import part_key
-from carlens.batch.photos import read_photo
+from carlens.batch.part import PartResult, open_part, out_of_time, part_sources
 from carlens.errors import DeadlineExceeded, PictureError
 from carlens.http.serializers import image_json, objects_json, vehicles_json
-from carlens.inputs.sources import PictureSource, Reader, SourceField, open_sources
 from carlens.result_lines import result_line
 from carlens.services.analyze import STAGES, decoders, make_pipeline
 from carlens.services.recognition_app import RecognitionApp
 from carlens.storage import Storage
 from carlens.timing import Deadline, Stopwatch
 from carlens.vision.pipeline import process_images
-
-
-@dataclass(frozen=True)
-class PartResult:
-    """The results of a part.
-
-    Attributes
-    ----------
-    lines : str
-        A line for each photo, in the order of the keys.
-    stats : RequestStats
-    """
-
-    lines: str
-    stats: RequestStats
 
 
 def write_part(
@@ -47,7 +28,9 @@ def write_part(
     results: Writable,
     deadline: Deadline,
 ) -> tuple[dict[str, Any], RequestStats]:
-    """Analyze the photos of a part, and write all of its results at once.
+    """Process the photos of a part, and write all of its results at once.
+
+    Redacted pictures are written before, one at a time; another attempt replaces them.
 
     Parameters
     ----------
@@ -69,10 +52,16 @@ def write_part(
     Raises
     ------
     Exception
-        Nothing was written; see `process_part`.
+        No results were written; see `process_part`.
     """
     job = read_job(state["name"], state["input"])
-    done = process_part(job, state["keys"], app, open_photos(job.bucket), deadline)
+    photos = open_photos(job.bucket)
+    if job.operation == "anonymize":
+        from carlens.batch.redaction import redact_part  # only redaction pays for the import
+
+        done = redact_part(job, state["keys"], app, photos, results, deadline)
+    else:
+        done = process_part(job, state["keys"], app, photos, deadline)
     key = part_key(job.name, state["part"])
     results.write(key, done.lines.encode(), "application/jsonl")
     stats = done.stats
@@ -115,8 +104,8 @@ def process_part(
     watch = Stopwatch()
     parameters = job_parameters(job, app)
     named = job.operation == "predict"
-    sources = [PictureSource("image", key, key) for key in keys]
-    with _open(sources, app, photos) as readers:
+    sources = part_sources(keys)
+    with open_part(sources, photos, app.config.max_bytes) as readers:
         results = process_images(
             decoders(readers, app.limits, watch),
             make_pipeline(app, parameters, named=named),
@@ -126,10 +115,7 @@ def process_part(
         )
     if any(isinstance(result, DeadlineExceeded) for result in results):
         done = sum(not isinstance(result, DeadlineExceeded) for result in results)
-        raise PartOutOfTime(
-            f"The time was enough for {done} of {len(keys)} photos; start the job with a smaller "
-            "size."
-        )
+        raise out_of_time(done, len(keys))
     references = app.models().references if named else None
     objects = [
         vehicles_json(result, references) if named else objects_json(result) for result in results
@@ -145,15 +131,3 @@ def process_part(
         stages=watch.stop(STAGES),
     )
     return PartResult("".join(map(result_line, entries)), stats)
-
-
-def _open(
-    sources: Sequence[PictureSource], app: RecognitionApp, photos: Storage
-) -> AbstractContextManager[Iterator[Reader]]:
-    """Provide a reader for each photo, while the next ones are read."""
-    limit = app.config.max_bytes
-
-    def fetch(_: SourceField, key: str) -> bytes:
-        return read_photo(photos, key, limit)
-
-    return open_sources(sources, fetch)

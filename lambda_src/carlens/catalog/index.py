@@ -107,6 +107,21 @@ class CatalogIndex:
         return frozenset(words)
 
     @cached_property
+    def all_models(self) -> Mapping[str, Sequence[int]]:
+        """The entry ids of each model name of any make, the preferred ones first."""
+        found: dict[str, list[int]] = {}
+        for make in self.makes:
+            for name, entry_id in make.models.ids.items():
+                ids = found.setdefault(name, [])
+                ids.insert(0 if self.entries[entry_id].is_preferred else len(ids), entry_id)
+        return found
+
+    @cached_property
+    def all_model_names(self) -> FuzzyIndex:
+        """An index of the names in `all_models`; only alternatives without a make need it."""
+        return FuzzyIndex({name: ids[0] for name, ids in self.all_models.items()})
+
+    @cached_property
     def undeclinable_words(self) -> frozenset[str]:
         """The words that are names or stop words as they are."""
         return self.words | self.vocabulary.stop_words

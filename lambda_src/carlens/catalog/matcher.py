@@ -40,6 +40,7 @@ from carlens.catalog.model_candidates import (
     find_model_of,
     find_other_model,
     find_similar_models,
+    find_similar_models_of_any_make,
     is_another_model,
 )
 from carlens.catalog.normalize import MAX_CHARS, Tokens, key, spans, tokenize
@@ -78,6 +79,7 @@ class Alternative(NamedTuple):
         0..100.
     reason : {"similar_model", "same_model", "similar_make"}
         Its name resembles the model, another make has the same model, or its make is not certain.
+        Its model is empty if only a make was written.
     """
 
     entry: Entry
@@ -632,6 +634,9 @@ def _alternatives(
 ) -> Iterator[Alternative]:
     """Yield up to `count` other entries, none with a higher score than the match."""
     is_accepted = found is not None and found.is_accepted
+    if not is_accepted and not tokens:
+        yield from _similar_makes(index, text, count)
+        return
     makes = [found.make] if found and found.is_accepted else text.candidates
     reasons: dict[int, Reason] = {}
     scores: dict[int, float] = {}
@@ -643,6 +648,10 @@ def _alternatives(
         for entry_id in _shared_models(index, (text.tokens, tokens)):
             scores.setdefault(entry_id, _combine(0.0, 1.0))
             reasons[entry_id] = "same_model"
+    if not is_accepted and not text.tokens:
+        for entry_id, score in find_similar_models_of_any_make(index, tokens, count):
+            scores[entry_id] = max(scores.get(entry_id, 0.0), _combine(0.0, score))
+            reasons.setdefault(entry_id, "similar_model")
     max_score = 1.0
     if found and found.model:
         scores.pop(found.model.id, None)
@@ -651,6 +660,14 @@ def _alternatives(
     for entry_id, score in ranked:
         score = round(100 * min(score, max_score))
         yield Alternative(index.entries[entry_id], score, reasons[entry_id])
+
+
+def _similar_makes(index: CatalogIndex, text: MakeText, count: int) -> Iterator[Alternative]:
+    """Yield the makes, without a model, that a make alone resembles."""
+    makes = sorted(text.candidates, key=lambda make: -make.score)
+    for make in makes[:count]:
+        score = round(100 * _combine(make.score, 0.0))
+        yield Alternative(Entry(index.makes[make.id].name, ""), score, "similar_make")
 
 
 def _shared_models(index: CatalogIndex, texts: Iterable[Tokens]) -> Iterator[int]:

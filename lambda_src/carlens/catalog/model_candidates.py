@@ -34,6 +34,9 @@ _MIN_SCORE = 0.7
 _MIN_LONGER_SCORE = 0.85  # to be preferred to the exact name that it contains
 _MIN_EARLIER_SCORE = 0.83  # to be preferred to an exact name after it
 _MIN_ALTERNATIVE_SCORE = 0.3  # to be offered as an alternative
+# The same without a make: some model of the table resembles most words.
+_MIN_SCORE_OF_ANY_MAKE = 0.6
+_MIN_TEXT_OF_ANY_MAKE = 2  # characters
 _MIN_WORD_SCORE = 0.5  # of the words that differ, if others are the same
 
 # Rank misspelled names by score, then prefer longer and earlier ones.
@@ -334,6 +337,19 @@ def find_similar_models(
     for _, _, text in spans(tokens or make.rest, max_starts=2, max_tokens=3):
         for name, score in models.nearest(text, min_score=_MIN_ALTERNATIVE_SCORE, limit=count):
             yield models.ids[name], score
+
+
+def find_similar_models_of_any_make(
+    index: CatalogIndex, tokens: Tokens, count: int
+) -> Iterator[tuple[int, float]]:
+    """Yield entries of any make that a text without a make resembles, with their scores."""
+    for _, _, text in spans(tokens, max_starts=1, max_tokens=3):
+        if len(text) < _MIN_TEXT_OF_ANY_MAKE:
+            continue
+        names = index.all_model_names
+        for name, score in names.nearest(text, min_score=_MIN_SCORE_OF_ANY_MAKE, limit=count):
+            for entry_id in index.all_models[name]:
+                yield entry_id, score
 
 
 def _without_trim(models: FuzzyIndex, word: str, vocabulary: Vocabulary) -> str | None:

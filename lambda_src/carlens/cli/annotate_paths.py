@@ -15,10 +15,15 @@ def annotated_path(folder: Path, name: str) -> Path:
 
     The name keeps its suffix if that is one of JPEG, PNG or WebP, and gets `.jpg` if not.
     """
+    suffix = "" if PurePosixPath(name).suffix.lower() in FORMATS else ".jpg"
+    return path_inside(folder, f"{name}{suffix}")
+
+
+def path_inside(folder: Path, name: str) -> Path:
+    """Return the path of a name below a folder, which it never leaves."""
     path = PurePosixPath(name)
     parts = ["_" if part == ".." else part for part in path.parts if part != path.anchor]
-    suffix = "" if path.suffix.lower() in FORMATS else ".jpg"
-    return folder.joinpath(*parts[:-1], f"{parts[-1]}{suffix}")
+    return folder.joinpath(*parts)
 
 
 def note_path(folder: Path, name: str) -> Path:
@@ -44,9 +49,20 @@ def may_write(folder: Path, root: str, *, before: str | None) -> None:
     WrongUsage
         They might replace others.
     """
-    if str(folder.resolve()) == root:
-        raise WrongUsage(f"--annotate {folder} would replace the pictures; name another folder.")
-    if folder.exists() and not folder.is_dir():
-        raise WrongUsage(f"--annotate {folder} is not a folder.")
+    check_folder("--annotate", folder, root)
     if str(folder.resolve()) != before and folder.is_dir() and any(folder.iterdir()):
         raise WrongUsage(f"--annotate {folder} has files already; name an empty or new folder.")
+
+
+def check_folder(option: str, folder: Path, root: str) -> None:
+    """Refuse a folder for pictures that is the one of the originals, or that is a file.
+
+    Raises
+    ------
+    WrongUsage
+        The message names the option.
+    """
+    if str(folder.resolve()) == root:
+        raise WrongUsage(f"{option} {folder} would replace the pictures; name another folder.")
+    if folder.exists() and not folder.is_dir():
+        raise WrongUsage(f"{option} {folder} is not a folder.")

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import httpx
 
-from carlens.cli.annotate_paths import annotated_path
+from carlens.cli.annotate_paths import check_folder, path_inside
 from carlens.cli.errors import Problem, Stopped, WrongUsage
 from carlens.cli.local_service import cores
-from carlens.cli.pictures import Found, Picture, find_pictures
+from carlens.cli.pictures import Picture, find_pictures, warn
 from carlens.cli.progress import Count, showing
 from carlens.cli.reading import read_picture
 from carlens.cli.remote_service import connected
@@ -22,20 +23,16 @@ from carlens.config import Config
 from carlens.errors import InvalidParameter, ModelsUnavailable, PictureError
 from carlens.files import replace_file
 from carlens.http.anonymize import read_options
+from carlens.images.encode import OutputFormat
 from carlens.images.process import configure_process
 from carlens.inputs.sources import PictureSource
+from carlens.photo_names import redacted_name
 from carlens.services.anonymize import anonymize, make_redactor
 from carlens.services.recognition_app import RecognitionApp
 from carlens.timing import Deadline, Stopwatch
 from carlens_client import Client, Redaction
 from carlens_client import Picture as Sent
 
-# By media type, the suffixes of a file; the first is added to a name that has none of them.
-_SUFFIXES = {
-    "image/jpeg": (".jpg", ".jpeg"),
-    "image/png": (".png",),
-    "image/webp": (".webp",),
-}
 _MAX_BYTES = 100_000_000
 
 
@@ -86,7 +83,8 @@ def anonymize_folder(
         The run cannot go on.
     """
     found = find_pictures(tuple(inputs), leave_out=out)
-    _check(out, found)
+    check_folder("--out", out, found.root)
+    warn(found)
     todo = [one for one in found.pictures if not _is_done(out, one.name)]
     count = Count(len(found.pictures), before=len(found.pictures) - len(todo))
     regions = 0
@@ -102,8 +100,6 @@ def anonymize_folder(
                 regions += result.regions
             count.done += 1
             progress.update(count)
-    for folder in found.unreadable:
-        _say(f"Warning: this folder cannot be read, so its pictures are missing: {folder}")
     if not quiet:
         before = f", {count.before:,} of them before" if count.before else ""
         _say(
@@ -197,23 +193,12 @@ def _safe(entry: Redaction) -> RedactedFile | Problem:
 
 
 def _place(out: Path, name: str, media_type: str) -> Path:
-    """Return where a redacted picture is written; its name gets a suffix if it needs another."""
-    path = annotated_path(out, name)
-    # Without the suffix that was added to names of formats that are only read.
-    path = path.with_name(Path(name).name)
-    suffixes = _SUFFIXES[media_type]
-    return path if path.suffix.lower() in suffixes else path.with_name(path.name + suffixes[0])
+    """Return where a redacted picture is written."""
+    return path_inside(out, redacted_name(name, media_type.removeprefix("image/")))
 
 
 def _is_done(out: Path, name: str) -> bool:
-    return any(_place(out, name, media_type).exists() for media_type in _SUFFIXES)
-
-
-def _check(out: Path, found: Found) -> None:
-    if str(out.resolve()) == found.root:
-        raise WrongUsage(f"--out {out} would replace the pictures; name another folder.")
-    if out.exists() and not out.is_dir():
-        raise WrongUsage(f"--out {out} is not a folder.")
+    return any(_place(out, name, output).exists() for output in get_args(OutputFormat))
 
 
 def _check_options(out: Path, options: Mapping[str, str], *, started: bool) -> None:

@@ -141,16 +141,9 @@ def anonymize(
     local: Annotated[
         bool, typer.Option("--local", help="Redact on this computer, without a server.")
     ] = False,
-    redact: Annotated[
-        str | None,
-        typer.Option(help="plates, faces, people, separated by commas; default: plates,faces."),
-    ] = None,
-    style: Annotated[
-        str | None, typer.Option(help="fill, pixelate or blur; only fill removes everything.")
-    ] = None,
-    margin: Annotated[
-        float | None, typer.Option(min=0, max=1, help="How far regions grow, as a share of them.")
-    ] = None,
+    redact: options.Redact = None,
+    style: options.Style = None,
+    margin: options.Margin = None,
     confidence: options.Confidence = None,
     output: Annotated[str, typer.Option(help="The format: jpeg, png, webp or same.")] = "same",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only errors.")] = False,

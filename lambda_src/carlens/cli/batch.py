@@ -1,4 +1,4 @@
-"""Jobs that recognize the photos of an S3 bucket on AWS: `carlens batch`."""
+"""Jobs over the photos of an S3 bucket on AWS: `carlens batch`."""
 
 from __future__ import annotations
 
@@ -131,7 +131,8 @@ class Jobs:
         Raises
         ------
         WrongUsage
-            The file exists, or the job has no results.
+            The file exists, the job has no results, or it redacted photos and the file is not
+            `.jsonl`.
         Stopped
             The file cannot be written.
         """
@@ -157,6 +158,8 @@ class Jobs:
                 raise WrongUsage(f"The job {name} has no results.")
         failed = [is_failed(entry) for entry in read_entries(lines)]
         if out != lines:
+            if "regions" in next(read_entries(lines)):
+                raise WrongUsage(f"Redacted photos have no objects; {lines} has their regions.")
             export(lines, out)
         return len(failed), sum(failed)
 

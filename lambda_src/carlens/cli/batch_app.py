@@ -21,11 +21,22 @@ _INTERVAL = 5.0
 batch_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Recognize the photos of an S3 bucket on AWS; see docs/batch.md.",
+    help="Recognize or redact the photos of an S3 bucket on AWS; see docs/batch.md.",
 )
 
 _Job = Annotated[str, typer.Argument(metavar="JOB", help="The name of the job.")]
 _Stage = Annotated[str, typer.Option(envvar="CARLENS_STAGE", help="The stage of the deployment.")]
+
+_Operation = Annotated[
+    options.JobOperation,
+    typer.Option(
+        help="Vehicles with their names, objects of all classes, or redacted photos. Options of "
+        "the other operations are refused."
+    ),
+]
+_Output = Annotated[
+    str | None, typer.Option(help="The format of redacted photos: jpeg, png, webp or same.")
+]
 
 
 @batch_app.command()
@@ -34,12 +45,16 @@ def start(
     stage: _Stage = "dev",
     name: Annotated[str | None, typer.Option(help="The name of the job.")] = None,
     size: Annotated[int, typer.Option(min=1, max=1000, help="Photos in a part.")] = 100,
-    operation: options.Operation = options.OperationName.predict,
+    operation: _Operation = options.JobOperation.predict,
     confidence: options.Confidence = None,
     classes: options.Classes = None,
     top_k: options.TopK = None,
     max_objects: options.MaxObjects = None,
     slices: options.Slices = None,
+    redact: options.Redact = None,
+    style: options.Style = None,
+    margin: options.Margin = None,
+    output: _Output = None,
 ) -> None:
     """Start a job and print its name."""
     with options.errors_shown():
@@ -51,6 +66,10 @@ def start(
             top_k=top_k,
             max_objects=max_objects,
             slices=slices,
+            redact=redact,
+            style=style,
+            margin=margin,
+            output=output,
         )
         with jobs_of(stage) as jobs:
             print(jobs.start(address, Task(operation.value, given), size, name))

@@ -16,7 +16,7 @@ from carlens.http.catalog_bodies import plain_cells
 
 Entry = Mapping[str, Any]
 
-# The page's CSV has the same columns, and an index.
+# The page's CSV has the same columns, an index, and what the user corrects.
 COLUMNS = (
     *("picture", "width", "height", "x1", "y1", "x2", "y2", "class", "confidence"),
     *("display", "certain", "make", "make_probability", "make_certain"),

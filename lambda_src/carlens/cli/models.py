@@ -81,7 +81,8 @@ def models_there(url: str) -> Listing:
 
     with connected(url) as client:
         found = client.models()
-    models = [asdict(one) for one in (found.detector, found.classifier) if one is not None]
+    listed = (found.detector, found.classifier, found.plates, found.faces)
+    models = [asdict(one) for one in listed if one is not None]
     classes = found.predict.classes if found.predict else ()
     return Listing(list(models), {model["name"] for model in models}, classes)
 

@@ -20,6 +20,14 @@ class OperationName(StrEnum):
     object_detection = "object_detection"
 
 
+class JobOperation(StrEnum):
+    """What a batch job does."""
+
+    predict = "predict"
+    object_detection = "object_detection"
+    anonymize = "anonymize"
+
+
 class SliceChoice(StrEnum):
     """How closely to look for small objects."""
 
@@ -41,6 +49,17 @@ MaxObjects = Annotated[int | None, typer.Option(min=1, max=300, help="Objects fo
 Slices = Annotated[
     SliceChoice | None,
     typer.Option(help="Tiles per side, for small vehicles in large photos; auto: where it pays."),
+]
+
+Redact = Annotated[
+    str | None,
+    typer.Option(help="plates, faces, people, separated by commas; default: plates,faces."),
+]
+Style = Annotated[
+    str | None, typer.Option(help="fill, pixelate or blur; only fill removes everything.")
+]
+Margin = Annotated[
+    float | None, typer.Option(min=0, max=1, help="How far regions grow, as a share of them.")
 ]
 
 

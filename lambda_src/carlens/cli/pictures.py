@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -53,6 +54,19 @@ class Found:
     pictures: list[Picture] = field(default_factory=list)
     ignored: int = 0
     unreadable: list[str] = field(default_factory=list)
+
+
+def warn(found: Found) -> None:
+    """Say on standard error what could not be read, and that there are no pictures."""
+    for folder in found.unreadable:
+        _say(f"Warning: this folder cannot be read, so its pictures are missing: {folder}")
+    if not found.pictures:
+        others = f", but {found.ignored:,} other files" if found.ignored else ""
+        _say(f"Warning: there are no pictures{others}.")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def find_pictures(inputs: Sequence[str], *, leave_out: Path | None = None) -> Found:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from carlens.cli.annotate_paths import annotated_path, may_write, note_path
 from carlens.cli.answers import Answer
 from carlens.cli.errors import Stopped, WrongUsage
-from carlens.cli.pictures import Found, Picture, find_pictures
+from carlens.cli.pictures import Found, Picture, find_pictures, warn
 from carlens.cli.progress import Count, showing
 from carlens.cli.results_file import ResultsFile, StandardOutput, check_settings, kept_settings
 from carlens.cli.task import Task
@@ -85,7 +85,7 @@ def predict(job: Job, open_service: OpenService) -> int:
     """
     check_out(job.out)
     found = find_pictures(job.inputs, leave_out=job.annotate)
-    _warn(found)
+    warn(found)
     with _open_results(job) as results:
         if job.annotate is not None:
             may_write(job.annotate, found.root, before=_annotated_before(results))
@@ -175,14 +175,6 @@ def _export(out: Path | None, results: ResultsFile | StandardOutput) -> None:
         export(results.path, out)
     except OSError as error:
         raise Stopped(f"{out} cannot be written: {error.strerror}.") from error
-
-
-def _warn(found: Found) -> None:
-    for folder in found.unreadable:
-        _say(f"Warning: this folder cannot be read, so its pictures are missing: {folder}")
-    if not found.pictures:
-        others = f", but {found.ignored:,} other files" if found.ignored else ""
-        _say(f"Warning: there are no pictures{others}.")
 
 
 def _summary(count: Count, failed: int, out: Path | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Operation = Literal["predict", "object_detection"]
+Operation = Literal["predict", "object_detection", "anonymize"]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pybase64
 
-from carlens.aws.metrics import RequestStats
+from carlens.config import Config
 from carlens.errors import AnswerTooLarge, NotFound, PictureError
 from carlens.http.bodies import media_type
 from carlens.http.dispatch import RequestContext
@@ -22,16 +22,17 @@ from carlens.images.encode import OutputFormat
 from carlens.images.redact import Style
 from carlens.models.manifest import Manifest
 from carlens.services.anonymize import (
-    STAGES,
     Redacted,
     RedactOptions,
     Redactor,
     Target,
     anonymize,
     make_redactor,
+    redaction_stats,
 )
 from carlens.services.offer_download import offer_download
 from carlens.services.recognition_app import RecognitionApp
+from carlens.storage import WritableStorage
 from carlens.timing import Stopwatch
 
 _FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
@@ -81,9 +82,9 @@ def redact_pictures(request: Request, context: RequestContext[RecognitionApp]) -
         return _picture(result, watch)
     if not detailed:
         found = list(results)
-        return Response.of_json(list(map(regions_json, found)), stats=_stats(found, watch))
+        return Response.of_json(list(map(regions_json, found)), stats=redaction_stats(found, watch))
     packed = _pack(results, request, app)
-    stats = _stats([each.result for each in packed], watch)
+    stats = redaction_stats([each.result for each in packed], watch)
     images = [
         redacted_json(index, source, each.result, each.picture, each.url)
         for index, (source, each) in enumerate(zip(sources, packed, strict=True))
@@ -130,7 +131,7 @@ def _picture(result: Redacted | PictureError, watch: Stopwatch) -> Response:
         "Content-Encoding": "identity",  # otherwise the gateway compresses the picture again
         "Cache-Control": "no-store",
     }
-    return Response(200, body, headers, _stats([result], watch), binary=True)
+    return Response(200, body, headers, redaction_stats([result], watch), binary=True)
 
 
 def _pack(
@@ -148,17 +149,19 @@ def _pack(
         if needed <= room:
             room -= needed
             packed.append(_Packed(bare, picture=picture))
-        elif app.config.uploads:
+        elif app.uploads is not None:
             base = absolute_url(request, app.config.uploads_url)
-            packed.append(_fetchable(result, bare, base, app))
+            packed.append(_fetchable(result, bare, base, app.uploads, app.config))
         else:
             packed.append(_Packed(_too_large(result, "a deployment with uploads")))
     return packed
 
 
-def _fetchable(result: Redacted, bare: Redacted, base: str, app: RecognitionApp) -> _Packed:
+def _fetchable(
+    result: Redacted, bare: Redacted, base: str, store: WritableStorage, config: Config
+) -> _Packed:
     try:
-        url = offer_download(result.file, result.format, base, app.config, datetime.now(UTC))
+        url = offer_download(result.file, result.format, base, store, config, datetime.now(UTC))
     except PictureError as error:
         return _Packed(error.without_traceback())
     return _Packed(bare, url=url)
@@ -175,20 +178,11 @@ def _base64(data: bytes) -> str:
     return pybase64.b64encode(data).decode("ascii")
 
 
-def _stats(results: Iterable[Redacted | PictureError], watch: Stopwatch) -> RequestStats:
-    results = list(results)
-    redacted = [each for each in results if isinstance(each, Redacted)]
-    return RequestStats(
-        pictures=len(results),
-        objects=sum(len(each.regions) for each in redacted),
-        failures=tuple(each.code for each in results if isinstance(each, PictureError)),
-        stages=watch.stop(STAGES),
-    )
-
-
 def _manifests(redactor: Redactor) -> dict[str, Manifest]:
     """Return the manifests of the models in use, by their role."""
-    found = {f"{model.manifest.labels[0]}s": model.manifest for model in redactor.models}
+    found: dict[str, Manifest] = {
+        target: model.manifest for target, model in redactor.models.items()
+    }
     if redactor.classes:
         found["detector"] = redactor.app.models().detector.manifest
     return found

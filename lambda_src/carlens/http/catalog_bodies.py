@@ -104,23 +104,43 @@ def check_columns(file: CsvFile, matches: Iterable[Match]) -> None:
         raise _unknown_columns(file, "No make or model was recognized")
 
 
-def write_csv(file: CsvFile, matches: Iterable[Match], *, french: bool, top_k: int) -> str:
+def write_csv(
+    file: CsvFile,
+    matches: Iterable[Match],
+    *,
+    french: bool,
+    top_k: int,
+    written: Sequence[tuple[str, str]] = (),
+) -> str:
     """Write the file with columns added for the matches, and with a header if it had one.
 
     Cells that a spreadsheet would run as a formula get an apostrophe in front.
+
+    Parameters
+    ----------
+    written : sequence of (make, model)
+        What each row was matched by, for the detailed form: it has columns for them, for both
+        scores and for the kind too. Empty for the short form.
     """
     columns = [*(f"matched_{name}" for name in field_names(french)), "score"]
     added = columns + [f"{c}_{rank}" for rank in range(2, top_k + 1) for c in columns]
+    answers = len(added)
+    if written:
+        added += [f"{what}_{name}" for what in ("written", "score") for name in field_names(french)]
+        added.append("kind")
     width = max((len(cells) for _, cells in file.rows), default=0)
     width = max(width, len(file.first_row))
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=file.delimiter, lineterminator="\r\n")
     if file.header:
         writer.writerow([*plain_cells(file.first_row, width), *added])
-    for (_, sent), match in zip(file.rows, matches, strict=True):
+    for index, ((_, sent), match) in enumerate(zip(file.rows, matches, strict=True)):
         found = [match.make, match.model, str(match.score)]
         for entry, score, _ in match.alternatives:
             found += [entry.make, entry.model, str(score)]
+        if written:
+            found += [""] * (answers - len(found))
+            found += [*written[index], str(match.score_make), str(match.score_model), match.kind]
         writer.writerow([*plain_cells(sent, width), *plain_cells(found, len(added))])
     return buffer.getvalue()
 

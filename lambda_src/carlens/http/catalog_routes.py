@@ -19,7 +19,7 @@ from carlens.http.catalog_bodies import (
     write_csv,
 )
 from carlens.http.events import Request, Response
-from carlens.http.query import read_query_number
+from carlens.http.query import read_query_number, wants_detailed
 from carlens.services.catalog_app import CatalogApp
 from carlens.services.match_names import match_names
 
@@ -50,6 +50,7 @@ def match_rows(request: Request, context: RequestContext) -> Response:
     if len(request.body) > _MAX_BYTES:
         raise PayloadTooLarge(f"The body is larger than {_MAX_BYTES:,} bytes; send it in parts.")
     top_k = _top_k(request)
+    detailed = wants_detailed(request.query)
     matcher = _matcher(context)
     rows = read_rows(request)
     if len(rows.pairs) * top_k > MAX_ANSWERS:
@@ -60,7 +61,8 @@ def match_rows(request: Request, context: RequestContext) -> Response:
     matches = match_names(matcher, rows.pairs, top_k, context.deadline)
     if rows.file:
         check_columns(rows.file, matches)
-        body = write_csv(rows.file, matches, french=rows.french, top_k=top_k)
+        written = rows.pairs if detailed else ()
+        body = write_csv(rows.file, matches, french=rows.french, top_k=top_k, written=written)
         return Response(200, body, {"Content-Type": "text/csv; charset=utf-8"})
     answers = [as_json(match, french=rows.french, top_k=top_k) for match in matches]
     for index, reason in rows.invalid.items():

@@ -104,6 +104,10 @@ def models(request: Request, context: RequestContext) -> Response:
         "detector": model_json(bundle.detector.manifest),
         "classifier": bundle.classifier and model_json(bundle.classifier.manifest),
         "predict": None if bundle.misfit else predict_json(bundle.vehicles, bundle.applies_to),
+        **{
+            target: manifest and model_json(manifest)
+            for target, manifest in context.app.region_manifests().items()
+        },
     }
     return Response.of_json(document)
 

@@ -35,7 +35,8 @@ def read_parameters(
     """
     return Parameters(
         confidence=read_query_number(query, "confidence", float, 0.0, 1.0),
-        classes=_classes(query, classes, classes if default is None else default),
+        classes=read_choices(query, "classes", classes, "is not a class here")
+        or frozenset(classes if default is None else default),
         top_k=read_query_number(query, "top_k", int, 1, 20) or Parameters.top_k,
         max_objects=read_query_number(query, "max_objects", int, 1, 300) or Parameters.max_objects,
         slices=_value(query, "slices", read_slices),
@@ -71,8 +72,15 @@ def read_choice(query: Query, name: str, allowed: tuple[S, ...]) -> S | None:
     raise InvalidParameter(f"{name} is {text[:40]!r}; it must be {words}.")
 
 
-def read_choices(query: Query, name: str, allowed: tuple[S, ...]) -> frozenset[S] | None:
+def read_choices(
+    query: Query, name: str, allowed: tuple[S, ...], refusal: str = "is not allowed"
+) -> frozenset[S] | None:
     """Return a parameter that is a comma-separated list of words, or None if it is absent.
+
+    Parameters
+    ----------
+    refusal : str
+        What the message says of another word.
 
     Raises
     ------
@@ -84,7 +92,7 @@ def read_choices(query: Query, name: str, allowed: tuple[S, ...]) -> frozenset[S
         return None
     names = {word.strip() for word in text.split(",") if word.strip()}
     if unknown := sorted(names - set(allowed)):
-        what = f"{unknown[0][:40]!r} is not allowed"
+        what = f"{unknown[0][:40]!r} {refusal}"
     elif not names:
         what = "the list is empty"
     else:
@@ -118,15 +126,3 @@ def _value(query: Query, name: str, read: Callable[[str], V]) -> V | None:
 def _last(query: Query, name: str) -> str | None:
     values = query.get(name)
     return values[-1].strip() if values else None
-
-
-def _classes(query: Query, allowed: tuple[str, ...], default: tuple[str, ...]) -> frozenset[str]:
-    text = _last(query, "classes")
-    if text is None:
-        return frozenset(default)
-    names = frozenset(name.strip() for name in text.split(",") if name.strip())
-    unknown = sorted(names - set(allowed))
-    if unknown or not names:
-        what = f"{unknown[0][:40]!r} is not a class here" if unknown else "the list is empty"
-        raise InvalidParameter(f"classes: {what}; choose from {', '.join(allowed)}.")
-    return names

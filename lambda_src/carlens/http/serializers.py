@@ -84,19 +84,31 @@ def redacted_json(
     url: str | None,
 ) -> Json:
     """Return the detailed form of a redacted picture, which is in base64 or behind a URL."""
+    return _redaction(index, source, result, picture=picture, picture_url=url)
+
+
+def stored_json(
+    index: int, source: PictureSource, result: Redacted | PictureError, key: str | None
+) -> Json:
+    """Return the detailed form of a redacted picture that a batch job wrote under a key."""
+    return _redaction(index, source, result, picture_key=key)
+
+
+def _redaction(
+    index: int, source: PictureSource, result: Redacted | PictureError, **picture: str | None
+) -> Json:
     if isinstance(result, PictureError):
-        found = dict.fromkeys(("width", "height", "regions", "media_type", "picture"))
-        return {**_source(index, source), **found, "picture_url": None, "error": _error(result)}
-    return {
-        **_source(index, source),
-        "width": result.width,
-        "height": result.height,
-        "regions": list(map(_region, result.regions)),
-        "media_type": f"image/{result.format}",
-        "picture": picture,
-        "picture_url": url,
-        "error": None,
-    }
+        found: Json = dict.fromkeys(("width", "height", "regions", "media_type"))
+        error = _error(result)
+    else:
+        found = {
+            "width": result.width,
+            "height": result.height,
+            "regions": list(map(_region, result.regions)),
+            "media_type": f"image/{result.format}",
+        }
+        error = None
+    return {**_source(index, source), **found, **picture, "error": error}
 
 
 def _region(region: Region) -> Json:
@@ -118,6 +130,8 @@ def model_json(manifest: Manifest) -> Json:
         levels = manifest.certainty.thresholds
         thresholds = {"confidence": levels.name, "make": levels.make, "model": levels.model}
         taught = {"makes": _makes(manifest)}
+    elif manifest.task == "redact":
+        thresholds = {name: thresholds[name] for name in ("confidence", "iou")}
     return {
         "name": manifest.name,
         "version": manifest.version,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,28 @@ from carlens.models.manifest import Decoder, Manifest, ManifestError
 
 Tensor = NDArray[np.float32]
 TensorShape = tuple[int, ...]
+
+
+# These leave activations to the range of the integers behind them.
+_OF_INTEGERS = ["ClipQuantRewrite", "ReluQuantRewrite"]
+_CPU = Path("/proc/cpuinfo")
+
+
+def has_integer_products() -> bool:
+    """Return whether the CPU adds up products of 8-bit integers fast and exactly.
+
+    Of x86 CPUs, only those with VNNI do. On others, ONNX Runtime's sums saturate at 16 bits, which
+    ruins the results, and exact ones take longer than floats. So a model of integers computes in
+    floats there; its weights stay rounded, and so do values that two layers take.
+    """
+    if os.uname().machine != "x86_64":
+        return True
+    try:
+        with _CPU.open("rb") as file:
+            # The flags of the first CPU.
+            return b"vnni" in file.read(8192)
+    except OSError:
+        return False
 
 
 class OnnxModel:
@@ -41,9 +65,13 @@ class OnnxModel:
     def __init__(self, manifest: Manifest, weights: bytes, *, threads: int) -> None:
         self.manifest = manifest
         self._outputs = manifest.outputs
+        integers = has_integer_products()
         try:
             self._session = ort.InferenceSession(
-                weights, _options(threads), providers=["CPUExecutionProvider"]
+                weights,
+                _options(threads, integers=integers),
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=[] if integers else _OF_INTEGERS,
             )
         except Exception as error:  # ONNX Runtime's errors share no base class
             raise ManifestError(
@@ -165,7 +193,7 @@ def _shape(manifest: Manifest) -> tuple[int, int, int]:
     return (spec.height, spec.width, 3)
 
 
-def _options(threads: int) -> ort.SessionOptions:
+def _options(threads: int, *, integers: bool) -> ort.SessionOptions:
     options = ort.SessionOptions()
     # Without explicit counts, ONNX Runtime sets CPU affinities, which fails in some sandboxes.
     options.intra_op_num_threads = threads
@@ -179,6 +207,9 @@ def _options(threads: int) -> ort.SessionOptions:
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3
+    if not integers:
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
+        options.add_session_config_entry("session.enable_quant_qdq_cleanup", "1")
     return options
 
 

@@ -6,10 +6,11 @@ is an error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from carlens.aws.metrics import RequestStats
 from carlens.errors import InvalidParameter, PictureError
 from carlens.images.decoder import read_srgb
 from carlens.images.encode import OutputFormat, encode, same_format
@@ -91,19 +92,19 @@ class Redactor:
     ----------
     app : RecognitionApp
     options : RedactOptions
-    models : tuple of RegionDetector
-        Those of plates and faces, for the targets that need one.
+    models : Mapping
+        By target, the RegionDetector of plates and of faces, where they are wanted.
     """
 
     app: RecognitionApp
     options: RedactOptions
-    models: tuple[RegionDetector, ...]
+    models: Mapping[Target, RegionDetector]
 
     def find(self, pixels: Pixels) -> list[Region]:
         """Find the regions of a picture."""
         objects = self._objects(pixels)
         found: list[Detection] = []
-        for model in self.models:
+        for model in self.models.values():
             found += model.find(pixels, objects, self.options.confidence)
         if "people" in self.options.targets:
             least = self._least_confidence
@@ -117,7 +118,7 @@ class Redactor:
     def classes(self) -> frozenset[str]:
         """The classes of the detector that are redacted or looked at more closely."""
         people = {PERSON} if "people" in self.options.targets else set()
-        return frozenset(people.union(*(model.manifest.applies_to for model in self.models)))
+        return frozenset(people.union(*(each.manifest.applies_to for each in self.models.values())))
 
     @property
     def _least_confidence(self) -> float:
@@ -158,8 +159,9 @@ def make_redactor(app: RecognitionApp, options: RedactOptions) -> Redactor:
     """
     if "people" in options.targets and PERSON not in app.models().detector.manifest.labels:
         raise InvalidParameter("redact: the detector here does not find people; leave them out.")
-    wanted = [target for target in ("plates", "faces") if target in options.targets]
-    return Redactor(app, options, tuple(app.region_detector(target) for target in wanted))
+    models: tuple[Target, ...] = ("plates", "faces")
+    wanted = [target for target in models if target in options.targets]
+    return Redactor(app, options, {target: app.region_detector(target) for target in wanted})
 
 
 def anonymize(
@@ -189,11 +191,34 @@ def anonymize(
         One for each picture, in order, when it is asked for: few pictures are in memory.
     """
     with open_within(sources, redactor.app, deadline) as readers:
-        for reader in readers:
-            try:
-                yield _anonymize(reader, redactor, deadline.has_passed, watch, files=files)
-            except PictureError as error:
-                yield error.without_traceback()
+        yield from redact_each(readers, redactor, deadline, watch, files=files)
+
+
+def redact_each(
+    readers: Iterable[Reader],
+    redactor: Redactor,
+    deadline: Deadline,
+    watch: Stopwatch,
+    *,
+    files: bool,
+) -> Iterator[Redacted | PictureError]:
+    """Redact the picture of each reader; see `anonymize`."""
+    for reader in readers:
+        try:
+            yield _anonymize(reader, redactor, deadline.has_passed, watch, files=files)
+        except PictureError as error:
+            yield error.without_traceback()
+
+
+def redaction_stats(results: Sequence[Redacted | PictureError], watch: Stopwatch) -> RequestStats:
+    """Return what is logged about pictures that were redacted; the watch is stopped."""
+    redacted = [each for each in results if isinstance(each, Redacted)]
+    return RequestStats(
+        pictures=len(results),
+        objects=sum(len(each.regions) for each in redacted),
+        failures=tuple(each.code for each in results if isinstance(each, PictureError)),
+        stages=watch.stop(STAGES),
+    )
 
 
 def _anonymize(

@@ -109,6 +109,17 @@ def load_model(config: Config, name: str, task: Task) -> OnnxModel:
     return _load(_open_repository(config), name, task, config.threads)
 
 
+def read_manifest(config: Config, name: str) -> Manifest:
+    """Read the manifest of one of the models that `config` names, without the model.
+
+    Raises
+    ------
+    ModelError
+        It cannot be read, or is wrong.
+    """
+    return _open_repository(config).manifest(name)
+
+
 def _open_repository(config: Config) -> ModelRepository:
     storage = open_storage(config.models, read_timeout=_READ_TIMEOUT, retry_seconds=_RETRY_SECONDS)
     if not is_s3(config.models):

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from carlens.aws.presigned import presigned_url
 from carlens.config import Config
 from carlens.errors import AnswerTooLarge
-from carlens.files import replace_file
 from carlens.inputs.upload_keys import new_redacted_key
 from carlens.services.offer_uploads import signer
-from carlens.services.storage import is_s3
-from carlens.storage import StorageError
+from carlens.storage import StorageError, WritableStorage
 
 log = logging.getLogger("carlens")
 
 _LIFETIME = timedelta(minutes=15)
-# For each of three attempts to write a picture.
-_SECONDS = 5.0
 
 
 def offer_download(
     file: bytes,
     output: str,
     base: str,
+    store: WritableStorage,
     config: Config,
     now: datetime,
-    env: Mapping[str, str] = os.environ,
 ) -> str:
     """Store a picture next to the uploads, and return the URL to fetch it with.
 
@@ -41,12 +35,11 @@ def offer_download(
         Its format, such as `jpeg`.
     base : str
         The URL of the store.
+    store : WritableStorage
     config : Config
         Its `uploads` is set.
     now : datetime
         In UTC.
-    env : Mapping
-        Has the credentials, which are read here and kept nowhere.
 
     Raises
     ------
@@ -55,10 +48,11 @@ def offer_download(
     CredentialsError
         There are no credentials.
     """
-    _, region, credentials = signer(config, env)
+    # Credentials are read here and kept nowhere.
+    _, region, credentials = signer(config, os.environ)
     key = new_redacted_key(output)
     try:
-        _store(file, key, f"image/{output}", config)
+        store.write(key, file, f"image/{output}")
     except StorageError as error:
         log.error("a redacted picture cannot be stored: %s", str(error).replace(key, "redacted/…"))
         raise AnswerTooLarge(
@@ -66,15 +60,3 @@ def offer_download(
             "again, or send fewer or smaller pictures."
         ) from error
     return presigned_url(f"{base.rstrip('/')}/{key}", region, credentials, now, _LIFETIME)
-
-
-def _store(file: bytes, key: str, content_type: str, config: Config) -> None:
-    if is_s3(config.uploads):
-        from carlens.aws.s3 import S3Storage  # only large answers of deployments pay for it
-
-        S3Storage(config.uploads, read_timeout=_SECONDS).write(key, file, content_type)
-    else:
-        try:
-            replace_file(Path(config.uploads) / key, file)
-        except OSError as error:
-            raise StorageError(f"{key}: {error.strerror}") from error

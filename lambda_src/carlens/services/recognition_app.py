@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from carlens.config import Config
 from carlens.errors import ModelsUnavailable
 from carlens.images.types import Limits
-from carlens.models.manifest import ModelError
-from carlens.services.model_bundle import ModelBundle
-from carlens.services.storage import open_storage
-from carlens.storage import Storage
+from carlens.models.manifest import Manifest, ModelError
+from carlens.services.model_bundle import ModelBundle, read_manifest
+from carlens.services.storage import open_writable_storage
+from carlens.storage import WritableStorage
 
 if TYPE_CHECKING:
     from carlens.vision.regions import RegionDetector
@@ -43,8 +43,9 @@ class RecognitionApp:
 
     Attributes
     ----------
-    uploads : Storage or None
-        Where uploaded pictures are; connected at the first one. None if there are no uploads.
+    uploads : WritableStorage or None
+        Where uploaded pictures are, and redacted ones wait; connected at the first one. None if
+        there are no uploads.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class RecognitionApp:
         self._load_regions = load_regions
         self._models: ModelBundle | None = None
         self._region_detectors: dict[str, RegionDetector] = {}
+        self._region_manifests: dict[str, Manifest] = {}
 
     def warm_up(self) -> None:
         """Load the models before the first request. A failure is logged, not raised."""
@@ -110,6 +112,20 @@ class RecognitionApp:
                 self._region_detectors[target] = self._load_regions(self.config, target)
         return self._region_detectors[target]
 
+    def region_manifests(self) -> dict[str, Manifest | None]:
+        """Return the manifests of the models that find plates and faces, by target.
+
+        They are None where pictures are not redacted, or where one cannot be read, which is logged.
+        The models themselves are not loaded.
+        """
+        names = {"plates": self.config.plates, "faces": self.config.faces}
+        if not self.config.anonymize:
+            return dict.fromkeys(names)
+        for target in names.keys() - self._region_manifests.keys():
+            with suppress(ModelsUnavailable), _logged():
+                self._region_manifests[target] = read_manifest(self.config, names[target])
+        return {target: self._region_manifests.get(target) for target in names}
+
 
 @contextmanager
 def _logged() -> Iterator[None]:
@@ -122,5 +138,5 @@ def _logged() -> Iterator[None]:
         ) from error
 
 
-def _open_uploads(address: str) -> Storage | None:
-    return open_storage(address, read_timeout=_UPLOAD_SECONDS) if address else None
+def _open_uploads(address: str) -> WritableStorage | None:
+    return open_writable_storage(address, read_timeout=_UPLOAD_SECONDS) if address else None

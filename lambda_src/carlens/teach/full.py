@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +11,13 @@ from typing import TextIO
 
 import cv2
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from carlens.images.types import Pixels
 from carlens.models.manifest import InputSpec
+from carlens.models.quantize import dequantize
 from carlens.teach.arrays import Features
 from carlens.teach.base import Base
 from carlens.teach.calibration import probabilities
@@ -25,14 +25,12 @@ from carlens.teach.errors import TeachError
 from carlens.teach.examples import Example, stack_features
 from carlens.teach.features import FeatureExtractor
 from carlens.teach.head import Head, fit_head
-from carlens.teach.heldout import Photos, score, score_held_out
 from carlens.teach.learned import Learned, Material
-from carlens.teach.network import Network
-from carlens.teach.progress import Bar, with_progress
+from carlens.teach.progress import Bar
 from carlens.teach.split import Split
 from carlens.teach.start import Start
-from carlens.teach.statistics import Statistics
 from carlens.teach.trainable import TrainableNetwork
+from carlens.teach.trained import Trained, quantize_and_measure, read_crop
 from carlens.teach.training import (
     SMOOTHING,
     Crops,
@@ -43,7 +41,6 @@ from carlens.teach.training import (
     to_tensor,
     tune_allocator,
 )
-from carlens.teach.unknown import fit_rule_of_trained
 
 # Crops, in batches, that tell how the network's values are distributed.
 _TYPICAL = (8, 64)
@@ -109,44 +106,22 @@ def fine_tune(material: Material, split: Split, start: Start, job: Job) -> Learn
         progress = _Progress(trainer, pace, recipe, start, (len(crops), len(held_out)), job.stream)
         trainer.train(crops, owners, (held_out, answers), progress.epoch, progress.step)
 
-    network = start.network.with_body(trainer.average[0].to_onnx())
     last = trainer.average[2]
     head = Head(*(each.cpu().numpy().astype(np.float64) for each in (last.weight, last.bias)))
-    print("Measuring the trained network", file=job.stream, flush=True)
-    features = _features(examples, network, start, job.stream)
-    tested = features[split.held_out, 0]
-    scores = head.scores(tested)
-    learned = Statistics.of(features[split.train], owners, len(head.bias))
-    rule = fit_rule_of_trained(learned, tested, scores)
-    photos = Photos(answers, material.kinds[split.held_out], split.folds)
-    others = None
-    if material.others:
-        strange = _features(material.others, network, start, job.stream)[:, 0]
-        others = score(head, rule, strange, material.others)
-    return Learned(
-        network=network,
-        head=head,
-        rule=rule,
-        statistics=Statistics.of(features, labels, len(head.bias)),
-        photos=score_held_out(scores, tested, rule, photos, material.classes),
-        others=others,
-        method=f"all layers trained with PyTorch for {recipe.epochs} epochs (FULL=yes)",
-        protocol=_protocol(split, marked=examples[0].photo.held_out is not None),
+    trained = Trained(
+        start.network.with_body(trainer.average[0].to_onnx()),
+        head,
+        f"all layers trained with PyTorch for {recipe.epochs} epochs (FULL=yes)",
     )
+    return quantize_and_measure(trained, material, split, start, job.stream)
 
 
 def _load(examples: Sequence[Example], places: NDArray[np.intp]) -> Crops:
-    return np.stack([_crop(examples[place]) for place in places])
-
-
-def _crop(example: Example) -> NDArray[np.uint8]:
-    if example.crop is None:
-        raise ValueError(f"the crop of {example.photo.path} was not kept")
-    return np.asarray(np.load(example.crop), np.uint8)
+    return np.stack([read_crop(examples[place]) for place in places])
 
 
 def _trainable(examples: Sequence[Example], crops: Crops, start: Start) -> TrainableNetwork:
-    """Make the network trainable, and check that it still gives the same features."""
+    """Make the network trainable, in floats, and check that it gives the same features."""
     manifest = start.classifier.manifest
     spec = manifest.input
     if spec.width != spec.height:
@@ -154,7 +129,8 @@ def _trainable(examples: Sequence[Example], crops: Crops, start: Start) -> Train
             f"FULL=yes needs a classifier with a square input; {manifest.name} takes "
             f"{spec.width} x {spec.height}."
         )
-    network = TrainableNetwork(onnx.load_from_string(start.network.without_head()))
+    floats = start.network.with_body(dequantize(start.network.body()))
+    network = TrainableNetwork(floats.body())
     batches, size = _TYPICAL
     chosen = np.random.default_rng(0).permutation(len(crops))[: batches * size]
     network.normalize(
@@ -163,21 +139,31 @@ def _trainable(examples: Sequence[Example], crops: Crops, start: Start) -> Train
             for part in np.array_split(chosen, -(-len(chosen) // size))
         ]
     )
-    check_features(network, examples[0], spec)
+    crop = read_crop(examples[0])
+    extractor = FeatureExtractor(manifest, floats, threads=start.config.threads)
+    check_features(network, crop, extractor(crop)[0], spec)
     return network
 
 
 @torch.no_grad()
-def check_features(network: TrainableNetwork, example: Example, spec: InputSpec) -> None:
-    """Check that PyTorch computes the features that the ONNX file gave.
+def check_features(
+    network: TrainableNetwork, crop: Pixels, expected: Features, spec: InputSpec
+) -> None:
+    """Check that PyTorch computes the features that the ONNX file gives.
+
+    Parameters
+    ----------
+    network : TrainableNetwork
+    crop : uint8 array of shape (side, side, 3)
+    expected : float32 array of shape (size,)
+    spec : InputSpec
 
     Raises
     ------
     TeachError
         It does not, because the graph has an attribute that is not allowed for.
     """
-    expected = example.features[0]
-    found = network.eval()(to_tensor([_crop(example)], spec))[0].numpy()
+    found = network.eval()(to_tensor([crop], spec))[0].numpy()
     if not np.abs(found - expected).max() <= _TOLERANCE * np.abs(expected).max():
         raise TeachError(
             "FULL=yes cannot train this classifier: PyTorch computes other features than its ONNX "
@@ -217,26 +203,6 @@ def _key(crops: Crops, owners: NDArray[np.intp], recipe: Recipe, start: Start) -
     digest.update(owners.astype(np.int64).tobytes())
     digest.update(np.ascontiguousarray(crops).data)
     return digest.hexdigest()[:16]
-
-
-def _features(
-    examples: Sequence[Example], network: Network, start: Start, stream: TextIO
-) -> Features:
-    """Run the network as it is shipped: by ONNX Runtime, with weights in 16 bits."""
-    extractor = FeatureExtractor(start.classifier.manifest, network, threads=start.config.threads)
-    return np.stack([extractor(_crop(example)) for example in with_progress(examples, stream)])
-
-
-def _protocol(split: Split, *, marked: bool) -> str:
-    chosen = "those that the CSV file marks" if marked else "the last fifth of each class"
-    text = (
-        f"{len(split.held_out)} photos were held out, {chosen}, and the network was trained on "
-        f"{len(split.train)} others. Near-duplicates and obvious series of one car were never on "
-        "both sides. The shipped file is the one that was measured. The held-out photos were "
-        "divided into five parts, and the probabilities of each part were calibrated on the other "
-        "parts."
-    )
-    return textwrap.fill(text, 100)
 
 
 class _Progress:

@@ -81,16 +81,22 @@ class Network:
         Parameters
         ----------
         body : onnx.ModelProto
-            The graph of `without_head`, with other weights.
+            Takes the input and makes the features, as the graph of `without_head` does.
         """
         model = copy.deepcopy(self._model)
         graph = model.graph
-        made = {node.output[0] for node in body.graph.node}
-        stored = {tensor.name for tensor in body.graph.initializer}
-        nodes = [*body.graph.node, *(n for n in graph.node if n.output[0] not in made)]
-        tensors = [*body.graph.initializer, *(t for t in graph.initializer if t.name not in stored)]
-        _refill(graph, nodes, tensors)
+        below = {name for node in self._copy_without_head().graph.node for name in node.output}
+        head = [node for node in graph.node if node.output[0] not in below]
+        used = {name for node in head for name in node.input}
+        tensors = [tensor for tensor in graph.initializer if tensor.name in used]
+        _refill(graph, [*body.graph.node, *head], [*body.graph.initializer, *tensors])
+        del model.opset_import[:]
+        model.opset_import.extend(body.opset_import)
         return Network(model.SerializeToString())
+
+    def body(self) -> onnx.ModelProto:
+        """Return the network below the last layer, with the features as its only output."""
+        return onnx.load_from_string(self.without_head())
 
     def _last_layer(self) -> onnx.NodeProto:
         graph = self._model.graph

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
@@ -91,7 +91,13 @@ class Taught:
     classes: list[Label]
 
 
-def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evaluation:
+Train = Callable[[Options, Material, Split, Start, TextIO], Learned]
+"""Trains the whole network on the photos to train on, and measures it on those held out."""
+
+
+def teach(
+    options: Options, start: Start, target: Path, stream: TextIO, train: Train | None = None
+) -> Evaluation:
     """Check photos, learn from them, measure the result and write it.
 
     Parameters
@@ -102,6 +108,8 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
         The model's folder, as `output.check_target` gives it.
     stream : TextIO
         For the progress bar.
+    train : callable, optional
+        In place of `carlens.teach.full.fine_tune`, if `options.full`.
 
     Raises
     ------
@@ -151,7 +159,7 @@ def teach(options: Options, start: Start, target: Path, stream: TextIO) -> Evalu
         left_out = _left_out(start.labels, labels)
         report = _write_report(options, findings, thumbnails, None)
         _announce(report, len(labels), left_out, start.config.classifier, stream)
-        learned = _fine_tune(options, material, parts, start, stream)
+        learned = (train or _fine_tune)(options, material, parts, start, stream)
         evaluation = evaluate(learned.photos, labels, learned.others)
     _write_report(options, findings, thumbnails, evaluation)
 

@@ -9,6 +9,9 @@ Boxes = NDArray[np.float32]
 Scores = NDArray[np.float32]
 Classes = NDArray[np.intp]
 
+# The most boxes for NMS.
+_MAX_CANDIDATES = 2000
+
 
 def area(boxes: Boxes) -> Scores:
     """Return the area of each box in square pixels, shape (n,)."""
@@ -70,6 +73,14 @@ def nms(
             dropped &= kinds[rest] != kinds[best]
         order = rest[~dropped]
     return np.asarray(kept, np.intp)
+
+
+def most_confident(scores: Scores) -> Classes:
+    """Return the indices of the candidates for NMS, highest score first.
+
+    NMS takes quadratic time, so a confidence threshold near 0 must not flood it.
+    """
+    return np.argsort(-scores, kind="stable")[:_MAX_CANDIDATES]
 
 
 def clip(boxes: Boxes, width: int, height: int) -> Boxes:

@@ -10,7 +10,7 @@ import numpy as np
 from carlens.images.types import Pixels
 from carlens.models.session import OnnxModel
 from carlens.ranges import Slices
-from carlens.vision.boxes import area, clip, nms
+from carlens.vision.boxes import area, clip, most_confident, nms
 from carlens.vision.candidates import Candidates, Mask
 from carlens.vision.decoders import DECODERS, Decoded
 from carlens.vision.preprocess import Placement, fit, to_batch
@@ -28,8 +28,6 @@ from carlens.vision.tiling import (
 # Classes that a detector may confuse, such as a pickup seen as a car or a truck.
 VEHICLES = frozenset({"bicycle", "car", "motorcycle", "bus", "truck"})
 
-# NMS takes quadratic time, so a confidence near 0 must not flood it.
-_MAX_CANDIDATES = 2000
 # Rounding may take a score this far above 1; a score beyond it was not computed from 0..1.
 _TOLERANCE = 1e-3
 
@@ -225,7 +223,7 @@ def _place(
 def _best(parts: list[Candidates], width: int, height: int) -> Candidates:
     """Return the most confident candidates, clipped to the picture."""
     found = Candidates.concatenate(parts)
-    best = found.take(np.argsort(-found.scores, kind="stable")[:_MAX_CANDIDATES])
+    best = found.take(most_confident(found.scores))
     return replace(best, boxes=clip(best.boxes, width, height), scores=np.minimum(best.scores, 1))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from carlens.images.types import Pixels
 from carlens.models.manifest import ModelError
 from carlens.models.session import OnnxModel, Tensor
-from carlens.vision.boxes import Boxes, Scores, clip, grow, nms
+from carlens.vision.boxes import Boxes, Scores, clip, grow, most_confident, nms
 from carlens.vision.decoders import DECODERS
 from carlens.vision.detector import Detection
 from carlens.vision.preprocess import Placement, fit, to_batch
@@ -25,8 +25,6 @@ _MAX_CROPS = 48
 _SMALLEST_OBJECT, _SMALLEST_CROP = 32, 96
 # Shares of an area, and how much larger a view may be that shows the same as well.
 _MOST_OF_PICTURE, _NEARLY_ALL, _HARDLY_LARGER = 0.7, 0.9, 1.5
-# NMS takes quadratic time, so a confidence near 0 must not flood it.
-_MAX_CANDIDATES = 2000
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ class RegionDetector:
         ]
         boxes = np.concatenate([part[0] for part in parts])
         scores = np.concatenate([part[1] for part in parts])
-        best = np.argsort(-scores, kind="stable")[:_MAX_CANDIDATES]
+        best = most_confident(scores)
         boxes, scores = boxes[best], scores[best]
         kept = nms(boxes, scores, np.zeros(len(boxes), np.intp), self.manifest.thresholds.iou)
         kind = self.manifest.labels[0]

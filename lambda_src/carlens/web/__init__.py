@@ -94,6 +94,12 @@ def version() -> str:
     return _assets()[0]
 
 
+def languages() -> list[str]:
+    """Return the codes of the languages, other than English, that have a file."""
+    names = (re.fullmatch(r"language-([a-z]{2,3})\.js", name) for name in _assets()[1])
+    return [found[1] for found in names if found]
+
+
 def asset(version: str, name: str) -> Asset | None:
     """Look up an asset of the current version.
 
@@ -115,6 +121,7 @@ def _document() -> tuple[str, str]:
     # Indentation is a tenth of the markup.
     html = re.sub(r"\n\s+", "\n", html)
     html = re.sub(r'"assets/(?=[\w.]+")', f'"assets/{version()}/', html)
+    html = html.replace('data-languages=""', f'data-languages="{" ".join(languages())}"')
     html = re.sub(r'(?<=src=")thumbnails/\w+\.webp(?=")', _inline, html)
     before, after = html.split(_BASE_TAG)
     return before, after

@@ -18,6 +18,7 @@ class FakeBucket:
         self.objects = dict(objects)
         self.modified: dict[str, datetime] = {}
         self.failures: dict[str, Exception] = {}
+        self.content_types: dict[str, str] = {}
 
     def add(self, *keys: str, content: bytes = b"") -> FakeBucket:
         self.objects.update(dict.fromkeys(keys, content))
@@ -40,4 +41,7 @@ class FakeBucket:
         return sorted(self.objects)
 
     def write(self, key: str, content: bytes | IO[bytes], content_type: str) -> None:
+        if key in self.failures:
+            raise self.failures[key]
         self.objects[key] = content if isinstance(content, bytes) else content.read()
+        self.content_types[key] = content_type

@@ -28,9 +28,9 @@ SCALARS: dict[str, tuple[type, ...]] = {
 }
 
 
-def columns() -> str:
-    """Return the columns of the Athena table, without spaces, as the fields of a struct."""
-    [found] = re.findall(r"TABLE carlens_photos \((.*?)\)\nPARTITIONED", TEXT, re.DOTALL)
+def columns(table: str = "carlens_photos") -> str:
+    """Return the columns of an Athena table, without spaces, as the fields of a struct."""
+    [found] = re.findall(rf"TABLE {table} \((.*?)\)\nPARTITIONED", TEXT, re.DOTALL)
     named = re.sub(r"^  (\w+) ", r"\1:", found, flags=re.MULTILINE)
     return re.sub(r"\s", "", named)
 
@@ -68,14 +68,14 @@ def check(value: Any, kind: str, where: str = "line") -> None:
         assert isinstance(value, bool) == (outer == "boolean"), where
 
 
-def lines(operation: str) -> list[dict[str, Any]]:
+def lines(operation: str, **options: str) -> list[dict[str, Any]]:
     photos = FakeBucket().add("a.png", content=encode(color_blocks(), "PNG"))
     photos.add("junk.png", content=b"junk")
     results = FakeBucket()
-    given = {"bucket": "photos", "operation": operation}
+    given = {"bucket": "photos", "operation": operation, "options": options}
     state = {"name": "a", "input": given, "part": 0, "keys": ["a.png", "junk.png"]}
-    write_part(state, FakeApp().app, lambda _: photos, results, Deadline.after(60))
-    [content] = results.objects.values()
+    write_part(state, FakeApp(anonymize=True).app, lambda _: photos, results, Deadline.after(60))
+    [content] = [each for key, each in results.objects.items() if key.endswith(".jsonl")]
     return [json.loads(line) for line in content.decode().splitlines()]
 
 
@@ -93,6 +93,18 @@ def test_the_athena_table_has_no_other_columns() -> None:
     assert fields.keys() == photo.keys()
     assert objects.keys() == photo["objects"][0].keys()
     assert split(fields["error"][len("struct<") : -1]).keys() == junk["error"].keys()
+
+
+def test_the_athena_table_of_redaction_has_the_members_of_a_line() -> None:
+    # Given a photo with a person, and one that is not a photo
+    photo, junk = lines("anonymize", redact="people")
+    fields = split(columns("carlens_redacted"))
+
+    for line in (photo, junk):
+        check(line, f"struct<{columns('carlens_redacted')}>")
+    assert fields.keys() == photo.keys() == junk.keys()
+    regions = split(fields["regions"].removeprefix("array<struct<").removesuffix(">>"))
+    assert regions.keys() == photo["regions"][0].keys()
 
 
 def test_the_check_of_the_table_fails_for_a_wrong_type() -> None:

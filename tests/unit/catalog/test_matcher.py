@@ -574,6 +574,30 @@ def test_alternatives_are_of_the_make_or_of_every_possible_make() -> None:
     assert TOY.match("Sagitarxxx", "X").alternatives == ()
 
 
+def test_a_model_alone_has_the_similar_models_of_all_makes_as_alternatives(
+    europe: Matcher,
+) -> None:
+    # Given models that identify no make: misspelled, and a number
+    misspelled = europe.match("", "clioo", top_k=3)
+    number = europe.match("", "3008 hdi", top_k=3)
+
+    assert (misspelled.make, misspelled.model) == ("", "")
+    assert misspelled.alternatives == (Alternative(Entry("Renault", "Clio"), 48, "similar_model"),)
+    assert number.alternatives[0] == Alternative(Entry("Peugeot", "3008"), 60, "similar_model")
+    # Then all makes that have the model are among them, and a word like no name has none
+    makes = {entry.make for entry, _, _ in europe.match("", "500", top_k=6).alternatives}
+    assert {"Fiat", "Abarth"} <= makes
+    assert europe.match("", "zzzzqqqq", top_k=6).alternatives == ()
+
+
+def test_a_make_alone_has_similar_makes_without_a_model_as_alternatives(europe: Matcher) -> None:
+    unsure = europe.match("renot", "", top_k=3)
+
+    assert unsure.make == ""
+    assert unsure.alternatives == (Alternative(Entry("Renault", ""), 32, "similar_make"),)
+    assert europe.match("renot", "").alternatives == ()
+
+
 def test_alternatives_are_only_of_an_accepted_make() -> None:
     # Given two makes that have the model
     found = TOY.match("Merlin Sagitarius", "450", top_k=3)

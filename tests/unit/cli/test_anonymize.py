@@ -87,6 +87,33 @@ def test_pictures_that_were_redacted_less_are_not_taken_for_done(
     assert again.asked == []
 
 
+def test_no_redacted_picture_takes_the_place_of_another(tmp_path: Path) -> None:
+    # Given a photo that is named as the redacted one of another photo would be
+    photos, out, redactor = tmp_path / "photos", tmp_path / "safe", Redactor()
+    photos.mkdir()
+    for name in ("a.jpg", "a.jpg.png"):
+        (photos / name).write_bytes(b"original")
+
+    anonymize_folder([str(photos)], out, redactor, {}, quiet=True)
+
+    assert sorted(redactor.asked) == ["a.jpg", "a.jpg.png"]
+    assert {path.name for path in out.iterdir()} == {"a.jpg.png", "a.jpg.png.png"}
+
+
+def test_a_folder_without_photos_has_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "notes.txt").touch()
+
+    status = anonymize_folder(
+        [str(tmp_path / "photos")], tmp_path / "safe", Redactor(), {}, quiet=True
+    )
+
+    assert status == 0
+    assert capsys.readouterr().err == "Warning: there are no pictures, but 1 other files.\n"
+
+
 def test_the_folder_of_the_pictures_is_refused(photos: Path) -> None:
     redactor = Redactor()
 

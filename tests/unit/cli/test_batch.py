@@ -121,6 +121,29 @@ def test_a_job_is_started_with_its_options(aws: dict[str, Stubber]) -> None:
     assert (result.exit_code, result.stdout) == (0, "fleet\n")
 
 
+def test_a_job_that_redacts_has_the_options_of_redaction(aws: dict[str, Stubber]) -> None:
+    deployed(aws)
+    wanted = {
+        "bucket": "photos",
+        "prefix": "",
+        "operation": "anonymize",
+        "size": 100,
+        "options": {"redact": "faces", "margin": "0.2", "output": "same"},
+    }
+    aws["stepfunctions"].add_response(
+        "start_execution",
+        {"executionArn": EXECUTION, "startDate": NOW},
+        {"stateMachineArn": MACHINE, "name": "safe", "input": json.dumps(wanted)},
+    )
+
+    result = run(
+        *("start", "s3://photos", "--name", "safe", "--operation", "anonymize"),
+        *("--redact", "faces", "--margin", "0.2", "--output", "same"),
+    )
+
+    assert (result.exit_code, result.stdout) == (0, "safe\n")
+
+
 def test_a_job_without_a_name_is_named_after_the_time(aws: dict[str, Stubber]) -> None:
     deployed(aws)
     answer = {"executionArn": EXECUTION, "startDate": NOW}
@@ -212,6 +235,19 @@ def test_results_without_failures_are_status_0(aws: dict[str, Stubber], tmp_path
     add_results(aws, GOOD)
 
     assert run("results", "fleet", "--out", tmp_path / "fleet.jsonl").exit_code == 0
+
+
+def test_results_of_redaction_are_lines_and_no_table(
+    aws: dict[str, Stubber], tmp_path: Path
+) -> None:
+    line = b'{"name":"a.jpg","width":4,"height":3,"regions":[],"error":null}\n'
+    add_results(aws, line)
+
+    result = run("results", "fleet", "--out", tmp_path / "fleet.csv")
+
+    assert (result.exit_code, (tmp_path / "fleet.jsonl").read_bytes()) == (2, line)
+    assert f"{tmp_path / 'fleet.jsonl'} has their regions" in result.stderr
+    assert not (tmp_path / "fleet.csv").exists()
 
 
 def test_a_job_without_results_leaves_no_file(aws: dict[str, Stubber], tmp_path: Path) -> None:

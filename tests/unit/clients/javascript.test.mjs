@@ -589,3 +589,11 @@ test("a CSV file is matched", async () => {
   assert.deepEqual([body, headers["Content-Type"]], ["make,model\n", "text/csv"]);
   assert.equal(url.search, "?top_k=3");
 });
+
+test("a CSV file is answered in detail", async () => {
+  const server = new FakeServer({ first: [new Response("answer")] });
+
+  await server.client().normCsv("make,model\n", { detailed: true });
+
+  assert.equal(server.requests[0].url.search, "?format=detailed");
+});

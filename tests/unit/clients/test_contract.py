@@ -208,7 +208,7 @@ def test_names_are_matched_with_the_parameters_of_the_contract() -> None:
     assert set(inspect.signature(Client.norm).parameters) == matched | {"self"}
     assert set(inspect.signature(Client.clean).parameters) == cleaned | {"self"}
     assert type_members("NormOptions") | {"make", "model"} == matched
-    assert parameters("POST /norm/{table}") == {"table", "top_k"}
+    assert parameters("POST /norm/{table}") == {"table", "top_k", "format"}
 
 
 # --- operations -------------------------------------------------------------------------------

@@ -576,6 +576,14 @@ def test_a_csv_file_is_matched(call: Call, tmp_path: Path) -> None:
         assert dict(request.url.params) == {"top_k": "3"}
 
 
+def test_a_csv_file_is_answered_in_detail(call: Call) -> None:
+    server = FakeServer(first=[httpx.Response(200, content=b"answer")])
+
+    call(server, "norm_csv", b"make,model\n", detailed=True)
+
+    assert dict(server.requests[0].url.params) == {"top_k": "1", "format": "detailed"}
+
+
 def test_a_name_is_cleaned_and_tables_are_listed(call: Call) -> None:
     cleaned = FakeServer(first=[httpx.Response(200, json={"make": "A", "model": "B"})])
     listed = FakeServer(first=[httpx.Response(200, json={"tables": ["europe"]})])

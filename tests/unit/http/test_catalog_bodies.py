@@ -368,6 +368,24 @@ def test_the_answer_to_a_file_has_its_columns_and_those_of_the_match() -> None:
     ]
 
 
+def test_the_detailed_answer_to_a_file_ends_with_what_was_written_both_scores_and_the_kind() -> (
+    None
+):
+    file = sent("make,model,note\nreno,=clyo,x\nman,tgx,y")
+    written = [("reno", "=clyo"), ("man", "tgx")]
+    matches = [WITH_CAPTUR, Match(kind="truck")]
+
+    text = write_csv(file, matches, french=False, top_k=2, written=written)
+
+    assert text.split("\r\n") == [
+        "make,model,note,matched_make,matched_model,score,matched_make_2,matched_model_2,score_2,"
+        "written_make,written_model,score_make,score_model,kind",
+        "reno,'=clyo,x,Renault,Clio,85,Renault,Captur,70,reno,'=clyo,90,80,",
+        "man,tgx,y,,,0,,,,man,tgx,0,0,truck",
+        "",
+    ]
+
+
 def test_a_file_without_a_header_gets_none() -> None:
     text = write_csv(sent("reno clyo"), [CLIO], french=False, top_k=1)
 

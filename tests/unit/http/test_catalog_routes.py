@@ -180,6 +180,14 @@ def test_a_json_list_gets_a_json_list() -> None:
     ]
 
 
+def test_the_format_detailed_adds_columns_to_csv() -> None:
+    short = respond(csv_event("vw,golf\n"), None, APP)
+    detailed = respond(csv_event("vw,golf\n", query={"format": "detailed"}), None, APP)
+
+    assert short["body"] == "vw,golf,Volkswagen,Golf,100\r\n"
+    assert detailed["body"] == "vw,golf,Volkswagen,Golf,100,vw,golf,100,100,\r\n"
+
+
 def test_top_k_asks_for_alternatives_within_its_range() -> None:
     _, one = send(event("GET", "/norm/europe", query=ONE))
     _, three = send(event("GET", "/norm/europe", query={**ONE, "top_k": "3"}))

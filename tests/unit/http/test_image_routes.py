@@ -539,9 +539,30 @@ def test_the_description_of_a_model_is_that_of_its_manifest(carlens: FakeApp) ->
         size = {"width": manifest.input.width, "height": manifest.input.height}
         assert described["input"] == size
         assert described["thresholds"]["confidence"] == manifest.thresholds.confidence
+    assert (answer["plates"], answer["faces"]) == (None, None)
     assert "makes" not in answer["detector"]
     assert {"name": "Citroën", "models": ["Nemo"]} in answer["classifier"]["makes"]
     assert len(answer["classifier"]["makes"]) == 55
+
+
+def test_the_models_of_redaction_are_described_without_being_loaded(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Given a deployment whose model for plates cannot be read
+    fake = FakeApp(anonymize=True, plates="nothing")
+
+    _, answer = fake.send(event("GET", "/models"))
+
+    manifest = REPOSITORY.manifest(Config.faces)
+    faces = answer["faces"]
+    assert (faces["name"], faces["task"], faces["classes"]) == ("centerface", "redact", ["face"])
+    assert faces["thresholds"] == {
+        "confidence": manifest.thresholds.confidence,
+        "iou": manifest.thresholds.iou,
+    }
+    assert (answer["plates"], fake.regions) == (None, {})
+    assert answer["detector"]["name"] == Config.detector
+    assert "nothing" in caplog.text
 
 
 @pytest.mark.parametrize(

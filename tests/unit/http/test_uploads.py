@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -178,7 +178,7 @@ def with_uploads(
     objects: dict[str, bytes | Exception], **settings: Any
 ) -> tuple[FakeApp, FakeUploads]:
     app, uploads = FakeApp(**{**UPLOADS, **settings}), FakeUploads(objects)
-    app.app.uploads = uploads
+    app.app.uploads = cast(Any, uploads)
     return app, uploads
 
 

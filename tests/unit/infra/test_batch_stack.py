@@ -9,10 +9,10 @@ import pytest
 
 from carlens import storage
 from carlens.batch import errors
-from carlens.batch.keys import plan_key, results_prefix
+from carlens.batch.keys import plan_key, redacted_key, results_prefix
 from carlens.batch.plan import Progress
 from carlens.config import Config
-from infra.batch_definition import PLANS, RESULTS, RUNS
+from infra.batch_definition import PLANS, REDACTED, RESULTS, RUNS
 from tests.unit.infra.test_stacks import (
     EVERYTHING,
     JOIN_VPC,
@@ -223,6 +223,27 @@ def test_every_variable_is_one_that_the_runtime_reads(batch: dict[str, Any], nam
     assert names <= set(Config.__dataclass_fields__)
 
 
+def test_jobs_redact_and_may_write_pictures_only_where_the_stage_anonymizes(
+    batch: dict[str, Any],
+) -> None:
+    without: dict[str, Any] = (
+        synthesized("prod", **{**EVERYTHING, "anonymize": "false"}).stacks["batch"].template
+    )
+    bucket, _ = named(batch, "AWS::S3::Bucket", "Results")
+    write = ("Allow", "s3:PutObject", f"${{{bucket}.Arn}}/{REDACTED}/*")
+
+    assert granted(batch, "Worker") - granted(without, "Worker") == {write}
+    for name in ("Plan", "Worker"):
+        added = variables(batch, name).keys() - variables(without, name).keys()
+        assert added == {
+            *("CARLENS_ANONYMIZE", "CARLENS_FACES", "CARLENS_FACES_HASH"),
+            *("CARLENS_PLATES", "CARLENS_PLATES_HASH"),
+        }
+    for name in ("Plan", "Finish"):
+        assert granted(batch, name) == granted(without, name)
+    assert redacted_key("fleet", "a.jpg", "jpeg").startswith(f"{REDACTED}/")
+
+
 def test_finish_needs_no_layer(batch: dict[str, Any]) -> None:
     assert "Layers" not in properties(batch, "Finish")
 
@@ -254,6 +275,7 @@ def test_each_function_may_do_its_step_and_nothing_else(batch: dict[str, Any]) -
         ("Allow", "s3:GetObject", " ".join(f"{arn}/*" for arn in PHOTOS)),
         LIST_PHOTOS,
         ("Allow", "s3:PutObject", f"{results}/results/*"),
+        ("Allow", "s3:PutObject", f"{results}/redacted/*"),
     }
     condition = json.dumps({"StringLike": {"s3:prefix": "results/*"}})
     assert granted(batch, "Finish") == {("Allow", "s3:ListBucket", results, condition)}

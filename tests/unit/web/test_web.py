@@ -367,7 +367,7 @@ def test_every_module_is_used() -> None:
     for text in _MODULES.values():
         for name in _DYNAMIC_IMPORT.findall(text):
             used |= set(_imported(name))
-    assert used == {*_MODULES, _VENDORED}
+    assert used | set(_LANGUAGES) == {*_MODULES, _VENDORED}
 
 
 def test_the_first_view_is_small() -> None:
@@ -419,38 +419,39 @@ def test_the_vendored_library_is_unchanged() -> None:
 
 # Languages ---------------------------------------------------------------------------------
 
+_LANGUAGES = sorted(name for name in _MODULES if name.startswith("language-"))
+_each_language = pytest.mark.parametrize("file", _LANGUAGES)
 
-def _table(name: str) -> str:
-    """Return the source of one table of french.js."""
-    found = re.search(rf"^export const {name} = .*?^\}}", _MODULES["french.js"], re.M | re.S)
+
+def _table(file: str, name: str) -> str:
+    """Return the source of one table of a language."""
+    found = re.search(rf"^export const {name} = .*?^\}}", _MODULES[file], re.M | re.S)
     assert found
     return found[0]
 
 
-def _french() -> dict[str, str]:
-    """Return the French texts by their English keys."""
-    pairs = re.findall(r'^  (?:"([^"]+)"|(\w+)):\s+"([^"]+)",$', _table("MESSAGES"), re.M)
-    return {quoted or bare: french for quoted, bare, french in pairs}
+def _messages(file: str) -> dict[str, str]:
+    """Return the texts of a language by their English keys."""
+    pairs = re.findall(r'^  (?:"([^"]+)"|(\w+)):\s+"([^"]+)",$', _table(file, "MESSAGES"), re.M)
+    return {quoted or bare: text for quoted, bare, text in pairs}
 
 
-def test_every_text_of_the_document_has_a_french_translation() -> None:
-    # Given what a reader sees or hears, without names and code
+def _texts_of_the_document() -> set[str]:
+    """Return what a reader sees or hears, without names and code."""
     html = (_SOURCES / "index.html").read_text("utf-8")
     html = re.sub(
         r"<noscript>.*?</noscript>|<code>.*?</code>|<title>.*?</title>", "<>", html, flags=re.S
     )
     texts = {" ".join(text.split()) for text in re.findall(r">([^<>]+)<", html)}
     texts |= set(re.findall(r'(?:aria-label|title)="([^"]+)"', html))
-    names = {"", "API", "Carlens", "curl", "Python", "JavaScript", "Node.js", "Français"}
-    # Then
-    assert texts - names - set(_french()) == set()
+    return texts - {"", "API", "Carlens", "curl", "Python", "JavaScript", "Node.js"}
 
 
-def test_every_text_of_the_modules_has_a_french_translation() -> None:
-    # Given texts that are translated, begin like a sentence or have a placeholder
+def _texts_of_the_modules() -> set[str]:
+    """Return texts that are translated, begin like a sentence or have a placeholder."""
     said = set()
     for name, text in _MODULES.items():
-        if name == "french.js":
+        if name in _LANGUAGES:
             continue
         said |= set(re.findall(r'\bt\(\s*"([^"]+)"', text))
         said |= set(re.findall(r'\btranslated\(\s*"\w+",\s*"([^"]+)"', text))
@@ -459,42 +460,59 @@ def test_every_text_of_the_modules_has_a_french_translation() -> None:
             for literal in re.findall(r'"([^"\n]+)"', text)
             if re.search(r"\{\w+\}|^[A-Z][a-z]+ .*[.:]$", literal)
         }
-    # Then
-    assert len(said) > 60
-    assert said - set(_french()) == set()
+    return said
 
 
-def test_every_french_text_is_used() -> None:
-    texts = [text for name, text in _MODULES.items() if name != "french.js"]
+def test_the_page_lists_its_languages() -> None:
+    # Then French is a language, and the page names each that has a file
+    codes = [name.removeprefix("language-").removesuffix(".js") for name in _LANGUAGES]
+    assert "fr" in codes
+    assert f'data-languages="{" ".join(codes)}"' in web.page("")
+
+
+@_each_language
+def test_every_text_is_translated(file: str) -> None:
+    document, modules = _texts_of_the_document(), _texts_of_the_modules()
+    assert len(document) > 60
+    assert len(modules) > 60
+    assert (document | modules) - set(_messages(file)) == set()
+
+
+@_each_language
+def test_every_translation_is_used(file: str) -> None:
+    texts = [text for name, text in _MODULES.items() if name not in _LANGUAGES]
     html = " ".join((_SOURCES / "index.html").read_text("utf-8").split())
     # The keys of the server's timing stages are concatenated at run time.
-    composed = {f"{step} {{time}}" for step in ("read", "decode", "detect", "classify")}
+    composed = {f"{step} {{time}}" for step in ("read", "decode", "detect", "classify", "redact")}
 
     unused = {
         english
-        for english in _french()
+        for english in _messages(file)
         if not any(f'"{english}"' in text for text in texts) and english not in html
     }
     assert unused == composed
 
 
-def test_french_has_the_same_placeholders() -> None:
-    french = _french()
-    assert len(french) > 120
-    for english, text in french.items():
+@_each_language
+def test_translations_have_the_same_placeholders(file: str) -> None:
+    messages = _messages(file)
+    assert len(messages) > 120
+    for english, text in messages.items():
         placeholders = re.findall(r"\{\w+\}", english)
         assert sorted(placeholders) == sorted(re.findall(r"\{\w+\}", text)), english
 
 
-def test_every_error_of_the_contract_has_a_french_message() -> None:
+@_each_language
+def test_every_error_of_the_contract_is_translated(file: str) -> None:
     contract = (_SOURCES.parents[1] / "openapi.yaml").read_text("utf-8")
     codes = set(re.findall(r"^    \| (?:\d+ \| )?`(\w+)` \|", contract, re.M))
     assert len(codes) > 15
-    assert codes == set(re.findall(r"^  (\w+):", _table("ERROR_MESSAGES"), re.M))
+    assert codes == set(re.findall(r"^  (\w+):", _table(file, "ERROR_MESSAGES"), re.M))
 
 
-def test_the_limits_of_the_classifier_have_a_french_translation() -> None:
-    assert f'"{Config.classifier}":' in _table("MODEL_LIMITS")
+@_each_language
+def test_the_limits_of_the_classifier_are_translated(file: str) -> None:
+    assert f'"{Config.classifier}":' in _table(file, "MODEL_LIMITS")
 
 
 def test_module_imports_the_standard_library_only() -> None:

@@ -3,6 +3,7 @@
 /** @import { Drawable, Detection, Naming, Spot, TagSize } from "./types" */
 import { download, make } from "./dom.js";
 import { t } from "./i18n.js";
+import { isDismissed } from "./naming.js";
 import { placeTags } from "./overlay.js";
 import { shortName } from "./session.js";
 
@@ -44,6 +45,8 @@ export async function annotated(shown, type) {
 const STYLES = {
   sure: { line: "#2df5dc", paper: "#2df5dc", ink: "#03201d", font: "600" },
   kind: { line: "#ffffff", paper: "rgb(10 16 18 / 82%)", ink: "#ffffff", font: "500" },
+  own: { line: "#ffd23f", paper: "#ffd23f", ink: "#251c00", font: "600" },
+  dismissed: { line: "#ffffff", paper: "rgb(10 16 18 / 82%)", ink: "#ffffff", font: "500" },
 };
 const MAX_CANVAS_PIXELS = 16_000_000; // every phone has room for as many
 
@@ -72,7 +75,7 @@ async function annotate({ result, items }, image, type) {
 
   const scale = width / resultWidth;
   const unit = Math.max(1, Math.max(width, height) / 1000);
-  const shown = items.filter((item) => item.shown !== false);
+  const shown = items.filter((item) => item.shown !== false && !isDismissed(item.object));
   for (const { object, name } of shown) drawBox(context, object, name, scale, unit);
   context.textBaseline = "middle";
   // New tags, because those on the screen keep their positions.
@@ -158,7 +161,7 @@ const fontOf = ({ how }, unit) => `${STYLES[how].font} ${13 * unit}px system-ui,
  * @returns {Promise<HTMLImageElement | null>} null if the browser cannot display the file, or the
  *   site does not let other pages read it.
  */
-async function readableImage(photo) {
+export async function readableImage(photo) {
   const image = new Image();
   if (!photo.file) {
     image.crossOrigin = "anonymous";

@@ -2,12 +2,15 @@
 
 /** @import { Contract, MediaType, Operation, Parameter, RequestBody, Answered } from "./types" */
 import { apiFetch, parseAnswer } from "./client.js";
-import { $, make } from "./dom.js";
+import { $, loadStyles, make } from "./dom.js";
+import { drawGuide, GUIDE } from "./guide.js";
 import { t, translated, withName } from "./i18n.js";
 import { codeBlock, markdown } from "./markdown.js";
 import { fieldList, resolve, typeLabel, useContract } from "./schema.js";
 import { explain } from "./status.js";
 import { exampleText, statusBadge, trialForm } from "./trial.js";
+
+await loadStyles(new URL("api.css", import.meta.url).href);
 
 /** @type {Contract | null} */
 let contract = null;
@@ -61,17 +64,25 @@ function drawContract(document, onOpen) {
     operations: operations.filter((operation) => operation.tags?.includes(name)),
   }));
   const headings = [
+    { id: GUIDE, label: [translated("span", "Integrate Carlens")] },
     ...groups.flatMap((group) => group.operations.map(operationEntry)),
     ...chapters.map(chapterEntry),
   ];
-  const contents = make("nav.contents", {}, drawContents(headings, onOpen));
+  const contents = make(
+    "details.contents",
+    // On a phone, the page opens on the guide and not on a list of links.
+    { open: matchMedia("(min-width: 60rem)").matches },
+    translated("summary", "On this page"),
+    withName(make("nav", {}, drawContents(headings, onOpen)), () => t("On this page")),
+  );
   const version = translated("span", "version {version}", { version: info.version });
   const formats = document.components.parameters.Format.schema.enum ?? [];
   $("contract").replaceChildren(
-    withName(contents, () => t("On this page")),
+    contents,
     make(
       "div.chapters",
       {},
+      drawGuide(),
       make("section.preface", { lang: "en" }, ...markdown(intro), make("p.hint", {}, version)),
       ...groups.map((group) =>
         make(

@@ -1,6 +1,6 @@
 // Requests to the API.
 
-/** @import { ApiErrorDetails, Health, Limits, Message, Mode } from "./types" */
+/** @import { ApiErrorDetails, Health, Limits, Message, Mode, Task } from "./types" */
 import { $ } from "./dom.js";
 
 /**
@@ -21,11 +21,15 @@ export let takesUploads = false;
 /** Whether the API takes photos by their URLs. */
 export let takesUrls = true;
 
+/** Whether the API redacts photos. */
+export let anonymizes = false;
+
 /** @param {Health} health */
 export function useHealth(health) {
   limits = { ...limits, ...health.limits };
   takesUploads = health.features?.uploads ?? false;
   takesUrls = health.features?.urls ?? true;
+  anonymizes = health.features?.anonymize ?? false;
 }
 
 export const UNREACHABLE = "The server could not be reached. Check the connection and try again.";
@@ -46,6 +50,18 @@ export class ApiError extends Error {
     /** How long to wait before another try, in milliseconds, if the server says so. */
     this.retryAfter = retryAfter;
   }
+}
+
+/**
+ * The makes that the classifier was taught, each with its models.
+ *
+ * @type {{ name: string, models: string[] }[]}
+ */
+export let taughtMakes = [];
+
+/** @param {{ name: string, models: string[] }[]} makes */
+export function useMakes(makes) {
+  taughtMakes = makes;
 }
 
 let vehicles = ["bicycle", "bus", "car", "motorcycle", "truck"];
@@ -69,6 +85,10 @@ export function detectionPath(mode) {
   const classes = mode === "predict" && vehicles.length ? `&classes=${vehicles}` : "";
   return `${mode}?format=detailed&confidence=0.2${classes}`;
 }
+
+/** @param {Task} task */
+export const taskPath = ({ mode, query }) =>
+  mode === "anonymize" ? `anonymize?format=detailed&${query}` : detectionPath(mode);
 
 /**
  * Return the absolute URL of a route, below the stage if there is one.

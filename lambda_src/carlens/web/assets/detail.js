@@ -1,15 +1,14 @@
 // One photo in detail: the photo with its boxes, and the list of what was found.
 
 import { saveAnnotated } from "./annotate.js";
-/** @import { Card, ErrorInfo, Finding, Message, Mode, Photo, Scaled } from "./types" */
+/** @import { Card, DetectionMode, ErrorInfo, Finding, Message, OnCorrect, Photo, Scaled } from "./types" */
 import { make, style } from "./dom.js";
-import { ERROR_MESSAGES } from "./french.js";
-import { bytes, isMessage, language, t } from "./i18n.js";
+import { bytes, errorMessage, isMessage, t } from "./i18n.js";
 import { drawCrop, Overlay } from "./overlay.js";
-import { shortName } from "./session.js";
+import { correct, shortName } from "./session.js";
 import { imageOf } from "./tray.js";
 
-/** @type {Record<Mode, Message>} */
+/** @type {Record<DetectionMode, Message>} */
 const NOTHING = {
   predict: "The detector found no vehicle in this photo.",
   object_detection: "The detector found nothing it knows in this photo.",
@@ -20,7 +19,7 @@ const NOTHING = {
  *
  * @param {Photo} photo
  * @param {Finding} finding
- * @param {Mode} mode
+ * @param {DetectionMode} mode
  * @returns {Card}
  */
 export function makeCard(photo, finding, mode) {
@@ -48,10 +47,15 @@ export function makeCard(photo, finding, mode) {
   if (result.error || !result.width || !result.height) {
     stage.classList.add("plain");
     about.append(failure(result.error));
-    return { ...card, failed: true, items: [], filter: () => 0, close: () => {} };
+    const nothing = () => {};
+    return { ...card, failed: true, items: [], filter: () => 0, revise: nothing, close: nothing };
   }
-  const overlay = new Overlay(stage, result.width, result.height, shortName(photo), finding.named);
-  return fillCard(card, result.width, result.height, overlay, about);
+  const { width, height } = result;
+  /** @type {OnCorrect} */
+  const oncorrect = (object, correction) => correct(photo, object, correction);
+  const corrector = finding.named && mode === "predict" ? oncorrect : null;
+  const overlay = new Overlay(stage, width, height, shortName(photo), finding.named, corrector);
+  return fillCard(card, width, height, overlay, about);
 }
 
 /**
@@ -88,6 +92,12 @@ function fillCard(base, width, height, overlay, about) {
       overlay.arrange();
       return passing;
     },
+    revise: (result) => {
+      card.result = result;
+      for (const [i, object] of result.objects.entries()) {
+        if (object !== items[i].object) items[i] = overlay.replace(items[i], object);
+      }
+    },
     close: () => overlay.close(),
   };
   about.append(none, list, saveButton(card));
@@ -119,19 +129,20 @@ const FAILURE_TITLES = {
   key_refused: "This upload is not accepted",
   key_not_found: "This upload was not found",
   deadline_exceeded: "Time ran out before this photo",
+  answer_too_large: "The redacted photo is too large for an answer",
 };
 
 /** @param {ErrorInfo | null} error */
-function failure(error) {
+export function failure(error) {
   const { code = "", message = "", values } = error ?? {};
   const own = isMessage(message);
-  const french = language === "fr" && !own && ERROR_MESSAGES[code];
+  const translation = own ? undefined : errorMessage(code);
   return make(
     "div.failed",
     {},
     make("strong", {}, t(FAILURE_TITLES[code] ?? "This photo failed")),
-    french ? make("p", {}, french) : null,
-    make("p", { lang: own ? null : "en" }, own ? t(message, values) : message),
+    translation ? make("p", {}, translation) : null,
+    make("p", { lang: own ? null : "en" }, t(/** @type {Message} */ (message), values)),
   );
 }
 

@@ -73,6 +73,20 @@ export function style(element, properties) {
 }
 
 /**
+ * Load a stylesheet of a view that is not shown at first.
+ *
+ * @param {string} href
+ * @returns {Promise<unknown>} Settles when its rules apply, or when it cannot be loaded.
+ */
+export function loadStyles(href) {
+  return new Promise((resolve) => {
+    document.head.append(
+      make("link", { rel: "stylesheet", href, onload: resolve, onerror: resolve }),
+    );
+  });
+}
+
+/**
  * Create a list item with a horizontal bar.
  *
  * @param {string} text

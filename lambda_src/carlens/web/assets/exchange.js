@@ -1,7 +1,8 @@
 // One request with photos and its answer, tried again while the API is busy.
 
-/** @import { Answer, Finding, Mode, Part, SentRequest } from "./types" */
-import { ApiError, detectionPath, keyHeaders, parseAnswer } from "./client.js";
+/** @import { Answer, Finding, Part, SentRequest, Task } from "./types" */
+import { ApiError, keyHeaders, parseAnswer, taskPath } from "./client.js";
+import { failure, noResult } from "./failures.js";
 import { needUploads } from "./parts.js";
 import { mapBack } from "./shrink.js";
 import { post } from "./transfer.js";
@@ -24,17 +25,17 @@ const LONGEST_PAUSE = 60_000;
 /**
  * Send photos, and return the answer. Without an answer for a while, it is asked for again.
  *
- * @param {Mode} mode
+ * @param {Task} task
  * @param {Part[]} parts
  * @param {AbortSignal} signal
  * @param {Watcher} watcher
  * @returns {Promise<{ answer: Answer, sent: SentRequest, findings: Finding[] }>}
  * @throws {ApiError}
  */
-export async function exchange(mode, parts, signal, watcher) {
+export async function exchange(task, parts, signal, watcher) {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await once(mode, parts, signal, watcher.onsent);
+      return await once(task, parts, signal, watcher.onsent);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof ApiError) || attempt >= triesFor(error)) throw error;
@@ -64,15 +65,15 @@ function pause(ms, signal) {
 }
 
 /**
- * @param {Mode} mode
+ * @param {Task} task
  * @param {Part[]} parts
  * @param {AbortSignal} signal
  * @param {Watcher["onsent"]} onsent
  */
-async function once(mode, parts, signal, onsent) {
+async function once(task, parts, signal, onsent) {
   const photos = parts.map(({ photo }) => photo);
   /** @type {SentRequest} */
-  const sent = { mode, path: detectionPath(mode), photos, headers: keyHeaders(), parts };
+  const sent = { mode: task.mode, path: taskPath(task), photos, headers: keyHeaders(), parts };
   let body = null;
   if (needUploads(parts)) {
     const uploads = await import("./uploads.js");
@@ -84,8 +85,13 @@ async function once(mode, parts, signal, onsent) {
   const answer = /** @type {Answer} */ (
     parseAnswer(got.status, got.text, (value) => Array.isArray(value?.images), got.retryAfter)
   );
-  const findings = parts.map((part, i) => findingOf(part, answer, i));
-  return { answer, sent, findings };
+  if (task.mode !== "anonymize") {
+    return { answer, sent, findings: parts.map((part, i) => findingOf(part, answer, i)) };
+  }
+  const { redactedFinding } = await import("./redaction.js");
+  const images = /** @type {any[]} */ (answer.images);
+  const findings = parts.map((part, i) => redactedFinding(part, images[i], signal));
+  return { answer, sent, findings: await Promise.all(findings) };
 }
 
 /**
@@ -95,25 +101,12 @@ async function once(mode, parts, signal, onsent) {
  * @returns {Finding}
  */
 function findingOf({ blob, scaled }, { images, models }, i) {
-  const missing = failure(new ApiError("The answer has no result for this photo.")).result;
   return {
-    result: mapBack(images[i] ?? missing, scaled),
+    result: mapBack(images[i] ?? failure(noResult()).result, scaled),
     scaled,
     sentBytes: blob?.size ?? 0,
     named: Boolean(models?.classifier),
   };
-}
-
-/**
- * Return the finding of a photo that could not be analyzed.
- *
- * @param {ApiError} error
- * @returns {Finding}
- */
-export function failure({ code, message, values }) {
-  const error = { code, message, values };
-  const result = { width: null, height: null, objects: [], error };
-  return { result, scaled: null, sentBytes: 0, named: false };
 }
 
 /** @param {Part[]} parts */

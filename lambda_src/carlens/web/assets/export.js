@@ -2,6 +2,7 @@
 
 /** @import { Detection, Drawable, Photo, Result } from "./types" */
 import { annotated } from "./annotate.js";
+import { plain, writeCsv } from "./csv.js";
 import { download } from "./dom.js";
 import { plural, t } from "./i18n.js";
 import { nameOf } from "./naming.js";
@@ -21,6 +22,7 @@ const OBJECT_COLUMNS = [
   ...["x1", "y1", "x2", "y2", "class", "confidence"],
   ...["display", "certain", "make", "make_probability", "make_certain"],
   ...["model", "model_probability", "model_certain", "name", "probability"],
+  ...["verdict", "correct_make", "correct_model"],
 ];
 const COLUMNS = [...PHOTO_COLUMNS, ...OBJECT_COLUMNS, "error"];
 
@@ -39,19 +41,15 @@ export function toCsv(rows) {
       ...[o.x1, o.y1, o.x2, o.y2, o.class_name, o.confidence],
       ...[o.display ?? o.class_name, o.certain, o.make?.name, o.make?.prob, o.make?.certain],
       ...[o.model?.name, o.model?.prob, o.model?.certain, o.pred?.[0], o.prob?.[0]],
+      ...[o.correction?.verdict, o.correction?.make, o.correction?.model],
       "",
     ]);
   });
-  const lines = [COLUMNS, ...cells].map((row) => `${row.map(cell).join(",")}\r\n`);
-  return `\ufeff${lines.join("")}`; // the byte order mark tells Excel that this is UTF-8
-}
-
-/** @param {unknown} value */
-function cell(value) {
-  let text = String(value ?? "");
-  // A spreadsheet would run a file name that starts like a formula.
-  if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  // A spreadsheet would run a file name that starts like a formula, but not a number.
+  const texts = cells.map((row) =>
+    row.map((value) => (typeof value === "string" ? plain(value) : String(value ?? ""))),
+  );
+  return writeCsv([COLUMNS, ...texts]);
 }
 
 /**
@@ -107,8 +105,19 @@ function annotation(i, index, object, classes) {
     area: width * height,
     iscrowd: 0,
     score: object.confidence,
-    attributes: { name: object.display ?? object.class_name, certain: object.certain ?? false },
+    attributes: {
+      name: object.display ?? object.class_name,
+      certain: object.certain ?? false,
+      ...correctionAttributes(object),
+    },
   };
+}
+
+/** @param {Detection} object */
+function correctionAttributes({ correction }) {
+  if (!correction) return {};
+  const { verdict, make, model } = correction;
+  return { verdict, correct_make: make, correct_model: model };
 }
 
 /**

@@ -1,7 +1,7 @@
 // What the user wants to see: which objects, which photos, and in which order.
 
 /** @import { Detection, Photo, PhotoState, SortOrder } from "./types" */
-import { isNamed, isUncertain } from "./naming.js";
+import { isDismissed, isNamed, isUncertain } from "./naming.js";
 import { analyzed, findingOf, shortName } from "./session.js";
 
 export const filters = {
@@ -29,7 +29,8 @@ export const filters = {
 export const isConfident = (object) => object.confidence >= filters.threshold;
 
 /** @param {Detection} object */
-export const makeOf = ({ make }) => (make?.certain ? make.name : "");
+export const makeOf = ({ make, correction }) =>
+  correction ? correction.make : make?.certain ? make.name : "";
 
 /** @param {Detection} object */
 export const passes = (object) =>
@@ -37,8 +38,13 @@ export const passes = (object) =>
   (!filters.kinds.size || filters.kinds.has(object.class_name)) &&
   (!filters.makes.size || filters.makes.has(makeOf(object)));
 
-/** @param {Photo} photo */
-export const objectsOf = (photo) => findingOf(photo)?.result.objects ?? [];
+/**
+ * Return all objects of a photo but those that the user says are not vehicles.
+ *
+ * @param {Photo} photo
+ */
+export const objectsOf = (photo) =>
+  (findingOf(photo)?.result.objects ?? []).filter((object) => !isDismissed(object));
 
 /** @param {Photo} photo */
 export const shownObjects = (photo) => objectsOf(photo).filter(passes);
@@ -52,6 +58,8 @@ const STATES = {
   vehicles: (photo) => shownObjects(photo).length > 0,
   named: (photo) => shownObjects(photo).some(isNamed),
   uncertain: (photo) => shownObjects(photo).some(isUncertain),
+  corrected: (photo) =>
+    Boolean(findingOf(photo)?.result.objects.some(({ correction }) => correction)),
   failed: hasFailed,
 };
 

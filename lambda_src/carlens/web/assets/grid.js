@@ -1,12 +1,9 @@
-// A grid of thumbnails with boxes. Only the rows near the screen are in the document.
+// A grid of thumbnails. Only the rows near the screen are in the document.
 
-/** @import { Photo } from "./types" */
-import { make, makeSvg, style } from "./dom.js";
-import { hasFailed, objectsOf, shownObjects } from "./filters.js";
+/** @import { Photo, Tiles } from "./types" */
+import { make, style } from "./dom.js";
 import { onLanguageChange, t } from "./i18n.js";
-import { isNamed, nameOf } from "./naming.js";
-import { findingOf, shortName } from "./session.js";
-import { thumbnailOf } from "./thumbnails.js";
+import { shortName } from "./session.js";
 
 const GAP = 12; // pixels, as all sizes here
 const NARROWEST = 150;
@@ -29,10 +26,12 @@ export class Grid {
 
   /**
    * @param {HTMLElement} element
+   * @param {Tiles} drawing
    * @param {(photo: Photo) => void} onopen
    */
-  constructor(element, onopen) {
+  constructor(element, drawing, onopen) {
     this.element = element;
+    this.drawing = drawing;
     this.onopen = onopen;
     addEventListener("scroll", () => this.draw(), { passive: true });
     new ResizeObserver(() => this.draw()).observe(element);
@@ -45,7 +44,7 @@ export class Grid {
     this.photos = photos;
     this.current = Math.max(0, Math.min(this.current, photos.length - 1));
     for (const [photo, tile] of this.tiles) {
-      if (this.looks.get(tile) === lookOf(photo)) continue;
+      if (this.looks.get(tile) === this.lookOf(photo)) continue;
       tile.remove();
       this.tiles.delete(photo);
     }
@@ -105,12 +104,9 @@ export class Grid {
     const photo = this.photos[i];
     let tile = this.tiles.get(photo);
     if (!tile) {
-      tile = makeTile(photo, () => {
-        this.setCurrent(this.photos.indexOf(photo));
-        this.onopen(photo);
-      });
+      tile = this.makeTile(photo);
       this.tiles.set(photo, tile);
-      this.looks.set(tile, lookOf(photo));
+      this.looks.set(tile, this.lookOf(photo));
       this.element.append(tile);
     }
     tile.setAttribute("aria-posinset", String(i + 1));
@@ -123,6 +119,58 @@ export class Grid {
     });
     /** @type {HTMLElement} */ (tile.firstElementChild).tabIndex = i === this.current ? 0 : -1;
     return tile;
+  }
+
+  /**
+   * Return a text that changes when a tile has to be drawn anew.
+   *
+   * @param {Photo} photo
+   */
+  lookOf(photo) {
+    return JSON.stringify([...this.drawing.summarize(photo), this.drawing.lookOf(photo)]);
+  }
+
+  /** @param {Photo} photo */
+  makeTile(photo) {
+    const picture = make("span.tile-picture");
+    const [title, how] = this.drawing.summarize(photo);
+    const name = shortName(photo);
+    const onclick = () => {
+      this.setCurrent(this.photos.indexOf(photo));
+      this.onopen(photo);
+    };
+    const button = make(
+      "button.tile-button",
+      { type: "button", "aria-label": `${name}: ${title}`, title: photo.name, onclick },
+      picture,
+      make(`span.tile-title.${how}`, {}, title),
+      make("span.tile-name", {}, name),
+    );
+    this.showPicture(photo, picture);
+    return make("li.tile", {}, button);
+  }
+
+  /**
+   * @param {Photo} photo
+   * @param {HTMLElement} picture
+   */
+  async showPicture(photo, picture) {
+    const noPreview = () => make("span.tile-none", {}, t("No preview"));
+    try {
+      const src = await this.drawing.thumbnailOf(photo);
+      const onerror = () => image.replaceWith(noPreview());
+      const image = make("img", {
+        src,
+        alt: "",
+        decoding: "async",
+        referrerpolicy: "no-referrer",
+        onerror,
+      });
+      picture.prepend(image);
+    } catch {
+      picture.append(noPreview());
+    }
+    picture.append(...this.drawing.marksOf(photo));
   }
 
   /** @param {number} i */
@@ -164,92 +212,4 @@ export class Grid {
     event.preventDefault();
     this.focus(this.photos[target]);
   }
-}
-
-/**
- * Return a text that changes when a tile has to be drawn anew.
- *
- * @param {Photo} photo
- */
-const lookOf = (photo) =>
-  JSON.stringify([
-    ...summarize(photo),
-    shownObjects(photo).map(({ x1, y1, x2, y2 }) => [x1, y1, x2, y2]),
-  ]);
-
-/**
- * @param {Photo} photo
- * @param {() => void} onopen
- */
-function makeTile(photo, onopen) {
-  const picture = make("span.tile-picture");
-  const [title, how] = summarize(photo);
-  const name = shortName(photo);
-  const label = `${name}: ${title}`;
-  const button = make(
-    "button.tile-button",
-    { type: "button", "aria-label": label, title: photo.name, onclick: onopen },
-    picture,
-    make(`span.tile-title.${how}`, {}, title),
-    make("span.tile-name", {}, name),
-  );
-  showPicture(photo, picture);
-  return make("li.tile", {}, button);
-}
-
-/**
- * @param {Photo} photo
- * @param {HTMLElement} picture
- */
-async function showPicture(photo, picture) {
-  const { width, height } = findingOf(photo)?.result ?? {};
-  const noPreview = () => picture.append(make("span.tile-none", {}, t("No preview")));
-  try {
-    const src = await thumbnailOf(photo);
-    const onerror = () => image.replaceWith(make("span.tile-none", {}, t("No preview")));
-    const image = make("img", {
-      src,
-      alt: "",
-      decoding: "async",
-      referrerpolicy: "no-referrer",
-      onerror,
-    });
-    picture.prepend(image);
-  } catch {
-    noPreview();
-  }
-  if (width && height) picture.append(boxes(photo, width, height));
-}
-
-/**
- * @param {Photo} photo
- * @param {number} width
- * @param {number} height
- */
-function boxes(photo, width, height) {
-  const rects = shownObjects(photo).map((object) => {
-    const { x1, y1, x2, y2 } = object;
-    const size = { x: x1, y: y1, width: x2 - x1, height: y2 - y1 };
-    const how = isNamed(object) ? "sure" : "kind";
-    return makeSvg(`g.shape.${how}`, {}, makeSvg("rect.halo", size), makeSvg("rect.line", size));
-  });
-  return makeSvg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...rects);
-}
-
-/**
- * Sum up a photo in a line, the names first.
- *
- * @param {Photo} photo
- * @returns {[string, "broken" | "empty" | "sure" | "plain"]}
- */
-function summarize(photo) {
-  if (hasFailed(photo)) return [t("Failed"), "broken"];
-  const objects = shownObjects(photo);
-  if (!objects.length) {
-    return [t(objectsOf(photo).length ? "Hidden by the filters" : "Nothing found"), "empty"];
-  }
-  const first = objects.find(isNamed) ?? objects[0];
-  const { title } = nameOf(first, findingOf(photo)?.named ?? false);
-  const more = objects.length - 1;
-  return [more ? `${title} ${t("+{n}", { n: more })}` : title, isNamed(first) ? "sure" : "plain"];
 }

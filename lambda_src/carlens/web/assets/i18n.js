@@ -1,17 +1,24 @@
-// The language of the page: translations, and numbers as each language writes them.
+// The language of the page: translations, and numbers as each language writes them. English is in
+// the page itself; each other language is a file `language-<code>.js`, which the server lists.
 
-/** @import { Message } from "./types" */
+/** @import { Catalog, Message } from "./types" */
+import { ApiError, UNREACHABLE } from "./client.js";
 import { make } from "./dom.js";
-import { CLASS_NAMES, MESSAGES } from "./french.js";
 
 /** @typedef {Record<string, string | number>} Values */
 
-/**
- * The language shown.
- *
- * @type {"en" | "fr"}
- */
+/** The codes of the languages that the page can be shown in. */
+export const languages = ["en", ...(document.documentElement.dataset.languages ?? "").split(" ")];
+
+/** The code of the language shown. */
 export let language = "en";
+
+/**
+ * The texts of the language shown; none for English.
+ *
+ * @type {Partial<Catalog>}
+ */
+let catalog = {};
 
 /** @type {(() => void)[]} */
 const labels = [];
@@ -27,7 +34,7 @@ const views = [];
  */
 export function t(english, values = {}) {
   /** @type {string} */
-  const text = language === "fr" ? (MESSAGES[english] ?? english) : english;
+  const text = catalog.MESSAGES?.[english] ?? english;
   return text.replace(/\{(\w+)\}/g, (placeholder, name) => String(values[name] ?? placeholder));
 }
 
@@ -50,7 +57,21 @@ export function plural(n, one, many, values = {}) {
  * @param {string} name
  * @returns {string}
  */
-export const className = (name) => (language === "fr" && CLASS_NAMES[name]) || name;
+export const className = (name) => catalog.CLASS_NAMES?.[name] ?? name;
+
+/**
+ * Translate an error by its code, where the language shown is not that of the server.
+ *
+ * @param {string} code
+ */
+export const errorMessage = (code) => catalog.ERROR_MESSAGES?.[code];
+
+/**
+ * Translate the limits of a model that comes with Carlens.
+ *
+ * @param {string} name
+ */
+export const modelLimits = (name) => catalog.MODEL_LIMITS?.[name];
 
 /** @param {{ make: string, model: string }} names */
 export const fullName = ({ make, model }) => `${make} ${model}`.trim();
@@ -84,7 +105,7 @@ export function clock(seconds) {
 
 /** @param {number} n */
 export function bytes(n) {
-  const [unit, kilo, mega] = language === "fr" ? ["o", "ko", "Mo"] : ["B", "KB", "MB"];
+  const [unit, kilo, mega] = catalog.BYTE_UNITS ?? ["B", "KB", "MB"];
   if (n < 1000) return `${n} ${unit}`;
   return n < 999_500 ? `${Math.round(n / 1000)} ${kilo}` : `${decimal(n / 1e6, 1)} ${mega}`;
 }
@@ -111,9 +132,10 @@ export function label(write) {
  * @param {Tag} tag
  * @param {Message} english
  * @param {Values} [values]
+ * @param {Record<string, any>} [attributes]
  */
-export function translated(tag, english, values) {
-  const element = make(tag);
+export function translated(tag, english, values, attributes) {
+  const element = make(tag, attributes);
   label(() => {
     element.lang = language;
     element.textContent = t(english, values);
@@ -151,16 +173,37 @@ export function writeLabels() {
   for (const write of labels) write();
 }
 
+/** How often a language was chosen: one that arrives after a later choice is not shown. */
+let choices = 0;
+
 /**
- * Show the page in a language: all labels, and then the views.
+ * Load a language and show the page in it: all labels, and then the views.
  *
- * @param {"en" | "fr"} chosen
+ * @param {string} chosen One of `languages`.
+ * @throws {ApiError} The server cannot be reached.
  */
-export function setLanguage(chosen) {
+export async function setLanguage(chosen) {
+  choices += 1;
+  const choice = choices;
+  const loaded = chosen === "en" ? {} : await loadCatalog(chosen);
+  if (choice !== choices) return;
+  catalog = loaded;
   language = chosen;
   document.documentElement.lang = chosen;
   writeLabels();
   for (const redraw of views) redraw();
+}
+
+/**
+ * @param {string} code
+ * @returns {Promise<Catalog>}
+ */
+async function loadCatalog(code) {
+  try {
+    return await import(`./language-${code}.js`);
+  } catch {
+    throw new ApiError(UNREACHABLE);
+  }
 }
 
 /** Make labels of the English texts in index.html: text nodes, and attributes read aloud. */
@@ -168,8 +211,8 @@ export function labelDocument() {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const node = /** @type {Text} */ (walker.currentNode);
-    const english = node.data.trim().replace(/\s+/g, " ");
-    if (!isMessage(english)) continue;
+    const english = /** @type {Message} */ (node.data.trim().replace(/\s+/g, " "));
+    if (!english) continue;
     const [, before, after] = /^(\s*)[\s\S]*?(\s*)$/.exec(node.data) ?? ["", "", ""];
     labels.push(() => {
       node.data = before + t(english) + after;
@@ -184,7 +227,9 @@ export function labelDocument() {
 }
 
 /**
+ * Tell whether a text has a translation into the language shown.
+ *
  * @param {string} text
  * @returns {text is Message}
  */
-export const isMessage = (text) => text in MESSAGES;
+export const isMessage = (text) => text in (catalog.MESSAGES ?? {});

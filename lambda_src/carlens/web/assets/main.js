@@ -1,11 +1,19 @@
 // The entry point: views, languages, and the controls that add and send photos.
 
 /** @import { Models } from "./types" */
-import { keyHeaders, takesUrls, useClasses, useHealth } from "./client.js";
-import { $ } from "./dom.js";
-import { MODEL_LIMITS } from "./french.js";
-import { labelDocument, language, onLanguageChange, plural, setLanguage, t } from "./i18n.js";
-import { photos, removePhotos, sessionChanged, waiting } from "./session.js";
+import { anonymizes, keyHeaders, takesUrls, useClasses, useHealth, useMakes } from "./client.js";
+import { $, make } from "./dom.js";
+import {
+  labelDocument,
+  language,
+  languages,
+  modelLimits,
+  onLanguageChange,
+  plural,
+  setLanguage,
+  t,
+} from "./i18n.js";
+import { goToResults, mode, photos, removePhotos, sessionChanged, waiting } from "./session.js";
 import { refreshSnippets } from "./snippets.js";
 import { announce, explain, showModels, showProblem } from "./status.js";
 import { addFiles, addUrls, notUrls, showTray, takeUrls } from "./tray.js";
@@ -25,6 +33,7 @@ async function loadModels() {
     return;
   }
   useClasses(models?.predict?.classes ?? []);
+  useMakes(models?.classifier?.makes ?? []);
   refreshSnippets();
   showModels(models ?? {});
   showCoverage();
@@ -39,18 +48,19 @@ async function loadHealth() {
     return;
   }
   $("urls-field").hidden = !takesUrls;
+  $("anonymize").hidden = !anonymizes;
   showTray();
   refreshSnippets();
 }
 
-/** Show what the classifier names. Its limits are in French if the model comes with Carlens. */
+/** Show what the classifier names. Its limits are translated if the model comes with Carlens. */
 function showCoverage() {
   const classifier = models?.classifier;
-  const french = language === "fr" && MODEL_LIMITS[classifier?.name ?? ""];
+  const translation = modelLimits(classifier?.name ?? "");
   const limits = [classifier?.limits ?? []].flat().join(" ");
   const element = /** @type {HTMLElement} */ ($("limits").lastElementChild);
-  element.lang = french ? "fr" : "en";
-  element.textContent = french || limits;
+  element.lang = translation ? language : "en";
+  element.textContent = translation ?? limits;
   const { classes = [], makes = [] } = classifier ?? {};
   const cars = plural(classes.length, "{n} car", "{n} cars");
   $("known-title").textContent = makes.length
@@ -97,8 +107,7 @@ let view = "";
 /** Read view and language from the address, as in `#fr/api/predict`. They are kept nowhere else. */
 function readHash() {
   const words = location.hash.slice(1).split("/");
-  /** @type {"en" | "fr"} */
-  const preferred = navigator.language.startsWith("fr") ? "fr" : "en";
+  const preferred = languages.find((code) => navigator.language.startsWith(code)) ?? "en";
   return {
     chosen: hashLanguage() ?? preferred,
     next: viewNames.find((name) => words.includes(name)) ?? "photos",
@@ -109,38 +118,44 @@ function readHash() {
 /** Return the language in the address; without one, the browser's preference applies. */
 function hashLanguage() {
   const words = location.hash.slice(1).split("/");
-  return /** @type {const} */ (["en", "fr"]).find((code) => words.includes(code));
+  return languages.find((code) => words.includes(code));
 }
 
 /** Show what the address asks for. */
-function navigate() {
+async function navigate() {
   const { chosen, next, section } = readHash();
   const first = view === "";
   const moved = view !== next;
   view = next;
-  if (first || chosen !== language) setLanguage(chosen);
-  showView(chosen);
-  if (view === "api") showApi(section);
-  if (view === "names" && moved) showNames();
+  showView();
   if (moved && !first) {
     scrollTo(0, 0);
     document.getElementById(`${view}-title`)?.focus({ preventScroll: true });
   }
+  if (first || chosen !== language) await setLanguage(chosen).catch(showProblem);
+  if (view === "api") showApi(section);
+  if (view === "names" && moved) showNames();
 }
 
-/** @param {"en" | "fr"} chosen */
-function showView(chosen) {
+function showView() {
   const [title, keyPlace] = VIEWS[view || "photos"];
   document.title = t(title);
-  $("language").textContent = chosen === "fr" ? "English" : "Français";
-  $("language").lang = chosen === "fr" ? "en" : "fr";
+  $("language").value = language;
   for (const link of viewLinks) {
     if (link.dataset.view === view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   for (const name of viewNames) $(name).hidden = name !== view;
   $(keyPlace).append($("key-panel"));
-  $("english").hidden = chosen === "en";
+  $("english").hidden = language === "en";
+}
+
+onLanguageChange(showView);
+
+for (const code of languages) {
+  const name = new Intl.DisplayNames(code, { type: "language" }).of(code) ?? code;
+  const title = name.charAt(0).toLocaleUpperCase(code) + name.slice(1);
+  $("language").append(make("option", { value: code, lang: code }, title));
 }
 
 /** Show the match for the name that is written; the code for that is loaded when it is first used. */
@@ -161,6 +176,7 @@ async function showNames() {
 async function showApi(section = "") {
   try {
     const api = await import("./api.js");
+    await healthLoaded;
     await api.showContract((id) => setHash(hashLanguage(), `api/${id}`));
     if (section) api.goTo(section);
   } catch (error) {
@@ -184,7 +200,7 @@ for (const link of viewLinks) {
     setHash(hashLanguage(), link.dataset.view ?? "");
   });
 }
-$("language").addEventListener("click", () => setHash(language === "fr" ? "en" : "fr", view));
+$("language").addEventListener("change", () => setHash($("language").value, view));
 $("key").addEventListener("change", () => {
   loadModels();
   if (view === "api") showApi();
@@ -198,6 +214,7 @@ addEventListener("hashchange", navigate);
 async function send() {
   try {
     const queue = await import("./queue.js");
+    if (mode() === "anonymize") await import("./redacted.js");
     await healthLoaded;
     await queue.start();
   } catch (error) {
@@ -244,8 +261,22 @@ $("clear").addEventListener("click", () => {
   $("files").focus();
 });
 $("send").addEventListener("click", send);
+
+/** Show the controls and results of the mode; the code for redaction is loaded when it is chosen. */
+async function changeMode() {
+  const redacting = mode() === "anonymize";
+  $("photos").classList.toggle("redacting", redacting);
+  sessionChanged();
+  if (!redacting) return;
+  try {
+    await import("./redacted.js");
+  } catch (error) {
+    showProblem(error);
+  }
+}
+
 for (const radio of document.querySelectorAll('input[name="mode"]')) {
-  radio.addEventListener("change", sessionChanged);
+  radio.addEventListener("change", changeMode);
 }
 
 document.addEventListener("paste", (event) => {
@@ -304,6 +335,9 @@ async function loadSession() {
     const storage = await import("./storage.js");
     await storage.keepSession();
     if (photos.length) await import("./queue.js");
+    await healthLoaded;
+    goToResults();
+    await changeMode(); // the browser may have kept the choice
   } catch {
     return; // nothing is kept
   }

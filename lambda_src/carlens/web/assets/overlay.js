@@ -1,6 +1,7 @@
 // The boxes over a photo, and the rows of the list next to it.
 
-/** @import { Detection, Item, Level, Message, Pointing, Spot, TagSize } from "./types" */
+import { makeCorrector } from "./correct.js";
+/** @import { Detection, Item, Level, Message, OnCorrect, Pointing, Spot, TagSize } from "./types" */
 import { $, bar, make, makeSvg, neighbor, style } from "./dom.js";
 import { fullName, percent, t } from "./i18n.js";
 import { isNamed, nameOf } from "./naming.js";
@@ -29,10 +30,12 @@ export class Overlay {
    * @param {number} height
    * @param {string} name
    * @param {boolean} named Whether vehicles can have names here.
+   * @param {OnCorrect | null} oncorrect Where names can be corrected.
    */
-  constructor(stage, width, height, name, named) {
+  constructor(stage, width, height, name, named, oncorrect) {
     this.stage = stage;
     this.named = named;
+    this.oncorrect = oncorrect;
     this.width = width;
     this.height = height;
     this.svg = makeSvg("svg", {
@@ -61,6 +64,47 @@ export class Overlay {
    * @returns {Item}
    */
   add(object, number) {
+    const item = this.makeItem(object, number);
+    this.items.push(item);
+    return item;
+  }
+
+  /**
+   * Show what the user says about an object.
+   *
+   * @param {Item} before
+   * @param {Detection} object
+   * @returns {Item} The one in its place.
+   */
+  replace(before, object) {
+    const hadFocus = before.row.contains(document.activeElement);
+    const wasActive = before === this.active;
+    if (wasActive) this.light(null);
+    const item = this.makeItem(object, before.number);
+    this.items[this.items.indexOf(before)] = item;
+    if (before === this.pinned) this.pinned = item;
+    if (before === this.peeked) this.peeked = item;
+    if (before === this.opened) this.opened = item;
+    item.crop.getContext("2d")?.drawImage(before.crop, 0, 0);
+    item.hit.tabIndex = before.hit.tabIndex;
+    style(item.hit, { "z-index": before.hit.style.zIndex });
+    item.row.open = before.row.open;
+    for (const part of /** @type {const} */ (["shape", "hit", "tag", "row"])) {
+      before[part].replaceWith(item[part]);
+    }
+    item.show(before.shown);
+    this.arrange();
+    if (wasActive) this.light(item);
+    if (hadFocus) item.row.querySelector("button")?.focus();
+    return item;
+  }
+
+  /**
+   * @param {Detection} object
+   * @param {number} number
+   * @returns {Item}
+   */
+  makeItem(object, number) {
     const name = nameOf(object, this.named);
     const { x1, y1, x2, y2 } = object;
     /** @param {string} part */
@@ -106,6 +150,7 @@ export class Overlay {
       row: makeRow(
         { object, name, number, hit, crop },
         pointing((target) => this.point(target)),
+        this.oncorrect && makeCorrector(object, name, this.oncorrect),
       ),
       shown: true,
       /** @param {boolean} shown */
@@ -122,7 +167,6 @@ export class Overlay {
       wide: undefined,
     };
     style(hit, item.area);
-    this.items.push(item);
     return item;
   }
 
@@ -363,10 +407,12 @@ function overlap(a, b) {
  *
  * @param {Pick<Item, "object" | "name" | "number" | "hit" | "crop">} item
  * @param {Pointing} pointing
+ * @param {HTMLElement | null} corrector
  * @returns {Item["row"]}
  */
-function makeRow({ object, name, number, hit, crop }, pointing) {
-  const catalog = object.certain && object.reference ? fullName(object.reference) : "";
+function makeRow({ object, name, number, hit, crop }, pointing, corrector) {
+  const trusted = object.certain && !object.correction;
+  const catalog = trusted && object.reference ? fullName(object.reference) : "";
   const reference =
     catalog && catalog !== name.title ? t("Reference: {name}", { name: catalog }) : "";
   const headline = [
@@ -381,7 +427,7 @@ function makeRow({ object, name, number, hit, crop }, pointing) {
       reference ? make("span.subtitle.reference-name", {}, reference) : null,
     ),
   ];
-  if (!object.pred?.length) {
+  if (!object.pred?.length && !corrector) {
     const listeners = { ...pointing, onclick: () => hit.click() };
     const content = make("span.headline", {}, ...headline);
     return make(`button.row-of.${name.how}`, { type: "button", ...listeners }, content);
@@ -392,7 +438,8 @@ function makeRow({ object, name, number, hit, crop }, pointing) {
     `details.row-of.${name.how}`,
     hovering,
     make("summary.headline", { onfocus, onblur }, ...headline, chevron),
-    ...describeNames(object),
+    corrector,
+    ...(object.pred?.length ? describeNames(object) : []),
   );
 }
 

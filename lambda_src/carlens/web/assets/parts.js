@@ -5,7 +5,8 @@ import { limits, takesUploads } from "./client.js";
 import { sum } from "./dom.js";
 import { prepare } from "./shrink.js";
 
-const PHOTOS = 8; // small requests are answered soon, and cost little to repeat
+/** Small requests are answered soon, and cost little to repeat. */
+const MOST = { photos: 8, pixels: Number.POSITIVE_INFINITY };
 const FIELD_BYTES = 300; // an upper bound for the headers of one form field
 
 /** @param {Part} part */
@@ -25,11 +26,12 @@ export const needUploads = (parts) => sum(parts.map(bytesOf)) > limits.request_b
  * Return whether photos may share a request: by count, pixels and, unless they are uploaded, bytes.
  *
  * @param {Part[]} parts
+ * @param {typeof MOST} most
  */
-function fitTogether(parts) {
+function fitTogether(parts, most) {
   return (
-    parts.length <= Math.min(PHOTOS, limits.pictures) &&
-    sum(parts.map(({ pixels }) => pixels)) <= limits.picture_pixels &&
+    parts.length <= Math.min(most.photos, limits.pictures) &&
+    sum(parts.map(({ pixels }) => pixels)) <= Math.min(most.pixels, limits.picture_pixels) &&
     (!needUploads(parts) || (takesUploads && parts.some(isLarge)))
   );
 }
@@ -45,9 +47,11 @@ export class Splitter {
    * @param {Photo[]} photos
    * @param {(photo: Photo) => boolean} isWanted Whether a photo has not been removed meanwhile.
    * @param {(photo: Photo, error: unknown) => void} onfailure Called for a photo that cannot be sent.
+   * @param {typeof MOST} [most] What one request has at most; a larger photo is sent alone.
    */
-  constructor(photos, isWanted, onfailure) {
+  constructor(photos, isWanted, onfailure, most = MOST) {
     this.left = [...photos];
+    this.most = most;
     this.isWanted = isWanted;
     this.onfailure = onfailure;
   }
@@ -68,7 +72,7 @@ export class Splitter {
     const parts = [];
     for (let part = await this.prepared(); part; part = await this.prepared()) {
       signal.throwIfAborted();
-      if (parts.length && !fitTogether([...parts, part])) {
+      if (parts.length && !fitTogether([...parts, part], this.most)) {
         this.ahead = part;
         break;
       }

@@ -1,14 +1,16 @@
 // The queue: sends the photos that wait, a few requests at a time, and keeps each answer.
 
-/** @import { Finding, Part, Photo, SentRequest } from "./types" */
+/** @import { Finding, Part, Photo, Task } from "./types" */
 import { ApiError } from "./client.js";
 import { $ } from "./dom.js";
-import { exchange, failure } from "./exchange.js";
+import { exchange } from "./exchange.js";
+import { failure } from "./failures.js";
 import { onLanguageChange, plural, t } from "./i18n.js";
 import { Splitter } from "./parts.js";
 import * as progress from "./progress.js";
 import { showFacts } from "./results.js";
-import { forgetFailures, mode, photos, record, waiting } from "./session.js";
+import { forgetFailures, photos, record, task, waiting } from "./session.js";
+import { shrinkFurther } from "./shrink.js";
 import { showSnippets } from "./snippets.js";
 import { announce, showModels, showProblem } from "./status.js";
 import { setBusy, takeUrls } from "./tray.js";
@@ -26,12 +28,15 @@ let running = null;
 export async function start() {
   if (running || !takeUrls()) return;
   if (!waiting().length) return announce(() => t("Add a photo or a URL first."));
+  if (task().mode === "anonymize" && !task().query) {
+    return announce(() => t("Choose what to redact first."));
+  }
   showProblem(null);
-  const run = new Run(waiting());
+  const run = new Run(task(), waiting());
   running = run;
   showControls();
   progress.startProgress(run.total);
-  announce(() => t("Analyzing the photos…"));
+  announce(() => run.doing);
   try {
     await run.finish();
     end(() => t("Done."), run);
@@ -78,8 +83,6 @@ function showControls() {
 
 /** One pass over the photos that wait. */
 class Run {
-  /** @type {SentRequest["mode"]} */
-  mode = mode();
   controller = new AbortController();
   paused = false;
   canceled = false;
@@ -91,15 +94,26 @@ class Run {
   /** @type {() => void} */
   wake = () => {};
 
-  /** @param {Photo[]} queued */
-  constructor(queued) {
+  /**
+   * @param {Task} asked
+   * @param {Photo[]} queued
+   */
+  constructor(asked, queued) {
+    this.task = asked;
     this.total = queued.length;
     this.signal = this.controller.signal;
     this.splitter = new Splitter(
       queued,
       (photo) => this.isWanted(photo),
       (photo, error) => this.keepFailure(photo, error),
+      asked.mode === "anonymize" ? mostToRedact(asked) : undefined,
     );
+  }
+
+  /** What it does, in the status line. */
+  get doing() {
+    if (this.paused) return t("Paused.");
+    return t(this.task.mode === "anonymize" ? "Redacting the photos…" : "Analyzing the photos…");
   }
 
   /** @param {Photo} photo */
@@ -154,15 +168,14 @@ class Run {
 
   /** @param {Part[]} parts */
   async ask(parts) {
-    const { answer, sent, findings } = await exchange(this.mode, parts, this.signal, {
+    const { answer, sent, findings } = await exchange(this.task, parts, this.signal, {
       onsent: (share) => progress.showSent(parts, parts.length, share),
       onpause: (ms) => announceRetry(ms),
     });
-    if (!this.requests++) showSnippets(sent);
-    // The server answers before its deadline, without the photos that it did not reach.
-    const late = parts.filter((_, i) => findings[i].result.error?.code === "deadline_exceeded");
-    const again = late.length < parts.length ? late : [];
-    const done = parts.length - again.length;
+    if (!this.requests++ && sent.mode !== "anonymize") showSnippets(sent);
+    const groups = await groupsToRepeat(parts, findings);
+    const repeated = groups.flat();
+    const done = parts.length - repeated.length;
     this.succeeded += done;
     for (const [step, ms] of Object.entries(answer.timing_ms ?? {})) {
       if (typeof ms === "number") this.timing[step] = (this.timing[step] ?? 0) + ms;
@@ -170,13 +183,13 @@ class Run {
     /** @type {[Photo, Finding][]} */
     const found = parts.map(({ photo }, i) => [photo, findings[i]]);
     record(
-      this.mode,
-      found.filter((_, i) => !again.includes(parts[i])),
+      this.task,
+      found.filter((_, i) => !repeated.includes(parts[i])),
     );
     progress.showDone(parts, done);
     showModels(answer.models);
-    announce(() => t(this.paused ? "Paused." : "Analyzing the photos…"));
-    if (again.length) await this.send(again);
+    announce(() => this.doing);
+    for (const group of groups) await this.send(group);
   }
 
   /**
@@ -185,7 +198,7 @@ class Run {
    */
   keepFailure(photo, error) {
     if (!(error instanceof ApiError)) throw error;
-    record(this.mode, [[photo, failure(error)]]);
+    record(this.task, [[photo, failure(error)]]);
     progress.showDone(photo, 1);
   }
 
@@ -197,7 +210,7 @@ class Run {
       progress.resumeProgress();
       this.wake();
     }
-    announce(() => t(this.paused ? "Paused." : "Analyzing the photos…"));
+    announce(() => this.doing);
     showControls();
   }
 
@@ -218,6 +231,36 @@ class Run {
     this.controller.abort();
   }
 }
+
+/**
+ * Choose the photos that may succeed in another request, and group them.
+ *
+ * @param {Part[]} parts
+ * @param {Finding[]} findings
+ */
+async function groupsToRepeat(parts, findings) {
+  /** @param {string} code */
+  const failedWith = (code) => parts.filter((_, i) => findings[i].result.error?.code === code);
+  // The server answers before its deadline, without the photos that it did not reach.
+  const late = failedWith("deadline_exceeded");
+  // Redacted photos that have no room in one answer may have some in several.
+  const large = failedWith("answer_too_large");
+  const mayFit = parts.length > 1 || (large.length && (await shrinkFurther(parts[0])));
+  return [
+    ...(late.length && late.length < parts.length ? [late] : []),
+    ...(mayFit ? large.map((part) => [part]) : []),
+  ];
+}
+
+/**
+ * Return how much to redact in one request, so that the answer has room for the photos.
+ *
+ * @param {Task} task
+ */
+const mostToRedact = ({ query }) => ({
+  photos: 4,
+  pixels: /output=(jpeg|webp)/.test(query) ? 8_000_000 : 2_000_000,
+});
 
 /** @param {number} ms */
 function announceRetry(ms) {

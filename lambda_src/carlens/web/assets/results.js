@@ -1,21 +1,17 @@
 // The results: their headline, the filters, and the photos as cards or as a grid.
 
-/** @import { Card, Finding, Message, Mode, Photo, PhotoState, SortOrder } from "./types" */
+/** @import { Card, DetectionMode, Finding, Message, Photo, PhotoState, SortOrder } from "./types" */
 import { makeCard } from "./detail.js";
-import { $, download, make, style } from "./dom.js";
+import { $, download, loadStyles, make, style } from "./dom.js";
 import * as filtering from "./filters.js";
 import { Grid } from "./grid.js";
 import { className, count, duration, onLanguageChange, percent, plural, t } from "./i18n.js";
 import { analyzed, findingOf, mode, onSessionChange, photos } from "./session.js";
 import { announce, copy, explain, showProblem } from "./status.js";
+import { vehicleTiles } from "./tiles.js";
 
 // The results are drawn when their styles have arrived.
-await new Promise((resolve) => {
-  const href = new URL("results.css", import.meta.url).href;
-  document.head.append(
-    make("link", { rel: "stylesheet", href, onload: resolve, onerror: resolve }),
-  );
-});
+await loadStyles(new URL("results.css", import.meta.url).href);
 
 /** So many photos are shown in full, each with its list; more are a grid. */
 const CARDS = 3;
@@ -23,7 +19,7 @@ const CARDS = 3;
 const { filters } = filtering;
 /** @type {Card[]} */
 let cards = [];
-const grid = new Grid($("grid"), openViewer);
+const grid = new Grid($("grid"), vehicleTiles, openViewer);
 
 /** @param {Photo} photo */
 async function openViewer(photo) {
@@ -37,8 +33,11 @@ async function openViewer(photo) {
 
 /** Show what was found in the photos so far. */
 function showResults() {
+  const looking = mode();
   $("results").hidden = !analyzed().length;
-  if ($("results").hidden) {
+  $("retry").hidden = !analyzed().some(filtering.hasFailed);
+  showCorrections();
+  if ($("results").hidden || looking === "anonymize") {
     showCards([]);
     grid.show([]);
     return;
@@ -47,22 +46,25 @@ function showResults() {
   $("cards").hidden = !few;
   $("grid").hidden = few;
   $("states").hidden = $("sorting").hidden = few;
-  showCards(few ? analyzed() : []);
+  showCards(few ? analyzed() : [], looking);
   const all = analyzed().flatMap(filtering.objectsOf);
   $("filter").hidden = !all.length && few;
   $("legend").hidden = !all.length || !analyzed().some((photo) => findingOf(photo)?.named);
-  $("retry").hidden = !analyzed().some(filtering.hasFailed);
   filter();
 }
 
-/** @param {Photo[]} shown */
-function showCards(shown) {
+/**
+ * @param {Photo[]} shown
+ * @param {DetectionMode} [looking]
+ */
+function showCards(shown, looking = "predict") {
   const before = new Map(cards.map((card) => [card.photo, card]));
-  const looking = mode();
   cards = shown.map((photo) => {
     const finding = /** @type {Finding} */ (findingOf(photo));
     const card = before.get(photo);
-    if (card?.result !== finding.result) return makeLargeCard(photo, finding, looking);
+    if (!card || card.mode !== looking || card.failed)
+      return makeLargeCard(photo, finding, looking);
+    if (card.result !== finding.result) card.revise(finding.result);
     before.delete(photo);
     return card;
   });
@@ -76,7 +78,7 @@ function showCards(shown) {
 /**
  * @param {Photo} photo
  * @param {Finding} finding
- * @param {Mode} looking
+ * @param {DetectionMode} looking
  */
 function makeLargeCard(photo, finding, looking) {
   const card = makeCard(photo, finding, looking);
@@ -88,6 +90,38 @@ function makeLargeCard(photo, finding, looking) {
   card.element.querySelector(".exports")?.prepend(enlarge);
   return card;
 }
+
+let corrections = "";
+
+/** Say how many vehicles the user has named, and offer them for teaching. */
+function showCorrections() {
+  const named = photos.flatMap(namedByUser);
+  $("corrections").hidden = $("legend-own").hidden = !named.length || mode() !== "predict";
+  $("corrections-count").textContent = plural(
+    named.length,
+    "You named {n} vehicle.",
+    "You named {n} vehicles.",
+    { n: count(named.length) },
+  );
+  const current = JSON.stringify(named.map(({ correction }) => correction));
+  if (current !== corrections) $("corrections-report").replaceChildren();
+  corrections = current;
+}
+
+/** @param {Photo} photo */
+const namedByUser = ({ findings }) =>
+  (findings.predict?.result.objects ?? []).filter(({ correction }) => correction?.make);
+
+$("save-corrections").addEventListener("click", async () => {
+  const report = $("corrections-report");
+  try {
+    const teaching = await import("./teaching.js");
+    const named = photos.filter((photo) => namedByUser(photo).length);
+    report.replaceChildren(...(await teaching.saveCorrections(named)));
+  } catch (error) {
+    report.replaceChildren(...explain(error));
+  }
+});
 
 /** Show what the filters let through. */
 function filter() {
@@ -166,7 +200,7 @@ function showStates() {
   }
 }
 
-/** @type {Record<Mode, [Message, Message, Message]>} */
+/** @type {Record<DetectionMode, [Message, Message, Message]>} */
 const FOUND = {
   predict: ["{n} vehicle", "{n} vehicles", "No vehicles"],
   object_detection: ["{n} object", "{n} objects", "No objects"],
@@ -182,7 +216,7 @@ function headline(passing, total) {
   const failed = analyzed().filter(filtering.hasFailed).length;
   const succeeded = analyzed().length - failed;
   if (!succeeded) return plural(failed, "{n} photo failed", "{n} photos failed");
-  const [one, many, none] = FOUND[mode()];
+  const [one, many, none] = FOUND[/** @type {DetectionMode} */ (mode())];
   /** @param {number} n */
   const found = (n) => (n ? plural(n, one, many, { n: count(n) }) : t(none));
   const summary =
@@ -231,7 +265,7 @@ function rows() {
   const chosen = $("grid").hidden ? analyzed() : filtering.shownPhotos();
   return (filtered ? chosen : analyzed()).map((photo) => {
     const { result } = /** @type {Finding} */ (findingOf(photo));
-    const objects = filtered ? filtering.shownObjects(photo) : result.objects;
+    const objects = filtered ? result.objects.filter(filtering.passes) : result.objects;
     return { photo, index: photos.indexOf(photo), result: { ...result, objects } };
   });
 }

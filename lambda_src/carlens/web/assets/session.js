@@ -1,6 +1,6 @@
 // The photos of this session, in order, and what Carlens found in each.
 
-/** @import { Finding, Mode, Photo } from "./types" */
+/** @import { Correction, Detection, Finding, Mode, Photo, Task } from "./types" */
 
 /** @type {Photo[]} */
 export let photos = [];
@@ -22,17 +22,51 @@ export function sessionChanged() {
   for (const listener of listeners) listener();
 }
 
-const vehicles = /** @type {HTMLInputElement} */ (document.querySelector('[value="predict"]'));
+/** @type {HTMLInputElement[]} */
+const modes = [...document.querySelectorAll('input[name="mode"]')].map(
+  (m) => /** @type {any} */ (m),
+);
 
 /**
- * What the user looks for.
+ * What the user wants.
  *
  * @returns {Mode}
  */
-export const mode = () => (vehicles.checked ? "predict" : "object_detection");
+export const mode = () => /** @type {Mode} */ (modes.find(({ checked }) => checked)?.value);
+
+/** Go to the first mode that has results, if this one has none. */
+export function goToResults() {
+  if (analyzed().length) return;
+  const offered = modes.filter((radio) => !radio.closest("label")?.hidden);
+  const radio = offered.find(({ value }) => photos.some(({ findings }) => value in findings));
+  if (radio) radio.checked = true;
+}
+
+let redaction = "";
+
+/**
+ * Choose what to redact and how. Photos that were redacted in another way wait again.
+ *
+ * @param {string} query The parameters for `/anonymize`; empty if nothing is chosen.
+ */
+export function chooseRedaction(query) {
+  redaction = query;
+  sessionChanged();
+}
+
+/**
+ * The task that the controls describe.
+ *
+ * @returns {Task}
+ */
+export const task = () => ({ mode: mode(), query: mode() === "anonymize" ? redaction : "" });
 
 /** @param {Photo} photo */
-export const findingOf = (photo) => photo.findings[mode()];
+export function findingOf(photo) {
+  const asked = task();
+  const finding = photo.findings[asked.mode];
+  return (finding?.query ?? "") === asked.query ? finding : undefined;
+}
 
 export const waiting = () => photos.filter((photo) => !findingOf(photo));
 export const analyzed = () => photos.filter(findingOf);
@@ -79,11 +113,27 @@ export function removePhotos(gone) {
 /**
  * Keep what was found in photos; those that were removed meanwhile are left out.
  *
- * @param {Mode} mode
+ * @param {Task} asked
  * @param {[Photo, Finding][]} findings
  */
-export function record(mode, findings) {
-  for (const [photo, finding] of findings) photo.findings[mode] = finding;
+export function record({ mode, query }, findings) {
+  for (const [photo, finding] of findings) photo.findings[mode] = { ...finding, query };
+  sessionChanged();
+}
+
+/**
+ * Keep what the user says about an object of a photo.
+ *
+ * @param {Photo} photo
+ * @param {Detection} object
+ * @param {Correction} [correction] Without one, an earlier one is taken back.
+ */
+export function correct(photo, object, correction) {
+  const finding = /** @type {Finding} */ (photo.findings.predict);
+  const { correction: _, ...found } = object;
+  const corrected = correction ? { ...found, correction } : found;
+  const objects = finding.result.objects.map((each) => (each === object ? corrected : each));
+  photo.findings.predict = { ...finding, result: { ...finding.result, objects } };
   sessionChanged();
 }
 

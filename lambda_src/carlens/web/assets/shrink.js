@@ -70,6 +70,25 @@ async function shrink(part, most) {
 }
 
 /**
+ * Scale a photo down by one more step.
+ *
+ * @param {Part} part
+ * @returns {Promise<boolean>} Whether it is smaller now.
+ */
+export async function shrinkFurther(part) {
+  const { photo, blob } = part;
+  if (!blob || !photo.file) return false;
+  const bitmap = await createImageBitmap(photo.file).catch(() => null);
+  if (!bitmap) return false;
+  const [width, height] = part.scaled?.to ?? [bitmap.width, bitmap.height];
+  const side = SIDES.find((each) => each < Math.max(width, height));
+  const before = part.scaled;
+  if (side) await encode(/** @type {FilePart} */ (part), bitmap, side);
+  bitmap.close();
+  return part.scaled !== before;
+}
+
+/**
  * Encode a photo as JPEG with its longest side at most `side`.
  *
  * @param {FilePart} part

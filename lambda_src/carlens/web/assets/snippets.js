@@ -45,6 +45,13 @@ export const oneLine = (text) => text.replace(/[\r\n\u2028\u2029]+/g, " ");
 /** @type {Record<Tab, (request: SentRequest) => string>} */
 const SNIPPETS = { curl, python, javascript, node };
 
+/**
+ * Return a request for two photos as code.
+ *
+ * @param {Tab} tab
+ */
+export const exampleSnippet = (tab) => SNIPPETS[tab](EXAMPLE);
+
 /** @param {SentRequest} request */
 function curl({ path, photos, headers }) {
   const lines = [`curl ${quote(apiUrl(path))}`];

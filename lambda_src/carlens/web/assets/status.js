@@ -1,10 +1,9 @@
 // What the page tells its user: the status line, errors, the models, what was copied.
 
-/** @import { Message, Models } from "./types" */
+/** @import { Message, Model, Models } from "./types" */
 import { ApiError } from "./client.js";
 import { $, make } from "./dom.js";
-import { ERROR_MESSAGES } from "./french.js";
-import { language, onLanguageChange, t, writeLabels } from "./i18n.js";
+import { errorMessage, onLanguageChange, t, writeLabels } from "./i18n.js";
 
 let status = () => "";
 
@@ -50,7 +49,7 @@ export function explain(error) {
 /** @param {ApiError} error */
 function explainApiError({ message, status, code, requestId, values }) {
   const english = t(/** @type {Message} */ (message), values);
-  const french = language === "fr" ? ERROR_MESSAGES[code] : undefined;
+  const translation = errorMessage(code);
   const locked = status === 401 || status === 403;
   if (locked) $("key-panel").open = true;
   const hint = locked
@@ -62,12 +61,12 @@ function explainApiError({ message, status, code, requestId, values }) {
   ].filter(Boolean);
   /** @type {[string, Record<string, string>, string | undefined][]} */
   const rest = [
-    ["p", { lang: "en" }, french && english],
+    ["p", { lang: "en" }, translation && english],
     ["p", {}, hint],
     ["p.reference", {}, facts.join(", ")],
   ];
   return [
-    make("p", {}, make("strong", {}, t("The request failed.")), " ", french ?? english),
+    make("p", {}, make("strong", {}, t("The request failed.")), " ", translation ?? english),
     ...rest.flatMap(([tag, attributes, text]) => (text ? [make(tag, attributes, text)] : [])),
   ];
 }
@@ -78,10 +77,11 @@ function explainApiError({ message, status, code, requestId, values }) {
  * @param {Models | undefined} models
  */
 export function showModels(models) {
-  const named = [models?.detector, models?.classifier].filter((model) => model?.name);
+  /** @type {Model[]} */
+  const named = Object.values(models ?? {}).filter((model) => model?.name);
   if (!named.length) return;
   $("running").textContent = named
-    .map((model) => [model?.name, model?.version].filter(Boolean).join(" "))
+    .map(({ name, version }) => [name, version].filter(Boolean).join(" "))
     .join(", ");
 }
 

@@ -12,7 +12,7 @@ const STORE = "photos";
 
 /** @type {IDBDatabase | null} */
 let database = null;
-/** @type {Map<Photo, string>} What is kept of each photo. */
+/** @type {Map<Photo, Photo["findings"]>} What is kept of each photo. */
 const kept = new Map();
 
 /** Bring back the photos of the last visit, and keep those of this one. */
@@ -21,7 +21,7 @@ export async function keepSession() {
     if (!(await lock())) return;
     database = await open();
     const restored = (await all(database)).map(revive);
-    for (const photo of restored) kept.set(photo, mark(photo));
+    for (const photo of restored) kept.set(photo, { ...photo.findings });
     session.restore(restored);
   } catch {
     return; // a private window, for example, keeps nothing
@@ -77,14 +77,22 @@ const revive = ({ url, ...photo }) => ({
   source: photo.file ? URL.createObjectURL(photo.file) : (url ?? ""),
 });
 
-/** @param {Photo} photo */
-const mark = ({ findings }) => Object.keys(findings).join();
+/**
+ * Return whether a photo is kept with its findings, which are replaced and never changed.
+ *
+ * @param {Photo} photo
+ */
+function isKept(photo) {
+  const before = Object.values(kept.get(photo) ?? {});
+  const now = Object.values(photo.findings);
+  return kept.has(photo) && before.length === now.length && now.every((f) => before.includes(f));
+}
 
 /** Write what has changed. */
 function save() {
   if (!database) return;
   const current = new Set(session.photos);
-  const changed = session.photos.filter((photo) => kept.get(photo) !== mark(photo));
+  const changed = session.photos.filter((photo) => !isKept(photo));
   const gone = [...kept.keys()].filter((photo) => !current.has(photo));
   $("kept").hidden = !session.photos.length;
   if (!changed.length && !gone.length) return;
@@ -95,11 +103,11 @@ function save() {
     store.put(photo.file ? photo : { ...photo, url: source });
   }
   for (const photo of gone) store.delete(photo.id);
-  for (const photo of changed) kept.set(photo, mark(photo));
+  for (const photo of changed) kept.set(photo, { ...photo.findings });
   for (const photo of gone) kept.delete(photo);
   transaction.onabort = () => {
     for (const photo of changed) kept.delete(photo);
-    for (const photo of gone) kept.set(photo, "");
+    for (const photo of gone) kept.set(photo, {});
     announce(() => t("This browser has no room to keep these photos. A reload will lose them."));
   };
 }

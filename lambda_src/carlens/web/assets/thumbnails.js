@@ -1,32 +1,29 @@
-// Small copies of the photos. Each is made once, when its photo is first shown, a few at a time.
+// Small copies of the photos. Each is made once, when it is first shown, a few at a time.
 
-/** @import { Photo } from "./types" */
 import { onSessionChange, photos } from "./session.js";
 
 const WIDTH = 400;
 const AT_ONCE = 2;
 
-/** @type {Map<Photo, Promise<string>>} */
+/** @type {Map<Blob, Promise<string>>} */
 const made = new Map();
-/** @type {(() => Promise<void>)[]} Photos to do, the most recently asked for last. */
+/** @type {(() => Promise<void>)[]} What is to do, the most recently asked for last. */
 const asked = [];
 let working = 0;
 
 /**
  * Return the address of a small copy.
  *
- * @param {Photo} photo
- * @returns {Promise<string>} Rejects if this browser cannot read the photo.
+ * @param {Blob} file Of a photo, or its redacted one.
+ * @returns {Promise<string>} Rejects if this browser cannot read the file.
  */
-export function thumbnailOf(photo) {
-  const { file } = photo;
-  if (!file) return Promise.resolve(photo.source);
-  let thumbnail = made.get(photo);
+export function thumbnailOf(file) {
+  let thumbnail = made.get(file);
   if (!thumbnail) {
     thumbnail = new Promise((resolve, reject) => {
       asked.push(() => shrink(file).then(resolve, reject));
     });
-    made.set(photo, thumbnail);
+    made.set(file, thumbnail);
     work();
   }
   return thumbnail;
@@ -39,7 +36,7 @@ async function work() {
   working--;
 }
 
-/** @param {File} file */
+/** @param {Blob} file */
 async function shrink(file) {
   const bitmap = await createImageBitmap(file, { resizeWidth: WIDTH, resizeQuality: "medium" });
   const { width, height } = bitmap;
@@ -52,10 +49,12 @@ async function shrink(file) {
 }
 
 onSessionChange(() => {
-  const current = new Set(photos);
-  for (const [photo, address] of made) {
-    if (current.has(photo)) continue;
-    made.delete(photo);
+  const current = new Set(
+    photos.flatMap(({ file, findings }) => [file, findings.anonymize?.redacted?.picture]),
+  );
+  for (const [file, address] of made) {
+    if (current.has(file)) continue;
+    made.delete(file);
     address.then(URL.revokeObjectURL, () => {});
   }
 });

@@ -142,6 +142,7 @@ const SEND_LABELS = {
     "Find the objects in {n} photo",
     "Find the objects in {n} photos",
   ],
+  anonymize: ["Redact the photos", "Redact {n} photo", "Redact {n} photos"],
 };
 
 export function showTray() {

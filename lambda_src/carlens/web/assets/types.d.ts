@@ -1,9 +1,21 @@
 // The types that several modules share. Not served.
 
-import type { MESSAGES } from "./french.js";
+import type { MESSAGES } from "./language-fr.js";
 
-/** An English text of the page, which has a French translation. */
+/** An English text of the page, which every other language translates. */
 export type Message = keyof typeof MESSAGES;
+
+/** The texts of a language other than English. */
+export interface Catalog {
+  MESSAGES: Record<Message, string>;
+  /** What the page says about an error, by its code; the server's message is in English. */
+  ERROR_MESSAGES: Record<string, string>;
+  /** The limits of the models that come with Carlens, by model. */
+  MODEL_LIMITS: Record<string, string>;
+  /** The detector's classes by their English names. */
+  CLASS_NAMES: Record<string, string>;
+  BYTE_UNITS: string[];
+}
 
 // Elements
 
@@ -20,9 +32,11 @@ interface Elements {
   progress: HTMLProgressElement;
   rows: HTMLInputElement;
   table: HTMLSelectElement;
+  language: HTMLSelectElement;
   export: HTMLDetailsElement;
   scope: HTMLSelectElement;
   sort: HTMLSelectElement;
+  "row-order": HTMLSelectElement;
   threshold: HTMLInputElement;
   urls: HTMLTextAreaElement;
 }
@@ -40,7 +54,16 @@ export type ElementOf<Tag extends string> = Tag extends `${infer Name}.${string}
 
 // Requests and answers of the API
 
-export type Mode = "predict" | "object_detection";
+export type DetectionMode = "predict" | "object_detection";
+
+export type Mode = DetectionMode | "anonymize";
+
+/** What photos are sent for. */
+export interface Task {
+  mode: Mode;
+  /** What to redact and how, as parameters; empty in other modes. */
+  query: string;
+}
 
 /** What a request may contain. */
 export interface Limits {
@@ -53,7 +76,7 @@ export interface Limits {
 /** The answer of `/health`. */
 export interface Health {
   limits?: Partial<Limits>;
-  features?: { uploads?: boolean; urls?: boolean };
+  features?: { anonymize?: boolean; uploads?: boolean; urls?: boolean };
 }
 
 /** What Carlens found in a photo. */
@@ -64,6 +87,16 @@ export interface Finding {
   sentBytes: number;
   /** Whether vehicles can have names. */
   named: boolean;
+  /** The query of its task; none if an earlier version of the page kept it. */
+  query?: string;
+  /** None for other modes, and for failures. */
+  redacted?: Redacted;
+}
+
+/** A photo without what was found in it. */
+export interface Redacted {
+  picture: Blob;
+  regions: Region[];
 }
 
 export interface Photo {
@@ -133,6 +166,41 @@ export interface Detection {
   make?: Level | null;
   model?: Level | null;
   reference?: { make: string; model: string } | null;
+  /** What the user says; never sent, but kept with the session and exported. */
+  correction?: Correction;
+}
+
+/** What the user says about an object. */
+export interface Correction {
+  verdict: "confirmed" | "corrected" | "not_a_vehicle";
+  /** Empty, as the model is, if it is not a vehicle. */
+  make: string;
+  /** Without its make. */
+  model: string;
+}
+
+export type RegionKind = "plate" | "face" | "person";
+
+export interface Region {
+  x1: number;
+  y1: number;
+  x2: number;
+  y2: number;
+  kind: RegionKind;
+  confidence: number;
+}
+
+/** The answer of `/anonymize` for one photo; null stands for what a failed photo lacks. */
+export interface RedactedImage {
+  width: number | null;
+  height: number | null;
+  regions: Region[] | null;
+  media_type: string | null;
+  /** Base64. */
+  picture: string | null;
+  /** Where to fetch a picture that has no room in the answer. */
+  picture_url: string | null;
+  error: ErrorInfo | null;
 }
 
 export interface ErrorInfo {
@@ -192,15 +260,44 @@ export interface NameMatch {
   alternatives: { make: string; model: string; score: number; reason: string }[];
 }
 
+/** A make and model; one of the two may be empty. */
+export interface WrittenName {
+  make: string;
+  model: string;
+}
+
+/**
+ * How sure a match is: `partial` has the make but not the model that was written, `none` has no
+ * match, and `blank` had nothing to match.
+ */
+export type Judgment = "sure" | "doubtful" | "partial" | "none" | "blank";
+
+/** A row of a file of names. */
+export interface AnsweredRow {
+  /** From 0, in the order sent. */
+  index: number;
+  /** As sent, with formulas escaped. */
+  cells: string[];
+  /** What was matched. */
+  written: WrittenName;
+  answer: Pick<NameMatch, "make" | "model" | "kind" | "score" | "score_make">;
+  judgment: Judgment;
+  /** What a person decided. */
+  decision: WrittenName | null;
+}
+
 // Results on the page
 
-export type PhotoState = "all" | "vehicles" | "named" | "uncertain" | "failed";
+export type PhotoState = "all" | "vehicles" | "named" | "uncertain" | "corrected" | "failed";
 
 export type SortOrder = "sent" | "name" | "confidence" | "count";
 
 export interface Naming {
-  /** Whether the title is as much as can be known, or the kind of a vehicle that may have a name. */
-  how: "sure" | "kind";
+  /**
+   * Whether the title is as much as can be known, the kind of a vehicle that may have a name, a name
+   * from the user, or says that the user sees no vehicle.
+   */
+  how: "sure" | "kind" | "own" | "dismissed";
   title: string;
   subtitle: string;
   /** A name that is not certain, marked as a guess; empty if there is none. */
@@ -260,16 +357,43 @@ export interface Drawable {
   items: { object: Detection; name: Naming; number: number; shown?: boolean }[];
 }
 
+/** Called with what the user says about an object; with nothing, the correction is taken back. */
+export type OnCorrect = (object: Detection, correction?: Correction) => void;
+
 /** One photo of the results. */
 export interface Card extends Drawable {
   element: HTMLElement;
   image: HTMLImageElement;
-  mode: Mode;
+  mode: DetectionMode;
   failed: boolean;
   items: Item[];
   /** Show the objects that pass, and give their number. */
   filter: (passes: (object: Detection) => boolean) => number;
+  /** Show the corrections of the same objects. */
+  revise: (result: Result) => void;
   close: () => void;
+}
+
+/** What the tiles of a grid show. */
+export interface Tiles {
+  /** The line below a thumbnail, and what it stands for. */
+  summarize: (photo: Photo) => [string, "broken" | "empty" | "own" | "sure" | "plain"];
+  /** What else makes a tile look different, as JSON. */
+  lookOf: (photo: Photo) => unknown;
+  /** Rejects if there is nothing that this browser can show. */
+  thumbnailOf: (photo: Photo) => Promise<string>;
+  /** What lies on a thumbnail. */
+  marksOf: (photo: Photo) => Element[];
+}
+
+/** One photo in the viewer. */
+export interface ViewerCard {
+  element: HTMLElement;
+  filter?: Card["filter"];
+  revise?: Card["revise"];
+  close: () => void;
+  /** Called when the photo was zoomed or moved. */
+  onzoom?: () => void;
 }
 
 // The contract: the parts of OpenAPI 3.0 that it uses

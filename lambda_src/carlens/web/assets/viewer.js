@@ -1,11 +1,11 @@
 // The viewer: one photo on the whole screen, with the list of what was found beside it.
 
-/** @import { Card, Finding, Photo } from "./types" */
+/** @import { DetectionMode, Finding, Photo, ViewerCard } from "./types" */
 import { makeCard } from "./detail.js";
 import { make } from "./dom.js";
 import { passes } from "./filters.js";
 import { onLanguageChange, percent, t } from "./i18n.js";
-import { findingOf, mode, shortName } from "./session.js";
+import { findingOf, mode, onSessionChange, shortName } from "./session.js";
 import { Zoom } from "./zoom.js";
 
 const SWIPE = 60; // pixels
@@ -13,12 +13,14 @@ const SWIPE = 60; // pixels
 /** @type {Photo[]} */
 let photos = [];
 let index = 0;
-/** @type {Card | null} */
+/** @type {ViewerCard | null} */
 let card = null;
 /** @type {Zoom | null} */
 let zoom = null;
 /** @type {(photo: Photo) => void} */
 let whenClosed = () => {};
+/** @type {(photo: Photo, finding: Finding) => ViewerCard} */
+let draw = drawCard;
 
 const title = make("h2.viewer-title", { id: "viewer-title" });
 const place = make("p.hint", { role: "status" });
@@ -74,8 +76,10 @@ function fillBar() {
  * @param {Photo[]} shown The photos to move between.
  * @param {Photo} photo The first to show.
  * @param {(photo: Photo) => void} onclose Called with the last that was shown.
+ * @param {typeof draw} [drawn] How to show a photo.
  */
-export function openViewer(shown, photo, onclose) {
+export function openViewer(shown, photo, onclose, drawn = drawCard) {
+  draw = drawn;
   photos = shown;
   whenClosed = onclose;
   if (!dialog.isConnected) document.body.append(dialog);
@@ -85,20 +89,28 @@ export function openViewer(shown, photo, onclose) {
   show(photos.indexOf(photo));
 }
 
+/**
+ * @param {Photo} photo
+ * @param {Finding} finding
+ */
+function drawCard(photo, finding) {
+  return makeCard(photo, finding, /** @type {DetectionMode} */ (mode()));
+}
+
 /** @param {number} i */
 function show(i) {
   clear();
   index = i;
   const photo = photos[i];
   const finding = /** @type {Finding} */ (findingOf(photo));
-  card = makeCard(photo, finding, mode());
+  card = draw(photo, finding);
   title.textContent = shortName(photo);
   title.title = photo.name;
   place.textContent = t("Photo {n} of {total}", { n: i + 1, total: photos.length });
   const hadFocus = body.contains(document.activeElement);
   body.replaceChildren(...card.element.children);
   if (hadFocus) dialog.focus(); // or the keys would go nowhere
-  card.filter(passes);
+  card.filter?.(passes);
   level.textContent = "";
   const view = /** @type {HTMLElement} */ (body.querySelector(".view"));
   const stage = /** @type {HTMLElement} */ (body.querySelector(".stage"));
@@ -106,6 +118,7 @@ function show(i) {
   if (!width || !height) return;
   zoom = new Zoom(view, stage, width / height, (z) => {
     level.textContent = percent(z);
+    card?.onzoom?.();
   });
   listenToSwipes(view, zoom);
 }
@@ -154,6 +167,7 @@ const KEYS = {
 dialog.addEventListener("keydown", (event) => {
   const { key, defaultPrevented, ctrlKey, metaKey, altKey } = event;
   const act = KEYS[key];
+  if (event.target instanceof HTMLInputElement) return; // these keys write there
   if (!act || defaultPrevented || ctrlKey || metaKey || altKey) return;
   event.preventDefault();
   act();
@@ -163,6 +177,10 @@ dialog.addEventListener("close", () => {
   clear();
   body.replaceChildren();
   whenClosed(photos[index]);
+});
+onSessionChange(() => {
+  const result = card && findingOf(photos[index])?.result;
+  if (result) card?.revise?.(result);
 });
 onLanguageChange(() => {
   if (!dialog.open) return;

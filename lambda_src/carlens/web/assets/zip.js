@@ -40,6 +40,26 @@ function record(fields) {
   return new Uint8Array(bytes.buffer);
 }
 
+/** The devices of Windows, which no file may be named like, whatever its extension. */
+const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
+const LONGEST_STEM = 80; // characters; file systems take names of 255 bytes
+
+/**
+ * Make a file name that every system takes, and that leads into no other folder.
+ *
+ * @param {string} name
+ * @returns {[string, string]} The name without its extension, and the extension.
+ */
+export function safeName(name) {
+  const plain = name
+    .normalize("NFC")
+    .replace(/[\p{C}\p{Zl}\p{Zp}\\/:*?"<>|]/gu, "_")
+    .replace(/^[\s.]+|[\s.]+$/g, "");
+  const [, start = "", extension = ""] = /^(.*?)(\.\w{1,10})?$/s.exec(plain) ?? [];
+  const stem = [...start].slice(0, LONGEST_STEM).join("").trimEnd() || "photo";
+  return [RESERVED.test(stem) ? `_${stem}` : stem, extension];
+}
+
 /** Collects files into an archive. */
 export class Zip {
   /** @type {BlobPart[]} */
@@ -56,14 +76,17 @@ export class Zip {
    *
    * @param {string} name
    * @param {Blob} content
+   * @param {string} [folder] Such as `photos/`.
+   * @returns {Promise<string>} The path of the file in the archive.
    */
-  async add(name, content) {
+  async add(name, content, folder = "") {
     if (this.size + content.size > MOST_BYTES || this.names.size === MOST_FILES) {
       throw new ApiError(
         "A ZIP archive cannot be that large. Filter the photos and save in parts.",
       );
     }
-    const encoded = new TextEncoder().encode(this.freeName(name));
+    const path = folder + this.freeName(name);
+    const encoded = new TextEncoder().encode(path);
     const crc = crc32(new Uint8Array(await content.arrayBuffer()));
     /** @type {[number, 2 | 4][]} */
     const common = [
@@ -93,15 +116,16 @@ export class Zip {
     this.directory.push(entry, encoded);
     this.size += header.length + encoded.length + content.size;
     this.directorySize += entry.length + encoded.length;
+    return path;
   }
 
   /** @param {string} name */
   freeName(name) {
-    const [, stem, extension] = /^(.*?)(\.\w+)?$/s.exec(name.replace(/[\\/:*?"<>|]/g, "_")) ?? [];
-    let free = `${stem}${extension ?? ""}`;
+    const [stem, extension] = safeName(name);
+    let free = stem + extension;
     // Windows and macOS take names that differ in case only for the same.
     const isTaken = () => this.names.has(free.toLowerCase());
-    for (let n = 2; isTaken(); n++) free = `${stem} (${n})${extension ?? ""}`;
+    for (let n = 2; isTaken(); n++) free = `${stem} (${n})${extension}`;
     this.names.add(free.toLowerCase());
     return free;
   }

@@ -1,7 +1,9 @@
-// The French texts of the page. Other modules name a text by its English; {…} is filled in.
+// French. Other modules name a text by its English; {…} is filled in. This file is loaded when its
+// language is chosen.
 
 export const MESSAGES = {
   // Frame
+  Language: "Langue",
   "Carlens: see the vehicles in your photos": "Carlens : voyez les véhicules de vos photos",
   "Carlens: the API": "Carlens : l’API",
   "Carlens: names": "Carlens : les noms",
@@ -26,7 +28,7 @@ export const MESSAGES = {
   "Or photo URLs, one per line": "Ou des URL de photos, une par ligne",
   "Add URLs": "Ajouter les URL",
   "Photos to send, in this order": "Photos à envoyer, dans cet ordre",
-  "Look for": "Rechercher",
+  Mode: "Mode",
   "All vehicles": "Tous les véhicules",
   "All objects": "Tous les objets",
   "API key": "Clé d’API",
@@ -115,11 +117,7 @@ export const MESSAGES = {
   Make: "Marque",
   Model: "Modèle",
   "A whole file": "Un fichier entier",
-  "CSV with commas, semicolons or tabs, with a make and a model in each row; up to 10,000 rows. The answer has one row for each, in the same order, from the table selected here.":
-    "CSV à virgules, points-virgules ou tabulations, avec une marque et un modèle par ligne ; 10 000 lignes au maximum. La réponse contient une ligne pour chacune, dans le même ordre, d’après la table choisie ici.",
   "Choose a CSV file": "Choisir un fichier CSV",
-  "Download the answer": "Télécharger la réponse",
-  "The first rows of the answer": "Les premières lignes de la réponse",
   "Enter a make, a model or both.": "Saisissez une marque, un modèle ou les deux.",
   "Nothing in this table is similar enough.": "Aucun nom de cette table n’est assez ressemblant.",
   "No model of this make is similar enough.":
@@ -338,6 +336,159 @@ export const MESSAGES = {
   default: "par défaut",
   "Answer to {route}": "Réponse à {route}",
   "Copy curl": "Copier la commande curl",
+
+  // The answers of a file of names
+  "CSV with commas, semicolons or tabs, with a make, a model or both in each row; up to 10,000 rows. They are matched with the chosen table. You can check and correct the answers before you download them.":
+    "CSV à virgules, points-virgules ou tabulations, avec une marque, un modèle ou les deux par ligne ; 10 000 lignes au maximum. Elles sont comparées à la table choisie. Vous pouvez vérifier et corriger les réponses avant de les télécharger.",
+  "No name is certain.": "Aucun nom n’est certain.",
+  "Did you mean": "Vouliez-vous dire",
+  Answer: "Réponse",
+  Row: "Ligne",
+  "Column {n}": "Colonne {n}",
+  "Download the answers": "Télécharger les réponses",
+  "Discard the answers that you checked?": "Abandonner les réponses que vous avez vérifiées ?",
+  "Rows to show": "Lignes à afficher",
+  "To check": "À vérifier",
+  Doubtful: "Incertain",
+  "Make only": "Marque seule",
+  "No match": "Sans réponse",
+  Empty: "Vide",
+  Checked: "Vérifiées",
+  "Checked by you": "Vérifié par vous",
+  "Doubtful first": "Incertains d’abord",
+  "No row passes this filter.": "Aucune ligne ne passe ce filtre.",
+  "Pages of rows": "Pages de lignes",
+  Previous: "Précédent",
+  Next: "Suivant",
+  "Rows {from} to {to} of {n}": "Lignes {from} à {to} sur {n}",
+  Edit: "Modifier",
+  "Edit row {n}": "Modifier la ligne {n}",
+  "Written: {name}": "Saisi : {name}",
+  "Also {n} other row written like this": "Aussi {n} autre ligne saisie de même",
+  "Also {n} other rows written like this": "Aussi {n} autres lignes saisies de même",
+  Save: "Enregistrer",
+  "No name fits": "Aucun nom ne convient",
+  Undo: "Revenir à la réponse",
+  "{n} row checked.": "{n} ligne vérifiée.",
+  "{n} rows checked.": "{n} lignes vérifiées.",
+  "{n} row is undecided again.": "{n} ligne est de nouveau à décider.",
+  "{n} rows are undecided again.": "{n} lignes sont de nouveau à décider.",
+
+  // Redaction
+  "Cover plates, faces and people": "Masquez plaques, visages et personnes",
+  "Send photos and get them back with these covered, and without metadata such as the place and the time.":
+    "Envoyez des photos : elles reviennent masquées, et sans métadonnées comme le lieu et l’heure.",
+  Anonymize: "Anonymiser",
+  Redact: "Masquer",
+  "License plates": "Plaques d’immatriculation",
+  Faces: "Visages",
+  People: "Personnes",
+  "Regions become": "Style du masque",
+  Black: "Noir",
+  Pixelated: "Pixelisé",
+  Blurred: "Flou",
+  Format: "Format",
+  JPEG: "JPEG",
+  PNG: "PNG",
+  WebP: "WebP",
+  "As sent": "Celui de l’original",
+  "Pixelated and blurred regions keep average colors, and several photos of the same plate say more than one. Where something must not be known, use black.":
+    "Les zones pixelisées ou floues gardent des couleurs moyennes, et plusieurs photos d’une même plaque en disent plus qu’une seule. Si rien ne doit se deviner, choisissez le noir.",
+  "Choose what to redact first.": "Choisissez d’abord ce qu’il faut masquer.",
+  "Redact the photos": "Masquer dans les photos",
+  "Redact {n} photo": "Masquer dans {n} photo",
+  "Redact {n} photos": "Masquer dans {n} photos",
+  "Redacting the photos…": "Masquage dans les photos…",
+  "{n} plate": "{n} plaque",
+  "{n} plates": "{n} plaques",
+  "{n} face": "{n} visage",
+  "{n} faces": "{n} visages",
+  "{n} person": "{n} personne",
+  "{n} people": "{n} personnes",
+  "This is help, not a guarantee: plates, faces and people can be missed. Look at every photo before you publish it.":
+    "C’est une aide, pas une garantie : des plaques, des visages ou des personnes peuvent échapper au masquage. Regardez chaque photo avant de la publier.",
+  "Download {n} redacted photo (ZIP)": "Télécharger {n} photo masquée (ZIP)",
+  "Download {n} redacted photos (ZIP)": "Télécharger {n} photos masquées (ZIP)",
+  "This photo was not redacted.": "Cette photo n’a pas été masquée.",
+  "{name}, redacted": "{name}, masquée",
+  "{name}, original": "{name}, originale",
+  Download: "Télécharger",
+  Redacted: "Masquée",
+  Original: "Originale",
+  Compare: "Comparer",
+  "{share} original": "{share} de l’originale",
+  "A photo sent by its URL has no original on this device.":
+    "Une photo envoyée par son URL n’a pas d’original sur cet appareil.",
+  "This browser cannot show the original beside the redacted photo.":
+    "Ce navigateur ne peut pas afficher l’original à côté de la photo masquée.",
+  "Scaled down from {from} to {to} pixels, to fit into the request and its answer.":
+    "Réduite de {from} à {to} pixels, pour tenir dans la requête et sa réponse.",
+  "The redacted photo could not be fetched. Send the photo again.":
+    "La photo masquée n’a pas pu être récupérée. Renvoyez la photo.",
+  "The redacted photo is too large for an answer":
+    "La photo masquée est trop grande pour une réponse",
+  "redact {time}": "masquage {time}",
+
+  // Corrections
+  "You say so; Carlens says: {name}": "Selon vous ; Carlens dit : {name}",
+  "Not a vehicle": "Pas un véhicule",
+  "Confirmed by you": "Confirmé par vous",
+  "Corrected by you; Carlens says: {name}": "Corrigé par vous ; Carlens dit : {name}",
+  Change: "Modifier",
+  "Correct the name": "Corriger le nom",
+  "Undo the correction": "Annuler la correction",
+  "Confirm {name}": "Confirmer {name}",
+  Corrected: "Corrigées",
+  "Named by you": "Nommé par vous",
+  "You named {n} vehicle.": "Vous avez nommé {n} véhicule.",
+  "You named {n} vehicles.": "Vous avez nommé {n} véhicules.",
+  "Download for teaching (ZIP)": "Télécharger pour l’apprentissage (ZIP)",
+  "{n} model": "{n} modèle",
+  "{n} models": "{n} modèles",
+  "{name} saved: {vehicles} of {models}. Unpack it and run:":
+    "{name} enregistré : {vehicles} de {models}. Décompressez-le et lancez :",
+  "Teaching needs at least two models, each with two photos of different cars.":
+    "L’apprentissage demande au moins deux modèles, avec pour chacun deux photos de voitures différentes.",
+  "Only one photo: {names}.": "Une seule photo : {names}.",
+  "Left out, because their site does not allow this page to copy them: {names}. Save these photos, add the files here and name the vehicles again.":
+    "Omises, car leur site n’autorise pas cette page à les copier : {names}. Enregistrez ces photos, ajoutez les fichiers ici et nommez à nouveau les véhicules.",
+  "Left out, because this browser cannot read them: {names}.":
+    "Omises, car ce navigateur ne peut pas les lire : {names}.",
+
+  // The integration guide
+  "Integrate Carlens": "Intégrer Carlens",
+  "POST photos to one address and read JSON. This is what a client needs to know.":
+    "Envoyez des photos par POST à une seule adresse et lisez du JSON. Voici ce qu’un client doit savoir.",
+  "Base URL": "URL de base",
+  "If this API requires one, send it in the header {header}. Keep it on your server: visitors can read what a web page sends.":
+    "Si cette API en exige une, envoyez-la dans l’en-tête {header}. Gardez-la sur votre serveur : les visiteurs peuvent lire ce qu’une page web envoie.",
+  "Calls from web pages": "Appels depuis des pages web",
+  "A page of another site can call this API if its owner allows the origin. It can read the headers {headers}.":
+    "Une page d’un autre site peut appeler cette API si son propriétaire autorise l’origine. Elle peut lire les en-têtes {headers}.",
+  Limits: "Limites",
+  "{pictures} photos in a request, {size} together, {megapixels} megapixels each.":
+    "{pictures} photos par requête, {size} au total, {megapixels} mégapixels chacune.",
+  "Photos of up to {size} each can be uploaded first: see {route}.":
+    "Des photos de {size} au maximum peuvent être téléversées d’abord : voir {route}.",
+  Retries: "Nouveaux essais",
+  "After 429, 503 or 504, wait for the seconds in {header}, or for 1, 2, 4 … seconds, and send the request again. After 504, send fewer photos. Other errors do not go away.":
+    "Après 429, 503 ou 504, attendez le nombre de secondes de {header}, ou 1, 2, 4 … secondes, et renvoyez la requête. Après 504, envoyez moins de photos. Les autres erreurs ne disparaissent pas.",
+  "A photo that fails has its own error, and the status stays 200: the other photos have their results.":
+    "Une photo en échec a sa propre erreur, et le statut reste 200 : les autres photos ont leurs résultats.",
+  Coordinates: "Coordonnées",
+  "Bounding boxes are in pixels, from the top left corner of the upright photo. If you draw them yourself, rotate the photo by its EXIF orientation first.":
+    "Les cadres sont en pixels, à partir du coin supérieur gauche de la photo redressée. Si vous les dessinez vous-même, tournez d’abord la photo selon son orientation EXIF.",
+  "The point x1, y1 is the top left corner of a box, and x2, y2 its bottom right corner.":
+    "Le point x1, y1 est le coin supérieur gauche d’un cadre, et x2, y2 son coin inférieur droit.",
+  Formats: "Formats",
+  "Photos: {formats}.": "Photos : {formats}.",
+  "Answers: {detailed} for new clients. The default, {list}, is the short form of the original project.":
+    "Réponses : {detailed} pour les nouveaux clients. {list}, par défaut, est la forme courte du projet d’origine.",
+  Versions: "Versions",
+  "Answers may gain fields, and routes may gain parameters, in every version: ignore fields that you do not know. The meaning of an error code never changes.":
+    "Toute version peut ajouter des champs aux réponses et des paramètres aux routes : ignorez les champs que vous ne connaissez pas. Le sens d’un code d’erreur ne change jamais.",
+  "Before 1.0, a minor version may change or remove something; the changelog lists it under “Breaking”. From 1.0 on, only a major version does.":
+    "Avant la 1.0, une version mineure peut changer ou retirer quelque chose ; le journal des modifications l’indique sous « Breaking ». À partir de la 1.0, seule une version majeure le fait.",
 };
 
 /**
@@ -414,3 +565,6 @@ export const CLASS_NAMES = Object.fromEntries(
     .split(/\s+/)
     .map((pair) => pair.replaceAll("_", " ").split(":")),
 );
+
+/** Bytes, thousands and millions of them. */
+export const BYTE_UNITS = ["o", "ko", "Mo"];
