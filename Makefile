@@ -12,7 +12,7 @@ INSTALL := $(UV) pip install --python $(PY)
 # tests/conftest.py, in which the long ones start first.
 PYTEST := $(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 TORCH = $(shell sed -n 's/^full = .*"\(torch[^"]*\)".*/\1/p' pyproject.toml)
-SLOW_TESTS_NEED := torch $(VENV)/.sam node_modules/.ready build/tools/.localstack build/tools/.ready
+SLOW_TESTS_NEED := torch firefox $(VENV)/.sam node_modules/.ready build/tools/.localstack build/tools/.ready
 LOCK := $(UV) pip compile --generate-hashes --no-emit-index-url --no-emit-package carlens-client \
 	--custom-compile-command "make lock" \
 	$(if $(UPGRADE),--upgrade)
@@ -24,7 +24,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help serve teach test coverage check check-page audit format eval synth deploy diff destroy \
-	prune rollback smoke key keys costs permissions bench docs wheel lock browser torch
+	prune rollback smoke key keys costs permissions bench docs wheel lock browser firefox torch
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -148,6 +148,15 @@ browser:
 		for name in chromium-headless-shell chromium; do \
 			DEBIAN_FRONTEND=noninteractive apt-get install -qqy $$name >/dev/null && exit; done; \
 	echo "Chromium not found: the browser tests will be skipped. Install it to run them."
+
+# One of the slow tests runs Firefox. After Chromium, because only one apt-get can run at a time.
+firefox: browser
+	@for name in firefox-esr firefox; do command -v $$name >/dev/null && exit; done; \
+	[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		echo "Installing Firefox for a browser test" && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends firefox-esr \
+			>/dev/null && exit; \
+	echo "Firefox not found: its test will be skipped. Install it to run it."
 
 # The tests of full training are skipped where PyTorch cannot be installed.
 torch: $(VENV)/.ready

@@ -1996,3 +1996,8 @@ def test_a_page_whose_code_was_replaced_says_so(api: str, browser: Browser) -> N
         expect(page.get_by_role("alert")).to_contain_text("Reload it and try again.")
         page.get_by_role("link", name="API", exact=True).click()
         expect(page.locator("#contract")).to_contain_text("Reload it and try again.")
+
+        # And its button loads the view from the server that is there now
+        page.unroute("**/assets/*/api.js")
+        page.locator("#contract").get_by_role("button", name="Reload the page").click()
+        expect(page.locator(".operation").first).to_be_visible()

@@ -212,6 +212,7 @@ export const MESSAGES = {
     "Une erreur s’est produite sur le serveur. Réessayez dans quelques secondes.",
   "The server cannot process this request.": "Le serveur ne peut pas traiter cette requête.",
   "The request failed.": "La requête a échoué.",
+  "Reload the page": "Recharger la page",
   "Something went wrong on this page. Reload it and try again.":
     "Une erreur s’est produite sur cette page. Rechargez-la et réessayez.",
   "If this API requires a key, enter it under “API key” and try again.":

@@ -34,16 +34,19 @@ export function showProblem(error) {
 }
 
 /**
- * Explain an error and what to do about it.
+ * Explain an error and what to do about it. After a bug, or when a part of the page could not be
+ * loaded, that is a reload: photos and results are kept, and the address says what is shown.
  *
  * @param {unknown} error An `ApiError`; anything else is a bug in this page.
- * @returns {HTMLElement[]} Paragraphs.
+ * @returns {HTMLElement[]} Paragraphs, and the button that reloads the page.
  */
 export function explain(error) {
   if (error instanceof ApiError) return explainApiError(error);
   console.error(error);
   const message = "Something went wrong on this page. Reload it and try again.";
-  return explainApiError(new ApiError(message));
+  const reload = make("button.button.small", { type: "button" }, t("Reload the page"));
+  reload.addEventListener("click", () => location.reload());
+  return [...explainApiError(new ApiError(message)), reload];
 }
 
 /** @param {ApiError} error */
