@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Aws, CfnOutput
+from aws_cdk import Aws, CfnOutput, Size
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_iam as iam
@@ -36,6 +36,8 @@ _ACCESS_LOG = {
     "gateway_error": "$context.error.responseType",
     "waf_status": "$context.waf.status",
 }
+
+_COMPRESSED_FROM = "x-amazon-apigateway-minimum-compression-size"
 
 
 class RestApi(Construct):
@@ -122,6 +124,7 @@ class RestApi(Construct):
             parameters={"endpointConfigurationTypes": "REGIONAL"},
             # See GatewayLogStack.
             cloud_watch_role=False,
+            min_compression_size=Size.bytes(contract[_COMPRESSED_FROM]),
             deploy_options=apigateway.StageOptions(
                 stage_name=settings.stage,
                 throttling_rate_limit=settings.throttle_rate,

@@ -29,6 +29,11 @@ def is_compressed(content_encoding: str) -> bool:
     return bool(_compressions(content_encoding))
 
 
+def starts_compressed(data: bytes) -> bool:
+    """Return whether data starts like gzip or zlib, the usual form of deflate."""
+    return data.startswith(_GZIP_MAGIC) or _has_zlib_header(data)
+
+
 def decompress(data: bytes, content_encoding: str, max_bytes: int) -> bytes:
     """Undo the compressions that a Content-Encoding header names.
 
@@ -68,8 +73,11 @@ def _format(data: bytes, name: str) -> int:
     if name != "deflate":
         return _GZIP
     # The standard asks for zlib's header; some senders leave it out, and browsers accept that.
-    has_header = len(data) > 1 and data[0] & 15 == 8 and int.from_bytes(data[:2], "big") % 31 == 0
-    return _ZLIB if has_header else _RAW_DEFLATE
+    return _ZLIB if _has_zlib_header(data) else _RAW_DEFLATE
+
+
+def _has_zlib_header(data: bytes) -> bool:
+    return len(data) > 1 and data[0] & 15 == 8 and int.from_bytes(data[:2], "big") % 31 == 0
 
 
 def _inflate(data: bytes, kind: int, max_bytes: int) -> bytes:

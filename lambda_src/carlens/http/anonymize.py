@@ -126,7 +126,11 @@ def _picture(result: Redacted | PictureError, watch: Stopwatch) -> Response:
     body = _base64(result.file)
     if len(body) > _MAX_CHARACTERS:
         raise _too_large(result, "format=detailed without this Accept header")
-    headers = {"Content-Type": f"image/{result.format}", "Cache-Control": "no-store"}
+    headers = {
+        "Content-Type": f"image/{result.format}",
+        "Content-Encoding": "identity",  # otherwise the gateway compresses the picture again
+        "Cache-Control": "no-store",
+    }
     return Response(200, body, headers, redaction_stats([result], watch), binary=True)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pybase64
 
-from carlens.compression import TooLarge, UnknownCompression, decompress
+from carlens.compression import TooLarge, UnknownCompression, decompress, starts_compressed
 from carlens.errors import MalformedBody, PayloadTooLarge, UnsupportedMediaType
 
 # As much as the gateway accepts without compression.
@@ -24,6 +24,9 @@ def media_type(content_type: str) -> str:
 
 def decompress_body(body: bytes, content_encoding: str) -> bytes:
     """Undo the Content-Encoding of a request's body.
+
+    API Gateway decompresses bodies, but leaves the header in place. A body that does not start like
+    compressed data is therefore returned as it is.
 
     Raises
     ------
@@ -50,6 +53,8 @@ def decompress_body(body: bytes, content_encoding: str) -> bytes:
                 "The gateway passes compressed bodies only for forms, pictures and CSV; send this "
                 "one uncompressed."
             ) from error
+        if not starts_compressed(body):
+            return body
         raise MalformedBody(
             f"The body cannot be decompressed as its Content-Encoding {content_encoding[:40]!r} "
             "says; send the complete body, or leave out the header."

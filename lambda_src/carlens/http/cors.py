@@ -25,10 +25,10 @@ def cors_headers(origins: Sequence[str], origin: str, allow: str) -> dict[str, s
         The methods of the route, comma-separated.
     """
     if "*" in origins:
-        allowed = {"Access-Control-Allow-Origin": "*"}
+        allowed = {"Access-Control-Allow-Origin": "*", "Vary": "Accept-Encoding"}
     else:
         known = origin if origin in origins else origins[0]
-        allowed = {"Access-Control-Allow-Origin": known, "Vary": "Origin"}
+        allowed = {"Access-Control-Allow-Origin": known, "Vary": "Origin, Accept-Encoding"}
     return {
         **allowed,
         "Access-Control-Allow-Methods": allow,

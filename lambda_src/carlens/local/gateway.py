@@ -1,4 +1,4 @@
-"""What API Gateway does itself: routing, binary media types, limits and error responses.
+"""What API Gateway does itself: routing, media types, compression, limits and error responses.
 
 Pure. Everything except the limits comes from the contract, `openapi.yaml`.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from carlens.http.paths import match_path
-from carlens.local.proxy_integration import HttpResponse, Pairs, Route
+from carlens.local.proxy_integration import HttpResponse, Pairs, Route, header
 
 # Quotas of API Gateway (REST) and Lambda, in bytes and seconds.
 BODY_LIMIT = 10_485_760
@@ -31,6 +31,7 @@ _VARIABLE = re.compile(r"\$context((?:\.[A-Za-z]+)+)")
 _VARIABLES = frozenset(
     {".requestId", ".error.message", ".error.messageString", ".error.responseType"}
 )
+_WEIGHT = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)")
 _HEADER = "gatewayresponse.header."
 
 
@@ -95,6 +96,8 @@ class Gateway:
         Media types, in lower case, whose bodies are sent as base64.
     responses : Mapping
         Gateway responses by type.
+    compressed_from : int or None
+        The size in bytes from which responses are compressed; None compresses none.
     stage : str
         The name of the stage.
     prefix : str
@@ -104,6 +107,7 @@ class Gateway:
     resources: Mapping[str, str]
     binary_types: frozenset[str] = frozenset()
     responses: Mapping[str, GatewayResponse] = field(default_factory=dict)
+    compressed_from: int | None = None
     stage: str = "local"
     prefix: str = ""
 
@@ -132,6 +136,7 @@ class Gateway:
             resources={path: item.get(_FUNCTION, RECOGNITION) for path, item in paths.items()},
             binary_types=frozenset(media_type.lower() for media_type in binary),
             responses={kind: _read_response(kind, found) for kind, found in responses.items()},
+            compressed_from=contract.get("x-amazon-apigateway-minimum-compression-size"),
             stage=stage or "local",
             prefix=f"/{stage}" if stage else "",
         )
@@ -164,6 +169,19 @@ class Gateway:
         first = re.split("[,;]", media_types, maxsplit=1)[0].strip().lower()
         return bool(first) and not self.binary_types.isdisjoint({first, "*/*"})
 
+    def compresses(self, response: HttpResponse, accept_encoding: str) -> bool:
+        """Return whether the response is compressed with gzip.
+
+        It is if gzip is the client's first choice, whatever the type of the response, unless the
+        function has set Content-Encoding. API Gateway also supports deflate.
+        """
+        return (
+            self.compressed_from is not None
+            and len(response.body) >= self.compressed_from
+            and not header(response.headers, "Content-Encoding")
+            and _first_choice(accept_encoding) == "gzip"
+        )
+
     def error_response(self, error: GatewayError, request_id: str) -> HttpResponse:
         """Build the response to an error, as the contract defines it."""
         if error.type is None:
@@ -187,6 +205,18 @@ class Gateway:
             headers=(("Content-Type", "application/json"), *headers),
             body=_VARIABLE.sub(lambda found: values[found[1]], response.template).encode(),
         )
+
+
+def _first_choice(accept_encoding: str) -> str:
+    """Return the coding with the highest weight, the first of several, or an empty string."""
+    best, best_weight = "", 0.0
+    for item in accept_encoding.lower().split(","):
+        coding, _, parameter = item.partition(";")
+        found = _WEIGHT.fullmatch(parameter.strip())
+        weight = float(found[1]) if found else 1.0
+        if weight > best_weight:
+            best, best_weight = coding.strip(), weight
+    return best
 
 
 def _read_response(kind: str, found: Mapping[str, Any]) -> GatewayResponse:

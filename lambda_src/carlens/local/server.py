@@ -100,8 +100,10 @@ class Server:
         started = time.monotonic()
         request_id = str(uuid.uuid4())
         detail = ""
+        compressible = True
         try:
             if self._store and self._is_for_store(_target(request).partition("?")[0]):
+                compressible = False  # S3 compresses nothing
                 await _let_continue(request)
                 response, detail = await self._store.answer(request)
             else:
@@ -115,6 +117,9 @@ class Server:
             headers=CIMultiDict((*response.headers, ("x-amzn-RequestId", request_id))),
             body=response.body,
         )
+        accepted = ",".join(request.headers.getall("Accept-Encoding", []))
+        if compressible and self._gateway.compresses(response, accepted):
+            sent.enable_compression(web.ContentCoding.gzip)
         if not request.content.at_eof():
             sent.force_close()
         return sent

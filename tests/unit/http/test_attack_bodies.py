@@ -414,7 +414,7 @@ def test_only_named_origins_are_allowed(origin: str, allowed: str) -> None:
         headers = respond(given, None, fake.app)["headers"]
 
         assert headers["Access-Control-Allow-Origin"] == allowed
-        assert headers["Vary"] == "Origin"
+        assert headers["Vary"] == "Origin, Accept-Encoding"
         assert "Access-Control-Allow-Credentials" not in headers
 
 

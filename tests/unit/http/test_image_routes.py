@@ -345,7 +345,7 @@ def test_only_the_origins_of_the_settings_are_allowed(origin: str | None, allowe
     headers = respond(given, None, carlens.app)["headers"]
 
     assert headers["Access-Control-Allow-Origin"] == allowed
-    assert headers["Vary"] == "Origin"
+    assert headers["Vary"] == "Origin, Accept-Encoding"
 
 
 def test_an_internal_error_logs_its_stack_but_not_its_message(

@@ -1011,6 +1011,13 @@ def test_the_api_is_regional(prod: Stage) -> None:
     assert "Policy" not in api
 
 
+def test_large_responses_are_compressed(prod: Stage) -> None:
+    _, api = only(prod.api, "AWS::ApiGateway::RestApi")
+
+    assert api["MinimumCompressionSize"] == 1024
+    assert api["Body"]["x-amazon-apigateway-minimum-compression-size"] == 1024
+
+
 def test_a_throttled_function_is_a_503_that_says_when_to_try_again(prod: Stage) -> None:
     _, api = only(prod.api, "AWS::ApiGateway::RestApi")
 

@@ -21,12 +21,13 @@ from carlens.local.gateway import (
     Gateway,
     GatewayError,
 )
-from carlens.local.proxy_integration import header
+from carlens.local.proxy_integration import HttpResponse, Pairs, header
 
 REQUEST_ID = "6d8a1f0e-3b52-4c7a-9e41-0f5d2b7c8a90"
 
 CONTRACT: dict[str, Any] = {
     "paths": {"/": {}, "/shape": {}},
+    "x-amazon-apigateway-minimum-compression-size": 9,
     "x-amazon-apigateway-binary-media-types": ["multipart/form-data", "Image/PNG"],
     "x-amazon-apigateway-gateway-responses": {
         "DEFAULT_4XX": {
@@ -172,6 +173,28 @@ def test_binary_media_types_are_those_of_the_contract(
     contract = {"paths": {}, "x-amazon-apigateway-binary-media-types": types}
 
     assert Gateway.from_openapi(contract).is_binary(media_types) is binary
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "body", "headers", "compressed"),
+    [
+        ("gzip, deflate, br, zstd", b"123456789", (), True),
+        ("br;q=0.9, GZIP", b"123456789", (), True),
+        ("gzip", b"12345678", (), False),
+        ("gzip;q=0.5, br", b"123456789", (), False),
+        ("gzip;q=0", b"123456789", (), False),
+        ("*", b"123456789", (), False),
+        ("", b"123456789", (), False),
+        ("gzip", b"123456789", (("content-encoding", "identity"),), False),
+    ],
+)
+def test_a_large_response_is_compressed_for_clients_that_prefer_gzip(
+    accept_encoding: str, body: bytes, headers: Pairs, compressed: bool
+) -> None:
+    response = HttpResponse(200, headers, body)
+
+    assert GATEWAY.compresses(response, accept_encoding) is compressed
+    assert not Gateway.from_openapi({"paths": {}}).compresses(response, accept_encoding)
 
 
 def test_an_error_response_follows_the_contract() -> None:
