@@ -414,8 +414,8 @@ KNOWN_EVENTS: dict[str, Difference] = {
     "compressed bodies": Difference(
         r"status",
         lambda sent, ours, theirs: theirs == 500 and "Content-Encoding" in dict(sent.headers),
-        "The server of LocalStack decompresses bodies and fails on this one. API Gateway does so only "
-        "if the API sets a minimum compression size; Carlens sets none.",
+        "The server of LocalStack decompresses bodies and fails on this one. API Gateway passes bodies "
+        "smaller than the minimum compression size as they are.",
     ),
     "double slash": Difference(
         r"status",

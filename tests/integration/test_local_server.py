@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import http.client
 import json
 import os
@@ -61,6 +62,7 @@ PATHS = [
 ]  # fmt: skip
 CONTRACT = {
     "paths": {path: {} for path in PATHS},
+    "x-amazon-apigateway-minimum-compression-size": 1024,
     "x-amazon-apigateway-binary-media-types": ["multipart/form-data", "image/png"],
     "x-amazon-apigateway-gateway-responses": {
         "DEFAULT_4XX": _gateway_response("bad_request"),
@@ -283,6 +285,23 @@ def test_head_returns_headers_without_a_body(api: RunningServer) -> None:
         # Then the connection can be used for the next request
         client.request("GET", "/big?n=3")
         assert client.getresponse().read() == b"xxx"
+
+
+def test_a_large_response_is_compressed_for_those_who_accept_gzip(api: RunningServer) -> None:
+    with closing(connection(api)) as client:
+
+        def get(method: str, count: int, coding: str) -> tuple[str | None, int, bytes]:
+            client.request(method, f"/big?n={count}", headers={"Accept-Encoding": coding})
+            got = client.getresponse()
+            return got.headers["Content-Encoding"], int(got.headers["Content-Length"]), got.read()
+
+        encoding, length, body = get("GET", 5000, "gzip, deflate, br")
+        assert (encoding, gzip.decompress(body)) == ("gzip", b"x" * 5000)
+        assert length == len(body) < 100
+        # And HEAD has the headers of GET, while others get the response as it is
+        assert get("HEAD", 5000, "gzip, deflate, br") == ("gzip", length, b"")
+        assert get("GET", 5000, "identity") == (None, 5000, b"x" * 5000)
+        assert get("GET", 1023, "gzip") == (None, 1023, b"x" * 1023)
 
 
 def test_the_response_keeps_its_headers(api: RunningServer) -> None:

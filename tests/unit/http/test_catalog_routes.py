@@ -75,7 +75,10 @@ def test_every_response_has_cors_the_request_id_and_the_security_headers(
     headers = respond(given, None, app)["headers"]
 
     origin = "https://b.example" if given else "https://a.example"
-    assert (headers["Access-Control-Allow-Origin"], headers["Vary"]) == (origin, "Origin, Accept-Encoding")
+    assert (headers["Access-Control-Allow-Origin"], headers["Vary"]) == (
+        origin,
+        "Origin, Accept-Encoding",
+    )
     assert headers["X-Request-Id"]
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
