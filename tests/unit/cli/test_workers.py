@@ -8,6 +8,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, ClassVar
 
@@ -53,7 +54,8 @@ class FakeProcess:
                 if picture.name == "crash" or (picture.name == "once" and is_first):
                     self.exitcode = -9
                     return
-                connection.send(Answer(picture.name, "{}\n", failed=False))
+                with suppress(BrokenPipeError):  # the run may have stopped meanwhile
+                    connection.send(Answer(picture.name, "{}\n", failed=False))
 
     def join(self, timeout: float | None = None) -> None:
         """Nothing to wait for."""
