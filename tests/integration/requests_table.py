@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import socket
 from collections.abc import Mapping
@@ -52,7 +53,7 @@ class RawRequest:
 
 @dataclass(frozen=True)
 class RawResponse:
-    """A response; headers by lower-case name, the last one if repeated."""
+    """A response, decompressed; headers by lower-case name, the last one if repeated."""
 
     status: int
     headers: Mapping[str, str]
@@ -76,7 +77,10 @@ def send(url: str, request: RawRequest, host: str | None = None) -> RawResponse:
         with http.client.HTTPResponse(sock, method=request.method) as response:
             response.begin()
             headers = {name.lower(): value for name, value in response.getheaders()}
-            return RawResponse(response.status, headers, response.read())
+            body = response.read()
+            if headers.get("content-encoding") == "gzip":
+                body = gzip.decompress(body)
+            return RawResponse(response.status, headers, body)
 
 
 def _typed(content_type: str, body: bytes | None, *more: tuple[str, str]) -> RawRequest:

@@ -153,6 +153,8 @@ def test_an_accept_header_of_a_picture_gets_the_picture(
     image = Image.open(io.BytesIO(base64.b64decode(answer["body"], validate=True)))
     assert (image.format, image.size) == (expected, (WIDTH, HEIGHT))
     assert answer["headers"]["Content-Type"] == f"image/{expected.lower()}"
+    # Then the gateway does not compress it
+    assert answer["headers"]["Content-Encoding"] == "identity"
     assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
 
 
