@@ -63,6 +63,9 @@ def quantize(
         floats = onnx.load(folded)
         for place, node in enumerate(floats.graph.node):
             node.name = node.name or f"node {place}"
+            # There are additions of integers, but no sums of them.
+            if node.op_type == "Sum" and len(node.input) == 2:
+                node.op_type = "Add"
         kept = _behind(floats.graph, keep)
         ranges, means = _measure(floats, batches, kept)
         save_tensors_data(TensorsData(CalibrationMethod.MinMax, ranges), Path(folder, _RANGES))

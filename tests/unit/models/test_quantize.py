@@ -113,6 +113,22 @@ def test_a_kept_layer_reads_the_integers_of_layers_beside_it() -> None:
     assert "w" not in kinds_of_weights
 
 
+def test_a_sum_of_two_values_is_an_addition_of_integers() -> None:
+    weights = np.random.default_rng(0).normal(0, 0.3, (3, 3, 1, 1)).astype(np.float32)
+    nodes = [
+        helper.make_node("Conv", ["image", "w", "b"], ["branch"]),
+        helper.make_node("Sum", ["branch", "image"], ["sum"]),
+        helper.make_node("Conv", ["sum", "w", "b"], ["out"]),
+    ]
+    model = network(nodes, {"w": weights, "b": np.zeros(3, np.float32)}, ["out"])
+
+    found = quantize(model, [pictures(0)])
+
+    made = {name: node for node in found.graph.node for name in node.output}
+    [addition] = [node for node in found.graph.node if node.op_type == "Add"]
+    assert {made[name].op_type for name in addition.input} == {"DequantizeLinear"}
+
+
 def test_biases_make_up_for_rounded_weights() -> None:
     # Given a convolution of which 8 bits lose two of three weights, and pictures above zero
     small = 0.4 / 127
