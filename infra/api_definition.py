@@ -255,8 +255,7 @@ def _preflight(contract: Mapping[str, Any], allow: str, cors_origins: Sequence[s
     }
     for name in (_HEADERS, "Access-Control-Expose-Headers"):
         headers[name] = gateway[f"gatewayresponse.header.{name}"]
-    if cors_origins[0] != "*":
-        headers["Vary"] = "'Origin, Accept-Encoding'"
+    headers["Vary"] = "'Accept-Encoding'" if cors_origins[0] == "*" else "'Origin, Accept-Encoding'"
     return {
         "responses": {
             "204": {
