@@ -107,7 +107,7 @@ costs: $(VENV)/.ready ## Write docs/costs.md; for your own figures, OPTIONS="--p
 permissions: $(VENV)/.ready ## Write docs/permissions.md: what each role may do
 	@$(PY) -m tools.permissions
 
-bench: build/bench/.ready ## Measure speed, memory and cost against a lower bound and other servers (24 minutes) [SHORT=yes takes 9] [ANNOTATIONS=instances.json IMAGES=folder] [CLASSES=folder] [OPTIONS="--models float=folder --detectors file.onnx"]
+bench: build/bench/.ready ## Measure speed, memory and cost against other servers (24 minutes) [SHORT=yes] [ANNOTATIONS= IMAGES= CLASSES=] [OPTIONS=]
 	@build/bench/bin/python -m benchmarks.speed $(if $(SHORT),--short) $(OPTIONS) \
 		$(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)") $(if $(IMAGES),--images "$(IMAGES)") \
 		$(if $(CLASSES),--classes "$(CLASSES)")

@@ -198,7 +198,7 @@ def _run_request(path: Path, url: str, key: str, *, redact: bool) -> None:
 
 def table(names: Sequence[str] = ALL) -> list[dict[str, object]]:
     """Measure the named cases and print a row for each."""
-    print("| 50 megapixels as | peak MB | seconds | outcome |\n|---|---|---|---|")
+    print("| case | peak MB | seconds | outcome |\n|---|---|---|---|")
     rows: list[dict[str, object]] = []
     for name in names:
         peak, seconds, what = measure(name)

@@ -44,15 +44,14 @@ class Row:
     Attributes
     ----------
     redact : str
-    to_predict, to_five_passes : float
-        The median of its CPU time divided by that of `/predict`, by default and with `slices=2`.
+    to_predict : float
+        The median of its CPU time divided by that of `/predict`.
     answer_bytes : int
         Of the answer with the redacted picture.
     """
 
     redact: str
     to_predict: float
-    to_five_passes: float
     answer_bytes: int
 
 
@@ -84,7 +83,6 @@ def measure(rounds: int = ROUNDS) -> list[Row]:
 
     ways = {
         "predict": request("/predict"),
-        "five passes": request("/predict", slices="2"),
         **{each: request("/anonymize", redact=each, format="detailed") for each in TARGETS},
     }
     answers = {name: way() for name, way in ways.items()}
@@ -99,7 +97,6 @@ def measure(rounds: int = ROUNDS) -> list[Row]:
         Row(
             target,
             _ratio(one[target] / one["predict"] for one in times),
-            _ratio(one[target] / one["five passes"] for one in times),
             len(answers[target]["body"]),
         )
         for target in TARGETS

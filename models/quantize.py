@@ -1,4 +1,4 @@
-"""Let a model compute with 8-bit integers: half the time, half the size, nearly the same results.
+"""Let a model compute with 8-bit integers: 0.6 times the time and size, nearly the same answers.
 
 Usage, from the project root:
 ``PYTHONPATH=lambda_src python -m models.quantize models/my-detector PICTURES...``
@@ -6,8 +6,9 @@ Usage, from the project root:
 The model's folder has `float.onnx` with its weights in 32 or 16 bits, and `model.json`, which
 describes it. The command writes the file that the manifest names, with its size and hash. PICTURES
 are folders, or CSV files as `make teach` takes them, whose held-out pictures are left out: pictures
-like those to recognize, which show the range of each layer's values. A classifier takes pictures
-that are cut to the vehicle. Its calibration does not change: `make teach` makes a new one.
+like those to recognize, which show the range of each layer's values. For a classifier they must
+show one vehicle each, or the CSV file gives its box. Its calibration does not change: `make teach`
+makes a new one.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from carlens.models.manifest import Manifest, ModelError, build_manifest, parse_
 from carlens.models.quantize import BATCH, PICTURES, quantize
 from carlens.models.session import Tensor
 from carlens.teach.errors import TeachError
-from carlens.teach.photos import list_pictures, read_photos
+from carlens.teach.photos import Photo, list_pictures, read_photos
 from carlens.vision.preprocess import fit, to_batch
 from models.seal import seal
 from models.shrink import load, store_half
@@ -40,11 +41,11 @@ def read_manifest(folder: Path) -> Manifest:
     return build_manifest(document, (folder / labels).read_text("utf-8"))
 
 
-def list_files(source: Path) -> list[Path]:
+def list_photos(source: Path) -> list[Photo]:
     """List the pictures of a folder or a CSV file, without those held out."""
     if source.suffix == ".csv":
-        return [photo.path for photo in read_photos(source, ()) if not photo.held_out]
-    return [photo.path for photo in list_pictures(source)]
+        return [photo for photo in read_photos(source, ()) if not photo.held_out]
+    return list_pictures(source)
 
 
 def cut(pixels: Pixels) -> list[Pixels]:
@@ -54,22 +55,32 @@ def cut(pixels: Pixels) -> list[Pixels]:
     return [pixels, *(pixels[y : y + height, x : x + width] for y, x in starts)]
 
 
-def read_inputs(files: Sequence[Path], manifest: Manifest, count: int) -> list[Pixels]:
-    """Read up to `count` inputs of a model, from pictures that are spread over all files."""
+def read_inputs(photos: Sequence[Photo], manifest: Manifest, count: int) -> list[Pixels]:
+    """Read up to `count` inputs of a model, from pictures that are spread over all photos."""
     config = Config()
     limits = Limits(config.max_bytes, config.max_pixels, config.max_side)
     inputs: list[Pixels] = []
-    for place in np.random.default_rng(0).permutation(len(files)):
+    for place in np.random.default_rng(0).permutation(len(photos)):
+        photo = photos[place]
         try:
-            pixels = read_pixels(files[place].read_bytes(), limits)
+            pixels = read_pixels(photo.path.read_bytes(), limits)
         except PictureError as error:
-            print(f"{files[place]}: {error.message}", file=sys.stderr)
+            print(f"{photo.path}: {error.message}", file=sys.stderr)
             continue
-        views = cut(pixels) if manifest.task == "detect" else [pixels]
+        views = cut(pixels) if manifest.task == "detect" else [_vehicle(pixels, photo)]
         inputs += [fit(view, manifest.input)[0] for view in views]
         if len(inputs) >= count:
             break
     return inputs
+
+
+def _vehicle(pixels: Pixels, photo: Photo) -> Pixels:
+    """Cut a picture to the box of its vehicle, if that is given."""
+    if photo.box is None:
+        return pixels
+    x1, y1, x2, y2 = (max(0, round(edge)) for edge in photo.box)
+    found = pixels[y1:y2, x1:x2]
+    return found if found.size else pixels
 
 
 def make(folder: Path, sources: Sequence[Path], keep: Sequence[str]) -> None:
@@ -77,8 +88,10 @@ def make(folder: Path, sources: Sequence[Path], keep: Sequence[str]) -> None:
     manifest = read_manifest(folder)
     share = PICTURES // len(sources)
     inputs = [
-        each for source in sources for each in read_inputs(list_files(source), manifest, share)
+        each for source in sources for each in read_inputs(list_photos(source), manifest, share)
     ]
+    if not inputs:
+        raise ValueError("No picture to calibrate on could be read.")
     order = np.random.default_rng(0).permutation(len(inputs))
 
     def batches() -> Iterator[Tensor]:

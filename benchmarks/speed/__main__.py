@@ -1,6 +1,7 @@
 """Measure the speed of Carlens: `python -m benchmarks.speed`.
 
-Prints each result and writes docs/benchmarks.json, docs/benchmarks.svg and the tables in README.md.
+Prints each result and writes docs/benchmarks.json, the plots docs/benchmarks.svg and
+docs/benchmarks-quality.svg, and the tables in README.md.
 Run it on an otherwise idle machine.
 """
 

@@ -45,7 +45,7 @@ def compare(commit: str, cases: Mapping[str, dict[str, Any]], rounds: int) -> No
             times = _take_turns({"old": old, "new": _ROOT}, given, rounds)
             ms = {tree: statistics.median(found) for tree, found in times.items()}
             ratio = Ratio.of(times, "new", "old")
-            # Of a request with one picture.
+            # The price of a request, however many pictures it has.
             dollars = {tree: cost.price(cost.MB_PER_VCPU, ms[tree], pictures=1) for tree in ms}
             print(
                 f"{case}: {ms['old']:.1f} ms at {commit}, {ms['new']:.1f} now, ratio "

@@ -8,7 +8,6 @@ PHOTO_ENDINGS = (
     *(".jpg", ".png", ".tif", ".tiff", ".webp"),
 )
 
-
 # Of redacted pictures, by their format; the first is added to a name that has none of them.
 _REDACTED_ENDINGS = {"jpeg": (".jpg", ".jpeg"), "png": (".png",), "webp": (".webp",)}
 
@@ -22,8 +21,8 @@ def redacted_name(name: str, output: str) -> str:
     """Return the name of the redacted picture of a photo.
 
     It is that of the photo, with another suffix added if its own does not fit, such as
-    `a.heic.png`. Different photos have different names: `b.png.jpg` becomes `b.png.jpg.jpg`,
-    because `b.png` becomes `b.png.jpg`.
+    `a.heic.png`. Different photos, see `is_photo`, have different names: `b.png.jpg` becomes
+    `b.png.jpg.jpg`, because `b.png` becomes `b.png.jpg`.
 
     Parameters
     ----------
@@ -34,6 +33,6 @@ def redacted_name(name: str, output: str) -> str:
     """
     endings = _REDACTED_ENDINGS[output]
     fitting = next((ending for ending in endings if name.lower().endswith(ending)), None)
-    if fitting is None or is_photo(name.removesuffix(name[-len(fitting) :])):
+    if fitting is None or is_photo(name[: -len(fitting)]):
         return name + endings[0]
     return name

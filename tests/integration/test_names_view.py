@@ -54,7 +54,7 @@ def test_a_make_or_a_model_alone_is_enough_and_an_unsure_one_asks_what_was_meant
 
 
 FLEET = """N°;Marque;Modèle;Note
-1;vw;golf;"17"" wheels; sold"
+1;vw;golf;"17"" wheels; sold to a dealer in the north of the country"
 2;;clioo;
 3;peugeot;zzzz;=1+1
 4;;clioo;
@@ -106,7 +106,7 @@ def test_the_answers_of_a_file_are_checked_corrected_and_downloaded(
         # Then the file has its columns and delimiter, the answers, and what a person checked
         assert download(page).split("\r\n") == [
             "\ufeffN°;Marque;Modèle;Note;matched_marque;matched_modele;score;checked",
-            '1;vw;golf;"17"" wheels; sold";Volkswagen;Golf;100;',
+            '1;vw;golf;"17"" wheels; sold to a dealer in the north of the country";Volkswagen;Golf;100;',
             "2;;clioo;;Renault;Clio;;yes",
             "3;peugeot;zzzz;'=1+1;'=Peugeot;30008;;yes",
             "4;;clioo;;;;0;",

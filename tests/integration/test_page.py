@@ -1224,6 +1224,25 @@ def test_french_for_users_who_prefer_french(api: str, browser: Browser) -> None:
         assert page.evaluate("localStorage.length + sessionStorage.length") == 0
 
 
+def test_a_language_that_arrives_late_is_not_shown(api: str, browser: Browser) -> None:
+    with visit(browser, api) as page:
+        # Given French, which is on its way when the address asks for English again
+        held: list[Route] = []
+        page.route("**/language-fr.js", lambda route: held.append(route))
+        with page.expect_request("**/language-fr.js"):
+            page.locator("#language").select_option("fr")
+        page.evaluate("location.hash = 'en'")
+        with page.expect_response("**/language-fr.js") as arrived:
+            held[0].continue_()
+        arrived.value.finished()
+
+        # Then the page stays in English, and French can be chosen again
+        page.evaluate("new Promise((done) => setTimeout(done, 200))")
+        expect(page.locator("html")).to_have_attribute("lang", "en")
+        page.locator("#language").select_option("fr")
+        expect(page.locator("html")).to_have_attribute("lang", "fr")
+
+
 def test_french_is_kept_across_the_views(api: str, browser: Browser) -> None:
     with visit(browser, api) as page:
         page.locator("#language").select_option("fr")

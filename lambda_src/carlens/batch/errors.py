@@ -12,7 +12,7 @@ class NoPhotos(Exception):
 
 
 class PartOutOfTime(Exception):
-    """The function ran out of time before the part was complete; nothing was written."""
+    """The function ran out of time before the part was complete; it has no results."""
 
 
 class PartsMissing(Exception):

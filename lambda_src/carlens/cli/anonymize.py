@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ import httpx
 from carlens.cli.annotate_paths import check_folder, path_inside
 from carlens.cli.errors import Problem, Stopped, WrongUsage
 from carlens.cli.local_service import cores
-from carlens.cli.pictures import Picture, find_pictures, warn
+from carlens.cli.pictures import Picture, find_pictures, say, warn
 from carlens.cli.progress import Count, showing
 from carlens.cli.reading import read_picture
 from carlens.cli.remote_service import connected
@@ -78,22 +77,24 @@ def anonymize_folder(
     Raises
     ------
     WrongUsage
-        The folder cannot be used, or was redacted with other options.
+        The folder cannot be used, or has pictures of another folder or with other options; or two
+        pictures would have one name in it.
     Stopped
         The run cannot go on.
     """
     found = find_pictures(tuple(inputs), leave_out=out)
     check_folder("--out", out, found.root)
     warn(found)
+    _check_names(found.pictures)
     todo = [one for one in found.pictures if not _is_done(out, one.name)]
     count = Count(len(found.pictures), before=len(found.pictures) - len(todo))
     regions = 0
-    _check_options(out, options, started=count.before > 0)
+    _check_settings(out, {"folder": found.root, **options}, started=count.before > 0)
     with showing(count.total, quiet=quiet) as progress:
         count.start()
         for picture, result in anonymize_all(todo):
             if isinstance(result, Problem):
-                _say(f"{picture.name}: {result.message}")
+                say(f"{picture.name}: {result.message}")
                 count.failed += 1
             else:
                 _write(_place(out, picture.name, result.media_type), result.file)
@@ -102,7 +103,7 @@ def anonymize_folder(
             progress.update(count)
     if not quiet:
         before = f", {count.before:,} of them before" if count.before else ""
-        _say(
+        say(
             f"{out}: {count.total:,} pictures{before}, {count.failed:,} failed; {regions:,} "
             "regions redacted. Look at the pictures before you publish them: models miss some."
         )
@@ -201,7 +202,20 @@ def _is_done(out: Path, name: str) -> bool:
     return any(_place(out, name, output).exists() for output in get_args(OutputFormat))
 
 
-def _check_options(out: Path, options: Mapping[str, str], *, started: bool) -> None:
+def _check_names(pictures: Iterable[Picture]) -> None:
+    """Refuse files without a photo's suffix that would be redacted under the name of another."""
+    for output in get_args(OutputFormat):
+        names: dict[str, str] = {}
+        for picture in pictures:
+            first = names.setdefault(redacted_name(picture.name, output), picture.name)
+            if first != picture.name:
+                raise WrongUsage(
+                    f"{first} and {picture.name} would be redacted under one name. Rename one, or "
+                    "redact them into different folders."
+                )
+
+
+def _check_settings(out: Path, settings: Mapping[str, str], *, started: bool) -> None:
     """Refuse to continue with other options: what is there may be redacted less."""
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -212,7 +226,8 @@ def _check_options(out: Path, options: Mapping[str, str], *, started: bool) -> N
             f"{out} has pictures of these names, but {settings_path(out)}, which says how they "
             "were redacted, is missing. Use another --out."
         )
-    check_settings(out, dict(options), started=started)
+    has_files = any(not path.name.startswith(".") for path in out.iterdir())
+    check_settings(out, settings, started=has_files)
 
 
 def _write(path: Path, file: bytes) -> None:
@@ -221,7 +236,3 @@ def _write(path: Path, file: bytes) -> None:
         replace_file(path, file)
     except OSError as error:
         raise Stopped(f"{path} cannot be written: {error.strerror}.") from error
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -59,13 +59,14 @@ class Found:
 def warn(found: Found) -> None:
     """Say on standard error what could not be read, and that there are no pictures."""
     for folder in found.unreadable:
-        _say(f"Warning: this folder cannot be read, so its pictures are missing: {folder}")
+        say(f"Warning: this folder cannot be read, so its pictures are missing: {folder}")
     if not found.pictures:
         others = f", but {found.ignored:,} other files" if found.ignored else ""
-        _say(f"Warning: there are no pictures{others}.")
+        say(f"Warning: there are no pictures{others}.")
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Write a line to standard error."""
     print(text, file=sys.stderr, flush=True)
 
 

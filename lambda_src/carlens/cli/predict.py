@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any, Protocol
 from carlens.cli.annotate_paths import annotated_path, may_write, note_path
 from carlens.cli.answers import Answer
 from carlens.cli.errors import Stopped, WrongUsage
-from carlens.cli.pictures import Found, Picture, find_pictures, warn
+from carlens.cli.pictures import Found, Picture, find_pictures, say, warn
 from carlens.cli.progress import Count, showing
 from carlens.cli.results_file import ResultsFile, StandardOutput, check_settings, kept_settings
 from carlens.cli.task import Task
@@ -94,12 +93,12 @@ def predict(job: Job, open_service: OpenService) -> int:
         try:
             _recognize(job, found, todo, results, count, open_service)
         except KeyboardInterrupt:
-            _say(f"Stopped after {count.describe()}. Run the same command to continue.")
+            say(f"Stopped after {count.describe()}. Run the same command to continue.")
             return _INTERRUPTED
         failed = sum(results.failed.get(one.name, False) for one in found.pictures)
         _export(job.out, results)
     if not job.quiet:
-        _say(_summary(count, failed, job.out))
+        say(_summary(count, failed, job.out))
     return 1 if failed or found.unreadable else 0
 
 
@@ -184,7 +183,3 @@ def _summary(count: Count, failed: int, out: Path | None) -> str:
         f"{place}{count.total:,} pictures{before}, {failed:,} failed; "
         f"{count.rate:.1f} pictures per second."
     )
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

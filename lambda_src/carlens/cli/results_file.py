@@ -150,11 +150,11 @@ def check_settings(path: Path, settings: Settings, *, started: bool) -> None:
     Parameters
     ----------
     path : Path
-        The results file; the settings are next to it.
+        The results file, or the folder of results.
     settings : Mapping
         JSON; what the lines depend on, and `annotate`, which may change.
     started : bool
-        Whether the results file has lines.
+        Whether there are results.
 
     Raises
     ------
@@ -205,8 +205,8 @@ def _json(value: object) -> str:
 
 
 def settings_path(path: Path) -> Path:
-    """Return where the settings of a results file are kept."""
-    return path.with_suffix(".settings.json")
+    """Return where settings are kept: next to a results file, or in a folder of results."""
+    return path / ".settings.json" if path.is_dir() else path.with_suffix(".settings.json")
 
 
 def _open_locked(path: Path) -> int:

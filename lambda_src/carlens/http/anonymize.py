@@ -143,13 +143,15 @@ def _pack(
         if isinstance(result, PictureError):
             packed.append(_Packed(result))
             continue
-        # Only one of them is kept: the pictures of a request may be too large together.
-        picture, bare = _base64(result.file), replace(result, file=b"")
-        needed = len(picture) + _REGION_CHARACTERS * len(result.regions)
+        # Only its base64 is kept: the pictures of a request may be too large together.
+        bare = replace(result, file=b"")
+        regions = _REGION_CHARACTERS * len(result.regions)
+        needed = regions + 4 * -(-len(result.file) // 3)
         if needed <= room:
             room -= needed
-            packed.append(_Packed(bare, picture=picture))
-        elif app.uploads is not None:
+            packed.append(_Packed(bare, picture=_base64(result.file)))
+        elif app.uploads is not None and regions <= room:
+            room -= regions
             base = absolute_url(request, app.config.uploads_url)
             packed.append(_fetchable(result, bare, base, app.uploads, app.config))
         else:

@@ -23,8 +23,7 @@ PICTURES = 1000
 BATCH = 16
 """Pictures per batch: the range of a value is the mean of the ranges in the batches."""
 
-# Their inputs are quantized, so the values behind an activation. Other layers take little time and
-# stay in floats.
+# The inputs of these are quantized. Other layers take little time and stay in floats.
 _LAYERS = ["Conv", "Add", "GlobalAveragePool"]
 _RANGES = "ranges.json"
 
@@ -63,7 +62,7 @@ def quantize(
         floats = onnx.load(folded)
         for place, node in enumerate(floats.graph.node):
             node.name = node.name or f"node {place}"
-            # There are additions of integers, but no sums of them.
+            # ONNX Runtime adds integers with Add, but not with Sum.
             if node.op_type == "Sum" and len(node.input) == 2:
                 node.op_type = "Add"
         kept = _behind(floats.graph, keep)
@@ -222,7 +221,9 @@ def _correct_biases(
         groups = next((a.i for a in node.attribute if a.name == "group"), 1)
         inputs = np.repeat(means[data].reshape(groups, -1), len(shift) // groups, axis=0)
         corrected = (bias - (shift * inputs).sum(axis=1)).astype(np.float32)
-        stored[names[1]].CopyFrom(numpy_helper.from_array(corrected, names[1]))
+        # Convolutions with equal biases share one tensor, but not their inputs.
+        node.input[2] = f"bias of {node.name}"
+        floats.graph.initializer.append(numpy_helper.from_array(corrected, node.input[2]))
 
 
 def _convolutions(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

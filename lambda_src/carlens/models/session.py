@@ -17,7 +17,7 @@ Tensor = NDArray[np.float32]
 TensorShape = tuple[int, ...]
 
 
-# These leave activations to the range of the integers behind them.
+# These drop an activation where the integers behind it already have its range.
 _OF_INTEGERS = ["ClipQuantRewrite", "ReluQuantRewrite"]
 _CPU = Path("/proc/cpuinfo")
 
@@ -26,7 +26,7 @@ def has_integer_products() -> bool:
     """Return whether the CPU adds up products of 8-bit integers fast and exactly.
 
     Of x86 CPUs, only those with VNNI do. On others, ONNX Runtime's sums saturate at 16 bits, which
-    ruins the results, and exact ones take longer than floats. So a model of integers computes in
+    ruins the results, and exact ones are no faster than floats. So a model of integers computes in
     floats there; its weights stay rounded, and so do values that two layers take.
     """
     if os.uname().machine != "x86_64":

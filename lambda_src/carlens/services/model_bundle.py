@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -109,15 +109,13 @@ def load_model(config: Config, name: str, task: Task) -> OnnxModel:
     return _load(_open_repository(config), name, task, config.threads)
 
 
-def read_manifest(config: Config, name: str) -> Manifest:
-    """Read the manifest of one of the models that `config` names, without the model.
+def manifest_reader(config: Config, task: Task) -> Callable[[str], Manifest]:
+    """Return a function that reads the manifest of a model for a task, without the model.
 
-    Raises
-    ------
-    ModelError
-        It cannot be read, or is wrong.
+    It raises `ModelError` if the manifest cannot be read, is wrong, or is for another task.
     """
-    return _open_repository(config).manifest(name)
+    repository = _open_repository(config)
+    return lambda name: _manifest(repository, name, task)
 
 
 def _open_repository(config: Config) -> ModelRepository:
@@ -134,7 +132,12 @@ def _open_repository(config: Config) -> ModelRepository:
 
 
 def _load(repository: ModelRepository, name: str, task: Task, threads: int) -> OnnxModel:
+    manifest = _manifest(repository, name, task)
+    return OnnxModel(manifest, repository.weights(manifest), threads=threads)
+
+
+def _manifest(repository: ModelRepository, name: str, task: Task) -> Manifest:
     manifest = repository.manifest(name)
     if manifest.task != task:
         raise ManifestError(f"{name}: task must be {task!r} here, but is {manifest.task!r}")
-    return OnnxModel(manifest, repository.weights(manifest), threads=threads)
+    return manifest

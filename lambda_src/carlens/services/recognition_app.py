@@ -11,7 +11,7 @@ from carlens.config import Config
 from carlens.errors import ModelsUnavailable
 from carlens.images.types import Limits
 from carlens.models.manifest import Manifest, ModelError
-from carlens.services.model_bundle import ModelBundle, read_manifest
+from carlens.services.model_bundle import ModelBundle, manifest_reader
 from carlens.services.storage import open_writable_storage
 from carlens.storage import WritableStorage
 
@@ -121,9 +121,12 @@ class RecognitionApp:
         names = {"plates": self.config.plates, "faces": self.config.faces}
         if not self.config.anonymize:
             return dict.fromkeys(names)
-        for target in names.keys() - self._region_manifests.keys():
-            with suppress(ModelsUnavailable), _logged():
-                self._region_manifests[target] = read_manifest(self.config, names[target])
+        missing = [target for target in names if target not in self._region_manifests]
+        if missing:
+            read = manifest_reader(self.config, "redact")
+            for target in missing:
+                with suppress(ModelsUnavailable), _logged():
+                    self._region_manifests[target] = read(names[target])
         return {target: self._region_manifests.get(target) for target in names}
 
 

@@ -89,7 +89,7 @@ def quantize_and_measure(
 def _quantized(
     network: Network, examples: Sequence[Example], split: Split, start: Start
 ) -> onnx.ModelProto:
-    """Quantize a network, calibrated on photos to train on, of all classes alike."""
+    """Quantize a network, calibrated on a random sample of the photos to train on."""
     spec = start.classifier.manifest.input
     train = np.random.default_rng(0).permutation(split.train)[:PICTURES]
     crops = [read_crop(examples[place]) for place in train]

@@ -53,7 +53,7 @@ def test_redacted_pictures_are_written_and_failed_ones_are_not(
 
     assert status == 1
     written = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    assert written == {"a.jpg.png", "sub/b.png"}
+    assert written == {".settings.json", "a.jpg.png", "sub/b.png"}
     assert {path.read_bytes() for path in out.rglob("*.png")} == {b"safe"}
     said = capsys.readouterr().err
     assert "bad.jpg: Not an image." in said
@@ -80,7 +80,7 @@ def test_pictures_that_were_redacted_less_are_not_taken_for_done(
     # When more is asked for, or how it was redacted is not known
     with pytest.raises(WrongUsage, match='redact was "faces" and is now "plates"'):
         anonymize_folder([str(photos)], out, again, {"redact": "plates"}, quiet=True)
-    (tmp_path / "safe.settings.json").unlink()
+    (out / ".settings.json").unlink()
     with pytest.raises(WrongUsage, match="which says how they were redacted, is missing"):
         anonymize_folder([str(photos)], out, again, FACES, quiet=True)
 
@@ -97,7 +97,38 @@ def test_no_redacted_picture_takes_the_place_of_another(tmp_path: Path) -> None:
     anonymize_folder([str(photos)], out, redactor, {}, quiet=True)
 
     assert sorted(redactor.asked) == ["a.jpg", "a.jpg.png"]
-    assert {path.name for path in out.iterdir()} == {"a.jpg.png", "a.jpg.png.png"}
+    assert {path.name for path in out.glob("*.png")} == {"a.jpg.png", "a.jpg.png.png"}
+
+
+def test_pictures_of_another_folder_do_not_get_into_the_same_one(
+    photos: Path, tmp_path: Path
+) -> None:
+    # Given two folders whose pictures have other names or the same
+    out, again = tmp_path / "safe", Redactor()
+    others = tmp_path / "others"
+    others.mkdir()
+    anonymize_folder([str(photos)], out, Redactor(), FACES, quiet=True)
+
+    # Then neither is taken for done, nor hides how the first were redacted
+    for name in ("c.jpg", "a.jpg"):
+        (others / name).write_bytes(b"original")
+        with pytest.raises(WrongUsage, match="folder was"):
+            anonymize_folder([str(others)], out, again, FACES, quiet=True)
+    with pytest.raises(WrongUsage, match="redact was"):
+        anonymize_folder([str(photos)], out, again, {"redact": "plates"}, quiet=True)
+    assert again.asked == []
+
+
+def test_two_pictures_with_one_name_for_both_are_refused(tmp_path: Path) -> None:
+    inputs, redactor = [tmp_path / name for name in ("a", "a.png")], Redactor()
+    for path in inputs:
+        path.write_bytes(b"original")
+
+    with pytest.raises(WrongUsage, match="under one name"):
+        anonymize_folder(
+            [str(path) for path in inputs], tmp_path / "safe", redactor, {}, quiet=True
+        )
+    assert redactor.asked == []
 
 
 def test_a_folder_without_photos_has_a_warning(

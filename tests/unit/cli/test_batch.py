@@ -91,6 +91,15 @@ def at(aws: dict[str, Stubber], status: str, done: int, failed: int = 0, **more:
     )
 
 
+def expect_start(aws: dict[str, Stubber], name: str, **wanted: Any) -> None:
+    """Expect a job; the members of its input are compared with their order."""
+    aws["stepfunctions"].add_response(
+        "start_execution",
+        {"executionArn": EXECUTION, "startDate": NOW},
+        {"stateMachineArn": MACHINE, "name": name, "input": json.dumps(wanted)},
+    )
+
+
 def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, ["batch", *map(str, arguments)])
 
@@ -98,17 +107,14 @@ def run(*arguments: str | Path) -> Result:
 def test_a_job_is_started_with_its_options(aws: dict[str, Stubber]) -> None:
     # Given
     deployed(aws, "prod")
-    wanted = {
-        "bucket": "photos",
-        "prefix": "2026/",
-        "operation": "predict",
-        "size": 50,
-        "options": {"classes": "car,bus", "slices": "auto"},
-    }
-    aws["stepfunctions"].add_response(
-        "start_execution",
-        {"executionArn": EXECUTION, "startDate": NOW},
-        {"stateMachineArn": MACHINE, "name": "fleet", "input": json.dumps(wanted)},
+    expect_start(
+        aws,
+        "fleet",
+        bucket="photos",
+        prefix="2026/",
+        operation="predict",
+        size=50,
+        options={"classes": "car,bus", "slices": "auto"},
     )
 
     # When
@@ -123,17 +129,14 @@ def test_a_job_is_started_with_its_options(aws: dict[str, Stubber]) -> None:
 
 def test_a_job_that_redacts_has_the_options_of_redaction(aws: dict[str, Stubber]) -> None:
     deployed(aws)
-    wanted = {
-        "bucket": "photos",
-        "prefix": "",
-        "operation": "anonymize",
-        "size": 100,
-        "options": {"redact": "faces", "margin": "0.2", "output": "same"},
-    }
-    aws["stepfunctions"].add_response(
-        "start_execution",
-        {"executionArn": EXECUTION, "startDate": NOW},
-        {"stateMachineArn": MACHINE, "name": "safe", "input": json.dumps(wanted)},
+    expect_start(
+        aws,
+        "safe",
+        bucket="photos",
+        prefix="",
+        operation="anonymize",
+        size=100,
+        options={"redact": "faces", "margin": "0.2", "output": "same"},
     )
 
     result = run(

@@ -480,8 +480,8 @@ def test_a_picture_without_room_is_an_error_that_says_what_to_do(
 def test_a_picture_without_room_is_stored_where_there_are_uploads(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    # Given the store of the local server
-    monkeypatch.setattr(route, "_MAX_CHARACTERS", 0)
+    # Given the store of the local server, and a response with room for regions only
+    monkeypatch.setattr(route, "_MAX_CHARACTERS", 1000)
     monkeypatch.setenv(UPLOADS_SECRET, "secret")
     (tmp_path / "redacted").mkdir()
     fake = FakeApp(**ON, uploads=str(tmp_path), uploads_url="/uploads/store")

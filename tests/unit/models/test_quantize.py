@@ -145,6 +145,30 @@ def test_biases_make_up_for_rounded_weights() -> None:
     assert np.abs(error).max() < 0.2 * lost
 
 
+def test_equal_biases_are_corrected_for_each_convolution() -> None:
+    # Given two convolutions with the same biases, whose weights lose different shares
+    lost = {"w": 0.4 / 127, "v": 0.2 / 127}
+    stored: dict[str, NDArray[Any]] = {name: np.zeros(4, np.float32) for name in ("b", "c")}
+    for name, small in lost.items():
+        stored[name] = np.full((4, 3, 1, 1), small, np.float32)
+        stored[name][:, 0] = 1
+    nodes = [
+        helper.make_node("Conv", ["image", "w", "b"], ["of w"]),
+        helper.make_node("Conv", ["image", "v", "c"], ["of v"]),
+    ]
+    model = network(nodes, stored, ["of w", "of v"])
+    batch = np.abs(pictures(0)) + 1
+
+    made = quantize(model, [batch])
+
+    # Then the mean of each channel of both is kept
+    sessions = [onnxruntime.InferenceSession(each.SerializeToString()) for each in (model, made)]
+    before, after = (each.run(["of w", "of v"], {"image": batch}) for each in sessions)
+    for small, expected, found in zip(lost.values(), before, after, strict=True):
+        error = (np.asarray(found) - np.asarray(expected)).mean(axis=(0, 2, 3))
+        assert np.abs(error).max() < 0.2 * 2 * small * batch.mean()
+
+
 def test_a_cpu_without_vnni_computes_in_floats(
     quantized: onnx.ModelProto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,7 +48,7 @@ const STYLES = {
   own: { line: "#ffd23f", paper: "#ffd23f", ink: "#251c00", font: "600" },
   dismissed: { line: "#ffffff", paper: "rgb(10 16 18 / 82%)", ink: "#ffffff", font: "500" },
 };
-const MAX_CANVAS_PIXELS = 16_000_000; // every phone has room for as many
+export const MAX_CANVAS_PIXELS = 16_000_000; // every phone has room for as many
 
 /**
  * Draw the boxes and tags that are shown: on the photo, or on nothing without one.

@@ -1,14 +1,16 @@
 // A redacted photo over its original, with a slider between them.
 
-/** @import { Finding, Photo, Scaled, ViewerCard } from "./types" */
-import { failure } from "./detail.js";
+/** @import { Finding, Message, Photo, ViewerCard } from "./types" */
+import { failure, scaledNote } from "./detail.js";
 import { download, make, style } from "./dom.js";
 import { bytes, percent, t } from "./i18n.js";
 import { redactedName } from "./redaction.js";
 import { shortName } from "./session.js";
 
 const SAME_RATIO = 0.02; // scaling rounds sizes
-const KEYS_OF_A_SLIDER = /^(Arrow|Page|Home|End)/;
+/** @type {Message} */
+const SCALED_DOWN =
+  "Scaled down from {from} to {to} pixels, to fit into the request and its answer.";
 
 /**
  * Show a redacted photo. The original comes from the file on this device, if there is one.
@@ -19,7 +21,7 @@ const KEYS_OF_A_SLIDER = /^(Arrow|Page|Home|End)/;
  * @returns {ViewerCard}
  */
 export function makeComparison(photo, finding, found) {
-  const { result, redacted, scaled } = finding;
+  const { result, redacted, scaled, sentBytes } = finding;
   const name = shortName(photo);
   const about = make("div.about", {}, make("h3", {}, photo.name));
   const view = make("div.view.comparing");
@@ -45,7 +47,7 @@ export function makeComparison(photo, finding, found) {
   about.append(
     make("p.meta", {}, `${pixels}, ${bytes(picture.size)}`),
     make("p.counted", {}, found),
-    ...(scaled ? [scaledNote(scaled)] : []),
+    ...(scaled ? [scaledNote(photo, sentBytes, scaled, SCALED_DOWN)] : []),
     make("div.exports", {}, save),
   );
   const close = () => URL.revokeObjectURL(address);
@@ -91,10 +93,6 @@ class Slider {
       type: "range",
       value: "50",
       oninput: () => this.place(),
-      // The viewer moves between photos with these keys.
-      onkeydown: (/** @type {KeyboardEvent} */ event) => {
-        if (KEYS_OF_A_SLIDER.test(event.key)) event.stopPropagation();
-      },
     });
     this.divider = make(
       "div.divider",
@@ -176,17 +174,4 @@ class Slider {
     this.range.value = String((100 * (event.clientX - left)) / (right - left));
     this.place();
   }
-}
-
-/** @param {Scaled} scaled */
-function scaledNote({ from, to }) {
-  const pixels = (/** @type {[number, number]} */ [width, height]) => `${width} × ${height}`;
-  return make(
-    "p.note",
-    {},
-    t("Scaled down from {from} to {to} pixels, to fit into the request and its answer.", {
-      from: pixels(from),
-      to: pixels(to),
-    }),
-  );
 }

@@ -5,7 +5,8 @@
  *
  * @param {string} text
  */
-export const plain = (text) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
+export const plain = (text) =>
+  /^(?:[\s\p{Cc}]*[=+\-@＝＋－＠]|[\t\r\n])/u.test(text) ? `'${text}` : text;
 
 /**
  * Write rows for a spreadsheet.
@@ -28,8 +29,9 @@ export function writeCsv(rows, delimiter = ",") {
  * @param {string} delimiter
  */
 export function readCsv(text, delimiter) {
+  // Each character can match in one way only: nested repetitions would take exponential time.
   const cell = new RegExp(
-    `(?:"((?:[^"]+|"")*)"|([^"${delimiter}\r\n]*))(${delimiter}|\r\n|$)`,
+    `(?:"([^"]*(?:""[^"]*)*)"|([^"${delimiter}\r\n]*))(${delimiter}|\r\n|$)`,
     "y",
   );
   /** @type {string[][]} */

@@ -147,11 +147,29 @@ export function failure(error) {
 }
 
 /**
+ * Put a button that opens the viewer before the other buttons of a card.
+ *
+ * @param {HTMLElement} element
+ * @param {() => void} onclick
+ */
+export function offerToEnlarge(element, onclick) {
+  const enlarge = make("button.button.small", { type: "button", onclick }, t("Enlarge"));
+  element.querySelector(".exports")?.prepend(enlarge);
+}
+
+/** @type {Message} */
+const SCALED_DOWN =
+  "Scaled down from {from} to {to} pixels before sending ({before} to {after}) to fit into one request. The boxes are mapped back to the original.";
+
+/**
+ * Say how a photo was changed before it was sent.
+ *
  * @param {Photo} photo
  * @param {number} sentBytes
  * @param {Scaled} scaled
+ * @param {Message} [scaledDown] What to say if its size was changed.
  */
-function scaledNote(photo, sentBytes, scaled) {
+export function scaledNote(photo, sentBytes, scaled, scaledDown = SCALED_DOWN) {
   /** @param {[number, number]} size */
   const pixels = ([width, height]) => `${width} × ${height}`;
   const sizes = {
@@ -163,9 +181,6 @@ function scaledNote(photo, sentBytes, scaled) {
   const note =
     sizes.from === sizes.to
       ? t("Compressed before sending ({before} to {after}) to fit into one request.", sizes)
-      : t(
-          "Scaled down from {from} to {to} pixels before sending ({before} to {after}) to fit into one request. The boxes are mapped back to the original.",
-          sizes,
-        );
+      : t(scaledDown, sizes);
   return make("p.note", {}, note);
 }

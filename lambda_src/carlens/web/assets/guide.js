@@ -101,27 +101,22 @@ export function drawGuide() {
 const topic = (title, ...content) => [translated("dt", title), make("dd", {}, ...content)];
 
 function drawLimits() {
-  const megapixels = count(Math.floor(limits.picture_pixels / 1e6));
-  const paragraphs = [
-    translated(
-      "p",
-      "{pictures} photos in a request, {size} together, {megapixels} megapixels each.",
-      {
-        pictures: count(limits.pictures),
-        size: bytes(limits.request_bytes),
-        megapixels,
-      },
-    ),
-  ];
-  if (takesUploads) {
-    paragraphs.push(
-      translated("p", "Photos of up to {size} each can be uploaded first: see {route}.", {
-        size: bytes(limits.picture_bytes),
-        route: "POST /uploads",
-      }),
-    );
-  }
-  return paragraphs;
+  const photos = translated(
+    "p",
+    "{pictures} photos in a request, {size} together, {megapixels} megapixels each.",
+    () => ({
+      pictures: count(limits.pictures),
+      size: bytes(limits.request_bytes),
+      megapixels: count(Math.floor(limits.picture_pixels / 1e6)),
+    }),
+  );
+  if (!takesUploads) return [photos];
+  const uploads = translated(
+    "p",
+    "Photos of up to {size} each can be uploaded first: see {route}.",
+    () => ({ size: bytes(limits.picture_bytes), route: "POST /uploads" }),
+  );
+  return [photos, uploads];
 }
 
 /** Draw a photo with its axes and a bounding box in it. */

@@ -8,7 +8,10 @@ import { make } from "./dom.js";
 /** @typedef {Record<string, string | number>} Values */
 
 /** The codes of the languages that the page can be shown in. */
-export const languages = ["en", ...(document.documentElement.dataset.languages ?? "").split(" ")];
+export const languages = [
+  "en",
+  ...(document.documentElement.dataset.languages ?? "").split(" ").filter(Boolean),
+];
 
 /** The code of the language shown. */
 export let language = "en";
@@ -131,14 +134,14 @@ export function label(write) {
  * @template {string} Tag
  * @param {Tag} tag
  * @param {Message} english
- * @param {Values} [values]
+ * @param {Values | (() => Values)} [values] A function, if they depend on the language.
  * @param {Record<string, any>} [attributes]
  */
 export function translated(tag, english, values, attributes) {
   const element = make(tag, attributes);
   label(() => {
     element.lang = language;
-    element.textContent = t(english, values);
+    element.textContent = t(english, typeof values === "function" ? values() : values);
   });
   return element;
 }
@@ -173,8 +176,8 @@ export function writeLabels() {
   for (const write of labels) write();
 }
 
-/** How often a language was chosen: one that arrives after a later choice is not shown. */
-let choices = 0;
+/** The language chosen last: another that arrives later is not shown. */
+let asked = "";
 
 /**
  * Load a language and show the page in it: all labels, and then the views.
@@ -183,11 +186,16 @@ let choices = 0;
  * @throws {ApiError} The server cannot be reached.
  */
 export async function setLanguage(chosen) {
-  choices += 1;
-  const choice = choices;
-  const loaded = chosen === "en" ? {} : await loadCatalog(chosen);
-  if (choice !== choices) return;
-  catalog = loaded;
+  if (chosen === asked) return;
+  asked = chosen;
+  try {
+    const loaded = chosen === "en" ? {} : await loadCatalog(chosen);
+    if (chosen !== asked) return;
+    catalog = loaded;
+  } catch (error) {
+    if (chosen === asked) asked = language; // it can be chosen again
+    throw error;
+  }
   language = chosen;
   document.documentElement.lang = chosen;
   writeLabels();

@@ -132,7 +132,7 @@ async function navigate() {
     scrollTo(0, 0);
     document.getElementById(`${view}-title`)?.focus({ preventScroll: true });
   }
-  if (first || chosen !== language) await setLanguage(chosen).catch(showProblem);
+  await setLanguage(chosen).catch(showProblem);
   if (view === "api") showApi(section);
   if (view === "names" && moved) showNames();
 }

@@ -137,17 +137,28 @@ class Run {
     for (;;) {
       const parts = await this.splitter.next(this.signal);
       if (!parts.length) return;
-      if (this.paused) await this.resumed();
-      const wanted = parts.filter(({ photo }) => this.isWanted(photo));
-      if (wanted.length) await this.send(wanted);
+      await this.send(parts);
     }
   }
 
   /**
+   * Send the photos that were not removed, when the work is not paused.
+   *
+   * @param {Part[]} parts
+   */
+  async send(parts) {
+    if (this.paused) await this.resumed();
+    const wanted = parts.filter(({ photo }) => this.isWanted(photo));
+    if (wanted.length) await this.attempt(wanted);
+  }
+
+  /**
+   * Send photos, and send them again in two halves if one may have failed the others.
+   *
    * @param {Part[]} parts
    * @returns {Promise<void>}
    */
-  async send(parts) {
+  async attempt(parts) {
     try {
       await this.ask(parts);
     } catch (error) {
@@ -155,7 +166,6 @@ class Run {
       progress.showDone(parts, 0);
       if (!(error instanceof ApiError) || !OF_A_PHOTO.includes(error.status)) throw error;
       if (parts.length > 1) {
-        // One photo may have failed the others.
         const middle = Math.ceil(parts.length / 2);
         await this.send(parts.slice(0, middle));
         return this.send(parts.slice(middle));

@@ -2,6 +2,7 @@
 
 /** @import { Finding, Message, Photo, RegionKind, Tiles, ViewerCard } from "./types" */
 import { makeComparison } from "./comparison.js";
+import { offerToEnlarge } from "./detail.js";
 import { $, download, make } from "./dom.js";
 import { hasFailed } from "./filters.js";
 import { Grid } from "./grid.js";
@@ -160,12 +161,7 @@ function showCards(shown) {
  */
 function largeCard(photo, finding) {
   const card = drawComparison(photo, finding);
-  const enlarge = make(
-    "button.button.small",
-    { type: "button", onclick: () => openViewer(photo) },
-    t("Enlarge"),
-  );
-  card.element.querySelector(".exports")?.prepend(enlarge);
+  offerToEnlarge(card.element, () => openViewer(photo));
   return card;
 }
 

@@ -4,6 +4,7 @@
 import { ApiError } from "./client.js";
 import { failure, noResult } from "./failures.js";
 import { shortName } from "./session.js";
+import { LONGEST_STEM, safeName } from "./zip.js";
 
 /**
  * The formats of redacted photos, and how their files end.
@@ -76,7 +77,7 @@ async function fetchPicture(url, signal) {
   throw new ApiError("The redacted photo could not be fetched. Send the photo again.");
 }
 
-const LONGEST_NAME = 100;
+const SUFFIX = "-redacted";
 
 /**
  * Name the file of a redacted photo, without what file systems do not allow.
@@ -85,9 +86,7 @@ const LONGEST_NAME = 100;
  * @param {Blob} picture
  */
 export function redactedName(photo, picture) {
-  const stem = shortName(photo)
-    .replace(/\.\w+$/, "")
-    .replace(/[\p{Cc}\p{Cf}\\/:*?"<>|]/gu, "_")
-    .replace(/^[.\s]+/, "");
-  return `${[...stem].slice(0, LONGEST_NAME).join("") || "photo"}-redacted.${EXTENSIONS[picture.type]}`;
+  const [stem] = safeName(shortName(photo));
+  const start = [...stem].slice(0, LONGEST_STEM - SUFFIX.length).join("");
+  return `${start}${SUFFIX}.${EXTENSIONS[picture.type]}`;
 }

@@ -1,7 +1,7 @@
 // The results: their headline, the filters, and the photos as cards or as a grid.
 
 /** @import { Card, DetectionMode, Finding, Message, Photo, PhotoState, SortOrder } from "./types" */
-import { makeCard } from "./detail.js";
+import { makeCard, offerToEnlarge } from "./detail.js";
 import { $, download, loadStyles, make, style } from "./dom.js";
 import * as filtering from "./filters.js";
 import { Grid } from "./grid.js";
@@ -62,8 +62,8 @@ function showCards(shown, looking = "predict") {
   cards = shown.map((photo) => {
     const finding = /** @type {Finding} */ (findingOf(photo));
     const card = before.get(photo);
-    if (!card || card.mode !== looking || card.failed)
-      return makeLargeCard(photo, finding, looking);
+    const stays = card?.mode === looking && (!card.failed || card.result === finding.result);
+    if (!card || !stays) return makeLargeCard(photo, finding, looking);
     if (card.result !== finding.result) card.revise(finding.result);
     before.delete(photo);
     return card;
@@ -82,12 +82,7 @@ function showCards(shown, looking = "predict") {
  */
 function makeLargeCard(photo, finding, looking) {
   const card = makeCard(photo, finding, looking);
-  const enlarge = make(
-    "button.button.small",
-    { type: "button", onclick: () => openViewer(photo) },
-    t("Enlarge"),
-  );
-  card.element.querySelector(".exports")?.prepend(enlarge);
+  offerToEnlarge(card.element, () => openViewer(photo));
   return card;
 }
 
@@ -331,6 +326,7 @@ onLanguageChange(() => {
   const open = cards.map((card) => card.items.map((item) => item.row.open));
   for (const card of cards) card.close();
   cards = [];
+  $("corrections-report").replaceChildren();
   showResults();
   writeFacts();
   for (const [i, card] of cards.entries()) {

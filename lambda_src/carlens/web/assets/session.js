@@ -36,9 +36,11 @@ export const mode = () => /** @type {Mode} */ (modes.find(({ checked }) => check
 
 /** Go to the first mode that has results, if this one has none. */
 export function goToResults() {
-  if (analyzed().length) return;
-  const offered = modes.filter((radio) => !radio.closest("label")?.hidden);
-  const radio = offered.find(({ value }) => photos.some(({ findings }) => value in findings));
+  const offered = modes.filter(
+    (radio) =>
+      !radio.closest("label")?.hidden && photos.some(({ findings }) => radio.value in findings),
+  );
+  const radio = offered.find(({ checked }) => checked) ?? offered[0];
   if (radio) radio.checked = true;
 }
 

@@ -1,7 +1,7 @@
 // What the user has named, as photos and a CSV file that `make teach` reads.
 
 /** @import { Finding, Photo } from "./types" */
-import { readableImage } from "./annotate.js";
+import { MAX_CANVAS_PIXELS, readableImage } from "./annotate.js";
 import { limits } from "./client.js";
 import { writeCsv } from "./csv.js";
 import { download, make } from "./dom.js";
@@ -12,7 +12,6 @@ import { Zip } from "./zip.js";
 
 const ARCHIVE = "carlens-corrections.zip";
 const COLUMNS = ["file", "make", "model", "x1", "y1", "x2", "y2"];
-const MAX_PIXELS = 16_000_000; // every phone can draw as many
 const ENOUGH_PHOTOS = 2; // of a model, for `make teach`
 
 /** @typedef {{ file: string, make: string, model: string, box: number[] }} Row */
@@ -83,7 +82,7 @@ async function pictureOf(photo) {
   const image = await readableImage(photo);
   if (!image) return null;
   const { naturalWidth, naturalHeight } = image;
-  const reduction = Math.min(1, Math.sqrt(MAX_PIXELS / (naturalWidth * naturalHeight)));
+  const reduction = Math.min(1, Math.sqrt(MAX_CANVAS_PIXELS / (naturalWidth * naturalHeight)));
   const size = {
     width: Math.round(naturalWidth * reduction),
     height: Math.round(naturalHeight * reduction),

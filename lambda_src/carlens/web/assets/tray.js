@@ -10,8 +10,8 @@ import { announce } from "./status.js";
 const SHOWN = 24; // each preview decodes a whole photo
 
 let busy = false;
-/** @type {WeakMap<Photo, HTMLElement>} */
-let items = new WeakMap();
+/** @type {Map<Photo, HTMLElement>} Of the photos that are shown. */
+let items = new Map();
 
 /**
  * Switch off sending while photos are being sent.
@@ -98,13 +98,6 @@ function trayItem(photo) {
 }
 
 /** @param {Photo} photo */
-function itemOf(photo) {
-  const item = items.get(photo) ?? trayItem(photo);
-  items.set(photo, item);
-  return item;
-}
-
-/** @param {Photo} photo */
 function removePhoto(photo) {
   const index = session.waiting().indexOf(photo);
   session.removePhotos([photo]);
@@ -148,12 +141,14 @@ const SEND_LABELS = {
 export function showTray() {
   const tray = session.waiting();
   const empty = tray.length === 0;
-  const shown = tray.slice(0, SHOWN).map(itemOf);
-  const more = tray.length - shown.length;
+  items = new Map(
+    tray.slice(0, SHOWN).map((photo) => [photo, items.get(photo) ?? trayItem(photo)]),
+  );
+  const more = tray.length - items.size;
   const rest = more
     ? [make("li.more", {}, plural(more, "and {n} more", "and {n} more", { n: count(more) }))]
     : [];
-  $("tray").replaceChildren(...shown, ...rest);
+  $("tray").replaceChildren(...items.values(), ...rest);
   $("tray").hidden = empty;
   $("examples").hidden = session.photos.length > 0;
   $("clear").hidden = empty || busy;
@@ -188,6 +183,6 @@ function showSize(tray) {
 
 session.onSessionChange(showTray);
 onLanguageChange(() => {
-  items = new WeakMap();
+  items = new Map();
   showTray();
 });

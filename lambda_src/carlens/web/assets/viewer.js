@@ -146,8 +146,10 @@ function listenToSwipes(view, zoomed) {
     start = event.pointerType === "touch" && event.isPrimary ? event : null;
   });
   view.addEventListener("pointerup", (event) => {
-    if (!start || zoomed.level > 1 || zoomed.pointers.size > 1) return;
-    const [x, y] = [event.clientX - start.clientX, event.clientY - start.clientY];
+    const from = start;
+    start = null;
+    if (!from || zoomed.level > 1 || zoomed.pointers.size > 1) return;
+    const [x, y] = [event.clientX - from.clientX, event.clientY - from.clientY];
     if (Math.abs(x) > SWIPE && Math.abs(x) > 2 * Math.abs(y)) move(x < 0 ? 1 : -1);
   });
 }

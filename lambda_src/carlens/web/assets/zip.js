@@ -42,7 +42,7 @@ function record(fields) {
 
 /** The devices of Windows, which no file may be named like, whatever its extension. */
 const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
-const LONGEST_STEM = 80; // characters; file systems take names of 255 bytes
+export const LONGEST_STEM = 80; // characters; file systems take names of 255 bytes
 
 /**
  * Make a file name that every system takes, and that leads into no other folder.
