@@ -1,6 +1,6 @@
 """Compute the cost of a batch job, or run one on LocalStack.
 
-    python -m benchmarks.batch price [--ms 43.7] [--memory 1769] [--size 100] [--copies 200]
+    python -m benchmarks.batch price [--ms 41] [--memory 1769] [--size 100] [--copies 200]
     python -m benchmarks.batch run [--photos 1500] [--size 100]
 
 `run` deploys the stack with the real CDK, layers and models, and needs what `make test SLOW=yes`
@@ -121,7 +121,7 @@ def main() -> None:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     pricing = commands.add_parser("price", help="compute the cost of a million photos")
-    pricing.add_argument("--ms", type=float, default=43.7, help="milliseconds for each photo")
+    pricing.add_argument("--ms", type=float, default=41, help="milliseconds for each photo")
     pricing.add_argument("--memory", type=int, default=1769, help="memory of the worker in MB")
     pricing.add_argument("--size", type=int, default=100, help="photos in a part")
     pricing.add_argument("--copies", type=int, default=200, help="parts processed at once")

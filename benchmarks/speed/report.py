@@ -148,6 +148,7 @@ def _plot_quality(rows: Sequence[Mapping[str, Any]]) -> None:
     if not kinds:
         return
     plt = _pyplot()
+    colors = plt.get_cmap("tab20")
     figure, axes = plt.subplots(
         1, len(kinds), figsize=(5 * len(kinds), 4.2), layout="constrained", squeeze=False
     )
@@ -155,9 +156,11 @@ def _plot_quality(rows: Sequence[Mapping[str, Any]]) -> None:
         for index, row in enumerate(rows):
             dollars = (row[_LARGE]["dollars"] + row[_STREET]["dollars"]) / 2
             marker = "*" if row["system"].startswith("Carlens") else "osv^Dpx"[index % 7]
-            axis.plot(dollars, row[kind], marker, markersize=9, label=row["system"])
+            axis.plot(
+                dollars, row[kind], marker, markersize=9, color=colors(index), label=row["system"]
+            )
         axis.set(xlabel="$ per 1,000 photos", ylabel=measured[kind])
-        axis.set(xlim=0, ylim=0)
+        axis.set(xlim=0, ylim=(0, 1.1 * max(row[kind] for row in rows)))
         axis.grid(alpha=0.3)
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     figure.savefig(_FAIR_PLOT, metadata={"Date": None})
