@@ -29,6 +29,7 @@ from tests.integration.batch_jobs import (
     put_photos,
 )
 from tests.integration.localstack import ACCOUNT, REGION, Project
+from tests.integration.serving import wait_until
 from tests.support import SKODA
 
 pytestmark = pytest.mark.slow
@@ -251,9 +252,9 @@ def command(stage: BatchStage, monkeypatch: pytest.MonkeyPatch) -> Command:
 
 
 def test_the_command_runs_jobs(
-    command: Command, undisturbed: dict[str, bytes], tmp_path: Path
+    stage: BatchStage, command: Command, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
-    # Given a job of ten photos, and one of all photos that is canceled
+    # Given a job of ten photos, and one of all photos that is canceled while it runs
     options = ("--size", "5", "--slices", "1")
     started = command("start", f"s3://{PHOTOS}/{PREFIX}été 0000", "--name", "small", *options)
     assert started == (0, "small\n")
@@ -261,6 +262,8 @@ def test_the_command_runs_jobs(
     assert (status, shown.splitlines()[-1]) == (0, "SUCCEEDED, 2 of 2 parts")
 
     command("start", f"s3://{PHOTOS}/{PREFIX}", "--name", "canceled", *options)
+    # Canceled before its first state has ended, a job is sometimes FAILED in LocalStack.
+    wait_until(lambda: bool(stage.parts("canceled")), lambda: "no part was written")
     assert command("cancel", "canceled") == (0, "")
     status, shown = command("status", "canceled")
     assert (status, shown.split(",")[0]) == (1, "ABORTED")
