@@ -265,8 +265,9 @@ def test_the_command_runs_jobs(
     # Canceled before its first state has ended, a job is sometimes FAILED in LocalStack.
     wait_until(lambda: bool(stage.parts("canceled")), lambda: "no part was written")
     assert command("cancel", "canceled") == (0, "")
-    status, shown = command("status", "canceled")
-    assert (status, shown.split(",")[0]) == (1, "ABORTED")
+    status, shown = command("watch", "canceled")
+    assert (status, shown.splitlines()[-1].split(",")[0]) == (1, "ABORTED")
+    assert command("status", "canceled") == (1, shown.splitlines()[-1] + "\n")
 
     # When results are downloaded
     out = tmp_path / "small.csv"
